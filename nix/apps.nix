@@ -1,0 +1,52 @@
+# Every command of nanna-ci as a flake app of the same name.
+{
+  lib,
+  toolkit,
+  scripts,
+  config,
+  flake,
+  overrides,
+  commands,
+}:
+let
+  application = toolkit.pythonApplication { src = scripts; };
+
+  descriptions = lib.mergeDisjoint "apps" [
+    {
+      plan = "The jobs for an event, with needs, runner and installable";
+      run-job = "Run one job, the same here and in CI";
+      ci = "Plan and run everything that this machine can";
+      dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
+      cross-build = "Build for one target by its ladder of strategies, and verify the executables";
+      prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";
+    }
+    commands
+  ];
+
+  # Set only where the caller has not: nixw hands on its own, which know more.
+  environment = {
+    NANNA_CI_FLAKE = "path:${flake}";
+    NANNA_CI_CONFIG = "${config}";
+    NANNA_CI_OVERRIDES = builtins.toJSON (
+      map (name: [
+        name
+        "path:${overrides.${name}}"
+      ]) (builtins.attrNames overrides)
+    );
+  };
+
+  program =
+    name:
+    toolkit.command {
+      inherit name application environment;
+    };
+  app = name: description: {
+    type = "app";
+    program = "${program name}/bin/${name}";
+    meta = { inherit description; };
+  };
+in
+{
+  packages.nanna-ci = application;
+  apps = if lib.isUnavailable application then { } else builtins.mapAttrs app descriptions;
+}

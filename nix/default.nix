@@ -1,0 +1,71 @@
+# The flake's outputs, and the only loop over systems.
+inputs:
+let
+  lib = import ./lib.nix;
+  systems = [
+    "x86_64-linux"
+    "aarch64-linux"
+    "x86_64-darwin"
+    "aarch64-darwin"
+  ];
+  # Whoever overrides nixpkgs with toolkits/debian swaps the ground under everything: the flake never asks which it stands on.
+  toolkit = lib.genAttrs systems (inputs.nixpkgs.toolkit or (import ./toolkits/nixpkgs.nix inputs));
+  scripts = ../scripts;
+
+  # system -> { packages, checks, apps, … } turned into { packages.SYSTEM, checks.SYSTEM, … }, as flakes want it.
+  bySystem =
+    make:
+    let
+      made = lib.genAttrs systems make;
+      output = name: lib.genAttrs systems (system: made.${system}.${name});
+    in
+    lib.genAttrs [ "packages" "checks" "apps" "devShells" "legacyPackages" ] output
+    // {
+      # flakes have no way to say that a system's formatter is unavailable, but to leave it out
+      formatter = lib.available (output "formatter");
+    };
+
+  mkPipeline =
+    {
+      src,
+      config ? src + "/pipeline.toml",
+      flake ? src,
+      overrides ? { },
+      extra ? (_: { }),
+    }:
+    bySystem (
+      system:
+      import ./mk-pipeline.nix {
+        inherit
+          lib
+          src
+          flake
+          config
+          overrides
+          scripts
+          ;
+        toolkit = toolkit.${system};
+        pipeline = import ./pipeline.nix { file = config; };
+        advisoryDb = inputs.advisory-db;
+        extra = extra toolkit.${system};
+      }
+    );
+
+  subject = inputs.nanna-coder;
+  ownConfig = ../pipeline.toml;
+in
+mkPipeline {
+  src = subject;
+  config = if builtins.pathExists (subject + "/pipeline.toml") then subject + "/pipeline.toml" else ownConfig;
+  flake = inputs.self;
+  # what the nix calls of our own commands must stand on again: the caller's overrides would else be lost
+  overrides = { inherit (inputs) nanna-coder; };
+  extra = import ./own.nix { source = ../.; };
+}
+// {
+  lib = { inherit mkPipeline; };
+  templates.default = {
+    path = ../templates/rust;
+    description = "A Rust workspace that takes Nanna CI as its pipeline";
+  };
+}

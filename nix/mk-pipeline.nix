@@ -1,0 +1,72 @@
+# One system's outputs for one workspace. Every value comes from the toolkit; nothing here knows which one it is.
+{
+  lib,
+  toolkit,
+  pipeline,
+  src,
+  config,
+  flake,
+  overrides,
+  scripts,
+  advisoryDb,
+  extra,
+}:
+let
+  inherit (toolkit) system;
+  workspace = import ./workspace.nix {
+    inherit
+      lib
+      toolkit
+      pipeline
+      src
+      ;
+  };
+  checks = import ./checks.nix {
+    inherit
+      lib
+      toolkit
+      pipeline
+      workspace
+      advisoryDb
+      ;
+  };
+  apps = import ./apps.nix {
+    inherit
+      lib
+      toolkit
+      scripts
+      config
+      flake
+      overrides
+      ;
+    commands = extra.commands or { };
+  };
+  allPackages = lib.mergeDisjoint "packages" [
+    workspace.packages
+    apps.packages
+    (extra.packages or { })
+  ];
+  allChecks = lib.mergeDisjoint "checks" [
+    checks
+    (extra.checks or { })
+  ];
+  pure = lib.prefixNames "packages.${system}." workspace.packages // lib.prefixNames "checks.${system}." allChecks;
+in
+{
+  packages = lib.available allPackages;
+  checks = lib.available allChecks;
+  inherit (apps) apps;
+  devShells = lib.available {
+    default = toolkit.shell {
+      channel = pipeline.toolchain.default;
+      inherit (pipeline.workspace) libraries;
+    };
+  };
+  inherit (toolkit) formatter;
+  # What `ci` and `run-job` read once: a derivation for each pure job, or the reason why there is none.
+  legacyPackages.pipeline = {
+    toolkit = toolkit.name;
+    unavailable = lib.reasons pure;
+    derivations = builtins.mapAttrs (_: value: builtins.unsafeDiscardOutputDependency value.drvPath) (lib.available pure);
+  };
+}

@@ -1,0 +1,138 @@
+"""The steps that run cargo, offline, over crates that were vendored before."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from plain import Attributes, run
+from stubs import member_names, write_stubs
+
+# every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
+SOURCE = Path("/build/source")
+TARGET = SOURCE / "target"
+ARCHIVE = "target.tar.zst"
+CROSS = "aarch64-linux-gnu"
+PKG_CONFIG_LIBDIR = f"/usr/lib/{CROSS}/pkgconfig:/usr/share/pkgconfig"
+
+
+def environment(attributes: Attributes) -> dict[str, str]:
+    """What cargo, rustc and the build scripts of -sys crates read; the same for dependencies and checks, or they rebuild."""
+    triple = attributes["triple"]
+    values = {
+        **os.environ,
+        "CARGO_HOME": "/build/cargo",
+        "CARGO_TARGET_DIR": str(TARGET),
+        "CARGO_INCREMENTAL": "0",
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_TERM_COLOR": "never",
+        "CARGO_BUILD_JOBS": os.environ.get("NIX_BUILD_CORES", "1"),
+        # backtraces keep their lines; full debug information doubles the time to compile, unpack and link
+        "CARGO_PROFILE_DEV_DEBUG": "line-tables-only",
+        "OPENSSL_NO_VENDOR": "1",
+        "LIBSSH2_SYS_USE_PKG_CONFIG": "1",
+        "RUST_BACKTRACE": "1",
+    }
+    if attributes["cross"]:
+        upper, lower = triple.upper().replace("-", "_"), triple.replace("-", "_")
+        values |= {
+            "CARGO_BUILD_TARGET": triple,
+            f"CARGO_TARGET_{upper}_LINKER": f"{CROSS}-gcc",
+            f"CC_{lower}": f"{CROSS}-gcc",
+            f"CXX_{lower}": f"{CROSS}-g++",
+            f"AR_{lower}": f"{CROSS}-ar",
+            "PKG_CONFIG_ALLOW_CROSS": "1",
+            f"PKG_CONFIG_LIBDIR_{lower}": PKG_CONFIG_LIBDIR,
+        }
+    return values
+
+
+def prepare(attributes: Attributes) -> dict[str, str]:
+    """Unpacks source, dependencies and cargo's configuration; answers the environment."""
+    SOURCE.mkdir(parents=True)
+    shutil.copytree(
+        attributes["src"], SOURCE, dirs_exist_ok=True, copy_function=shutil.copy, ignore=shutil.ignore_patterns(".git", "target")
+    )
+    run(["chmod", "-R", "u+w", str(SOURCE)])
+    if attributes.get("deps"):
+        # shutil.copy gave the sources today's time, so the stubs that the dependencies were built with are older
+        run(["tar", "--extract", "--zstd", "--file", f"{attributes['deps']}/{ARCHIVE}", "--directory", str(SOURCE)])
+    home = Path("/build/cargo")
+    home.mkdir()
+    configuration = (Path(attributes["crates"]) / "config.toml").read_text()
+    (home / "config.toml").write_text(configuration.replace("@crates@", attributes["crates"]))
+    values = environment(attributes)
+    # a missing system library is said here, by name, and not by a linker a thousand lines later
+    libdir = {"PKG_CONFIG_LIBDIR": PKG_CONFIG_LIBDIR} if attributes["cross"] else {}
+    for module in attributes["modules"]:
+        run(["pkg-config", "--print-errors", "--exists", module], env={**values, **libdir})
+    return values
+
+
+def cargo(arguments: list[str], values: dict[str, str]) -> None:
+    run(["cargo", *arguments], cwd=SOURCE, env=values)
+
+
+def profile_flags(attributes: Attributes) -> list[str]:
+    return ["--release"] if attributes["profile"] == "release" else []
+
+
+def deps(attributes: Attributes, out: Path) -> None:
+    """The dependencies alone, built over empty stubs of the workspace's crates: one archive for every check."""
+    values = prepare(attributes)
+    write_stubs(SOURCE)
+    flags = ["--workspace", "--locked", *profile_flags(attributes)]
+    if attributes["profile"] == "release":
+        cargo(["build", *flags], values)
+    else:
+        cargo(["test", "--no-run", *flags], values)
+        cargo(["clippy", "--all-targets", *flags], values)
+    TARGET.mkdir(exist_ok=True)
+    packages = [argument for name in member_names(SOURCE) for argument in ("--package", name)]
+    cargo(["clean", *profile_flags(attributes), *packages], values)
+    out.mkdir()
+    run(["tar", "--create", "--zstd", "--file", str(out / ARCHIVE), "--directory", str(SOURCE), "target"])
+
+
+def build(attributes: Attributes, out: Path) -> None:
+    """The workspace's binaries in bin/."""
+    values = prepare(attributes)
+    cargo(["build", "--release", "--locked", "--workspace", "--bins"], values)
+    folder = TARGET / attributes["triple"] / "release" if attributes["cross"] else TARGET / "release"
+    (out / "bin").mkdir(parents=True)
+    for name in attributes["binaries"]:
+        if not (folder / name).is_file():
+            made = sorted(path.name for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
+            sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built: {', '.join(made) or 'none'}")
+        shutil.copy(folder / name, out / "bin" / name)
+
+
+def check(attributes: Attributes, out: Path) -> None:
+    """One check over the built dependencies; its evidence in out."""
+    values = prepare(attributes)
+    out.mkdir()
+    match attributes["run"]:
+        case "clippy":
+            cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
+        case "fmt":
+            cargo(["fmt", "--all", "--", "--check"], values)
+        case "doc":
+            cargo(["doc", "--workspace", "--no-deps", "--locked"], {**values, "RUSTDOCFLAGS": "-D warnings"})
+        case "nextest":
+            nextest(attributes, values, out)
+
+
+def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
+    """Every test of a kind, none left out after a failure; JUnit in out."""
+    settings = Path("/build/nextest.toml")
+    settings.write_text('nextest-version = "0.9.50"\n[profile.default.junit]\npath = "junit.xml"\n')
+    kind = ["--lib", "--bins"] if attributes["kind"] == "unit" else ["--test", "*"]
+    home = Path("/build/home")
+    home.mkdir()
+    run(
+        [attributes["nextest"], "nextest", "run", "--workspace", *kind, "--locked", "--no-fail-fast"]
+        + ["--tool-config-file", f"nanna-ci:{settings}"],
+        cwd=SOURCE,
+        env={**values, "HOME": str(home)},
+    )
+    shutil.copy(TARGET / "nextest" / "default" / "junit.xml", out / "junit.xml")

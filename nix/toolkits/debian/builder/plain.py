@@ -1,0 +1,91 @@
+"""The steps that need no cargo: the Python application, its commands and tests, single binaries."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+Attributes = dict[str, Any]
+
+
+def run(argv: list[str], **options: Any) -> None:
+    """Runs a program; its failure is the build's failure, with its own exit code and no Python traceback after it."""
+    print("+", shlex.join(argv), file=sys.stderr, flush=True)
+    code = subprocess.run(argv, check=False, **options).returncode
+    if code:
+        sys.exit(code if code > 0 else 128 - code)
+
+
+def write_program(path: Path, text: str) -> None:
+    """Writes an executable text file, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def python_application(attributes: Attributes, out: Path) -> None:
+    """The package with byte code, and bin/nanna-ci in front of it."""
+    library = out / "lib" / "nanna_ci"
+    shutil.copytree(Path(attributes["src"]) / "nanna_ci", library, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder, _, _ in os.walk(library):
+        os.chmod(folder, 0o755)
+    # checked by hash, since every file in the store has the same time
+    run(["python3", "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(library)])
+    path = "".join(f"{folder}/bin:" for folder in attributes["path"])
+    search_path = f'import os; os.environ["PATH"] = {path!r} + os.environ["PATH"]\n' if path else ""
+    write_program(
+        out / "bin" / "nanna-ci",
+        f"#!/usr/bin/python3 -I\nimport sys\n{search_path}sys.path.insert(0, {str(out / 'lib')!r})\n"
+        "from nanna_ci.cli import entry\n\nentry()\n",
+    )
+
+
+def command(attributes: Attributes, out: Path) -> None:
+    """bin/NAME: the application's subcommand NAME, with the environment where the caller has not set it."""
+    name, application = attributes["name"], attributes["application"]
+    defaults = "".join(
+        f"os.environ.setdefault({key!r}, {value!r})\n" for key, value in sorted(attributes["environment"].items())
+    )
+    program = f"{application}/bin/nanna-ci"
+    write_program(
+        out / "bin" / name,
+        f"#!/usr/bin/python3 -I\nimport os\nimport sys\n{defaults}"
+        f"os.execv({program!r}, [{program!r}, {name!r}, *sys.argv[1:]])\n",
+    )
+
+
+def python_tests(attributes: Attributes, out: Path) -> None:
+    """The suite's own tests that need no Nix, no network and no container."""
+    source = Path(os.environ["NIX_BUILD_TOP"]) / "source"
+    shutil.copytree(attributes["src"], source)
+    run(["chmod", "-R", "u+w", str(source)])
+    tools = attributes["tools"]
+    out.mkdir()
+    home = source.parent / "home"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": f"{tools}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": f"{tools}/python",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    folders = [f"tests/{name}" for name in ("unit", "property", "integration") if (source / "tests" / name).is_dir()]
+    junit = out / "junit.xml"
+    run(
+        ["python3", "-m", "pytest", "-q", "-n", os.environ["NIX_BUILD_CORES"], f"--junit-xml={junit}", *folders],
+        cwd=source,
+        env=environment,
+    )
+
+
+def binary(attributes: Attributes, out: Path) -> None:
+    """Only bin/NAME of a package."""
+    (out / "bin").mkdir(parents=True)
+    source = Path(attributes["package"]) / "bin" / attributes["name"]
+    if not source.exists():
+        sys.exit(f"{source.parent.parent} has no bin/{attributes['name']}: pipeline.toml names a binary that is not built")
+    shutil.copy(source, out / "bin" / attributes["name"])

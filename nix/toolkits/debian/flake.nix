@@ -1,0 +1,35 @@
+# The ground for machines that reach no binary cache: Debian's programs, seen by builders through Nix's sandbox-paths.
+# Takes nixpkgs' place by `--override-input nixpkgs path:nix/toolkits/debian`; ./nixw gives the three inputs below.
+{
+  inputs = {
+    # the versions of every Debian package in the root: part of each derivation, so that a new root builds anew
+    root = {
+      url = "path:./empty";
+      flake = false;
+    };
+    # the workspace's crates, vendored by cargo, with the cargo configuration that reads them
+    crates = {
+      url = "path:./empty";
+      flake = false;
+    };
+    # programs that Debian lacks: cargo-nextest and the wheels of wheels.txt
+    tools = {
+      url = "path:./empty";
+      flake = false;
+    };
+  };
+  outputs = inputs: {
+    toolkit = import ./toolkit.nix inputs;
+    # `nix develop` asks the input called nixpkgs for its shell
+    legacyPackages.x86_64-linux.bashInteractive = derivation {
+      name = "bash";
+      system = "x86_64-linux";
+      builder = "/bin/bash";
+      PATH = "/bin";
+      args = [
+        "-c"
+        "mkdir -p $out/bin && ln -s /bin/bash $out/bin/bash"
+      ];
+    };
+  };
+}

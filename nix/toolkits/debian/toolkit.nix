@@ -1,0 +1,115 @@
+# The toolkit of nix/toolkits/nixpkgs.nix (its contract stands there) over a Debian root.
+inputs: system:
+let
+  given = input: builtins.pathExists (input + "/.nanna-ci");
+  need =
+    name: input:
+    if given input then
+      "${input}"
+    else
+      throw "the Debian toolkit was not given its input `${name}`: run Nix through ./nixw, which makes it";
+
+  unavailable = reason: {
+    type = "unavailable";
+    inherit reason;
+  };
+  here = "x86_64-linux";
+  onlyHere = value: if system == here then value else unavailable "the Debian toolkit builds on ${here} only, not on ${system}";
+
+  # name -> where the root or the lent tools have it
+  fromDebian = path: { outPath = path; };
+  tools = {
+    git = fromDebian "/usr/bin/git";
+    nix = fromDebian "/usr/bin/nix";
+    qemu-user = fromDebian "/usr/bin/qemu-aarch64";
+    shellcheck = fromDebian "/usr/bin/shellcheck";
+    mypy = fromDebian "/usr/bin/mypy";
+    cargo-nextest = fromDebian "${need "tools" inputs.tools}/bin/cargo-nextest";
+    zizmor = fromDebian "${need "tools" inputs.tools}/bin/zizmor";
+    check-jsonschema = fromDebian "${need "tools" inputs.tools}/bin/check-jsonschema";
+    ruff = fromDebian "${need "tools" inputs.tools}/bin/ruff";
+    cargo-audit = unavailable "Debian has no cargo-audit package";
+    cargo-deny = unavailable "Debian has no cargo-deny package";
+  };
+
+  # Every derivation: Python from the root runs one step of ./builder with the values as JSON (structured attributes).
+  derive =
+    name: step: values:
+    derivation (
+      {
+        inherit name step;
+        system = here;
+        builder = "/usr/bin/python3";
+        args = [
+          "-I"
+          "-B"
+          "${./builder}/main.py"
+        ];
+        __structuredAttrs = true;
+        root = need "root" inputs.root;
+      }
+      // values
+    );
+
+  rust = import ./rust.nix {
+    inherit
+      derive
+      unavailable
+      tools
+      need
+      inputs
+      ;
+  };
+in
+{
+  name = "debian";
+  inherit system unavailable tools;
+  crossSystems = if system == here then [ "aarch64-linux" ] else [ ];
+
+  rust = arguments: onlyHere (rust arguments);
+
+  pythonApplication =
+    {
+      src,
+      runtimeTools ? [ ],
+    }:
+    onlyHere (derive "nanna-ci" "python_application" {
+      src = "${src}";
+      path = map toString runtimeTools;
+    });
+
+  command =
+    {
+      name,
+      application,
+      environment ? { },
+    }:
+    derive name "command" {
+      inherit name application environment;
+    };
+
+  pythonTests =
+    { src }:
+    onlyHere (derive "pipeline-tests" "python_tests" {
+      src = "${src}";
+      tools = need "tools" inputs.tools;
+    });
+
+  binary = { package, name }: derive name "binary" { inherit package name; };
+
+  shell =
+    { channel, libraries }:
+    onlyHere (
+      derivation {
+        name = "nanna-ci-shell";
+        system = here;
+        builder = "/bin/bash";
+        # `nix develop` writes to what this variable names
+        outputs = [ "out" ];
+        PATH = "${need "tools" inputs.tools}/bin:/usr/bin:/bin";
+        inherit channel libraries;
+      }
+    );
+
+  formatter = unavailable "Debian has no formatter of Nix code";
+}

@@ -1,0 +1,102 @@
+# The toolkit over nixpkgs, crane and rust-overlay: what users get, with a binary cache behind it.
+#
+# `inputs: system: toolkit`. A toolkit is all that the rest of this flake builds with. toolkits/debian gives the same
+# attributes over another ground, and nothing outside of toolkits/ asks on which one it stands:
+#
+#   name                the toolkit's, for messages
+#   system              the system double that its derivations are built on
+#   crossSystems        Linux systems that rust.build can target from here, besides `system`
+#   unavailable         reason -> { type = "unavailable"; inherit reason; }
+#                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
+#   tools               program -> package with bin/: nix, git, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
+#   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
+#                       bin/nanna-ci over src/nanna_ci, with runtimeTools before the caller's own PATH
+#   command             { name, application, environment ? { } } -> derivation
+#                       bin/NAME runs `nanna-ci NAME "$@"`, with each variable that the caller has not set
+#   pythonTests         { src } -> derivation
+#                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
+#   binary              { package, name } -> derivation with only bin/NAME of the package
+#   shell               { channel, libraries } -> derivation, for devShells
+#   formatter           derivation, for `nix fmt`
+#   rust                { channel, src, name, binaries, libraries } -> {
+#       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
+#                       a change of the workspace's own code leaves it alone
+#       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
+#                       for another system than this one a true cross build: it runs here, its result runs there
+#       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
+#       clippy          clippy --workspace --all-targets -- -D warnings
+#       fmt             fmt --all -- --check
+#       doc             doc --workspace --no-deps, with rustdoc's warnings denied
+#       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock
+#       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml
+#     }
+#       channel         stable, beta or nightly: the newest that the toolkit's inputs know
+#       src             a folder with Cargo.toml and Cargo.lock: a path, a flake input or a store path, git or not
+#       name            what derivations are called after: NAME-deps, NAME-clippy, …
+#       binaries        executables that `build` must make, or it fails
+#       libraries       C libraries by their nixpkgs attributes, found through pkg-config
+#       advisoryDb      a checkout of the RustSec advisory database
+#
+# Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and
+# imports nothing from derivations.
+inputs: system:
+let
+  unavailable = reason: {
+    type = "unavailable";
+    inherit reason;
+  };
+
+  pkgs = import inputs.nixpkgs {
+    inherit system;
+    overlays = [ inputs.rust-overlay.overlays.default ];
+  };
+  inherit (pkgs) lib;
+
+  # system -> its name in pkgsCross, the package sets that cross-compile from here with the same overlays
+  linux = {
+    x86_64-linux = "gnu64";
+    aarch64-linux = "aarch64-multiplatform";
+  };
+  crossSystems = lib.optionals (linux ? ${system}) (lib.remove system (lib.attrNames linux));
+  packagesFor = target: if target == system then pkgs else pkgs.pkgsCross.${linux.${target}};
+
+  tool = import ./nixpkgs/tool.nix { inherit pkgs unavailable; };
+  toolchain = import ./nixpkgs/toolchain.nix;
+in
+{
+  name = "nixpkgs";
+  inherit system crossSystems unavailable;
+
+  tools = lib.genAttrs [
+    "actionlint"
+    "cargo-audit"
+    "cargo-deny"
+    "cargo-nextest"
+    "check-jsonschema"
+    "git"
+    "mypy"
+    "nix"
+    "qemu-user"
+    "ruff"
+    "shellcheck"
+    "zizmor"
+  ] tool;
+
+  pythonApplication = import ./nixpkgs/python-application.nix pkgs;
+  command = import ./nixpkgs/command.nix pkgs;
+  pythonTests = import ./nixpkgs/python-tests.nix { inherit pkgs tool; };
+  binary = import ./nixpkgs/binary.nix pkgs;
+  shell = import ./nixpkgs/shell.nix { inherit pkgs tool toolchain unavailable; };
+  formatter = tool "nixfmt-tree";
+
+  rust = import ./nixpkgs/rust.nix {
+    inherit
+      packagesFor
+      pkgs
+      system
+      toolchain
+      unavailable
+      ;
+    inherit (inputs) crane;
+  };
+}

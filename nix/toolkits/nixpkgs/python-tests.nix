@@ -1,0 +1,37 @@
+# { src } -> the tests of src that need no Nix, no network and no container; $out/junit.xml.
+{ pkgs, tool }:
+{ src }:
+let
+  inherit (pkgs) lib;
+  python = pkgs.python3.withPackages (packages: [
+    packages.httpx
+    packages.hypothesis
+    packages.pytest
+    packages.pytest-xdist
+  ]);
+  programs = map tool [
+    "check-jsonschema"
+    "git"
+    "mypy"
+    "ruff"
+    "shellcheck"
+    "zizmor"
+  ];
+  folders = builtins.filter (folder: builtins.pathExists (src + "/${folder}")) [
+    "tests/unit"
+    "tests/property"
+    "tests/integration"
+  ];
+in
+pkgs.stdenvNoCC.mkDerivation {
+  name = "pipeline-tests";
+  inherit src;
+  nativeBuildInputs = [ python ] ++ builtins.filter lib.isDerivation programs;
+  dontConfigure = true;
+  dontFixup = true;
+  buildPhase = ''
+    export HOME=$(mktemp -d)
+    python3 -m pytest -q -p no:cacheprovider -n "$NIX_BUILD_CORES" --junit-xml=$out/junit.xml ${toString folders}
+  '';
+  installPhase = "test -s $out/junit.xml";
+}

@@ -1,0 +1,27 @@
+# The workspace's binaries in bin/, in the release profile, for the system that crane's package set is for.
+{
+  binaries,
+  common,
+  craneLib,
+}:
+let
+  arguments = common // {
+    # the tests are checks of their own
+    doCheck = false;
+    cargoExtraArgs = "${common.cargoExtraArgs} --bins";
+  };
+in
+craneLib.buildPackage (
+  arguments
+  // {
+    cargoArtifacts = craneLib.buildDepsOnly (
+      arguments
+      // {
+        pname = "${common.pname}-release";
+        buildPhaseCargoCommand = "cargo build --release --locked --workspace";
+      }
+    );
+    # fails, and says which, if cargo did not build a binary that pipeline.toml names
+    postInstall = "ls -d -- $out ${toString (map (binary: "$out/bin/${binary}") binaries)}";
+  }
+)

@@ -1,0 +1,109 @@
+# { channel, src, name, binaries, libraries } -> the Rust functions of a toolkit (../nixpkgs.nix), over crane.
+{
+  crane,
+  packagesFor,
+  pkgs,
+  system,
+  toolchain,
+  unavailable,
+}:
+{
+  channel,
+  src,
+  name,
+  binaries,
+  libraries,
+}:
+let
+  inherit (pkgs) lib;
+  source = import ./source.nix { inherit lib; } src;
+  linked = import ./libraries.nix { inherit lib pkgs; } libraries;
+  compiler = toolchain { inherit channel; };
+
+  craneFor = packages: (crane.mkLib packages).overrideToolchain compiler;
+  craneLib = craneFor pkgs;
+
+  # what every derivation has, and dependencies must have too, or cargo builds them again
+  common = packages: {
+    pname = name;
+    inherit (source) version;
+    src = source.path;
+    strictDeps = true;
+    cargoVendorDir = craneLib.vendorCargoDeps { src = source.path; };
+    cargoExtraArgs = "--locked --workspace";
+    nativeBuildInputs = [ packages.buildPackages.pkg-config ];
+    buildInputs = linked.inputs packages;
+    env = linked.environment;
+  };
+
+  # Checks stand on the dev profile, as cargo's own commands do: overflow checks and debug assertions are on.
+  checked = lib.recursiveUpdate (common pkgs) {
+    doInstallCargoArtifacts = false;
+    env = {
+      # crane's default is release; empty is each cargo command's own default
+      CARGO_PROFILE = "";
+      # backtraces keep their lines; full debug information doubles the time to compile, pack and link
+      CARGO_PROFILE_DEV_DEBUG = "line-tables-only";
+      RUST_BACKTRACE = "1";
+    };
+  };
+  deps = craneLib.buildDepsOnly (
+    checked
+    // {
+      buildPhaseCargoCommand = "cargo check --locked --workspace --all-targets";
+      checkPhaseCargoCommand = "cargo test --locked --workspace --no-run";
+    }
+  );
+  check = checked // {
+    cargoArtifacts = deps;
+  };
+in
+if compiler == null then
+  unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
+else
+  {
+    inherit deps;
+
+    build =
+      {
+        target ? system,
+      }:
+      import ./rust-build.nix {
+        inherit binaries;
+        craneLib = craneFor (packagesFor target);
+        common = common (packagesFor target);
+      };
+
+    nextest = { kind }: import ./rust-nextest.nix { inherit craneLib check pkgs; } kind;
+
+    clippy = craneLib.cargoClippy (check // { cargoClippyExtraArgs = "--all-targets -- -D warnings"; });
+
+    fmt = craneLib.cargoFmt {
+      inherit (checked)
+        pname
+        version
+        src
+        doInstallCargoArtifacts
+        ;
+      cargoExtraArgs = "--all";
+    };
+
+    doc = craneLib.cargoDoc (lib.recursiveUpdate check { env.RUSTDOCFLAGS = "-D warnings"; });
+
+    audit =
+      { advisoryDb }:
+      craneLib.cargoAudit {
+        inherit (checked) pname version src;
+        advisory-db = "${advisoryDb}";
+      };
+
+    deny = import ./rust-deny.nix {
+      inherit
+        craneLib
+        checked
+        pkgs
+        source
+        unavailable
+        ;
+    };
+  }

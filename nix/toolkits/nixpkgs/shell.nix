@@ -1,0 +1,41 @@
+# { channel, libraries } -> a shell to work on the Rust workspace in, with the toolchain and the tools of its checks.
+{
+  pkgs,
+  tool,
+  toolchain,
+  unavailable,
+}:
+{ channel, libraries }:
+let
+  inherit (pkgs) lib;
+  compiler = toolchain {
+    inherit channel;
+    extensions = [
+      "rust-analyzer"
+      "rust-src"
+    ];
+  };
+  linked = import ./libraries.nix { inherit lib pkgs; } libraries;
+  programs = map tool [
+    "cargo-audit"
+    "cargo-deny"
+    "cargo-nextest"
+    "git"
+  ];
+in
+if compiler == null then
+  unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
+else
+  pkgs.stdenv.mkDerivation {
+    name = "nanna-ci-shell";
+    nativeBuildInputs = [
+      (compiler pkgs)
+      pkgs.pkg-config
+    ]
+    ++ builtins.filter lib.isDerivation programs;
+    buildInputs = linked.inputs pkgs;
+    env = linked.environment;
+    # `nix develop` reads the environment and builds nothing; who builds all the same gets an empty file
+    dontUnpack = true;
+    installPhase = "touch $out";
+  }

@@ -1,0 +1,59 @@
+# The Rust workspace under CI: its packages, and the toolchain functions for each channel.
+{
+  lib,
+  toolkit,
+  pipeline,
+  src,
+}:
+let
+  inherit (pipeline.workspace) name binaries libraries;
+  rustFor =
+    channel:
+    toolkit.rust {
+      inherit
+        channel
+        src
+        name
+        binaries
+        libraries
+        ;
+    };
+  rust = lib.genAttrs pipeline.toolchain.channels rustFor;
+  default = rust.${pipeline.toolchain.default};
+
+  # { NAME, BINARY… } for a target, each name with the suffix.
+  packagesFor =
+    suffix: package:
+    let
+      binary = binary: {
+        name = binary + suffix;
+        value =
+          if lib.isUnavailable package then
+            package
+          else
+            toolkit.binary {
+              inherit package;
+              name = binary;
+            };
+      };
+      # a binary called like its workspace is the workspace's package
+      others = builtins.filter (binary: binary != name) binaries;
+    in
+    { ${name + suffix} = package; } // builtins.listToAttrs (map binary others);
+
+  build = arguments: if lib.isUnavailable default then default else default.build arguments;
+  crossTargets = builtins.filter (
+    target: target.system != toolkit.system && builtins.elem target.system toolkit.crossSystems
+  ) pipeline.target;
+  native = packagesFor "" (build { });
+in
+{
+  inherit rust;
+  packages = lib.mergeDisjoint "packages" (
+    [
+      native
+      { default = native.${name}; }
+    ]
+    ++ map (target: packagesFor "-${target.system}" (build { target = target.system; })) crossTargets
+  );
+}

@@ -1,0 +1,94 @@
+"""What can go wrong, as values that carry facts; cli turns them into one line, a hint and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class NannaError(Exception):
+    """Base of every expected failure.
+
+    `exit_code` is the process's exit code (design §5); `hint` says how to mend it, or is None.
+    """
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(NannaError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(NannaError):
+    """A configuration file is wrong; `where` is `file`, `file: [section]` or `file: section.key`."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{where}: {problem}", hint=hint)
+        self.where = where
+
+
+class ToolMissing(NannaError):
+    """A program or service that the command needs is not there."""
+
+    def __init__(self, tool: str, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{tool}: {reason}", hint=hint)
+        self.tool = tool
+
+
+class CommandFailed(NannaError):
+    """A program ended with an exit code that was not accepted.
+
+    `stderr_tail` is its last output, bounded and redacted. `returncode` is negative for a signal.
+    """
+
+    def __init__(self, argv: Sequence[str], returncode: int, stderr_tail: str, *, hint: str | None = None) -> None:
+        last = next((line for line in reversed(stderr_tail.splitlines()) if line.strip()), "no output on stderr")
+        super().__init__(f"{argv[0]} exited with {returncode}: {last.strip()}", hint=hint)
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        self.stderr_tail = stderr_tail
+
+
+class CommandTimedOut(NannaError):
+    """A program was ended because its time limit ran out."""
+
+    def __init__(self, argv: Sequence[str], timeout_s: float, stderr_tail: str) -> None:
+        super().__init__(
+            f"{argv[0]} did not end within {timeout_s:g} s", hint="raise the limit, or look at what it waits for"
+        )
+        self.argv = tuple(argv)
+        self.timeout_s = timeout_s
+        self.stderr_tail = stderr_tail
+
+
+class MalformedData(NannaError):
+    """Input data was refused; `source` names where it came from."""
+
+    exit_code = 4
+
+    def __init__(self, source: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{source}: {problem}", hint=hint)
+        self.source = source
+
+
+class Interrupted(NannaError):
+    """SIGINT or SIGTERM; the exit code is 128 plus the signal's number."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("interrupted")
+        self.signal_number = signal_number
+
+
+class GateFailed(NannaError):
+    """The answer is no: a gate, a check, a verification did not hold. Commands turn it into a `fail` outcome."""
+
+    exit_code = 1

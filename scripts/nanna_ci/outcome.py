@@ -1,0 +1,76 @@
+"""What a command is given (Context, Ports) and what it answers (Outcome)."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from nanna_ci import process
+from nanna_ci.report.blocks import Document
+
+
+class Verdict(enum.Enum):
+    """A command's or a job's answer. UNAVAILABLE: it could not run, for a stated reason; never green."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A command's result.
+
+    `data` is the JSON body without schemaVersion, command and verdict (cli adds those); its keys are
+    camelCase and its values plain JSON. `document` is the same for people. The exit code follows the
+    verdict: pass 0, fail 1, unavailable 3, unless `exit_code` says otherwise. `outputs` are the step's outputs
+    on GitHub, name to value, and what `--format github` prints.
+    """
+
+    verdict: Verdict
+    document: Document
+    data: Mapping[str, Any]
+    exit_code: int | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The outside world, so that tests can put fakes in its place.
+
+    `run` has the signature of `process.run`, `clock` is monotonic seconds, `environ` the environment.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    cwd: Path = field(default_factory=Path.cwd)
+    run: Callable[..., process.Completed] = process.run
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The common flags, resolved: where talk goes and how loud it is.
+
+    `verbosity` is -1 (quiet), 0, or 1 and more (-v). `color` tells whether stderr takes escape codes.
+    `say` writes one line of talk to stderr unless quiet. `dry_run` is False for commands without it.
+    """
+
+    ports: Ports
+    config: Path | None
+    verbosity: int
+    color: bool
+    dry_run: bool
+
+    def say(self, line: str) -> None:
+        """One line of talk on stderr, nothing with --quiet."""
+        if self.verbosity >= 0:
+            print(line, file=self.ports.stderr, flush=True)
