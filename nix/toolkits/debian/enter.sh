@@ -1,8 +1,8 @@
 #!/bin/bash
-# Enters the Debian root: enter.sh ROOT STORE COMMAND…, with the host's folders at their own paths and a /nix of its own.
+# Enters the Debian root: enter.sh ROOT STORE SEARCH-PATH COMMAND…, with the host's folders at their own paths and a /nix of its own.
 set -euo pipefail
-root=$1 store=$2
-shift 2
+root=$1 store=$2 path=$3
+shift 3
 binds=()
 for folder in /*; do
   case $folder in
@@ -28,5 +28,5 @@ trap '' INT
 exec bwrap --ro-bind "$root/usr" /usr --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
   --ro-bind "$root/etc" /etc --tmpfs /var --ro-bind "$root/var/lib" /var/lib --bind /var/tmp /var/tmp --tmpfs /run \
   --dev-bind /proc /proc --dev-bind /dev /dev --bind /sys /sys --bind "$store" /nix "${binds[@]}" \
-  --setenv NANNA_CI_ROOT "$root" --cap-add ALL --chdir "$PWD" \
+  --setenv PATH "$path" --setenv NANNA_CI_ROOT "$root" --cap-add ALL --chdir "$PWD" \
   setpriv --pdeathsig TERM env --default-signal=INT "$@"

@@ -23,13 +23,14 @@ missing=()
 for program in mmdebstrap bwrap; do
   command -v "$program" >/dev/null || missing+=("${program/bwrap/bubblewrap}")
 done
-log=$(mktemp)
+work=$(mktemp -d)
+log=$work/log
 partial=$folder.partial
 beat=
 clean() {
   [[ -z $beat ]] || kill "$beat" 2>/dev/null || true
   # never into something that is still mounted
-  rm -rf --one-file-system "$partial" "$log"
+  rm -rf --one-file-system "$partial" "$work"
 }
 trap clean EXIT
 trap 'say "stopped; nothing is left half made"; exit 130' INT
@@ -57,22 +58,23 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(LABEL)' 'Created-By: Packa
   awk '$2 == "Debian" || ($2 == "" && $1 !~ /security/) { print $1; exit }')
 rm -rf --one-file-system "$partial"
 mkdir -p "$partial"
-apt-config dump Acquire | grep -v '::$\|""' >"$partial.apt" || true
-echo 'Acquire::Languages "none";' >>"$partial.apt"
+apt-config dump Acquire | grep -v '::$\|""' >"$work/apt.conf" || true
+echo 'Acquire::Languages "none";' >>"$work/apt.conf"
 packages=$(sed 's/#.*//' "$here/packages.txt" | tr -s '[:space:]' ',')
 
 say "making the Debian root in $folder (once; about 2.5 GB and two minutes)"
 (
-  while sleep 15; do say "… $(du -sm "$partial" 2>/dev/null | cut -f1) MB after $SECONDS s"; done
+  # ends with its sleep: an orphan would keep the caller's pipes open
+  trap 'kill $!; exit' TERM
+  while sleep 15 & wait $!; do say "… $(du -sm "$partial" 2>/dev/null | cut -f1) MB after $SECONDS s"; done
 ) &
 beat=$!
 mmdebstrap --mode=root --variant=minbase --architectures=amd64,arm64 --include="${packages#,}" \
-  --aptopt="$partial.apt" --dpkgopt=force-unsafe-io \
+  --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
   --setup-hook="$here/backports.sh \"\$1\"" --customize-hook="$here/finish.sh \"\$1\"" \
-  "$suite" "$partial" ${mirror:+"$mirror"} > >(cat >>"$log") 2> >(tee -a "$log" | grep --line-buffered '^I: ' >&2) ||
+  "$suite" "$partial" ${mirror:+"$mirror"} 2>&1 >>"$work/output" | tee "$log" | { grep --line-buffered '^I: ' >&2 || true; } ||
   explain "mmdebstrap could not make the root"
-rm -f "$partial.apt"
 mv -T "$partial" "$folder"
 say "the Debian root is made ($SECONDS s)"

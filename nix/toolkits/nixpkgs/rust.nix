@@ -50,7 +50,11 @@ let
   deps = craneLib.buildDepsOnly (
     checked
     // {
-      buildPhaseCargoCommand = "cargo check --locked --workspace --all-targets";
+      # the second for doc: without development dependencies, what is left may have fewer features
+      buildPhaseCargoCommand = ''
+        cargo check --locked --workspace --all-targets
+        cargo check --locked --workspace
+      '';
       checkPhaseCargoCommand = "cargo test --locked --workspace --no-run";
     }
   );
