@@ -9,7 +9,14 @@
   commands,
 }:
 let
-  application = toolkit.pythonApplication { src = scripts; };
+  application = toolkit.pythonApplication {
+    src = scripts;
+    runtimeTools = builtins.filter (tool: !lib.isUnavailable tool) [
+      toolkit.tools.nix
+      toolkit.tools.git
+      toolkit.tools.qemu-user
+    ];
+  };
 
   descriptions = lib.mergeDisjoint "apps" [
     {

@@ -21,8 +21,7 @@ let
     in
     lib.genAttrs [ "packages" "checks" "apps" "devShells" "legacyPackages" ] output
     // {
-      # flakes have no way to say that a system's formatter is unavailable, but to leave it out
-      formatter = lib.available (output "formatter");
+      formatter = builtins.mapAttrs (_: kit: kit.formatter) (lib.filterAttrs (_: kit: kit ? formatter) toolkit);
     };
 
   mkPipeline =

@@ -62,7 +62,6 @@ in
       inherit (pipeline.workspace) libraries;
     };
   };
-  inherit (toolkit) formatter;
   # What `ci` and `run-job` read once: a derivation for each pure job, or the reason why there is none.
   legacyPackages.pipeline = {
     toolkit = toolkit.name;

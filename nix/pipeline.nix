@@ -46,11 +46,14 @@ let
       near = filter (o: o.far <= 2 && o.far < stringLength word) (map (name: { inherit name; far = distance word name; }) options);
       best = foldl' (a: b: if b.far < a.far then b else a) (head near) near;
     in
-    if stringLength word > 40 || near == [ ] then null else best.name;
+    if stringLength word > 64 || near == [ ] then null else best.name;
   suggest = word: options: otherwise:
     let name = nearest word options; in if name == null then otherwise else "did you mean ${toJSON name}?";
 
   known = options: if options == [ ] then "there is none" else "known: ${commas options}";
+
+  limit = 200; # bytes of a string: match overflows the stack on long ones
+  shown = word: if stringLength word <= limit then toJSON word else "a string of ${toString (stringLength word)} bytes";
 
   typeName = value: {
     bool = "a boolean"; float = "a float"; int = "an integer"; list = "an array"; set = "a table"; string = "a string";
@@ -60,11 +63,11 @@ let
   # --- Kinds: path -> value -> [ problem ] --------------------------------------------------------------------------
   string = pattern: wanted: path: value:
     if !isString value then [ (wrongType path "a string" value) ]
-    else when (stringLength value <= 200 && match pattern value != null) (problem path "${toJSON value} is not ${wanted}");
+    else when (stringLength value <= limit && match pattern value != null) (problem path "${shown value} is not ${wanted}");
   choice = options: path: value:
     if !isString value then [ (wrongType path "a string" value) ]
     else when (elem value options)
-      (problem path "${toJSON value} is not one of ${commas options}" // { hint = suggest value options null; });
+      (problem path "${shown value} is not one of ${commas options}" // { hint = suggest value options null; });
   integer = least: most: path: value:
     if !isInt value then [ (wrongType path "an integer" value) ]
     else when (least <= value && value <= most) (problem path "must be from ${toString least} to ${toString most}");

@@ -10,14 +10,14 @@
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
 #   tools               program -> package with bin/: nix, git, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
-#                       bin/nanna-ci over src/nanna_ci, with runtimeTools before the caller's own PATH
+#                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
 #   command             { name, application, environment ? { } } -> derivation
 #                       bin/NAME runs `nanna-ci NAME "$@"`, with each variable that the caller has not set
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
 #   binary              { package, name } -> derivation with only bin/NAME of the package
 #   shell               { channel, libraries } -> derivation, for devShells
-#   formatter           derivation, for `nix fmt`
+#   formatter           derivation, for `nix fmt`; left out where there is none
 #   rust                { channel, src, name, binaries, libraries } -> {
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone

@@ -1,4 +1,4 @@
-"""nixw's own behaviour around the Debian root, with stand-ins for the programs that take minutes (mmdebstrap, bwrap, apt-get).
+"""nixw's own behaviour around the Debian root, with stand-ins for what takes minutes: mmdebstrap, bwrap, apt-get.
 
 Each test runs the real ./nixw with a cache folder of its own and a PATH on which the stand-ins come first.
 """
@@ -30,7 +30,9 @@ esac
 """
 # A stand-in for bwrap: says what it was asked to run; for ground.sh it answers a store path.
 BWRAP = """#!/bin/bash
-for argument; do [[ $argument == */ground.sh ]] && echo /nix/store/00000000000000000000000000000000-source && exit 0; done
+for argument; do
+  [[ $argument == */ground.sh ]] && echo /nix/store/00000000000000000000000000000000-source && exit 0
+done
 printf '%s\\n' "$@" >"$LOG.bwrap"
 printf '%s' "$NANNA_CI_OVERRIDES" >"$LOG.overrides"
 """
@@ -61,7 +63,13 @@ class Machine:
         path.chmod(0o755)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        return {"PATH": self.path, "HOME": str(self.cache.parent), "XDG_CACHE_HOME": str(self.cache), "LOG": str(self.log), **extra}
+        return {
+            "PATH": self.path,
+            "HOME": str(self.cache.parent),
+            "XDG_CACHE_HOME": str(self.cache),
+            "LOG": str(self.log),
+            **extra,
+        }
 
     def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -198,7 +206,9 @@ def test_a_workspace_without_a_lock_is_refused_before_anything_is_made(machine: 
 
 
 def test_a_nix_that_reaches_a_substituter_is_used_as_it_is(machine: Machine) -> None:
-    machine.add("nix", '#!/bin/bash\ncase "$*" in *"config show"*) echo https://cache.invalid ;; *) echo "nix: $*" ;; esac\n')
+    machine.add(
+        "nix", '#!/bin/bash\ncase "$*" in *"config show"*) echo https://cache.invalid ;; *) echo "nix: $*" ;; esac\n'
+    )
     result = machine.run("build", ".#x")
     assert result.returncode == 0
     assert result.stdout == "nix: --extra-experimental-features nix-command flakes build .#x\n"

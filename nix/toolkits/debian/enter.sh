@@ -18,6 +18,8 @@ for name in SSL_CERT_FILE NIX_SSL_CERT_FILE CURL_CA_BUNDLE REQUESTS_CA_BUNDLE PI
   file=${!name:-}
   [[ -n $file && -f $file ]] && binds+=(--ro-bind "$(readlink -f "$file")" "/run/certificates/$name" --setenv "$name" "/run/certificates/$name")
 done
+# cargo looks for its subcommands there first: the host's would come before the root's
+[[ -d ${CARGO_HOME:-$HOME/.cargo}/bin ]] && binds+=(--tmpfs "${CARGO_HOME:-$HOME/.cargo}/bin")
 # The host's interpreters and toolchains must not leak in by their variables.
 for name in PYTHONHOME PYTHONPATH PYENV_ROOT PYENV_VERSION VIRTUAL_ENV RUSTUP_HOME RUSTUP_TOOLCHAIN RUSTC RUSTFLAGS SSL_CERT_DIR NIX_PATH NIX_REMOTE LD_PRELOAD LD_LIBRARY_PATH; do
   binds+=(--unsetenv "$name")

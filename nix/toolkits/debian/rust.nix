@@ -38,7 +38,7 @@ let
         base = baseNameOf path;
       in
       if type == "directory" then
-        base != ".git" && base != "target"
+        base != ".git"
       else
         builtins.elem base [
           "Cargo.toml"

@@ -68,15 +68,9 @@ in
 
   rust = arguments: onlyHere (rust arguments);
 
+  # the root has every runtime tool on its PATH
   pythonApplication =
-    {
-      src,
-      runtimeTools ? [ ],
-    }:
-    onlyHere (derive "nanna-ci" "python_application" {
-      src = "${src}";
-      path = map toString runtimeTools;
-    });
+    { src, ... }: onlyHere (derive "nanna-ci" "python_application" { src = "${src}"; });
 
   command =
     {
@@ -110,6 +104,4 @@ in
         inherit channel libraries;
       }
     );
-
-  formatter = unavailable "Debian has no formatter of Nix code";
 }

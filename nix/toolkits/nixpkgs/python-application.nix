@@ -18,7 +18,7 @@ let
     name = "nanna_ci";
     filter = path: _: baseNameOf path != "__pycache__";
   };
-  path = pkgs.lib.optionalString (runtimeTools != [ ]) "--prefix PATH : ${pkgs.lib.makeBinPath runtimeTools}";
+  path = pkgs.lib.optionalString (runtimeTools != [ ]) "--suffix PATH : ${pkgs.lib.makeBinPath runtimeTools}";
 in
 pkgs.runCommand "nanna-ci"
   {

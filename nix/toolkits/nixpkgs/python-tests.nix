@@ -6,6 +6,7 @@ let
   python = pkgs.python3.withPackages (packages: [
     packages.httpx
     packages.hypothesis
+    packages.jsonschema
     packages.pytest
     packages.pytest-xdist
   ]);

@@ -1,5 +1,5 @@
 # { advisoryDb } -> cargo-deny by the workspace's policy, with no network: the advisories are those of advisoryDb, whatever
-# databases the policy names. Whether a crate was yanked only the registry knows: that one question stays open here.
+# databases the policy names. Whether a crate was yanked only the registry knows: that question stays open here.
 {
   checked,
   craneLib,
@@ -23,8 +23,8 @@ let
       "git-fetch-with-cli"
     ];
   };
-  # A database's folder is named after the XxHash64 of its URL, here RustSec's, the default. cargo-deny reads from the time of
-  # FETCH_HEAD how old the database is, and refuses an old one; how old the pinned one may get is flake.lock's business.
+  # A database's folder is named after the XxHash64 of its URL, here RustSec's, the default. cargo-deny wants a git repository,
+  # and refuses an old one by the time of its FETCH_HEAD; how old the pinned one may get is flake.lock's business.
   database = "$CARGO_HOME/advisory-dbs/advisory-db-3157b0e258782691";
 in
 if text == null then
@@ -40,10 +40,14 @@ else
     pnameSuffix = "-deny";
     cargoArtifacts = null;
     doInstallCargoArtifacts = false;
-    nativeBuildInputs = [ pkgs.cargo-deny ];
-    buildPhaseCargoCommand = ''
-      install -d ${database} && cp -r --no-preserve=mode ${advisoryDb}/crates ${database} && install -D /dev/null ${database}/.git/FETCH_HEAD
+    nativeBuildInputs = [
+      pkgs.cargo-deny
+      pkgs.gitMinimal
+    ];
+    preBuild = ''
+      install -d ${database} && cp -r --no-preserve=mode ${advisoryDb}/crates ${database}
+      git init --quiet ${database} && touch ${database}/.git/FETCH_HEAD
       cp --no-preserve=mode ${craneLib.writeTOML "deny.toml" own} deny.toml
-      cargo deny --offline --locked check --allow index-failure
     '';
+    buildPhaseCargoCommand = "cargo deny --offline --locked check --allow index-failure";
   }

@@ -94,13 +94,7 @@ else
 
     doc = craneLib.cargoDoc (lib.recursiveUpdate check { env.RUSTDOCFLAGS = "-D warnings"; });
 
-    audit =
-      { advisoryDb }:
-      craneLib.cargoAudit {
-        inherit (checked) pname version src;
-        advisory-db = "${advisoryDb}";
-      };
-
+    audit = import ./rust-audit.nix { inherit checked craneLib source; };
     deny = import ./rust-deny.nix {
       inherit
         craneLib

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from plain import Attributes, run
@@ -17,7 +18,7 @@ PKG_CONFIG_LIBDIR = f"/usr/lib/{CROSS}/pkgconfig:/usr/share/pkgconfig"
 
 
 def environment(attributes: Attributes) -> dict[str, str]:
-    """What cargo, rustc and the build scripts of -sys crates read; the same for dependencies and checks, or they rebuild."""
+    """What cargo, rustc and build scripts read: the same for dependencies and checks, or everything is built twice."""
     triple = attributes["triple"]
     values = {
         **os.environ,
@@ -50,9 +51,8 @@ def environment(attributes: Attributes) -> dict[str, str]:
 def prepare(attributes: Attributes) -> dict[str, str]:
     """Unpacks source, dependencies and cargo's configuration; answers the environment."""
     SOURCE.mkdir(parents=True)
-    shutil.copytree(
-        attributes["src"], SOURCE, dirs_exist_ok=True, copy_function=shutil.copy, ignore=shutil.ignore_patterns(".git", "target")
-    )
+    source = attributes["src"]
+    shutil.copytree(source, SOURCE, dirs_exist_ok=True, copy_function=shutil.copy, ignore=_ignore_at_top(source))
     run(["chmod", "-R", "u+w", str(SOURCE)])
     if attributes.get("deps"):
         # shutil.copy gave the sources today's time, so the stubs that the dependencies were built with are older
@@ -67,6 +67,11 @@ def prepare(attributes: Attributes) -> dict[str, str]:
     for module in attributes["modules"]:
         run(["pkg-config", "--print-errors", "--exists", module], env={**values, **libdir})
     return values
+
+
+def _ignore_at_top(source: str) -> Callable[[str, list[str]], list[str]]:
+    """Leaves out git's and cargo's folders at the top; below, `target` may be a module."""
+    return lambda folder, names: [name for name in names if folder == source and name in {".git", "target"}]
 
 
 def cargo(arguments: list[str], values: dict[str, str]) -> None:
@@ -87,6 +92,8 @@ def deps(attributes: Attributes, out: Path) -> None:
     else:
         cargo(["test", "--no-run", *flags], values)
         cargo(["clippy", "--all-targets", *flags], values)
+        # what rustdoc reads: without the features that tests bring in
+        cargo(["check", *flags], values)
     TARGET.mkdir(exist_ok=True)
     packages = [argument for name in member_names(SOURCE) for argument in ("--package", name)]
     cargo(["clean", *profile_flags(attributes), *packages], values)
@@ -103,7 +110,8 @@ def build(attributes: Attributes, out: Path) -> None:
     for name in attributes["binaries"]:
         if not (folder / name).is_file():
             made = sorted(path.name for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
-            sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built: {', '.join(made) or 'none'}")
+            built = ", ".join(made) or "none"
+            sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built {built}")
         shutil.copy(folder / name, out / "bin" / name)
 
 
@@ -126,13 +134,11 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     """Every test of a kind, none left out after a failure; JUnit in out."""
     settings = Path("/build/nextest.toml")
     settings.write_text('nextest-version = "0.9.50"\n[profile.default.junit]\npath = "junit.xml"\n')
-    kind = ["--lib", "--bins"] if attributes["kind"] == "unit" else ["--test", "*"]
+    # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
+    kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     home = Path("/build/home")
     home.mkdir()
-    run(
-        [attributes["nextest"], "nextest", "run", "--workspace", *kind, "--locked", "--no-fail-fast"]
-        + ["--tool-config-file", f"nanna-ci:{settings}"],
-        cwd=SOURCE,
-        env={**values, "HOME": str(home)},
-    )
+    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "--failure-output=final", "-E", kind]
+    argv = [attributes["nextest"], "nextest", "run", *options, "--tool-config-file", f"nanna-ci:{settings}"]
+    run(argv, cwd=SOURCE, env={**values, "HOME": str(home)})
     shutil.copy(TARGET / "nextest" / "default" / "junit.xml", out / "junit.xml")

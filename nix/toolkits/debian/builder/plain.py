@@ -30,15 +30,12 @@ def python_application(attributes: Attributes, out: Path) -> None:
     """The package with byte code, and bin/nanna-ci in front of it."""
     library = out / "lib" / "nanna_ci"
     shutil.copytree(Path(attributes["src"]) / "nanna_ci", library, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder, _, _ in os.walk(library):
-        os.chmod(folder, 0o755)
+    run(["chmod", "-R", "u+w", str(library)])
     # checked by hash, since every file in the store has the same time
     run(["python3", "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(library)])
-    path = "".join(f"{folder}/bin:" for folder in attributes["path"])
-    search_path = f'import os; os.environ["PATH"] = {path!r} + os.environ["PATH"]\n' if path else ""
     write_program(
         out / "bin" / "nanna-ci",
-        f"#!/usr/bin/python3 -I\nimport sys\n{search_path}sys.path.insert(0, {str(out / 'lib')!r})\n"
+        f"#!/usr/bin/python3 -I\nimport sys\nsys.path.insert(0, {str(out / 'lib')!r})\n"
         "from nanna_ci.cli import entry\n\nentry()\n",
     )
 
@@ -87,5 +84,7 @@ def binary(attributes: Attributes, out: Path) -> None:
     (out / "bin").mkdir(parents=True)
     source = Path(attributes["package"]) / "bin" / attributes["name"]
     if not source.exists():
-        sys.exit(f"{source.parent.parent} has no bin/{attributes['name']}: pipeline.toml names a binary that is not built")
+        sys.exit(
+            f"{source.parent.parent} has no bin/{attributes['name']}: pipeline.toml names a binary that is not built"
+        )
     shutil.copy(source, out / "bin" / attributes["name"])

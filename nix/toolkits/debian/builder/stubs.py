@@ -13,7 +13,7 @@ def manifests(source: Path) -> list[tuple[Path, dict[str, Any]]]:
     """Every Cargo.toml with a [package] below the source, with its content."""
     found = []
     for path in sorted(source.rglob("Cargo.toml")):
-        if "target" in path.relative_to(source).parts:
+        if path.relative_to(source).parts[0] == "target":
             continue
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
         if "package" in manifest:
@@ -36,7 +36,7 @@ def stub(path: Path, text: str) -> None:
 
 
 def write_stubs(source: Path) -> None:
-    """A library, a program and every declared target for each package: empty, but enough for cargo's target discovery."""
+    """A library, a program and every declared target for each package: empty, but enough for cargo."""
     for path, manifest in manifests(source):
         folder = path.parent
         library = manifest.get("lib", {})
@@ -54,6 +54,5 @@ def write_stubs(source: Path) -> None:
                 else:
                     stub(folder / default / f"{name}.rs", EMPTY_MAIN)
         script = manifest["package"].get("build", "build.rs")
-        if manifest.get("build-dependencies") or "build" in manifest["package"]:
-            if isinstance(script, str):
-                stub(folder / script, EMPTY_MAIN)
+        if (manifest.get("build-dependencies") or "build" in manifest["package"]) and isinstance(script, str):
+            stub(folder / script, EMPTY_MAIN)

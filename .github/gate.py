@@ -1,0 +1,56 @@
+"""The one required check: did every planned job pass?
+
+usage: gate.py RESULTS NEED…
+
+RESULTS is a folder with the jobs' artifacts; each NEED is a job of the workflow that must have succeeded. In the
+environment, NEEDS is `toJSON(needs)` and MATRIX the plan. Anything but a success fails: failed, cancelled, skipped,
+unknown, absent. The one exception is a declared skip: a job that the plan calls skippable and that was unavailable.
+Exit code 0 or 1; runs on a bare Python.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def judge_needs(needs: dict[str, Any], expected: list[str]) -> Iterator[tuple[str, str]]:
+    """Each job of the workflow with its result; a job that nobody expected counts too."""
+    for name in sorted({*expected, *needs}):
+        yield name, str(needs.get(name, {}).get("result", "absent"))
+
+
+def judge_jobs(matrix: dict[str, Any], results: Path) -> Iterator[tuple[str, str]]:
+    """Each planned job with `success`, `declared skip`, or what is wrong with it."""
+    verdicts: dict[str, list[str]] = {}
+    for path in sorted(results.glob("**/jobs/*/result.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        verdicts.setdefault(result["id"], []).append(result["verdict"])
+    for entry in matrix["include"]:
+        match verdicts.get(entry["id"], []):
+            case ["pass"]:
+                yield entry["id"], "success"
+            case ["unavailable"] if entry["skippable"] is True:
+                yield entry["id"], "declared skip"
+            case []:
+                yield entry["id"], "absent"
+            case found:
+                yield entry["id"], ", ".join(found)
+
+
+def main(argv: list[str]) -> int:
+    """Print what became of everything, failures last, and decide."""
+    matrix = json.loads(os.environ["MATRIX"] or '{"include": []}')
+    planned = list(judge_jobs(matrix, Path(argv[0]))) or [("jobs in the plan", "absent")]
+    judged = [*judge_needs(json.loads(os.environ["NEEDS"]), argv[1:]), *planned]
+    wrong = [line for line in judged if line[1] not in {"success", "declared skip"}]
+    for name, result in sorted(judged, key=lambda line: line in wrong):
+        print(f"{name}: {result}")
+    print(f"{len(judged) - len(wrong)} of {len(judged)} as they should be")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

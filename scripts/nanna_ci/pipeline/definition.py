@@ -1,0 +1,193 @@
+"""pipeline.toml as typed values.
+
+The twin of nix/pipeline.nix: both readers accept the same files with the same `normalised` value and refuse the others
+with the same first problem (a test over many files holds this). What the keys mean is said in pipeline.toml itself.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nanna_ci.errors import ConfigError
+from nanna_ci.pipeline.rules import cross_problems, filled, table_problems
+from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The Rust workspace: its name, the executables it must build, and C libraries by their nixpkgs names."""
+
+    name: str
+    binaries: tuple[str, ...]
+    libraries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Channels that tests may use; `default` is one of them."""
+
+    channels: tuple[Channel, ...]
+    default: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A system to build for: its Rust triple, GitHub's runner, and the strategies in the order they are tried."""
+
+    system: str
+    triple: str
+    runner: str
+    strategies: tuple[Strategy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A [[test]] table: one job for every runner and channel."""
+
+    kind: SuiteKind
+    runners: tuple[str, ...]
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A container image: what is in it, where it listens, and the path that answers 200 once it is ready."""
+
+    name: str
+    contents: tuple[str, ...]
+    architectures: tuple[str, ...]
+    port: int
+    health_path: str
+    health_timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model by name and tag, and the image that carries it."""
+
+    name: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The binary cache; without a name there is none. `push_filter` holds patterns of names that are not pushed."""
+
+    name: str | None
+    public_keys: tuple[str, ...]
+    push_filter: tuple[str, ...]
+    maximum_size_bytes: int
+    tarball_ttl_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The performance targets: `cache_hit_rate` (0..1) is a least, all others are a most."""
+
+    cache_hit_rate: float
+    pipeline_s: int
+    image_s: int
+    binary_s: int
+    parallel_jobs: int
+    cache_bytes: int
+    artifact_bytes: int
+    regression_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A whole pipeline.toml, every default filled in."""
+
+    workspace: Workspace
+    toolchain: Toolchain
+    targets: tuple[Target, ...]
+    tests: tuple[Suite, ...]
+    images: tuple[Image, ...]
+    models: tuple[Model, ...]
+    cache: Cache
+    budget: Budget
+
+
+def find_pipeline(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
+    """The file that counts: --config, else NANNA_CI_CONFIG, else pipeline.toml in the working folder."""
+    if config is not None:
+        return cwd / config
+    return cwd / (environ.get("NANNA_CI_CONFIG") or "pipeline.toml")
+
+
+def load_pipeline(path: Path) -> Pipeline:
+    """The pipeline in a file. ConfigError says where it is wrong, or why it cannot be read."""
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        hint = "name the file with --config FILE or NANNA_CI_CONFIG, or go to the folder that has a pipeline.toml"
+        raise ConfigError(str(path), f"cannot be read: {error.strerror}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), f"is not UTF-8 at byte {error.start}") from error
+    return parse_pipeline(text, str(path))
+
+
+def parse_pipeline(text: str, source: str) -> Pipeline:
+    """The pipeline in a TOML text; `source` names the text in a ConfigError, which tells the first problem."""
+    try:
+        raw = tomllib.loads(text.removeprefix("\ufeff"))  # Nix takes a byte order mark too
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(source, f"is not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(source, "is nested too deeply") from error
+    problems = table_problems(raw)
+    if not problems:
+        value = filled(raw)
+        problems = cross_problems(value)
+        if not problems:
+            return _typed(value)
+    first = problems[0]
+    raise ConfigError(f"{source}: {first.path}", first.says, hint=first.hint)
+
+
+def normalised(pipeline: Pipeline) -> dict[str, Any]:
+    """The pipeline as plain JSON with the file's own names, as nix/pipeline.nix gives it."""
+    singular = {"targets": "target", "tests": "test", "images": "image", "models": "model"}
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(pipeline)))
+    return {singular.get(name, name): value for name, value in plain.items()}
+
+
+def _typed(value: Mapping[str, Any]) -> Pipeline:
+    """From a value without problems: lists become tuples, words members of their enums."""
+    workspace, toolchain, cache = value["workspace"], value["toolchain"], value["cache"]
+    return Pipeline(
+        workspace=Workspace(workspace["name"], tuple(workspace["binaries"]), tuple(workspace["libraries"])),
+        toolchain=Toolchain(tuple(map(Channel, toolchain["channels"])), Channel(toolchain["default"])),
+        targets=tuple(
+            Target(t["system"], t["triple"], t["runner"], tuple(map(Strategy, t["strategies"])))
+            for t in value["target"]
+        ),
+        tests=tuple(
+            Suite(SuiteKind(t["kind"]), tuple(t["runners"]), tuple(map(Channel, t["channels"]))) for t in value["test"]
+        ),
+        images=tuple(
+            Image(
+                name=image["name"],
+                contents=tuple(image["contents"]),
+                architectures=tuple(image["architectures"]),
+                port=image["port"],
+                health_path=image["health_path"],
+                health_timeout_s=image["health_timeout_s"],
+            )
+            for image in value["image"]
+        ),
+        models=tuple(Model(model["name"], model["image"]) for model in value["model"]),
+        cache=Cache(
+            name=cache["name"],
+            public_keys=tuple(cache["public_keys"]),
+            push_filter=tuple(cache["push_filter"]),
+            maximum_size_bytes=cache["maximum_size_bytes"],
+            tarball_ttl_s=cache["tarball_ttl_s"],
+        ),
+        budget=Budget(**value["budget"]),
+    )

@@ -1,0 +1,211 @@
+"""Validation of plain tables: kinds of values, fields, and problems in words that nix/pipeline.nix uses too.
+
+A kind takes a path and a value and lists the problems. Both readers check in the same order and word alike, so the
+first problem of a file is one message, whoever reads it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+STRING_LIMIT_BYTES = 200
+"""No string of the file may be longer: Nix's regular expressions overflow the stack on long ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at a path such as `test[2].kind` or `[section]`; `hint` says how to mend it, or is None."""
+
+    path: str
+    says: str
+    hint: str | None = None
+
+
+Kind = Callable[[str, object], list[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A key of a table. `default` stands for a missing key unless `required`; None waits for other fields."""
+
+    name: str
+    kind: Kind
+    default: object = None
+    required: bool = False
+
+
+def required(name: str, kind: Kind) -> Field:
+    """A field that must be given."""
+    return Field(name, kind, required=True)
+
+
+def quoted(word: str) -> str:
+    """The word as JSON."""
+    return json.dumps(word, ensure_ascii=False)
+
+
+def shown(value: str) -> str:
+    """A value of the file for a message: as JSON, or its size where nobody would read it."""
+    size = len(value.encode())
+    return quoted(value) if size <= STRING_LIMIT_BYTES else f"a string of {size} bytes"
+
+
+def distance(first: bytes, second: bytes) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(second) + 1))
+    for i, mine in enumerate(first):
+        new = [i + 1]
+        for j, other in enumerate(second):
+            new.append(min(row[j + 1] + 1, new[j] + 1, row[j] + (mine != other)))
+        row = new
+    return row[-1]
+
+
+def nearest(word: str, options: Sequence[str]) -> str | None:
+    """The option within two edits of the word, the first of equals; None where nothing is near."""
+    raw = word.encode()
+    if len(raw) > 64:  # longer than any name: not worth the time
+        return None
+    near = [(distance(raw, option.encode()), index) for index, option in enumerate(options)]
+    far, index = min(near, default=(len(raw), 0))
+    return options[index] if far <= 2 and far < len(raw) else None
+
+
+def suggest(word: str, options: Sequence[str], otherwise: str | None = None) -> str | None:
+    """A hint that names the nearest option."""
+    name = nearest(word, options)
+    return otherwise if name is None else f"did you mean {quoted(name)}?"
+
+
+def known(options: Sequence[str]) -> str:
+    """A hint that names all options."""
+    return f"known: {', '.join(options)}" if options else "there is none"
+
+
+def wrong_type(path: str, wanted: str, value: object) -> list[Problem]:
+    """The value's type is not the wanted one."""
+    return [Problem(path, f"must be {wanted}, not {_type_name(value)}")]
+
+
+def _type_name(value: object) -> str:
+    names: list[tuple[type | tuple[type, ...], str]] = [
+        (bool, "a boolean"),
+        (int, "an integer"),
+        (float, "a float"),
+        (str, "a string"),
+        (list, "an array"),
+        (dict, "a table"),
+        ((datetime.date, datetime.time), "a date or time"),
+    ]
+    return next(name for kind, name in names if isinstance(value, kind))
+
+
+def string(pattern: str, wanted: str) -> Kind:
+    """A string that the pattern (POSIX extended, ASCII) matches as a whole."""
+    compiled = re.compile(pattern)
+
+    def check(path: str, value: object) -> list[Problem]:
+        if not isinstance(value, str):
+            return wrong_type(path, "a string", value)
+        if len(value.encode()) <= STRING_LIMIT_BYTES and compiled.fullmatch(value):
+            return []
+        return [Problem(path, f"{shown(value)} is not {wanted}")]
+
+    return check
+
+
+def choice(options: Sequence[str]) -> Kind:
+    """One of the options."""
+
+    def check(path: str, value: object) -> list[Problem]:
+        if not isinstance(value, str):
+            return wrong_type(path, "a string", value)
+        if value in options:
+            return []
+        return [Problem(path, f"{shown(value)} is not one of {', '.join(options)}", suggest(value, options))]
+
+    return check
+
+
+def integer(least: int, most: int) -> Kind:
+    """An integer in a closed range."""
+
+    def check(path: str, value: object) -> list[Problem]:
+        if not isinstance(value, int) or isinstance(value, bool):
+            return wrong_type(path, "an integer", value)
+        return [] if least <= value <= most else [Problem(path, f"must be from {least} to {most}")]
+
+    return check
+
+
+def number(least: int, most: int) -> Kind:
+    """An integer or a float in a closed range; NaN is in none."""
+
+    def check(path: str, value: object) -> list[Problem]:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return wrong_type(path, "a number", value)
+        return [] if least <= value <= most else [Problem(path, f"must be from {least} to {most}")]
+
+    return check
+
+
+def list_of(kind: Kind) -> Kind:
+    """An array of distinct values of a kind."""
+
+    def check(path: str, value: object) -> list[Problem]:
+        if not isinstance(value, list):
+            return wrong_type(path, "an array", value)
+        wrong = [problem for i, item in enumerate(value) for problem in kind(f"{path}[{i}]", item)]
+        return wrong or twice(lambda i: f"{path}[{i}]", value)
+
+    return check
+
+
+def some_of(kind: Kind) -> Kind:
+    """An array of at least one distinct value of a kind."""
+    several = list_of(kind)
+
+    def check(path: str, value: object) -> list[Problem]:
+        return [Problem(path, "must not be empty")] if value == [] else several(path, value)
+
+    return check
+
+
+def twice(path: Callable[[int], str], values: Sequence[str]) -> list[Problem]:
+    """A problem for each value that came before."""
+    return [Problem(path(i), f"{quoted(value)} comes twice") for i, value in enumerate(values) if value in values[:i]]
+
+
+def declared(path: str, what: str, options: Sequence[str], word: str) -> list[Problem]:
+    """A problem where the word names nothing that the file declares."""
+    if word in options:
+        return []
+    return [Problem(path, f"{quoted(word)} is not one of {what}", suggest(word, options, known(options)))]
+
+
+def check_table(fields: Sequence[Field], path: str, table: object) -> list[Problem]:
+    """Unknown keys first, in the order of their names, then the fields in theirs."""
+    if not isinstance(table, dict):
+        return wrong_type(path, "a table", table)
+    names = [field.name for field in fields]
+    problems = [
+        Problem(f"{path}.{key}", "unknown key", suggest(key, names, known(names)))
+        for key in sorted(table)
+        if key not in names
+    ]
+    for field in fields:
+        if field.name in table:
+            problems += field.kind(f"{path}.{field.name}", table[field.name])
+        elif field.required:
+            problems.append(Problem(f"{path}.{field.name}", "is missing"))
+    return problems
+
+
+def fill(fields: Sequence[Field], table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with a value for every field."""
+    return {field.name: table.get(field.name, field.default) for field in fields}

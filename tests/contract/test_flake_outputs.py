@@ -1,0 +1,108 @@
+"""What the specification and the documents promise is what the evaluated flake gives."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nanna_ci import cli
+
+REPO = Path(__file__).resolve().parents[2]
+SYSTEM = "x86_64-linux"
+
+# the commands of the specification and the design that this version has; a later one adds to the list
+PROMISED_PACKAGES = {"default", "nanna-coder", "harness", "nanna-coder-aarch64-linux", "harness-aarch64-linux"}
+PROMISED_CHECKS = {"unit", "integration", "clippy", "fmt", "doc", "pipeline-tests"}
+PROMISED_OR_REASONED = {"audit", "deny", "unit-beta", "unit-nightly", "clippy-beta"}
+
+
+@cache
+def evaluate(attribute: str, apply: str = "x: x") -> Any:
+    done = subprocess.run(
+        [str(REPO / "nixw"), "eval", "--json", f"{REPO}#{attribute}", "--apply", apply],
+        capture_output=True,
+        check=False,
+        cwd=REPO,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def names(attribute: str) -> set[str]:
+    return set(evaluate(attribute, "builtins.attrNames"))
+
+
+def test_every_promised_package_is_there() -> None:
+    assert names(f"packages.{SYSTEM}") >= PROMISED_PACKAGES
+
+
+def test_every_promised_check_is_there_or_has_a_reason() -> None:
+    pipeline = evaluate(f"legacyPackages.{SYSTEM}.pipeline")
+    there = names(f"checks.{SYSTEM}")
+    assert there >= PROMISED_CHECKS
+    for name in PROMISED_OR_REASONED - there:
+        assert pipeline["unavailable"][f"checks.{SYSTEM}.{name}"]
+
+
+def test_the_apps_are_the_command_registry() -> None:
+    assert names(f"apps.{SYSTEM}") == set(cli.REGISTRY)
+
+
+def test_every_app_says_what_it_does() -> None:
+    described = evaluate(f"apps.{SYSTEM}", "builtins.mapAttrs (_: app: app.meta.description)")
+    assert all(len(text) > 10 for text in described.values()), described
+
+
+def test_the_cross_package_is_built_here_for_the_other_system() -> None:
+    cross = evaluate(f"packages.{SYSTEM}.nanna-coder-aarch64-linux.system")
+    assert cross == SYSTEM, "a native aarch64 derivation is not a cross build"
+    assert evaluate(f"packages.{SYSTEM}.nanna-coder-aarch64-linux.drvPath") != evaluate(
+        f"packages.{SYSTEM}.nanna-coder.drvPath"
+    )
+
+
+def test_dev_shell_and_template_are_there() -> None:
+    assert names(f"devShells.{SYSTEM}") == {"default"}
+    assert names("templates") == {"default"}
+    assert names("lib") == {"mkPipeline"}
+
+
+def test_every_planned_pure_attribute_is_built_or_has_a_reason() -> None:
+    done = subprocess.run(
+        [str(REPO / "nixw"), "run", f"{REPO}#plan", "--", "--format", "json"], capture_output=True, check=True, cwd=REPO
+    )
+    pipeline = evaluate(f"legacyPackages.{SYSTEM}.pipeline")
+    planned = {job["attribute"] for job in json.loads(done.stdout)["jobs"] if job["attribute"]}
+    assert planned
+    assert planned <= set(pipeline["derivations"]) | set(pipeline["unavailable"])
+
+
+def test_output_sets_that_collide_throw() -> None:
+    expression = f'(import {REPO}/nix/lib.nix).mergeDisjoint "checks" [ {{ a = 1; b = 2; }} {{ a = 3; }} ]'
+    done = subprocess.run(
+        [str(REPO / "nixw"), "eval", "--impure", "--expr", expression],
+        capture_output=True,
+        check=False,
+        text=True,
+        cwd=REPO,
+    )
+    assert done.returncode != 0
+    assert "checks: defined twice: a" in done.stderr
+
+
+def test_no_nix_string_holds_more_than_three_lines_of_shell() -> None:
+    for path in [REPO / "flake.nix", *(REPO / "nix").rglob("*.nix")]:
+        for string in re.findall(r"''(.*?)''", path.read_text(), flags=re.DOTALL):
+            assert len(string.strip().splitlines()) <= 3, f"{path}: {string[:60]}"
+
+
+@pytest.mark.parametrize("path", sorted(p.name for p in REPO.glob("*.md")))
+def test_commands_that_the_documents_name_exist(path: str) -> None:
+    named = set(re.findall(r"(?:run \.#|nanna-ci )([a-z][a-z-]+)", (REPO / path).read_text()))
+    assert named <= set(cli.REGISTRY) | {"COMMAND"}, path

@@ -1,0 +1,174 @@
+"""ci.yml against the suite: it calls what exists, waits for everything, and its gate lets nothing slip."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nanna_ci.cli import REGISTRY
+from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.definition import load_pipeline
+from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.results import JobResult, JobState, render_result
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
+GATE = ROOT / ".github/gate.py"
+ENTRIES = matrix_entries(plan_jobs(load_pipeline(ROOT / "pipeline.toml"), Event.PUSH))
+
+PINS = {
+    "actions/checkout": ("3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"),
+    "actions/upload-artifact": ("043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
+    "actions/download-artifact": ("3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
+    "cachix/install-nix-action": ("13d8dd58da0234aa297dedd986986ccb8e7f3e24", "v31.11.1"),
+    "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
+}
+
+
+def jobs_of(text: str) -> dict[str, str]:
+    """Job name -> its text, comments left out. The workflow indents by two spaces (its linters hold it to YAML)."""
+    bare = re.sub(r"(?m)^\s*#.*\n|\s#\s.*$", "", text)
+    parts = re.split(r"(?m)^  ([\w-]+):\n", bare.partition("\njobs:\n")[2])
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+JOBS = jobs_of(TEXT)
+
+
+def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
+    assert set(JOBS) == {"plan", "jobs", "ci-summary"}
+    for name, job in JOBS.items():
+        assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
+        assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name
+    assert "\npermissions: {}\n" in TEXT
+
+
+def test_every_action_is_pinned_to_a_known_commit_with_its_version() -> None:
+    uses = re.findall(r"(?m)^\s*(?:- )?uses: ([^@\s]+)@(\S+) # (\S+)$", TEXT)
+    assert len(uses) == len(re.findall(r"\buses:", TEXT))
+    assert {name: (commit, version) for name, commit, version in uses} == PINS
+    assert all(PINS[name] == (commit, version) for name, commit, version in uses)
+
+
+def test_it_calls_only_commands_that_exist() -> None:
+    called = re.findall(r"(?:nix run \.#|nanna-ci |-m nanna_ci )([\w-]+)", "\n".join(JOBS.values()))
+    assert set(called) == {"plan", "run-job"}
+    assert set(called) <= set(REGISTRY)
+
+
+def test_it_uses_only_what_the_matrix_gives() -> None:
+    used = set(re.findall(r"\bmatrix\.(\w+)", "\n".join(JOBS.values())))
+    assert used == set(ENTRIES[0])
+    assert set(re.findall(r"matrix\.route == '(\w+)'", TEXT)) == {route.value for route in Route}
+
+
+def test_it_starts_on_every_event_that_plan_knows() -> None:
+    triggers = TEXT.partition("\non:\n")[2].partition("\n\n")[0]
+    assert set(re.findall(r"(?m)^  (\w+):", triggers)) == {event.value for event in Event}
+
+
+def test_the_summary_always_runs_and_waits_for_every_other_job() -> None:
+    summary = JOBS["ci-summary"]
+    others = [name for name in JOBS if name != "ci-summary"]
+    assert re.search(r"(?m)^    if: always\(\)$", summary)
+    assert f"    needs: [{', '.join(others)}]\n" in summary
+    assert f"python3 .github/gate.py results {' '.join(others)}\n" in summary
+
+
+def test_only_a_skippable_job_may_end_badly_without_failing_at_once() -> None:
+    assert "    continue-on-error: ${{ matrix.skippable }}\n" in JOBS["jobs"]
+    assert TEXT.count("continue-on-error") == 1
+
+
+def test_the_lock_names_the_revision_that_macos_and_windows_check_out() -> None:
+    node = json.loads((ROOT / "flake.lock").read_text())["nodes"]["nanna-coder"]["locked"]
+    assert re.fullmatch("[0-9a-f]{40}", node["rev"])
+    assert f"repository: {node['owner']}/{node['repo']}\n" in JOBS["jobs"]
+    assert '.nodes["nanna-coder"].locked.rev' in JOBS["plan"]
+
+
+# --- the gate, run for real -----------------------------------------------------------------------------------------
+
+STEADY, SKIPPABLE = "unit-x86_64-linux-stable", "unit-x86_64-linux-nightly"
+MATRIX = {"include": [entry for entry in ENTRIES if entry["id"] in {STEADY, SKIPPABLE}]}
+PASSED = JobResult(STEADY, Verdict.PASS, 1.0, JobState.BUILT)
+NIGHTLY = JobResult(SKIPPABLE, Verdict.PASS, 1.0, JobState.BUILT)
+SUCCESS = {"plan": "success", "jobs": "success"}
+
+
+def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: Any = MATRIX) -> tuple[int, str]:
+    """The gate's exit code and its last line but one: what it holds against the run, if anything."""
+    for number, result in enumerate(results):
+        job = folder / "results" / f"job-{number}" / ".nanna-ci/runs/20260101T000000Z-1/jobs" / result.id
+        job.mkdir(parents=True)
+        (job / "result.json").write_bytes(render_result(result))
+    environ = {
+        "NEEDS": json.dumps({name: {"result": result, "outputs": {}} for name, result in needs.items()}),
+        "MATRIX": matrix if isinstance(matrix, str) else json.dumps(matrix),
+    }
+    argv = [sys.executable, "-I", str(GATE), str(folder / "results"), "plan", "jobs"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=os.environ | environ)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines()[-2]
+
+
+def failed(job: str) -> JobResult:
+    return JobResult(job, Verdict.FAIL, 1.0, JobState.BUILT, reason="1 test failed")
+
+
+def unavailable(job: str) -> JobResult:
+    return JobResult(job, Verdict.UNAVAILABLE, reason="no nightly today")
+
+
+def test_the_gate_passes_when_all_passed(tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS, [PASSED, NIGHTLY])[0] == 0
+
+
+def test_the_gate_passes_a_declared_skip(tmp_path: Path) -> None:
+    code, _ = gate(tmp_path, SUCCESS, [PASSED, unavailable(SKIPPABLE)])
+    assert code == 0
+
+
+@pytest.mark.parametrize("need", ["plan", "jobs"])
+@pytest.mark.parametrize("result", ["failure", "cancelled", "skipped", "neutral", ""])
+def test_the_gate_fails_on_any_other_end_of_a_need(need: str, result: str, tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS | {need: result}, [PASSED, NIGHTLY]) == (1, f"{need}: {result}")
+
+
+@pytest.mark.parametrize("need", ["plan", "jobs"])
+def test_the_gate_fails_on_an_absent_need(need: str, tmp_path: Path) -> None:
+    needs = {name: result for name, result in SUCCESS.items() if name != need}
+    assert gate(tmp_path, needs, [PASSED, NIGHTLY]) == (1, f"{need}: absent")
+
+
+def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS | {"extra": "skipped"}, [PASSED, NIGHTLY]) == (1, "extra: skipped")
+
+
+@pytest.mark.parametrize(
+    ("results", "complaint"),
+    [
+        ([NIGHTLY], f"{STEADY}: absent"),
+        ([PASSED], f"{SKIPPABLE}: absent"),
+        ([failed(STEADY), NIGHTLY], f"{STEADY}: fail"),
+        ([PASSED, failed(SKIPPABLE)], f"{SKIPPABLE}: fail"),
+        ([unavailable(STEADY), NIGHTLY], f"{STEADY}: unavailable"),
+        ([PASSED, failed(STEADY), NIGHTLY], f"{STEADY}: pass, fail"),
+    ],
+)
+def test_the_gate_fails_on_a_planned_job_without_exactly_one_pass(
+    results: list[JobResult], complaint: str, tmp_path: Path
+) -> None:
+    assert gate(tmp_path, SUCCESS, results) == (1, complaint)
+
+
+@pytest.mark.parametrize("matrix", ["", {"include": []}])
+def test_the_gate_fails_when_nothing_was_planned(matrix: Any, tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS, [PASSED, NIGHTLY], matrix) == (1, "jobs in the plan: absent")

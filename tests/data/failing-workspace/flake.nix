@@ -1,0 +1,7 @@
+{
+  description = "A crate whose checks fail";
+
+  inputs.pipeline.url = "path:../../..";
+
+  outputs = { pipeline, ... }: pipeline.lib.mkPipeline { src = ./.; };
+}

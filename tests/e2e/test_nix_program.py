@@ -1,0 +1,216 @@
+"""store/nix.py against the real nix: evaluation, builds that end in every way, a cache, overrides, the time limit.
+
+Needs `nix` on PATH, 2.26 or later, that may build; builders find /usr/bin/python3 in the sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError
+from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_result import BuildOutcome
+from nanna_ci.store.build_state import State
+from nanna_ci.store.internal_json import Event
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.store_path import StorePath
+
+FLAKE = """
+{
+  inputs.thing = { url = "path:@folder@/thing"; flake = false; };
+  outputs = { self, thing }:
+    let
+      make = name: script: more: derivation ({
+        inherit name;
+        system = "@system@";
+        PATH = "/usr/bin:/bin";
+        builder = "/usr/bin/python3";
+        salt = "@salt@";
+        args = [ "-c" script ];
+      } // more);
+      write = "import os; print('log of', os.environ['name']); open(os.environ['out'], 'w').write('done')";
+    in rec {
+      thing-says = builtins.readFile (thing + "/says");
+      wrong = throw "this attribute cannot be evaluated";
+      base = make "base" write { };
+      top = make "top" write { inherit base; };
+      other = make "other" "import time; time.sleep(1); ${write}" { };
+      fails = make "fails" "import sys; print('the last words'); sys.exit(7)" { };
+      above = make "above" write { inherit fails; };
+      lies = make "lies" write {
+        outputHashAlgo = "sha256"; outputHash = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+      };
+      sleeps = make "sleeps" "import time; print('asleep', flush=True); time.sleep(600) # @salt@" { };
+    };
+}
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nix_is_there() -> None:
+    assert shutil.which("nix"), "these tests need `nix` on PATH: run them with `./nixw run .#test`"
+
+
+class Ground:
+    """A flake in a folder of its own, with derivations that no one has built before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.salt = uuid.uuid4().hex
+        self.environ = dict(os.environ) | {"NANNA_CI_FLAKE": f"path:{folder}/flake", "NANNA_CI_OVERRIDES": ""}
+        self.nix = Nix(environ=self.environ)
+        for name in ("thing", "other-thing", "flake"):
+            (folder / name).mkdir()
+        (folder / "thing/says").write_text("one thing")
+        (folder / "other-thing/says").write_text("another thing")
+        text = FLAKE.replace("@folder@", str(folder)).replace("@salt@", self.salt)
+        (folder / "flake/flake.nix").write_text(text.replace("@system@", self.nix.current_system()))
+
+    def with_environ(self, **environ: str) -> Nix:
+        return Nix(environ=self.environ | environ)
+
+    def output(self, derivation: StorePath) -> StorePath:
+        path = self.nix.derivation_show([derivation], recursive=False)[derivation].outputs["out"].path
+        assert path is not None
+        return path
+
+    def delete(self, *paths: StorePath) -> None:
+        """Delete what is there of `paths`; what others need stays."""
+        argv = ["nix-store", "--delete", *map(str, paths)]
+        subprocess.run(argv, check=False, capture_output=True, timeout=120, env=self.environ)
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    ground = Ground(tmp_path_factory.mktemp("ground"))
+    yield ground
+    names = ["above", "top", "base", "other", "fails", "lies", "sleeps"]
+    derivations = [ground.nix.derivation_of(name) for name in names]
+    ground.delete(*(ground.output(derivation) for derivation in derivations))
+    for derivation in derivations:
+        ground.delete(derivation)
+
+
+def test_nix_tells_its_version_system_and_settings(ground: Ground) -> None:
+    assert ground.nix.version().numbers >= (2, 26, 0)
+    assert ground.nix.settings()["system"] == ground.nix.current_system()
+
+
+def test_attributes_are_evaluated_and_a_missing_one_is_told_from_a_wrong_one(ground: Ground) -> None:
+    assert ground.nix.evaluate("base", apply="base: { inherit (base) name; }") == {"name": "base"}
+    with pytest.raises(ConfigError, match="there is no attribute nothere"):
+        ground.nix.evaluate("nothere")
+    with pytest.raises(CommandFailed, match="cannot be evaluated"):
+        ground.nix.evaluate("wrong")
+
+
+def test_overrides_reach_the_flake_and_no_lock_file_is_written(ground: Ground) -> None:
+    assert ground.nix.evaluate("thing-says") == "one thing"
+    other = ground.with_environ(NANNA_CI_OVERRIDES=f'[["thing", "path:{ground.folder}/other-thing"]]')
+    assert other.evaluate("thing-says") == "another thing"
+    assert [path.name for path in (ground.folder / "flake").iterdir()] == ["flake.nix"]
+
+
+def test_a_build_is_built_then_present_then_substituted_from_a_cache(ground: Ground, tmp_path: Path) -> None:
+    top, base = ground.nix.derivation_of("top"), ground.nix.derivation_of("base")
+    output = ground.output(top)
+    assert ground.nix.path_info([output]) == {output: None}
+
+    built = ground.nix.build([f"{top}^*"], keep_going=True, out_link=tmp_path / "result")
+    assert built.success
+    assert built.results[0].state is BuildOutcome.BUILT
+    assert built.results[0].outputs == {"out": output}
+    assert built.results[0].log_tail == ("log of top",)
+    assert 0 < (built.results[0].seconds or 0) <= built.seconds
+    assert {heard.derivation: heard.state for heard in built.log.derivations()} == {
+        base: State.BUILT,
+        top: State.BUILT,
+    }
+    assert built.log.counters().built == 2
+    assert (tmp_path / "result").resolve() == Path(str(output))
+    info = ground.nix.path_info([output])[output]
+    assert info is not None
+    assert info.references == () or info.references == (ground.output(base),)
+
+    again = ground.nix.build([str(top)], keep_going=True)
+    assert (again.success, again.results[0].state, again.results[0].seconds) == (True, BuildOutcome.PRESENT, None)
+
+    cache = f"file://{tmp_path}/cache"
+    argv = ["nix", "--extra-experimental-features", "nix-command", "copy", "--to", cache, str(output)]
+    subprocess.run(argv, check=True, capture_output=True, timeout=120, env=ground.environ)
+    (tmp_path / "result").unlink()
+    ground.delete(output)
+    config = f"substituters = {cache}\nrequire-sigs = false\n"
+    fetched = ground.with_environ(NIX_CONFIG=config).build([str(top)], keep_going=True)
+    assert (fetched.success, fetched.results[0].state) == (True, BuildOutcome.SUBSTITUTED)
+    assert fetched.results[0].seconds is not None
+
+
+def test_one_build_tells_success_failure_and_failed_dependency_apart(ground: Ground) -> None:
+    names = ["other", "fails", "above", "lies"]
+    derivations = {name: ground.nix.derivation_of(name) for name in names}
+    seen: list[tuple[str, State]] = []
+
+    def on_event(log: BuildLog, event: Event) -> None:
+        known = [(heard.derivation.name, heard.state) for heard in log.derivations()]
+        seen.extend(change for change in known if change not in seen)
+
+    result = ground.nix.build([f"{path}^*" for path in derivations.values()], keep_going=True, on_event=on_event)
+    assert not result.success
+    other, fails, above, lies = result.results
+    assert (other.state, other.reason, other.log_tail) == (BuildOutcome.BUILT, None, ("log of other",))
+    assert (other.seconds or 0) >= 1
+    assert (fails.state, fails.log_tail) == (BuildOutcome.FAILED, ("the last words",))
+    assert "exit code 7" in (fails.reason or "")
+    assert (above.state, above.seconds, above.log_tail) == (BuildOutcome.DEPENDENCY_FAILED, None, ())
+    assert lies.state is BuildOutcome.FAILED
+    assert "hash mismatch" in (lies.reason or "")
+    assert ("other.drv", State.BUILDING) in seen
+    assert ("fails.drv", State.FAILED) in seen
+    assert ("other.drv", State.FAILED) not in seen
+    assert ("fails.drv", State.BUILT) not in seen
+
+
+def test_a_derivation_that_is_not_there_is_an_error(ground: Ground) -> None:
+    with pytest.raises(CommandFailed):
+        ground.nix.build(["/nix/store/lcnawycjx8z1ic3spfdbvcw7phncnjhx-gone.drv"], keep_going=True)
+
+
+def sleepers(mark: str) -> list[str]:
+    """The processes whose command line has `mark`, our builders."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes()
+        except OSError:
+            continue
+        if b"time.sleep(600)" in words and mark.encode() in words:
+            found.append(entry.parent.name)
+    return found
+
+
+def test_the_time_limit_ends_nix_and_its_builders(ground: Ground) -> None:
+    sleeping = ground.nix.derivation_of("sleeps")
+    begun: list[int] = []
+
+    def on_event(log: BuildLog, event: Event) -> None:
+        heard = log.derivation(sleeping)
+        if heard is not None and heard.log_tail == ("asleep",) and not begun:
+            begun.append(len(sleepers(ground.salt)))
+
+    with pytest.raises(CommandTimedOut) as caught:
+        ground.nix.build([str(sleeping)], keep_going=True, timeout_s=5, on_event=on_event)
+    assert begun == [1]
+    assert "@nix" not in caught.value.stderr_tail
+    patience = time.monotonic() + 20
+    while sleepers(ground.salt) and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert sleepers(ground.salt) == []

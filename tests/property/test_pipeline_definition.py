@@ -1,0 +1,157 @@
+"""Whatever pipeline there is: written and read again it is the same, and its plan holds together."""
+
+from __future__ import annotations
+
+import operator
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nanna_ci.errors import ConfigError
+from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
+from nanna_ci.pipeline.plan import Event, JobKind, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind
+from toml_text import render_toml
+
+LOWER = string.ascii_lowercase + string.digits
+NAMES = st.builds(
+    operator.add, st.sampled_from(LOWER + string.ascii_uppercase + "_"), st.text(LOWER + "A-_", max_size=12)
+)
+LOWER_NAMES = st.builds(operator.add, st.sampled_from(LOWER), st.text(LOWER + "-", max_size=12))
+CHANNELS = [channel.value for channel in Channel]
+
+
+def some(values: st.SearchStrategy[Any], least: int = 1) -> st.SearchStrategy[list[Any]]:
+    return st.lists(values, min_size=least, max_size=4, unique=True)
+
+
+@st.composite
+def targets(draw: st.DrawFn) -> list[dict[str, Any]]:
+    result = []
+    for system in draw(some(st.sampled_from(sorted(SYSTEMS)), least=0)):
+        facts = SYSTEMS[system]
+        runners = [runner for runner, other in RUNNERS.items() if SYSTEMS[other].os is facts.os]
+        strategies = [strategy.value for strategy in POSSIBLE_STRATEGIES[facts.os]]
+        full = {
+            "system": system,
+            "triple": facts.triple,
+            "runner": draw(st.sampled_from(runners)),
+            "strategies": draw(some(st.sampled_from(strategies))),
+        }
+        left_out = draw(st.sets(st.sampled_from(["triple", "runner", "strategies"])))
+        result.append({key: value for key, value in full.items() if key not in left_out})
+    return result
+
+
+@st.composite
+def suites(draw: st.DrawFn, channels: list[str]) -> list[dict[str, Any]]:
+    """Suites without a job in common: each (kind, channel) pair belongs to at most one of them."""
+    pairs = draw(
+        st.lists(st.tuples(st.sampled_from(list(SuiteKind)), st.sampled_from(channels)), unique=True, max_size=8)
+    )
+    return [
+        {"kind": kind.value, "channels": [channel], "runners": draw(some(st.sampled_from(sorted(RUNNERS))))}
+        for kind, channel in pairs
+    ]
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """A file that must be read."""
+    channels = draw(some(st.sampled_from(CHANNELS)))
+    images = draw(some(LOWER_NAMES, least=0))
+    document: dict[str, Any] = {
+        "workspace": {"name": draw(NAMES), "binaries": draw(some(NAMES)), "libraries": draw(some(NAMES, least=0))},
+        "toolchain": {"channels": channels, "default": draw(st.none() | st.sampled_from(channels))},
+        "target": draw(targets()),
+        "test": draw(suites(channels)),
+        "image": [
+            {
+                "name": name,
+                "contents": draw(some(NAMES)),
+                "architectures": draw(some(st.sampled_from(["x86_64", "aarch64"]))),
+                "port": draw(st.integers(1, 65535)),
+            }
+            for name in images
+        ],
+        "cache": {"name": draw(st.none() | LOWER_NAMES), "tarball_ttl_s": draw(st.integers(0, 31_536_000))},
+        "budget": {
+            "cache_hit_rate": draw(st.floats(0, 1)),
+            "artifact_bytes": draw(st.integers(1, 10**15)),
+            "regression_ratio": draw(st.integers(1, 100) | st.floats(1, 100)),
+        },
+    }
+    for section in draw(st.sets(st.sampled_from(["toolchain", "target", "test", "image", "cache", "budget"]))):
+        if not (section == "toolchain" and document.get("test")):  # whose channels it declares
+            document.pop(section, None)
+    return document
+
+
+def read(document: dict[str, Any]) -> Pipeline:
+    return parse_pipeline(render_toml(document), "generated")
+
+
+@given(documents())
+def test_a_pipeline_written_and_read_again_is_the_same(document: dict[str, Any]) -> None:
+    pipeline = read(document)
+    assert read(normalised(pipeline)) == pipeline
+
+
+@given(documents())
+def test_what_a_file_says_is_what_it_means(document: dict[str, Any]) -> None:
+    meant = normalised(read(document))
+    for section, said in document.items():
+        tables = list(zip(said, meant[section], strict=True)) if isinstance(said, list) else [(said, meant[section])]
+        for written, kept in tables:
+            assert {key: kept[key] for key, value in written.items() if value is not None} == {
+                key: value for key, value in written.items() if value is not None
+            }
+
+
+@given(documents(), st.sampled_from(list(Event)))
+def test_a_plan_has_unique_ids_and_no_dangling_needs(document: dict[str, Any], event: Event) -> None:
+    jobs = plan_jobs(read(document), event)
+    ids = [job.id for job in jobs]
+    assert len(set(ids)) == len(ids)
+    for number, job in enumerate(jobs):
+        assert set(job.needs) <= set(ids[:number])  # also: no cycle
+    assert [entry["id"] for entry in matrix_entries(jobs)] == ids
+
+
+@given(documents())
+def test_every_target_and_every_test_is_planned_once(document: dict[str, Any]) -> None:
+    pipeline = read(document)
+    jobs = plan_jobs(pipeline, Event.PUSH)
+    builds = [job.system for job in jobs if job.kind is JobKind.BUILD]
+    assert builds == [target.system for target in pipeline.targets]
+    wanted = {
+        (suite.kind.value, runner, channel)
+        for suite in pipeline.tests
+        for runner in suite.runners
+        for channel in suite.channels
+    }
+    planned = [(job.kind.value, job.runner, job.channel) for job in jobs if job.kind is not JobKind.BUILD]
+    assert len(planned) == len(wanted)
+    assert set(planned) == wanted
+
+
+@given(documents())
+def test_exactly_the_nix_jobs_name_a_flake_attribute_of_their_runners_system(document: dict[str, Any]) -> None:
+    for job in plan_jobs(read(document), Event.PUSH):
+        assert (job.attribute is not None) == (job.route is Route.NIX)
+        if job.attribute is not None:
+            assert job.attribute.split(".")[1] == RUNNERS[job.runner]
+
+
+@given(documents(), st.text(max_size=8), st.sampled_from(["workspace", "toolchain", "cache", "budget"]))
+def test_a_key_that_nobody_knows_is_refused_by_name(document: dict[str, Any], key: str, section: str) -> None:
+    known = normalised(read(document))[section]
+    if key in known:
+        return
+    document[section] = {**document.get(section, {}), key: 1}
+    with pytest.raises(ConfigError, match="unknown key") as caught:
+        read(document)
+    assert caught.value.where == f"generated: {section}.{key}"

@@ -1,0 +1,132 @@
+"""From a pipeline and an event to jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nanna_ci.errors import UsageError
+from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
+from nanna_ci.pipeline.plan import Effect, Event, Job, JobKind, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
+
+OWN = load_pipeline(Path(__file__).parents[3] / "pipeline.toml")
+
+
+def plan(text: str, event: Event = Event.PUSH) -> dict[str, Job]:
+    jobs = plan_jobs(parse_pipeline(f'[workspace]\nname = "tool"\nbinaries = ["tool"]\n{text}', "test"), event)
+    return {job.id: job for job in jobs}
+
+
+def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
+    jobs = plan_jobs(OWN, Event.PUSH)
+    assert len(jobs) == 26
+    assert len({job.id for job in jobs}) == 26
+    assert [job.id for job in jobs if job.kind is JobKind.BUILD] == [
+        "build-x86_64-linux",
+        "build-aarch64-linux",
+        "build-x86_64-darwin",
+        "build-aarch64-darwin",
+    ]
+    assert len(jobs) <= OWN.budget.parallel_jobs
+
+
+def test_a_linux_test_is_a_derivation_named_by_its_channel_unless_that_is_the_default() -> None:
+    jobs = plan('[toolchain]\nchannels = ["beta", "stable"]\n[[test]]\nkind = "unit"\nchannels = ["stable", "beta"]\n')
+    assert jobs["unit-x86_64-linux-beta"] == Job(
+        id="unit-x86_64-linux-beta",
+        kind=JobKind.UNIT,
+        system="x86_64-linux",
+        channel=Channel.BETA,
+        runner="ubuntu-24.04",
+        route=Route.NIX,
+        effect=Effect.PURE,
+        attribute="checks.x86_64-linux.unit",
+        needs=(),
+        skippable=False,
+    )
+    assert jobs["unit-x86_64-linux-stable"].attribute == "checks.x86_64-linux.unit-stable"
+
+
+def test_an_arm_runner_runs_the_checks_of_its_own_system() -> None:
+    job = plan('[[test]]\nkind = "doc"\nrunners = ["ubuntu-24.04-arm"]\n')["doc-aarch64-linux-stable"]
+    assert (job.attribute, job.route) == ("checks.aarch64-linux.doc", Route.NIX)
+
+
+@pytest.mark.parametrize(
+    ("runner", "system"),
+    [("macos-15", "aarch64-darwin"), ("macos-15-intel", "x86_64-darwin"), ("windows-2025", "x86_64-windows")],
+)
+def test_macos_and_windows_test_with_cargo(runner: str, system: str) -> None:
+    job = plan(f'[[test]]\nkind = "clippy"\nrunners = ["{runner}"]\n')[f"clippy-{system}-stable"]
+    assert (job.route, job.effect, job.attribute) == (Route.CARGO, Effect.EFFECTFUL, None)
+
+
+def test_a_build_for_its_runners_own_system_is_the_plain_package() -> None:
+    job = plan('[[target]]\nsystem = "aarch64-linux"\n')["build-aarch64-linux"]
+    assert (job.runner, job.attribute) == ("ubuntu-24.04-arm", "packages.aarch64-linux.tool")
+    assert (job.effect, job.route) == (Effect.EFFECTFUL, Route.NIX)
+
+
+def test_a_build_for_another_system_is_the_runners_cross_package() -> None:
+    job = plan('[[target]]\nsystem = "aarch64-linux"\nrunner = "ubuntu-24.04"\n')["build-aarch64-linux"]
+    assert job.attribute == "packages.x86_64-linux.tool-aarch64-linux"
+    assert job.system == "aarch64-linux"
+
+
+def test_a_macos_build_goes_through_cargo() -> None:
+    job = plan('[[target]]\nsystem = "x86_64-darwin"\n')["build-x86_64-darwin"]
+    assert (job.route, job.attribute, job.runner) == (Route.CARGO, None, "macos-15-intel")
+
+
+def test_builds_use_the_default_channel() -> None:
+    jobs = plan('[toolchain]\nchannels = ["stable", "beta"]\ndefault = "beta"\n')
+    assert jobs["build-x86_64-linux"].channel is Channel.BETA
+
+
+@pytest.mark.parametrize("event", [Event.PUSH, Event.PULL_REQUEST, Event.MERGE_GROUP])
+def test_every_change_runs_everything(event: Event) -> None:
+    assert plan_jobs(OWN, event) == plan_jobs(OWN, Event.PUSH)
+
+
+def test_a_release_is_judged_by_the_channel_it_is_built_with() -> None:
+    release = plan_jobs(OWN, Event.RELEASE)
+    assert {job.channel for job in release} == {Channel.STABLE}
+    assert release == tuple(job for job in plan_jobs(OWN, Event.PUSH) if job.channel is Channel.STABLE)
+    assert [job for job in release if job.kind is JobKind.BUILD]
+
+
+def test_only_nightly_is_a_declared_skip() -> None:
+    assert [job.id for job in plan_jobs(OWN, Event.PUSH) if job.skippable] == ["unit-x86_64-linux-nightly"]
+
+
+def test_nightly_is_no_skip_for_those_who_build_with_it() -> None:
+    jobs = plan('[toolchain]\nchannels = ["nightly", "stable"]\n')
+    assert jobs
+    assert not any(job.skippable for job in jobs.values())
+
+
+def test_every_test_kind_is_a_job_kind() -> None:
+    assert {kind.value for kind in JobKind} == {kind.value for kind in SuiteKind} | {"build"}
+
+
+def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
+    entry = matrix_entries(plan_jobs(OWN, Event.PUSH))[-1]
+    assert entry == {
+        "id": "build-aarch64-darwin",
+        "runner": "macos-15",
+        "route": "cargo",
+        "channel": "stable",
+        "triple": "aarch64-apple-darwin",
+        "skippable": False,
+    }
+
+
+def test_a_matrix_takes_256_jobs_and_no_more() -> None:
+    job = plan_jobs(OWN, Event.PUSH)[0]
+    jobs = [replace(job, id=f"job-{number}") for number in range(257)]
+    assert len(matrix_entries(jobs[:256])) == 256
+    with pytest.raises(UsageError, match="257 jobs are more than the 256"):
+        matrix_entries(jobs)
