@@ -16,7 +16,6 @@ let
   arguments = [
     "--no-fail-fast"
     "--no-tests=pass"
-    "--failure-output=final"
     "--tool-config-file=nanna-ci:${./nextest.toml}"
     "--profile=nanna-ci"
     "-E '${filters.${kind}}'"
@@ -28,6 +27,8 @@ craneLib.cargoNextest (
     pname = "${check.pname}-${kind}";
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
     cargoNextestExtraArgs = toString arguments;
+    # Nix gives builders a terminal: a bar would be drawn over the lines that the log is read for
+    NEXTEST_SHOW_PROGRESS = "none";
     # tests may write below their home; the sandbox has none
     preCheck = "export HOME=$(mktemp -d)";
     installPhaseCommand = "install -D -m 444 target/nextest/nanna-ci/junit.xml $out/junit.xml";

@@ -32,7 +32,6 @@ def environment(attributes: Attributes) -> dict[str, str]:
         "CARGO_PROFILE_DEV_DEBUG": "line-tables-only",
         "OPENSSL_NO_VENDOR": "1",
         "LIBSSH2_SYS_USE_PKG_CONFIG": "1",
-        "RUST_BACKTRACE": "1",
     }
     if attributes["cross"]:
         upper, lower = triple.upper().replace("-", "_"), triple.replace("-", "_")
@@ -138,7 +137,8 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     home = Path("/build/home")
     home.mkdir()
-    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "--failure-output=final", "-E", kind]
+    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
     argv = [attributes["nextest"], "nextest", "run", *options, "--tool-config-file", f"nanna-ci:{settings}"]
-    run(argv, cwd=SOURCE, env={**values, "HOME": str(home)})
+    # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
+    run(argv, cwd=SOURCE, env={**values, "HOME": str(home), "NEXTEST_SHOW_PROGRESS": "none"})
     shutil.copy(TARGET / "nextest" / "default" / "junit.xml", out / "junit.xml")
