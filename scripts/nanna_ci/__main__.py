@@ -1,0 +1,5 @@
+"""`python -m nanna_ci`."""
+
+from nanna_ci.cli import entry
+
+entry()

@@ -1,0 +1,215 @@
+"""Around a command: the outside world it gets, where its result goes, and what becomes of an error."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO, assert_never
+
+from nanna_ci import process
+from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError
+from nanna_ci.outcome import Context, Outcome, Ports, Verdict
+from nanna_ci.redact import Redactor, known_secrets
+from nanna_ci.report import files, github
+from nanna_ci.report.blocks import Block, Code, Document, Notice, Paragraph, Tone
+
+if TYPE_CHECKING:
+    from nanna_ci.cli import Command
+
+SCHEMA_VERSION: Final = 1
+READER_GONE: Final = 141  # 128 + SIGPIPE: what a program that does not catch it ends with
+_TAIL_LINES: Final = 20
+_DEFAULT_WIDTH: Final = 100
+
+
+def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | None) -> int:
+    """Execute a command, put its result where the flags say, give its exit code. Errors are for `report_error`."""
+    if ports is None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, process.handle_signal)
+    real = ports or Ports()
+    runner = github.environment(real.environ)
+    inner = _inert(real) if runner is not None else real
+    outcome = module.execute(
+        arguments,
+        Context(
+            ports=inner,
+            config=arguments.config,
+            verbosity=-1 if arguments.quiet else arguments.verbose,
+            color=_colored(arguments.color, real.stderr, real.environ),
+            dry_run=getattr(arguments, "dry_run", False),
+        ),
+    )
+    if runner is not None:
+        github.publish(runner, outcome.document, outcome.outputs, real.stderr)
+    _write_result(_render(module.NAME, outcome, arguments, inner), _output(arguments, real), inner.stdout)
+    return _exit_code(outcome.verdict) if outcome.exit_code is None else outcome.exit_code
+
+
+def _inert(ports: Ports) -> Ports:
+    """On a runner, nothing that is printed may command it: logs carry other people's text."""
+    return replace(ports, stdout=github.inert_stream(ports.stdout), stderr=github.inert_stream(ports.stderr))
+
+
+def _exit_code(verdict: Verdict) -> int:
+    match verdict:
+        case Verdict.PASS:
+            return 0
+        case Verdict.FAIL:
+            return 1
+        case Verdict.UNAVAILABLE:
+            return 3
+        case _:
+            assert_never(verdict)
+
+
+def _colored(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """The flag, then NO_COLOR, then FORCE_COLOR (both count when not empty), then whether it is a terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and environ.get("TERM") != "dumb"
+
+
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+    try:
+        return int(environ["COLUMNS"]) if environ.get("COLUMNS") else os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):  # not a terminal, not a file, not a number
+        return _DEFAULT_WIDTH
+
+
+def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: Ports) -> str:
+    match arguments.format:
+        case "json":
+            return _json(name, outcome.verdict, outcome.data)
+        case "markdown":
+            from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415 - one renderer a run
+
+            return render_markdown(outcome.document)
+        case "html":
+            from nanna_ci.report.html import render_html  # noqa: PLC0415 - one renderer a run
+
+            return render_html(outcome.document)
+        case "github":
+            return github.render_outputs(outcome.outputs)
+        case _:
+            from nanna_ci.report.text import render_text  # noqa: PLC0415 - one renderer a run
+
+            to_file = arguments.output is not None
+            color = arguments.color == "always" or (
+                not to_file and _colored(arguments.color, ports.stdout, ports.environ)
+            )
+            width = _DEFAULT_WIDTH if to_file else _width(ports.stdout, ports.environ)
+            return render_text(outcome.document, color=color, width=width)
+
+
+def _json(name: str, verdict: Verdict, data: Mapping[str, Any]) -> str:
+    body = {"schemaVersion": SCHEMA_VERSION, "command": name, "verdict": verdict.value, **data}
+    text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False)
+    return text.replace("##[", r"#\u0023[") + "\n"  # the same data, and no command to a runner that logs it
+
+
+def _output(arguments: argparse.Namespace | None, ports: Ports) -> Path | None:
+    return None if arguments is None or arguments.output is None else ports.cwd / arguments.output
+
+
+def _write_result(text: str, output: Path | None, stdout: TextIO) -> None:
+    """To the file, whole or not at all, or to stdout. A reader of stdout who went away had enough: no error."""
+    if output is not None:
+        files.write_atomic(output, text.encode("utf-8", "backslashreplace"))
+        return
+    try:
+        stdout.write(text)
+        stdout.flush()
+    except BrokenPipeError:
+        pass
+
+
+def report_error(
+    error: Exception, words: Sequence[str], arguments: argparse.Namespace | None, ports: Ports | None
+) -> int:
+    """Say what went wrong, on stderr and in the result, without secrets, and give the exit code.
+
+    `arguments` is None where `words` could not be parsed: then whether JSON was asked for is seen from the words.
+    """
+    real = ports or Ports()
+    if isinstance(error, BrokenPipeError) and _reader_gone(real):
+        return READER_GONE
+    runner = github.environment(real.environ)
+    if runner is not None:
+        real, raw = _inert(real), real.stderr
+    redactor = Redactor(known_secrets(real.environ))
+    message, hint, detail = (redactor.redact_text(text) for text in _told(error))
+    try:
+        _say_error(real, message, hint, detail, quiet=arguments is not None and arguments.quiet)
+        name = words[0] if words else ""
+        if _asks_for_json(words) if arguments is None else arguments.format == "json":
+            verdict = Verdict.FAIL if isinstance(error, GateFailed) else Verdict.UNAVAILABLE
+            told = {"error": {"message": message, "hint": hint or None}}
+            _write_result(_json(name, verdict, told), _output(arguments, real), real.stdout)
+        if runner is not None:
+            blocks: list[Block] = [Notice(Tone.BAD, message)]
+            blocks += [Paragraph(hint)] if hint else []
+            blocks += [Code(detail)] if detail else []
+            github.publish(runner, Document(f"nanna-ci {name}", tuple(blocks)), {}, raw)
+    except (BrokenPipeError, NannaError):
+        pass  # nobody listens any more: the exit code still tells
+    return _error_code(error)
+
+
+def _told(error: Exception) -> tuple[str, str, str]:
+    """Message, hint and detail; empty where there is none."""
+    if not isinstance(error, NannaError):
+        return (
+            f"unexpected {type(error).__name__}: {error}",
+            "this is a bug",
+            "".join(traceback.format_exception(error)),
+        )
+    detail = ""
+    if isinstance(error, CommandFailed | CommandTimedOut):
+        lines = error.stderr_tail.splitlines()[-_TAIL_LINES:]
+        detail = "\n".join(lines) if len(lines) > 1 else ""
+    return error.message, error.hint or "", detail
+
+
+def _say_error(ports: Ports, message: str, hint: str, detail: str, *, quiet: bool) -> None:
+    lines = [] if quiet else [f"  | {line}" for line in detail.splitlines()]
+    lines.append(f"nanna-ci: error: {message}")
+    if hint:
+        lines.append(f"hint: {hint}")
+    ports.stderr.write("\n".join(lines) + "\n")
+    ports.stderr.flush()
+
+
+def _error_code(error: Exception) -> int:
+    if isinstance(error, Interrupted):
+        return 128 + error.signal_number
+    return error.exit_code if isinstance(error, NannaError) else NannaError.exit_code
+
+
+def _asks_for_json(words: Sequence[str]) -> bool:
+    return "--format=json" in words or ("--format", "json") in pairwise(words)
+
+
+def _reader_gone(ports: Ports) -> bool:
+    """Whether the pipe that broke is our own stdout or stderr, and not one to some service."""
+    if not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    for stream in (ports.stdout, ports.stderr):
+        try:
+            poll.register(stream.fileno(), 0)
+        except (OSError, ValueError):  # not a real stream
+            return True
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -1,0 +1,69 @@
+"""An HTTP answer: its body within a limit, and its JSON checked before anyone uses it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nanna_ci.errors import MalformedData
+from nanna_ci.store.json_data import JsonObject, JsonValue, as_list, as_object, load_json
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer whose body came whole.
+
+    `url` is where it came from in the end, without query; header names are in lower case.
+    """
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json_object(self) -> JsonObject:
+        """The body as a JSON object. Raises MalformedData for anything else."""
+        return as_object(self._json(), self.url, "the answer")
+
+    def json_array(self) -> Sequence[JsonValue]:
+        """The body as a JSON array. Raises MalformedData for anything else."""
+        return as_list(self._json(), self.url, "the answer")
+
+    def _json(self) -> JsonValue:
+        if self.headers.get("content-type", "").lower().startswith("text/html"):
+            raise MalformedData(self.url, "the answer is HTML, not JSON", hint="a login page or a proxy answered")
+        return load_json(self.body, self.url)
+
+
+class Body:
+    """A body that grows up to its limit, unpacked here: httpx unpacks whole chunks first, and codings in codings."""
+
+    def __init__(self, source: str, coding: str, limit_bytes: int) -> None:
+        if coding.strip().lower() not in {"", "identity", "gzip", "x-gzip"}:
+            raise MalformedData(source, f"the answer is coded as {coding!r}, which was not asked for")
+        self._gzip = zlib.decompressobj(_GZIP) if "gzip" in coding.lower() else None
+        self._data = bytearray()
+        self._begun = False
+        self._source = source
+        self._limit = limit_bytes
+
+    def add(self, chunk: bytes) -> None:
+        """A piece as it came. Raises MalformedData for what is over the limit or no gzip."""
+        self._begun = self._begun or bool(chunk)
+        room = self._limit - len(self._data)
+        try:
+            self._data += chunk[: room + 1] if self._gzip is None else self._gzip.decompress(chunk, room + 1)
+        except zlib.error as error:
+            raise MalformedData(self._source, f"the answer is no gzip: {error}") from None
+        if len(self._data) > self._limit:
+            raise MalformedData(self._source, f"the answer is over {self._limit} bytes")
+
+    def whole(self) -> bytes | None:
+        """The body, or None where the packed data ended too early."""
+        if self._gzip is not None and self._begun and not self._gzip.eof:
+            return None
+        return bytes(self._data)

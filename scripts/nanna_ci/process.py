@@ -1,0 +1,247 @@
+"""The one way to start a program: argv lists, a time limit, a process group of its own, bounded and redacted output.
+
+Every live group is in a registry, so that a signal ends all of them, whichever thread waits for them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing, UsageError
+from nanna_ci.output import PipeReader, Sink
+from nanna_ci.redact import Redactor
+
+GRACE_S: Final = 5.0  # between TERM and KILL
+SILENCE_S: Final = 60.0  # between two calls of on_silence
+STDOUT_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_TICK_S: Final = 0.1
+_DRAIN_S: Final = 1.0  # how long output may still come after the program itself has ended
+_OK: Final = frozenset({0})
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended with an accepted code. `returncode` is negative for a signal; `stderr_tail` is redacted."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: bytes
+    stderr_tail: str
+    seconds: float
+
+    def text(self) -> str:
+        """Standard output as UTF-8, invalid bytes replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+
+class _Registry:
+    """The live groups, and whether a signal asked everything to stop.
+
+    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on
+    a dict, and `tuple()` of its values, are atomic.
+    """
+
+    def __init__(self) -> None:
+        self.live: dict[int, subprocess.Popen[bytes]] = {}
+        self.stop_signal: int | None = None
+        self.shielded = 0
+
+    @contextlib.contextmanager
+    def shield(self) -> Iterator[None]:
+        """A block that a signal handler's exception must not tear apart: Interrupted is raised at its end instead."""
+        main = threading.current_thread() is threading.main_thread()
+        self.shielded += main
+        try:
+            self.check()
+            yield
+        finally:
+            self.shielded -= main
+            self.check()
+
+    def check(self) -> None:
+        """Raise Interrupted once a signal has come."""
+        if self.stop_signal is not None:
+            raise Interrupted(self.stop_signal)
+
+
+_REGISTRY: Final = _Registry()
+
+
+def terminate_all(signal_number: int = signal.SIGTERM) -> None:
+    """Ask every live group to end; each `run`, in its own thread, kills after the grace and raises Interrupted."""
+    _REGISTRY.stop_signal = signal_number
+    for child in tuple(_REGISTRY.live.values()):
+        _signal_group(child, kill=False)
+
+
+def kill_all() -> None:
+    """KILL to every live group, at once."""
+    for child in tuple(_REGISTRY.live.values()):
+        _signal_group(child, kill=True)
+
+
+def handle_signal(signal_number: int, _frame: object = None) -> None:
+    """The handler for SIGINT and SIGTERM. First: groups are asked to end, Interrupted is raised. Second: the end."""
+    if _REGISTRY.stop_signal is not None:
+        kill_all()
+        os._exit(128 + signal_number)
+    terminate_all(signal_number)
+    if not _REGISTRY.shielded:
+        raise Interrupted(signal_number)
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    accept: frozenset[int] = _OK,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    secrets: Sequence[str] = (),
+    stdout_limit_bytes: int = STDOUT_LIMIT_BYTES,
+    on_stdout: Callable[[bytes], None] | None = None,
+    on_stderr: Callable[[bytes], None] | None = None,
+    on_silence: Callable[[float], None] | None = None,
+    passthrough: bool = False,
+) -> Completed:
+    """Run a program to its end, and leave nobody behind.
+
+    `env` is the whole environment (None inherits), `stdin` its input (None: empty). `on_stdout` and `on_stderr` get
+    each line as it comes, in the calling thread, redacted, without newline, cut at 1 MiB; with `on_stdout` stdout is
+    not kept. Kept stdout is data and is not redacted. `on_silence` gets the seconds without output, once a minute.
+    `passthrough`: the program writes straight to our stdout and stderr, nothing is kept.
+
+    Raises ToolMissing (not found, not executable), CommandFailed (code not in `accept`), CommandTimedOut,
+    MalformedData (more stdout than the limit), Interrupted (a signal came).
+    """
+    if passthrough and (secrets or on_stdout or on_stderr):
+        raise ValueError("what passes straight through can be neither redacted nor read")
+    redactor = Redactor(secrets)
+    shown = tuple(redactor.redact_text(word) for word in argv)
+    sink = Sink(shown[0], secrets, stdout_limit_bytes, on_stdout, on_stderr)
+    started = time.monotonic()
+    with _REGISTRY.shield():
+        child = _spawn(argv, env, cwd, stdin, passthrough=passthrough)
+        _REGISTRY.live[child.pid] = child
+        reader = PipeReader(child.stdout, child.stderr, child.stdin, stdin)
+        try:
+            in_time = _follow(child, reader, sink, started + timeout_s, on_silence)
+            sink.finish()
+        finally:
+            _end_group(child, reader)
+            del _REGISTRY.live[child.pid]
+    tail = sink.tail.text()
+    if not in_time:
+        raise CommandTimedOut(shown, timeout_s, tail)
+    if child.returncode not in accept:
+        raise CommandFailed(shown, child.returncode, tail)
+    return Completed(shown, child.returncode, bytes(sink.stdout), tail, time.monotonic() - started)
+
+
+def _spawn(
+    argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None, stdin: bytes | None, *, passthrough: bool
+) -> subprocess.Popen[bytes]:
+    output = None if passthrough else subprocess.PIPE
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
+    if cwd is not None and not cwd.is_dir():
+        raise UsageError(f"{cwd}: no such folder, so {argv[0]} cannot run there")
+    try:
+        return subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=env,
+            cwd=cwd,
+            bufsize=0,
+            start_new_session=True,
+            creationflags=flags,
+        )
+    except FileNotFoundError as error:
+        raise ToolMissing(argv[0], "not found", hint=f"install {argv[0]}, or put it on PATH") from error
+    except OSError as error:
+        raise ToolMissing(argv[0], f"cannot be started: {error.strerror}") from error
+    except ValueError as error:  # a NUL in an argument or in the environment
+        raise UsageError(f"{argv[0]}: {error}") from error
+
+
+def _signal_group(child: subprocess.Popen[bytes], *, kill: bool) -> None:
+    """Signal the program and all that it started. The group's id stays taken as long as anyone is in it."""
+    if sys.platform == "win32":
+        if kill:
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(child.pid)], check=False, capture_output=True)
+        elif child.poll() is None:
+            child.send_signal(signal.CTRL_BREAK_EVENT)
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM where only zombies are left
+        os.killpg(child.pid, signal.SIGKILL if kill else signal.SIGTERM)
+
+
+def _group_lives(child: subprocess.Popen[bytes]) -> bool:
+    if child.poll() is None:
+        return True
+    if sys.platform == "win32":
+        return False
+    try:
+        os.killpg(child.pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _end_group(child: subprocess.Popen[bytes], reader: PipeReader) -> None:
+    """TERM, a grace in which output is read and dropped, KILL; where the program has ended, KILL for its orphans."""
+    if child.poll() is None:
+        _signal_group(child, kill=False)
+        deadline = time.monotonic() + GRACE_S
+        while _group_lives(child) and time.monotonic() < deadline:
+            reader.next(_TICK_S / 5)
+    if _group_lives(child):
+        _signal_group(child, kill=True)
+    reader.abandon()
+    with contextlib.suppress(subprocess.TimeoutExpired):  # only a program stuck in the kernel outlives KILL
+        child.wait(GRACE_S)
+
+
+def _follow(
+    child: subprocess.Popen[bytes],
+    reader: PipeReader,
+    sink: Sink,
+    deadline: float,
+    on_silence: Callable[[float], None] | None,
+) -> bool:
+    """Pass output on until the program has ended; False when its time ran out first."""
+    heard = told = time.monotonic()
+    ended: float | None = None
+    while True:
+        _REGISTRY.check()
+        item = reader.next(_TICK_S) if not reader.at_end else None
+        now = time.monotonic()
+        if item is not None:
+            heard = told = now
+            sink.accept(*item)
+        elif on_silence is not None and now - told >= SILENCE_S:
+            told = now
+            on_silence(now - heard)
+        if reader.at_end:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_TICK_S)
+        if child.poll() is not None:
+            ended = now if ended is None else ended
+            if reader.at_end or now - ended >= _DRAIN_S:  # an orphan may hold the pipes open for ever
+                return True
+        elif now >= deadline:
+            return False

@@ -1,0 +1,1 @@
+"""One document of blocks, rendered as text, markdown, HTML or JSON; GitHub's files."""

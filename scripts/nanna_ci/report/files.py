@@ -1,0 +1,35 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from nanna_ci.errors import NannaError
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write `data` to `path`: whoever reads sees the old file or the new one, also after a crash.
+
+    The folder must exist. A symlink at `path` is replaced, not followed. On any failure (disk full, no permission)
+    the old file is intact, nothing temporary is left, and NannaError names the path and the reason.
+    """
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            if hasattr(os, "fchmod"):  # not on Windows, where files have no mode
+                os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - os.replace is atomic by contract on every system
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        if isinstance(error, OSError):
+            raise NannaError(f"{path}: cannot be written: {error.strerror}") from error
+        raise

@@ -1,0 +1,192 @@
+"""GitHub's files and workflow commands: step summary, outputs, annotations, and log text that commands nothing.
+
+The runner's limits: a summary over 1,048,576 bytes is dropped whole, 10 annotations of a type a step count, 4,096
+characters each. The runner reads `##[command]` anywhere in a line, and `::command::` after leading white space; CR ends
+a line for it too.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, TextIO, cast
+
+from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table, Tone
+from nanna_ci.report.markdown import escape, render_block, render_markdown
+
+SUMMARY_LIMIT_BYTES: Final = 1_048_576
+ANNOTATIONS_OF_A_TYPE: Final = 10
+ANNOTATION_LIMIT: Final = 4096
+_COMMAND_AT_START: Final = re.compile(r"^([\s\ufeff\u180e\u200b]*):(?=:)", re.MULTILINE)
+_OUTPUT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_LEVELS: Final = {Tone.BAD: "error", Tone.WARN: "warning"}
+_CUT: Final = "This summary was cut to fit GitHub's limit; failures come first. The whole report is in the run's files."
+
+
+@dataclass(frozen=True, slots=True)
+class GithubFiles:
+    """Where the runner wants the step summary and the outputs; None where it named no file."""
+
+    summary: Path | None
+    outputs: Path | None
+
+
+def environment(environ: Mapping[str, str]) -> GithubFiles | None:
+    """The runner's files, or None outside of GitHub Actions."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return None
+
+    def file(name: str) -> Path | None:
+        return Path(environ[name]) if environ.get(name) else None
+
+    return GithubFiles(file("GITHUB_STEP_SUMMARY"), file("GITHUB_OUTPUT"))
+
+
+def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
+    """Write summary, outputs and annotations. What cannot be written is warned of in the log: gates still decide."""
+    log.writelines(f"{line}\n" for line in render_annotations(document))
+    for what, problem in (
+        ("step summary", _append_summary(github.summary, document)),
+        ("outputs", _append(github.outputs, render_outputs(outputs).encode()) if outputs else None),
+    ):
+        if problem:
+            log.write(f"nanna-ci: warning: {what} not written: {neutralise(problem)}\n")
+    log.flush()
+
+
+def _append_summary(path: Path | None, document: Document) -> str | None:
+    try:
+        present = path.stat().st_size if path is not None else 0
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    gap = b"\n" if present else b""
+    return _append(path, gap + render_summary(document, SUMMARY_LIMIT_BYTES - present - len(gap)))
+
+
+def _append(path: Path | None, data: bytes) -> str | None:
+    """Append; the problem where that fails. The runner makes the files: one that is missing is not made here."""
+    if path is None:
+        return "the runner named no file"
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+            file.write(data)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
+
+
+def render_outputs(outputs: Mapping[str, str]) -> str:
+    """Outputs as the runner's file wants them, each with a fresh random delimiter that its value cannot contain."""
+    parts = []
+    for name, value in outputs.items():
+        if not _OUTPUT_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for an output")
+        delimiter = f"nanna_{secrets.token_hex(16)}"
+        parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+    return "".join(parts)
+
+
+def render_annotations(document: Document) -> Iterator[str]:
+    """A workflow command for each notice that is bad or a warning, ten of each type, the tenth counting the rest."""
+    for tone, level in _LEVELS.items():
+        texts = [block.text for block in document.blocks if isinstance(block, Notice) and block.tone is tone]
+        if len(texts) > ANNOTATIONS_OF_A_TYPE:
+            more = len(texts) - ANNOTATIONS_OF_A_TYPE + 1
+            texts[ANNOTATIONS_OF_A_TYPE - 1 :] = [f"and {more} more, see the step summary"]
+        for text in texts:
+            yield f"::{level} title={_property(document.title)}::{_data(text[:ANNOTATION_LIMIT])}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def neutralise(text: str) -> str:
+    """Log text in which no workflow command is left; a blank shows where one was broken."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _COMMAND_AT_START.sub(r"\1: ", lines).replace("##[", "# #[")
+
+
+def render_summary(document: Document, limit_bytes: int) -> bytes:
+    """The document as Markdown of at most `limit_bytes` (UTF-8). Too long: failures first, a notice, and what fits."""
+    whole = render_markdown(document).encode("utf-8", "backslashreplace")
+    if len(whole) <= limit_bytes:
+        return whole
+    head = f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n"
+    parts = [head.encode("utf-8", "backslashreplace")]
+    room = limit_bytes - len(parts[0])
+    for block in _failures_first(document.blocks):
+        for part in (block, *_smaller(block)):
+            data = ("\n" + render_block(part)).encode("utf-8", "backslashreplace")
+            if len(data) <= room:
+                parts.append(data)
+                room -= len(data)
+                break
+    return b"".join(parts)[: max(0, limit_bytes)].decode("utf-8", "ignore").encode()
+
+
+def _failures_first(blocks: Iterable[Block]) -> list[Block]:
+    """Blocks with a failure first, and their failed rows first; headings lose their sections and are dropped."""
+    kept = [_rows_first(block) if isinstance(block, Table) else block for block in blocks]
+    return sorted((block for block in kept if not isinstance(block, Heading)), key=lambda block: not _is_bad(block))
+
+
+def _rows_first(table: Table) -> Table:
+    return replace(
+        table, rows=tuple(sorted(table.rows, key=lambda row: all(cell.tone is not Tone.BAD for cell in row)))
+    )
+
+
+def _is_bad(block: Block) -> bool:
+    if isinstance(block, Table):
+        return any(cell.tone is Tone.BAD for row in block.rows for cell in row)
+    return isinstance(block, Notice) and block.tone is Tone.BAD
+
+
+def _smaller(block: Block) -> Iterator[Block]:
+    """The block cut by half, again and again: the first rows of a table, the last lines of a log."""
+    while isinstance(block, Table) and len(block.rows) > 1:
+        block = replace(block, rows=block.rows[: len(block.rows) // 2])
+        yield block
+    while isinstance(block, Code) and len(block.text) > 1:
+        block = replace(block, text=block.text[-(len(block.text) // 2) :])
+        yield block
+
+
+class _InertStream(io.TextIOBase):
+    """A text stream whose lines pass through `neutralise`; a line waits until it ends or the stream is flushed."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._open = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._open = (self._open + text).split("\n")
+        self._stream.writelines(f"{neutralise(line)}\n" for line in lines)
+        return len(text)
+
+    def flush(self) -> None:
+        if self._open:
+            self._stream.write(neutralise(self._open))
+            self._open = ""
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def inert_stream(stream: TextIO) -> TextIO:
+    """The stream, so that nothing written to it commands the runner."""
+    return cast(TextIO, _InertStream(stream))

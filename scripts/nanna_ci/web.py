@@ -1,0 +1,266 @@
+"""The one HTTP client: time limits, capped bodies, bounded retries, and no token to strangers.
+
+httpx is imported with the first request: it costs more than most commands take. A request runs as a task that is
+cancelled at its deadline, because a time limit for each read does not stop an answer that comes byte by byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Self
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from nanna_ci.errors import MalformedData, NannaError, UsageError
+from nanna_ci.http_answer import Body, Response
+from nanna_ci.redact import Redactor
+from nanna_ci.retry import backoff_s, requested_wait_s
+
+if TYPE_CHECKING:
+    import httpx
+
+BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_REDIRECTS: Final = 5
+_PASSING: Final = frozenset({429, 500, 502, 503, 504})
+_REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
+_REDIRECTED: Final = frozenset({"GET", "HEAD"})
+_OK: Final = frozenset({200, 201, 202, 204})
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+
+class ServiceUnavailable(NannaError):
+    """A service could not be reached or kept failing. `host` is its name, `attempts` how often it was asked."""
+
+    def __init__(self, host: str, problem: str, *, attempts: int) -> None:
+        super().__init__(f"{host}: {problem} ({attempts} attempt{'' if attempts == 1 else 's'})")
+        self.host = host
+        self.attempts = attempts
+
+
+class RequestRefused(NannaError):
+    """A service answered, and the answer is no: `status` is the HTTP status, `explanation` what it says, or empty."""
+
+    def __init__(self, request: str, status: int, explanation: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{request}: HTTP {status}{': ' if explanation else ''}{explanation}", hint=hint)
+        self.status = status
+        self.explanation = explanation
+
+
+class _Passing(Exception):  # noqa: N818 - never leaves this module
+    """An attempt failed in a way that may pass. `sent`: the service may have seen the request."""
+
+    def __init__(self, problem: str, *, sent: bool, wait_s: float | None = None) -> None:
+        super().__init__(problem)
+        self.sent = sent
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token and the environment variable that it came from; `value` is None where that is not set."""
+
+    variable: str
+    value: str | None = field(repr=False)
+
+
+class WebClient:
+    """Requests to services, for one thread; close it, or use it in a `with` statement.
+
+    `timeout_s` limits each step (connect, one read), `deadline_s` a whole request with its retries and waits.
+    `sleep`, `uniform`, `clock` (monotonic) and `now` (Unix time) are the outside world; `log` takes a line a retry.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_s: float = 30.0,
+        deadline_s: float = 300.0,
+        attempts: int = 5,
+        body_limit_bytes: int = BODY_LIMIT_BYTES,
+        log: Callable[[str], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+        uniform: Callable[[float, float], float] = random.uniform,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._deadline_s = deadline_s
+        self._attempts = attempts
+        self._body_limit_bytes = body_limit_bytes
+        self._log = log
+        self._sleep = sleep
+        self._uniform = uniform
+        self._clock = clock
+        self._now = now
+        self._runner = asyncio.Runner()
+        self._client: httpx.AsyncClient | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close connections."""
+        if self._client is not None:
+            self._runner.run(self._client.aclose())
+            self._client = None
+        self._runner.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        token: Token | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        accept: frozenset[int] = _OK,
+        repeatable: bool | None = None,
+    ) -> Response:
+        """Ask, and ask again where that may help.
+
+        Connection errors and 429, 500, 502, 503, 504 are tried again; after a request that is not `repeatable`
+        (default: GET, HEAD, PUT and DELETE are) only where the service cannot have acted on it. Redirects are followed
+        for GET and HEAD; the token goes to no other origin.
+
+        Raises ServiceUnavailable, RequestRefused (any other status not in `accept`), MalformedData (body over the
+        limit, unknown coding), UsageError (no http or https URL).
+        """
+        host = _host(url)
+        may_repeat = method in _REPEATABLE if repeatable is None else repeatable
+        sent_headers = {"accept-encoding": "gzip", **{name.lower(): value for name, value in (headers or {}).items()}}
+        if token is not None and token.value is not None:
+            sent_headers["authorization"] = f"Bearer {token.value}"
+        asked = _Request(method, url, sent_headers, content)
+        redactor = Redactor([token.value] if token is not None and token.value else [])
+        end = self._clock() + self._deadline_s
+        for attempt in range(1, self._attempts + 1):
+            try:
+                response = self._attempt(asked, end)
+                self._raise_for_passing(response, accept)
+            except _Passing as problem:
+                told = redactor.redact_text(str(problem))
+                wait_s = backoff_s(attempt, self._uniform) if problem.wait_s is None else problem.wait_s
+                hopeless = attempt == self._attempts or (problem.sent and not may_repeat)
+                if hopeless or self._clock() + wait_s >= end:
+                    raise ServiceUnavailable(host, told, attempts=attempt) from None
+                self._log(f"{host}: {told}; attempt {attempt + 1} of {self._attempts} in {wait_s:.1f} s")
+                self._sleep(wait_s)
+            else:
+                if response.status in accept:
+                    return response
+                explanation = redactor.redact_text(_explanation(response))
+                raise RequestRefused(
+                    f"{method} {response.url}", response.status, explanation, hint=_hint(response.status, token)
+                )
+        raise AssertionError("the last attempt returns or raises")
+
+    def _raise_for_passing(self, response: Response, accept: frozenset[int]) -> None:
+        status = response.status
+        if status in _PASSING and status not in accept:
+            wait_s = requested_wait_s(response.headers.get("retry-after"), response.body, self._now())
+            raise _Passing(f"HTTP {status}", sent=status != 429, wait_s=wait_s)
+
+    def _attempt(self, request: _Request, end: float) -> Response:
+        import httpx  # noqa: PLC0415 - see the module's docstring
+
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False)
+        try:
+            return self._runner.run(self._follow(self._client, request, end - self._clock()))
+        except TimeoutError:
+            raise _Passing(f"no whole answer within {self._deadline_s:g} s", sent=True) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise _Passing(f"cannot connect: {str(error) or 'timed out'}", sent=False) from error
+        except httpx.TimeoutException as error:
+            raise _Passing(f"silent for {self._timeout_s:g} s", sent=True) from error
+        except httpx.InvalidURL as error:
+            raise MalformedData(_shown(request.url), f"the URL, or where it redirects to, is none: {error}") from error
+        except httpx.TransportError as error:
+            raise _Passing(f"the connection broke: {error}", sent=True) from error
+
+    async def _follow(self, client: httpx.AsyncClient, request: _Request, left_s: float) -> Response:
+        async with asyncio.timeout(left_s):
+            for _ in range(_REDIRECTS + 1):
+                response = await self._once(client, request)
+                location = response.headers.get("location")
+                if response.status not in _REDIRECTING or location is None or request.method not in _REDIRECTED:
+                    return response
+                request = request.moved_to(urljoin(request.url, location))
+        raise MalformedData(_shown(request.url), f"more than {_REDIRECTS} redirects")
+
+    async def _once(self, client: httpx.AsyncClient, request: _Request) -> Response:
+        async with client.stream(
+            request.method, request.url, headers=dict(request.headers), content=request.content
+        ) as answer:
+            shown = _shown(request.url)
+            body = Body(shown, answer.headers.get("content-encoding", ""), self._body_limit_bytes)
+            async for chunk in answer.aiter_raw():
+                body.add(chunk)
+            whole = body.whole()
+            if whole is None:
+                raise _Passing("the answer was cut short", sent=True)
+            return Response(answer.status_code, shown, dict(answer.headers), whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None
+
+    def moved_to(self, url: str) -> _Request:
+        """The request after a redirect. Another host, port or scheme is a stranger, who gets no token."""
+        try:
+            _host(url)
+        except UsageError as error:
+            raise MalformedData(_shown(self.url), f"redirects to something else: {error.message}") from None
+        if _origin(url) == _origin(self.url):
+            return replace(self, url=url)
+        kept = {name: value for name, value in self.headers.items() if name not in {"authorization", "cookie"}}
+        return replace(self, url=url, headers=kept)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _host(url: str) -> str:
+    try:
+        scheme, host, _ = _origin(url)
+    except ValueError:
+        scheme, host = "", None
+    if scheme not in {"http", "https"} or not host:
+        raise UsageError(f"{url!r} is no http or https URL")
+    return host
+
+
+def _shown(url: str) -> str:
+    """A URL for messages: without user, password, query, fragment, which may be secrets."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _explanation(response: Response) -> str:
+    """What the service says about its refusal, where it says it in JSON; bounded."""
+    try:
+        answer = response.json_object()
+    except MalformedData:
+        return ""
+    told = answer.get("message") or answer.get("error")
+    return " ".join(told.split())[:300] if isinstance(told, str) else ""
+
+
+def _hint(status: int, token: Token | None) -> str | None:
+    if status != 401 or token is None:
+        return None
+    if token.value is None:
+        return f"set {token.variable}"
+    return f"the token in {token.variable} was not accepted: has it expired, and may it do this?"

@@ -1,0 +1,21 @@
+"""Shared by all tests: hypothesis profiles, and the outside world faked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from fakes import FakePorts
+
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def fake_ports(tmp_path: Path) -> FakePorts:
+    """Ports with an empty environment, streams in memory, tmp_path as working folder, and scripted programs."""
+    return FakePorts(tmp_path)

@@ -1,0 +1,83 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import threading
+
+import pytest
+
+from nanna_ci.errors import NannaError
+from nanna_ci.report.files import write_atomic
+
+
+def test_a_file_is_written_with_its_mode_whatever_the_umask(tmp_path):
+    old = os.umask(0o077)
+    try:
+        write_atomic(tmp_path / "a", b"data")
+        write_atomic(tmp_path / "b", b"data", mode=0o755)
+    finally:
+        os.umask(old)
+    assert (tmp_path / "a").read_bytes() == b"data"
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "ab"] == [0o644, 0o755]
+
+
+def test_an_old_file_is_replaced(tmp_path):
+    (tmp_path / "a").write_bytes(b"old and longer")
+    write_atomic(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_symlink_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "target").write_bytes(b"target")
+    (tmp_path / "link").symlink_to("target")
+    write_atomic(tmp_path / "link", b"new")
+    assert (tmp_path / "target").read_bytes() == b"target"
+    assert not (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace", "fchmod"])
+def test_on_a_full_disk_the_old_file_is_intact_and_nothing_is_left(tmp_path, monkeypatch, step):
+    (tmp_path / "a").write_bytes(b"old")
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, step, full)
+    with pytest.raises(NannaError, match="a: cannot be written: No space left on device"):
+        write_atomic(tmp_path / "a", b"new")
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"old"}
+
+
+def test_an_interruption_leaves_nothing_either(tmp_path, monkeypatch):
+    def interrupt(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "a", b"new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_an_error_that_names_the_path(tmp_path):
+    with pytest.raises(NannaError, match="none/a: cannot be written: No such file or directory"):
+        write_atomic(tmp_path / "none" / "a", b"new")
+
+
+def test_a_long_name_is_no_obstacle(tmp_path):
+    write_atomic(tmp_path / ("n" * 250), b"data")
+    assert (tmp_path / ("n" * 250)).read_bytes() == b"data"
+
+
+def test_writers_at_once_leave_one_whole_file(tmp_path):
+    contents = [bytes([65 + number]) * 200_000 for number in range(8)]
+    threads = [threading.Thread(target=write_atomic, args=(tmp_path / "a", content)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "a").read_bytes() in contents
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,196 @@
+"""The runner's files and commands: limits kept, nothing injected."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from nanna_ci.report import github
+from nanna_ci.report.blocks import Cell, Code, Document, Heading, Notice, Paragraph, Table, Tone
+
+LIMIT = github.SUMMARY_LIMIT_BYTES
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """The runner's own way to read its file: a heredoc ends at the first line that is its delimiter."""
+    found: dict[str, str] = {}
+    lines = iter(text.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, delimiter = line.split("<<", 1)
+        value = []
+        for inner in lines:
+            if inner == delimiter:
+                break
+            value.append(inner)
+        found[name] = "\n".join(value)
+    return found
+
+
+def test_outside_of_a_runner_there_are_no_files():
+    assert github.environment({}) is None
+    assert github.environment({"GITHUB_ACTIONS": "false", "GITHUB_OUTPUT": "/x"}) is None
+
+
+def test_the_runner_names_its_files():
+    found = github.environment({"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": "/s", "GITHUB_OUTPUT": ""})
+    assert found == github.GithubFiles(summary=Path("/s"), outputs=None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "::set-output name=a::b",
+        " ::error::x",
+        "\t\u00a0\u2003::error::x",
+        "\ufeff::add-path::/x",
+        "text\r::error::x",
+        "text\r\n::error::x",
+        "text\n  ::stop-commands::x",
+        ":::error::x",
+        "##[add-mask]x",
+        "deep inside ##[command]x",
+        "####[group]",
+        "::error::%0A::error::x",
+    ],
+)
+def test_a_command_in_a_log_is_inert(line):
+    shown = github.neutralise(line)
+    assert not re.search(r"(?:^|[\r\n])[\s\ufeff]*::", shown)
+    assert "##[" not in shown
+    assert "\r" not in shown
+
+
+@pytest.mark.parametrize("line", ["std::vec::Vec", "a :: b", "## [heading]", "12:30:01 x", "x::error::y"])
+def test_other_text_in_a_log_stays(line):
+    assert github.neutralise(line) == line
+
+
+def test_a_stream_is_inert_however_its_text_is_cut():
+    below = io.StringIO()
+    stream = github.inert_stream(below)
+    for piece in (" :", ":error", "::x\n#", "#[mask]y\nlast ##", "[z"):
+        stream.write(piece)
+    stream.flush()
+    assert below.getvalue() == " : :error::x\n# #[mask]y\nlast # #[z"
+
+
+def test_outputs_come_back_as_they_were():
+    values = {"a": "1", "b-c": "two\nlines", "d": "", "e": "x=y<<z\n::error::q"}
+    assert read_outputs(github.render_outputs(values)) == values
+
+
+def test_a_value_that_knows_an_old_delimiter_makes_no_extra_output():
+    old = github.render_outputs({"a": "1"}).splitlines()[-1]
+    evil = f"x\n{old}\nevil<<{old}\n1\n{old}"
+    assert read_outputs(github.render_outputs({"a": evil})) == {"a": evil}
+
+
+def test_a_name_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="no name for an output"):
+        github.render_outputs({"a\nb": "1"})
+
+
+def test_annotations_are_escaped():
+    document = Document("a: b, c", (Notice(Tone.BAD, "100 %\nnext::x"), Notice(Tone.GOOD, "fine")))
+    assert list(github.render_annotations(document)) == ["::error title=a%3A b%2C c::100 %25%0Anext::x"]
+
+
+@pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (500, 10)])
+def test_at_most_ten_annotations_of_a_type(count, shown):
+    notices = tuple(Notice(tone, f"n{number}") for number in range(count) for tone in (Tone.BAD, Tone.WARN))
+    lines = list(github.render_annotations(Document("T", notices)))
+    assert [sum(line.startswith(f"::{level} ") for line in lines) for level in ("error", "warning")] == [shown] * 2
+    assert (f"and {count - 9} more" in lines[9]) == (count > 10)
+
+
+def test_a_long_annotation_is_cut():
+    (line,) = github.render_annotations(Document("T", (Notice(Tone.BAD, "é" * 5000),)))
+    assert line == "::error title=T::" + "é" * 4096
+
+
+def paragraph_document(size: int) -> Document:
+    base = len(github.render_summary(Document("T", (Paragraph("x"),)), LIMIT))
+    return Document("T", (Paragraph("x" * (size - base + 1)),))
+
+
+def test_a_summary_at_the_limit_is_whole():
+    assert len(github.render_summary(paragraph_document(LIMIT), LIMIT)) == LIMIT
+    assert b"was cut" not in github.render_summary(paragraph_document(LIMIT), LIMIT)
+
+
+def test_a_summary_one_byte_over_the_limit_is_cut_and_says_so():
+    summary = github.render_summary(paragraph_document(LIMIT + 1), LIMIT)
+    assert len(summary) <= LIMIT
+    assert b"was cut" in summary
+
+
+def test_a_cut_summary_has_its_failures_first():
+    good = Table(("Job",), tuple((Cell(f"good-{number}", Tone.GOOD),) for number in range(60_000)))
+    rows = tuple((Cell(f"job-{n}", Tone.BAD if n == 39_999 else Tone.GOOD),) for n in range(40_000))
+    document = Document("T", (Heading("H"), good, Table(("Mixed",), rows), Notice(Tone.BAD, "one job failed")))
+    text = github.render_summary(document, LIMIT).decode()
+    first_good = text.index("good-0")
+    assert "was cut" in text[:300]
+    assert text.index("✘ job-39999") < text.index("✔ job-0") < first_good
+    assert text.index("one job failed") < first_good
+    assert "good-30000" not in text or len(text.encode()) > LIMIT * 3 // 4
+
+
+@pytest.mark.parametrize("limit", range(2000, 2016))
+def test_a_cut_in_multibyte_text_is_valid_utf8_and_closes_its_fence(limit):
+    summary = github.render_summary(Document("T", (Code("日本語🎌" * 2000),)), limit)
+    text = summary.decode("utf-8")
+    assert len(summary) <= limit
+    assert text.count("```") % 2 == 0
+    assert "本" in text
+
+
+@pytest.mark.parametrize("limit", [0, -5, 3, 40])
+def test_a_summary_with_no_room_is_short_and_valid(limit):
+    summary = github.render_summary(Document("日本語" * 30, (Paragraph("x" * 100),)), limit)
+    assert len(summary) <= max(0, limit)
+    summary.decode("utf-8")
+
+
+def publish(files: github.GithubFiles, outputs=None, *blocks) -> str:
+    log = io.StringIO()
+    github.publish(files, Document("T", blocks), outputs or {}, log)
+    return log.getvalue()
+
+
+def test_two_commands_of_a_step_share_the_limit(tmp_path):
+    summary = tmp_path / "summary"
+    summary.write_bytes(b"x" * (LIMIT - 1000))
+    publish(github.GithubFiles(summary, None), None, Paragraph("y" * 5000))
+    assert LIMIT - 1000 < summary.stat().st_size <= LIMIT
+    assert b"was cut" in summary.read_bytes()
+
+
+def test_summary_and_outputs_are_appended(tmp_path):
+    files = github.GithubFiles(tmp_path / "summary", tmp_path / "outputs")
+    (tmp_path / "summary").write_text("before\n")
+    (tmp_path / "outputs").write_text("before=1\n")
+    assert publish(files, {"a": "1"}, Paragraph("p")) == ""
+    assert (tmp_path / "summary").read_text() == "before\n\n# T\n\np\n"
+    assert (tmp_path / "outputs").read_text().startswith("before=1\na<<")
+
+
+def test_missing_files_are_a_warning_and_are_not_made(tmp_path):
+    log = publish(github.GithubFiles(tmp_path / "summary", tmp_path / "outputs"), {"a": "1"})
+    assert log.count("nanna-ci: warning: ") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_place_of_a_file_is_a_warning(tmp_path):
+    assert "not written" in publish(github.GithubFiles(tmp_path, None))
+
+
+def test_no_file_named_is_a_warning():
+    assert publish(github.GithubFiles(None, None)) == (
+        "nanna-ci: warning: step summary not written: the runner named no file\n"
+    )

@@ -1,0 +1,106 @@
+"""Reports as a page: self-contained, escaped, under a policy that holds for it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.html import render_html
+
+EVIL = "<script>alert(1)</script> \"'&<img src=x onerror=y> javascript:z \u202e\x1b"
+VOID = {"meta", "rect"}
+
+
+class Page(HTMLParser):
+    """Tags in balance, and what stands in them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+
+def evil_page() -> str:
+    blocks = (
+        Heading(EVIL),
+        Paragraph(EVIL),
+        Notice(Tone.BAD, EVIL),
+        Table((EVIL, "n"), ((Cell(EVIL, Tone.BAD), Cell(None)),), frozenset({1})),
+        Code(EVIL, EVIL),
+        Facts(((EVIL, EVIL), (EVIL, None))),
+        Bars(((EVIL, 1.0, EVIL), (EVIL, None, EVIL)), EVIL),
+    )
+    return render_html(Document(EVIL, blocks))
+
+
+def test_literal_text_brings_no_tag_and_no_attribute():
+    page = Page(evil_page())
+    assert {tag for tag, _ in page.tags} <= {
+        *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "div", "b", "span", "table"),
+        *("thead", "tbody", "tr", "th", "td", "pre", "code", "dl", "dt", "dd", "figure", "figcaption", "svg", "rect"),
+    }
+    names = {name for _, attributes in page.tags for name in attributes}
+    assert not {name for name in names if name.startswith("on") or name in {"style", "href", "src"}}
+
+
+def test_literal_text_shows_as_itself_with_what_hides_made_visible():
+    shown = EVIL.replace("\u202e", r"\u202e").replace("\x1b", r"\x1b")
+    assert [text.removeprefix("✘ ") for text in Page(evil_page()).texts].count(shown) == 16
+
+
+def test_the_policy_loads_nothing_and_allows_just_this_style():
+    page = evil_page()
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert "default-src 'none'" in policy
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+    assert "http:" not in page.replace("http-equiv", "")
+    assert "url(" not in style
+
+
+def test_light_and_dark():
+    page = evil_page()
+    assert "prefers-color-scheme: dark" in page
+    assert '<meta name="color-scheme" content="light dark">' in page
+
+
+def test_bars_are_svg_in_proportion():
+    page = render_html(Document("T", (Bars((("a", 4.0, "4"), ("b", 1.0, "1"), ("c", None, "n/a")), "C"),)))
+    widths = re.findall(r'class="bar" width="([\d.]+)"', page)
+    assert widths == ["100.00", "25.00"]
+    assert page.count("<svg") == 3
+
+
+def test_unknown_is_marked_as_unknown():
+    page = render_html(Document("T", (Facts((("n", None),)),)))
+    assert '<span class="unknown">n/a</span>' in page
+
+
+def test_a_page_in_a_runners_log_commands_nothing():
+    page = render_html(Document("T", (Code("::error::x\n  ::set-output name=a::b\n##[add-mask]x"),)))
+    assert not re.search(r"^\s*::", page, re.MULTILINE)
+    assert "##[" not in page

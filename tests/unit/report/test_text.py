@@ -1,0 +1,105 @@
+"""Reports for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.literal import display_width
+from nanna_ci.report.text import render_text, text_bar, wrap
+
+
+def text(*blocks, width: int = 60, color: bool = False) -> str:
+    return render_text(Document("T", blocks), color=color, width=width).split("\n\n", 1)[1]
+
+
+def table(*rows: tuple[str | None, ...], numeric: frozenset[int] = frozenset(), header=("Name", "Value")) -> Table:
+    return Table(header, tuple(tuple(Cell(cell) for cell in row) for row in rows), numeric)
+
+
+def test_columns_are_aligned_and_numbers_end_together():
+    assert text(table(("a", "1"), ("long name", "10.5"), numeric=frozenset({1}))) == (
+        "Name       Value\n─────────  ─────\na              1\nlong name   10.5\n"
+    )
+
+
+def test_wide_characters_keep_columns_aligned():
+    lines = text(table(("日本", "x"), ("abcdef", "x"))).splitlines()
+    ends = {display_width(line[: line.index("x")]) for line in lines if "x" in line}
+    assert ends == {8}
+
+
+def test_unknown_is_not_available_and_never_zero():
+    shown = text(table(("a", None)), Facts((("Digest", None),)))
+    assert shown.count("n/a") == 2
+    assert "0" not in shown
+
+
+def test_a_wide_table_wraps_its_widest_column_into_the_width():
+    shown = text(table(("key", "word " * 30)), width=40)
+    assert max(map(len, shown.splitlines())) <= 40
+    assert shown.split().count("word") == 30
+
+
+def test_a_number_never_wraps():
+    shown = text(table(("text " * 20, "123456789012345678901234567890"), numeric=frozenset({1})), width=40)
+    assert "123456789012345678901234567890" in shown
+
+
+def test_a_word_longer_than_its_column_is_broken_and_nothing_is_lost():
+    assert wrap("a " + "x" * 25, 10) == ["a", "x" * 10, "x" * 10, "x" * 5]
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", [""]), ("a b", ["a b"]), ("  a  ", ["a"])])
+def test_wrapping_of_little(given, expected):
+    assert wrap(given, 10) == expected
+
+
+def test_tone_has_a_sign_besides_colour():
+    assert "✘ fail" in text(Table(("V",), ((Cell("fail", Tone.BAD),),)))
+    assert "✔ it holds" in text(Notice(Tone.GOOD, "it holds"))
+    assert "⚠ slow" in text(Notice(Tone.WARN, "slow"))
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_escape_codes_come_with_colour_only_and_mean_nothing_but_colour(color):
+    blocks = (Notice(Tone.BAD, "no"), table(("a", "b")), Heading("H"), Facts((("n", "v"),)))
+    shown = text(*blocks, color=color)
+    assert ("\x1b[31m" in shown) == color
+    assert re.sub(r"\x1b\[\d*m", "", shown) == text(*blocks)
+
+
+def test_escape_codes_and_reordering_in_literal_text_are_made_visible():
+    shown = text(Paragraph("a\x1b[2Jb\u202ec\x9bd"), Code("x\x1b]0;title\x07y\rz\n\tkept"))
+    assert r"a\x1b[2Jb\u202ec\x9bd" in shown
+    assert "    x\\x1b]0;title\\x07y\\x0dz\n    \tkept" in shown
+
+
+def test_bars_are_in_proportion_and_a_small_value_still_shows():
+    shown = text(Bars((("a", 8.0, "8 s"), ("b", 4.0, "4 s"), ("c", 0.0001, "0 s"), ("d", None, "n/a")), "Time"))
+    lengths = [line.count("█") for line in shown.splitlines()[1:]]
+    assert lengths == [30, 15, 0, 0]
+    assert "▏" in shown.splitlines()[3]
+    assert shown.splitlines()[4].split() == ["d", "n/a"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -3.0])
+def test_a_value_that_is_no_length_draws_no_bar(value):
+    shown = text(Bars((("a", value, "?"), ("b", 2.0, "2 s")), "Time"))
+    assert [line.count("█") for line in shown.splitlines()[1:]] == [0, 30]
+
+
+def test_a_bar_is_exact_to_an_eighth():
+    assert text_bar(1 / 16, 2) == "▏"
+    assert text_bar(1.0, 2) == "██"
+    assert text_bar(0.0, 2) == ""
+
+
+def test_notices_in_a_row_stand_together():
+    assert text(Notice(Tone.GOOD, "a"), Notice(Tone.BAD, "b"), Paragraph("c")) == "✔ a\n✘ b\n\nc\n"
+
+
+def test_an_empty_table_is_its_header():
+    assert text(table()) == "Name  Value\n────  ─────\n"

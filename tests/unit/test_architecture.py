@@ -1,0 +1,181 @@
+"""The rules of the code, held over its syntax trees."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import nanna_ci
+
+ROOT = Path(nanna_ci.__file__).parent
+DOMAINS = {"store", "pipeline", "build", "cache", "containers", "supply_chain", "measure", "report"}
+ANYONE_MAY_IMPORT = {"store", "report"}
+LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, absolute; `deferred`: inside of a function; `typing_only`: under `if TYPE_CHECKING`."""
+
+    module: str
+    deferred: bool
+    typing_only: bool
+
+
+def modules() -> dict[str, Path]:
+    return {
+        ".".join(("nanna_ci", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+        for path in sorted(ROOT.rglob("*.py"))
+    }
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def imports_in(node: ast.AST, *, deferred: bool = False, typing_only: bool = False) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, deferred, typing_only) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: a relative import"
+            yield from (Import(f"{child.module}.{alias.name}", deferred, typing_only) for alias in child.names)
+        else:
+            is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            is_typing = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            yield from imports_in(child, deferred=deferred or is_function, typing_only=typing_only or is_typing)
+
+
+@functools.cache
+def imports(path: Path) -> list[Import]:
+    return list(imports_in(tree_of(path)))
+
+
+def is_in(imported: Import, package: str) -> bool:
+    return imported.module == package or imported.module.startswith(f"{package}.")
+
+
+def domain_of(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[0] == "nanna_ci" and parts[1] in DOMAINS else None
+
+
+MODULES = modules()
+every_module = pytest.mark.parametrize("name", MODULES)
+
+
+def test_the_reader_of_imports_reads_them():
+    source = """
+import os
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import a.b
+def f():
+    from c import d
+"""
+    assert list(imports_in(ast.parse(source))) == [
+        Import("os", deferred=False, typing_only=False),
+        Import("typing.TYPE_CHECKING", deferred=False, typing_only=False),
+        Import("a.b", deferred=False, typing_only=True),
+        Import("c.d", deferred=True, typing_only=False),
+    ]
+    assert len(MODULES) > 20
+
+
+@every_module
+def test_only_process_starts_programs(name):
+    if name == "nanna_ci.process":
+        return
+    assert not [found for found in imports(MODULES[name]) if is_in(found, "subprocess") or is_in(found, "pty")]
+    names = {ast.unparse(node) for node in ast.walk(tree_of(MODULES[name])) if isinstance(node, ast.Attribute)}
+    assert not {found for found in names if found.startswith(("os.exec", "os.spawn", "os.posix_spawn", "os.fork"))}
+    assert not names & {"os.system", "os.popen", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"}
+
+
+@every_module
+def test_only_web_imports_httpx_and_only_when_it_asks(name):
+    found = [imported for imported in imports(MODULES[name]) if is_in(imported, "httpx")]
+    if name != "nanna_ci.web":
+        assert not found
+    assert all(imported.deferred or imported.typing_only for imported in found)
+    others = {"urllib.request", "http.client", "requests", "aiohttp", "urllib3"}
+    assert not [i for i in imports(MODULES[name]) if any(is_in(i, other) for other in others)]
+
+
+@every_module
+def test_only_the_report_for_github_knows_its_variables(name):
+    texts = [
+        node.value
+        for node in ast.walk(tree_of(MODULES[name]))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    if name != "nanna_ci.report.github":
+        assert not [text for text in texts if "GITHUB_" in text]
+
+
+@every_module
+def test_domains_do_not_import_sideways(name):
+    domain = domain_of(name)
+    for imported in imports(MODULES[name]):
+        if imported.typing_only or domain is None:
+            continue
+        other = domain_of(imported.module)
+        assert other in {None, domain} | ANYONE_MAY_IMPORT, f"{name} imports {imported.module}"
+
+
+@every_module
+def test_the_report_knows_no_other_domain(name):
+    if domain_of(name) == "report":
+        assert {domain_of(imported.module) for imported in imports(MODULES[name])} <= {None, "report"}
+
+
+@every_module
+def test_nothing_imports_commands_but_cli_and_commands(name):
+    if name == "nanna_ci.cli" or name.startswith("nanna_ci.commands"):
+        return
+    assert not [found for found in imports(MODULES[name]) if is_in(found, "nanna_ci.commands")]
+
+
+@every_module
+def test_nothing_but_the_entry_points_imports_cli(name):
+    if name in {"nanna_ci.__main__", "nanna_ci.boundary"}:
+        return
+    assert not [found for found in imports(MODULES[name]) if is_in(found, "nanna_ci.cli")]
+
+
+@every_module
+def test_imports_at_run_time_are_the_standard_library_httpx_and_ourselves(name):
+    allowed = sys.stdlib_module_names | {"nanna_ci", "httpx"}
+    assert {found.module.split(".")[0] for found in imports(MODULES[name])} <= allowed
+
+
+@every_module
+def test_a_module_is_short_and_says_what_it_is(name):
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGEST
+    assert ast.get_docstring(tree_of(MODULES[name]))
+
+
+@every_module
+def test_commands_never_print(name):
+    calls = [node for node in ast.walk(tree_of(MODULES[name])) if isinstance(node, ast.Call)]
+    printed = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+    assert all(any(keyword.arg == "file" for keyword in call.keywords) for call in printed)
+    if name.startswith("nanna_ci.commands"):
+        assert not printed
+
+
+def test_every_import_is_of_something_that_is_there():
+    """A module of ours that was renamed, imported inside of a function, fails only when it runs."""
+    for name, path in MODULES.items():
+        for imported in imports(path):
+            if is_in(imported, "nanna_ci"):
+                parent = imported.module.rpartition(".")[0]
+                assert imported.module in MODULES or parent in MODULES, f"{name} imports {imported.module}"
