@@ -82,9 +82,9 @@ class Ground:
         assert path is not None
         return path
 
-    def delete(self, *paths: StorePath) -> None:
-        """Delete what is there of `paths`; what others need stays."""
-        argv = ["nix-store", "--delete", *map(str, paths)]
+    def delete(self, path: StorePath) -> None:
+        """Delete `path` if it is there and nothing needs it."""
+        argv = ["nix-store", "--delete", str(path)]
         subprocess.run(argv, check=False, capture_output=True, timeout=120, env=self.environ)
 
 
@@ -94,9 +94,8 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     yield ground
     names = ["above", "top", "base", "other", "fails", "lies", "sleeps"]
     derivations = [ground.nix.derivation_of(name) for name in names]
-    ground.delete(*(ground.output(derivation) for derivation in derivations))
-    for derivation in derivations:
-        ground.delete(derivation)
+    for path in [*map(ground.output, derivations), *derivations]:
+        ground.delete(path)
 
 
 def test_nix_tells_its_version_system_and_settings(ground: Ground) -> None:

@@ -1,0 +1,1 @@
+"""Nix values: store paths, derivations, path-info, narinfo, and the nix program."""

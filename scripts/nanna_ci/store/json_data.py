@@ -1,0 +1,124 @@
+"""JSON from outside, checked while it is read: strict, bounded, and with errors that name the line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from nanna_ci.errors import MalformedData
+from nanna_ci.store.store_path import shorten
+
+JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+JsonObject = Mapping[str, JsonValue]
+
+MAX_DEPTH = 64
+MAX_BYTES = 256 * 1024 * 1024
+
+
+def load_json(data: bytes, source: str) -> JsonValue:
+    """Read one JSON document of UTF-8, at most 256 MiB and 64 levels deep.
+
+    Raises:
+        MalformedData: for anything else, and for NaN, infinities, repeated keys, numbers too long to read, and halves
+            of surrogate pairs (they are no text, and would fail later, on output).
+    """
+    if len(data) > MAX_BYTES:
+        raise MalformedData(source, f"{len(data)} bytes of JSON, more than the {MAX_BYTES} that are read")
+    try:
+        value: JsonValue = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedData(source, f"line {error.lineno} column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise MalformedData(source, f"line {line}: not UTF-8 ({error.reason})") from None
+    except RecursionError:
+        raise MalformedData(source, f"nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
+        raise MalformedData(source, str(error)) from None
+    _check_depth_and_text(value, source)
+    return value
+
+
+def as_object(value: JsonValue, source: str, what: str) -> JsonObject:
+    """`value`, which must be an object; `what` names it in the error."""
+    if not isinstance(value, Mapping):
+        raise MalformedData(source, f"{what} is {describe(value)}, not an object")
+    return value
+
+
+def as_list(value: JsonValue, source: str, what: str) -> Sequence[JsonValue]:
+    """`value`, which must be an array."""
+    if not isinstance(value, list):
+        raise MalformedData(source, f"{what} is {describe(value)}, not an array")
+    return value
+
+
+def as_text(value: JsonValue, source: str, what: str) -> str:
+    """`value`, which must be a string."""
+    if not isinstance(value, str):
+        raise MalformedData(source, f"{what} is {describe(value)}, not a string")
+    return value
+
+
+def as_texts(value: JsonValue, source: str, what: str) -> tuple[str, ...]:
+    """`value`, which must be an array of strings."""
+    return tuple(as_text(item, source, f"{what}[{index}]") for index, item in enumerate(as_list(value, source, what)))
+
+
+def as_count(value: JsonValue, source: str, what: str) -> int:
+    """`value`, which must be a whole number of 0 or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise MalformedData(source, f"{what} is {describe(value)}, not a number of 0 or more")
+    return value
+
+
+def describe(value: JsonValue) -> str:
+    """A JSON value for an error message, never long."""
+    if isinstance(value, str):
+        return shorten(value)
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    return shorten(json.dumps(value))
+
+
+def _object_without_repeats(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key {shorten(repeated)} stands twice in one object")
+    return result
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth_and_text(value: JsonValue, source: str) -> None:
+    level, depth = [value], 0
+    while level:
+        below: list[JsonValue] = []
+        for item in level:
+            if isinstance(item, str):
+                _check_text(item, source)
+            elif isinstance(item, Mapping | list) and depth == MAX_DEPTH:
+                raise MalformedData(source, f"nested deeper than {MAX_DEPTH} levels")
+            elif isinstance(item, Mapping):
+                for key in item:
+                    _check_text(key, source)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        level, depth = below, depth + 1
+
+
+def _check_text(text: str, source: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise MalformedData(source, f"{shorten(text)} holds half of a surrogate pair") from None

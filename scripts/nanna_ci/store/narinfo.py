@@ -1,0 +1,164 @@
+"""`HASH.narinfo` of a binary cache: where a path's archive is, what it weighs, and who vouches for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from nanna_ci.errors import MalformedData
+from nanna_ci.store.hashes import (
+    ContentAddress,
+    NixHash,
+    Signature,
+    parse_content_address,
+    parse_hash,
+    parse_signature,
+)
+from nanna_ci.store.store_path import StorePath, parse_base_name, parse_store_path, shorten
+
+_MAX_BYTES = 4 * 1024 * 1024
+_MAX_SIZE = 2**64 - 1
+_NO_DERIVER = "unknown-deriver"
+_DEFAULT_COMPRESSION = "bzip2"
+_KEYS = frozenset(
+    ("StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize", "References", "Deriver", "CA")
+)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class NarInfo:
+    """One path of a binary cache. `url` is relative to the cache.
+
+    `file_*` are of the compressed archive, None where the file does not say. `compression` is as written: xz, zstd,
+    none, …; bzip2 where the file does not say.
+    """
+
+    store_path: StorePath
+    url: str
+    compression: str
+    file_hash: NixHash | None
+    file_size_bytes: int | None
+    nar_hash: NixHash
+    nar_size_bytes: int
+    references: tuple[StorePath, ...]
+    deriver: StorePath | None
+    signatures: tuple[Signature, ...]
+    ca: ContentAddress | None
+
+
+def parse_narinfo(data: bytes, source: str) -> NarInfo:
+    """Read a narinfo file; keys that Nix does not know are passed over, as Nix does.
+
+    Raises:
+        MalformedData: with the line, where Nix would call the file corrupt, and for any key but Sig that stands twice.
+    """
+    fields, signatures = _split(data, source)
+
+    def read(key: str, parse: Callable[[str, str], _T]) -> _T | None:
+        if key not in fields:
+            return None
+        line, value = fields[key]
+        return parse(value, f"{source}: line {line}: {key}")
+
+    def require(key: str, parse: Callable[[str, str], _T]) -> _T:
+        value = read(key, parse)
+        if value is None:
+            raise MalformedData(source, f"{key} is missing")
+        return value
+
+    return NarInfo(
+        store_path=require("StorePath", parse_store_path),
+        url=require("URL", _parse_url),
+        compression=read("Compression", _parse_compression) or _DEFAULT_COMPRESSION,
+        file_hash=read("FileHash", parse_hash),
+        file_size_bytes=read("FileSize", _parse_size),
+        nar_hash=require("NarHash", parse_hash),
+        nar_size_bytes=require("NarSize", _parse_nar_size),
+        references=read("References", _parse_references) or (),
+        deriver=read("Deriver", _parse_deriver),
+        signatures=tuple(parse_signature(value, f"{source}: line {line}: Sig") for line, value in signatures),
+        ca=read("CA", lambda value, where: parse_content_address(value, where) if value else None),
+    )
+
+
+def render_narinfo(info: NarInfo) -> bytes:
+    """The file for `info`, as Nix writes it."""
+    lines = [
+        f"StorePath: {info.store_path}",
+        f"URL: {info.url}",
+        f"Compression: {info.compression}",
+        *([] if info.file_hash is None else [f"FileHash: {info.file_hash.nix32}"]),
+        *([] if info.file_size_bytes is None else [f"FileSize: {info.file_size_bytes}"]),
+        f"NarHash: {info.nar_hash.nix32}",
+        f"NarSize: {info.nar_size_bytes}",
+        f"References: {' '.join(path.base_name for path in info.references)}",
+        *([] if info.deriver is None else [f"Deriver: {info.deriver.base_name}"]),
+        *(f"Sig: {signature}" for signature in info.signatures),
+        *([] if info.ca is None else [f"CA: {info.ca}"]),
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+_Numbered = tuple[int, str]  # line, value
+
+
+def _split(data: bytes, source: str) -> tuple[dict[str, _Numbered], list[_Numbered]]:
+    """The fields with their lines, and the signatures, the only key that repeats."""
+    if len(data) > _MAX_BYTES:
+        raise MalformedData(source, f"{len(data)} bytes, more than the {_MAX_BYTES} that are read")
+    *lines, rest = data.split(b"\n")
+    if rest:
+        raise MalformedData(source, f"line {len(lines) + 1}: does not end with a newline: cut short?")
+    fields: dict[str, _Numbered] = {}
+    signatures: list[_Numbered] = []
+    for number, raw in enumerate(lines, start=1):
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedData(source, f"line {number}: not UTF-8") from None
+        key, separator, value = line.partition(": ")
+        if not separator or re.search(r"[\x00-\x1f\x7f]", line):
+            raise MalformedData(source, f"line {number}: {shorten(line)} is not `Key: Value`")
+        if key == "Sig":
+            signatures.append((number, value))
+        elif key in fields:
+            raise MalformedData(source, f"line {number}: {key} stands there a second time")
+        elif key in _KEYS:
+            fields[key] = (number, value)
+    return fields, signatures
+
+
+def _parse_url(value: str, source: str) -> str:
+    if not value:
+        raise MalformedData(source, "is empty")
+    return value
+
+
+def _parse_compression(value: str, source: str) -> str:
+    if value and re.fullmatch("[a-z0-9]{1,16}", value) is None:
+        raise MalformedData(source, f"{shorten(value)} is no compression")
+    return value
+
+
+def _parse_size(value: str, source: str) -> int:
+    if re.fullmatch("[0-9]{1,20}", value) is None or int(value) > _MAX_SIZE:
+        raise MalformedData(source, f"{shorten(value)} is no size")
+    return int(value)
+
+
+def _parse_nar_size(value: str, source: str) -> int:
+    size = _parse_size(value, source)
+    if size == 0:
+        raise MalformedData(source, "is zero")
+    return size
+
+
+def _parse_references(value: str, source: str) -> tuple[StorePath, ...]:
+    return tuple(dict.fromkeys(parse_base_name(name, source) for name in value.split(" ") if name))
+
+
+def _parse_deriver(value: str, source: str) -> StorePath | None:
+    return None if value == _NO_DERIVER else parse_base_name(value, source)
