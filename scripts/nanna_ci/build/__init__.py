@@ -1,0 +1,1 @@
+"""Targets, the strategy ladder, executable headers, artifacts, and the cargo program."""

@@ -1,0 +1,224 @@
+"""The cargo program: the command line of each job, the environment of a cross build, and how both are run."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, assert_never
+
+from nanna_ci.build.targets import System, Target
+from nanna_ci.errors import CommandFailed, ConfigError, MalformedData
+from nanna_ci.process import Completed
+
+JOB_TIMEOUT_S: Final = 3600.0
+QUERY_TIMEOUT_S: Final = 300.0
+NEXTEST_TOOL: Final = "nanna-ci"
+
+_CROSS_PREFIXES: Final = {
+    "x86_64-unknown-linux-gnu": ("x86_64-linux-gnu-", "x86_64-unknown-linux-gnu-"),
+    "aarch64-unknown-linux-gnu": ("aarch64-linux-gnu-", "aarch64-unknown-linux-gnu-"),
+}
+
+_LIBRARY_KINDS: Final = frozenset({"lib", "rlib", "dylib", "cdylib", "staticlib", "proc-macro"})
+
+Run = Callable[..., Completed]
+
+
+class CargoJob(enum.Enum):
+    """What cargo is asked to do with the workspace: the kinds of pipeline.toml, and TESTS, every test at once."""
+
+    TESTS = "tests"
+    UNIT = "unit"
+    INTEGRATION = "integration"
+    CLIPPY = "clippy"
+    FMT = "fmt"
+    DOC = "doc"
+    AUDIT = "audit"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class CargoCommand:
+    """An argument list, and variables to set on top of the environment."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CargoWorkspace:
+    """What `cargo metadata` says: where the workspace is, its programs, and whether it has libraries."""
+
+    root: Path
+    binaries: frozenset[str]
+    has_libraries: bool
+
+
+def plan_job(
+    job: CargoJob,
+    *,
+    channel: str | None = None,
+    nextest_config: Path | None = None,
+    has_libraries: bool = True,
+    fix: bool = False,
+) -> CargoCommand:
+    """The command of a job, in the workspace's folder.
+
+    `channel` picks a toolchain of rustup (None: the default one). `nextest_config` is of `render_nextest_config`;
+    without it nextest writes no JUnit. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries where
+    there are none. `fix` lets clippy and fmt change the sources. A workspace may have no integration tests, but a unit
+    job without tests fails.
+    """
+    words = _job_words(job, nextest_config, has_libraries=has_libraries, fix=fix)
+    return CargoCommand((*_cargo(channel), *words), _JOB_ENVIRONMENT.get(job, {}))
+
+
+_JOB_ENVIRONMENT: Final[Mapping[CargoJob, Mapping[str, str]]] = {CargoJob.DOC: {"RUSTDOCFLAGS": "-D warnings"}}
+
+
+def _cargo(channel: str | None) -> tuple[str, ...]:
+    return ("cargo",) if channel is None else ("cargo", f"+{channel}")
+
+
+def _job_words(job: CargoJob, nextest_config: Path | None, *, has_libraries: bool, fix: bool) -> tuple[str, ...]:
+    test: tuple[str, ...] = ("nextest", "run", "--workspace", "--no-fail-fast")
+    if nextest_config is not None:
+        test += ("--profile", NEXTEST_TOOL, "--tool-config-file", f"{NEXTEST_TOOL}:{nextest_config}")
+    match job:
+        case CargoJob.TESTS:
+            return (*test, "--no-tests", "pass")
+        case CargoJob.UNIT:
+            return (*test, *(["--lib"] if has_libraries else []), "--bins")
+        case CargoJob.INTEGRATION:
+            # not `--test *`: cargo calls it an error where there are none
+            return (*test, "--tests", "-E", "kind(test)", "--no-tests", "pass")
+        case CargoJob.CLIPPY:
+            fixing = ("--fix", "--allow-dirty", "--allow-staged") if fix else ()
+            return ("clippy", "--workspace", "--all-targets", *fixing, *(() if fix else ("--", "-D", "warnings")))
+        case CargoJob.FMT:
+            return ("fmt", "--all") if fix else ("fmt", "--all", "--", "--check")
+        case CargoJob.DOC:
+            return ("doc", "--workspace", "--no-deps")
+        case CargoJob.AUDIT:
+            return ("audit",)
+        case CargoJob.DENY:
+            return ("deny", "check")
+        case _:
+            assert_never(job)
+
+
+def render_nextest_config(junit: Path) -> str:
+    """A nextest tool configuration: a profile that writes JUnit to `junit` (absolute).
+
+    A profile of its own, for it inherits the workspace's default one (time-outs, retries) and no more than that: a
+    workspace that names another JUnit file there would else win.
+    """
+    return f"[profile.{NEXTEST_TOOL}.junit]\npath = {json.dumps(str(junit))}\n"
+
+
+def plan_build(
+    target: Target, binaries: Sequence[str], *, target_folder: Path, environment: Mapping[str, str]
+) -> CargoCommand:
+    """Build programs in release mode for a target; they end up in `target_folder/TRIPLE/release`.
+
+    `environment` is that of `cross_environment`, empty where the system's own linker serves.
+    """
+    words = ["cargo", "build", "--release", "--locked", "--target", target.triple, "--target-dir", str(target_folder)]
+    return CargoCommand((*words, *(word for name in binaries for word in ("--bin", name))), environment)
+
+
+def cross_environment(
+    target: Target, environ: Mapping[str, str], which: Callable[[str], str | None], exists: Callable[[str], bool]
+) -> dict[str, str] | None:
+    """The variables that make cargo link for a target, and the cc and pkg-config crates of build scripts follow.
+
+    The linker is the one cargo is told of in `environ`, else a GNU one on PATH; None where there is neither. The
+    target's libraries are looked for where Debian puts them. Whatever `environ` sets already stays as it is.
+    """
+    lower = target.triple.replace("-", "_")
+    told = environ.get(f"CARGO_TARGET_{lower.upper()}_LINKER")
+    candidates = (told,) if told else tuple(f"{prefix}gcc" for prefix in _CROSS_PREFIXES.get(target.triple, ()))
+    linker = next((name for name in candidates if which(name) is not None), None)
+    if linker is None:
+        return None
+    variables = {f"CARGO_TARGET_{lower.upper()}_LINKER": linker, f"CC_{lower}": linker}
+    libraries = f"/usr/lib/{target.triple.replace('-unknown', '')}/pkgconfig"
+    if exists(libraries):
+        variables[f"PKG_CONFIG_ALLOW_CROSS_{lower}"] = "1"
+        variables[f"PKG_CONFIG_LIBDIR_{lower}"] = f"{libraries}:/usr/share/pkgconfig"
+    return {name: value for name, value in variables.items() if name not in environ}
+
+
+def is_apple_to_apple(host: System | None, target: Target) -> bool:
+    """Whether this machine is a Mac and the target another or the same one: Apple's tools build for both."""
+    return host is not None and host.kernel == target.system.kernel == "darwin"
+
+
+def run_cargo(
+    command: CargoCommand,
+    *,
+    run: Run,
+    environ: Mapping[str, str],
+    cwd: Path,
+    timeout_s: float = JOB_TIMEOUT_S,
+    on_stderr: Callable[[bytes], None] | None = None,
+    on_stdout: Callable[[bytes], None] | None = None,
+    on_silence: Callable[[float], None] | None = None,
+) -> Completed:
+    """Run it in `cwd`. Raises ToolMissing, CommandFailed (cargo's 101, nextest's 100), CommandTimedOut."""
+    return run(
+        command.argv,
+        timeout_s=timeout_s,
+        env={**environ, **command.environment},
+        cwd=cwd,
+        on_stdout=on_stdout,
+        on_stderr=on_stderr,
+        on_silence=on_silence,
+    )
+
+
+def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> CargoWorkspace:
+    """The workspace in `cwd`, no dependency resolved. Raises ConfigError where there is none or it is broken."""
+    argv = ("cargo", "metadata", "--no-deps", "--format-version", "1")
+    try:
+        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd)
+    except CommandFailed as error:
+        raise ConfigError(str(cwd), f"no cargo workspace: {first_error(error.stderr_tail)}") from error
+    return parse_metadata(completed.stdout)
+
+
+def parse_metadata(data: bytes) -> CargoWorkspace:
+    """Read what `cargo metadata --no-deps` printed. Raises MalformedData."""
+    source = "cargo metadata"
+    try:
+        body: Any = json.loads(data)
+        kinds = [
+            (kind, target["name"])
+            for package in body["packages"]
+            for target in package["targets"]
+            for kind in target["kind"]
+        ]
+        root = Path(body["workspace_root"])
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise MalformedData(source, f"not what cargo writes: {error!r}") from error
+    return CargoWorkspace(
+        root=root,
+        binaries=frozenset(name for kind, name in kinds if kind == "bin"),
+        has_libraries=any(kind in _LIBRARY_KINDS for kind, _ in kinds),
+    )
+
+
+def first_error(stderr: str) -> str:
+    """The line that says what went wrong: cargo's and rustc's first `error`, else the last line."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("error")), lines[-1] if lines else "no output on stderr")
+
+
+def has_standard_library(triple: str, *, run: Run, environ: Mapping[str, str], cwd: Path) -> bool:
+    """Whether rustc has a standard library for the triple. Raises ToolMissing, CommandFailed for an unknown triple."""
+    argv = ("rustc", "--print", "target-libdir", "--target", triple)
+    folder = Path(run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd).text().strip())
+    return any(folder.glob("libstd-*"))

@@ -1,0 +1,140 @@
+"""A build job of `ci` and `run-job`: the ladder of `cross-build`, over what the one `nix build` has made already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nanna_ci.build.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, Strategy, climb
+from nanna_ci.build.verification import VerifiedExecutable, verify_built
+from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
+from nanna_ci.errors import GateFailed, MalformedData
+from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
+from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
+from nanna_ci.pipeline.results import JobResult, JobState, unavailable
+
+if TYPE_CHECKING:
+    from nanna_ci.build.strategies import Workbench
+    from nanna_ci.outcome import Context
+    from nanna_ci.pipeline.definition import Pipeline
+    from nanna_ci.pipeline.local_run import EffectRequest
+    from nanna_ci.pipeline.reproduce import Origin
+
+
+def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: Origin, context: Context) -> JobResult:
+    """The target's executables, verified, or why there are none. Raises ConfigError as the ladder does."""
+    job, clock = request.job, context.ports.clock
+    target = find_target(pipeline, job.system)
+    bench = make_workbench(pipeline, target, context)
+    ladder = _climb([Strategy(name.value) for name in target.strategies], request.prebuilt, bench, clock)
+    for line in _told(ladder, request.prebuilt, bench):
+        request.on_line(line)
+    result = JobResult(
+        id=job.id,
+        verdict=Verdict.FAIL,
+        seconds=sum(attempt.seconds for attempt in ladder.attempts),
+        reason="; ".join(f"{attempt.strategy.value}: {attempt.reason}" for attempt in ladder.attempts),
+        evidence=_evidence(ladder, request.prebuilt),
+        reproduce=origin.run_command("cross-build", "--system", job.system),
+    )
+    if ladder.built is None:
+        if ladder.only_impossible:
+            return unavailable(job.id, result.reason or "no strategies")
+        lines = [plain_line(line) for attempt in ladder.attempts for line in attempt.log_tail]
+        return replace(result, failing_tests=failing_tests(lines), log_tail=useful_lines(lines))
+    started = clock()
+    try:
+        verified = _verify(ladder.built, bench)
+    except (GateFailed, MalformedData) as error:
+        request.on_line(error.message)
+        return replace(result, reason=error.message)
+    return replace(
+        result,
+        verdict=Verdict.PASS,
+        seconds=(result.seconds or 0.0) + clock() - started,
+        state=_state(ladder, request.prebuilt),
+        reason=_detour(ladder),
+        evidence={**result.evidence, "executables": executables_to_json(verified)},
+        reproduce=None,
+    )
+
+
+def _climb(
+    strategies: Sequence[Strategy], prebuilt: Prebuilt | None, bench: Workbench, clock: Callable[[], float]
+) -> LadderResult:
+    """The ladder, where the rung that the one `nix build` has taken already is neither evaluated nor built again."""
+    taken = _taken(bench)
+
+    def attempt(strategy: Strategy) -> Result:
+        if prebuilt is None or strategy is not taken:
+            return bench.attempt(strategy)
+        one = prebuilt.result
+        output = one.outputs.get("out")
+        if one.state.there and output is not None:
+            return Built(Path(str(output)), str(one.derivation))
+        return Failed(one.reason or "nix does not say why", one.log_tail)
+
+    ladder = climb(strategies, attempt, clock)
+    spent = prebuilt.result.seconds if prebuilt is not None else None
+    attempts = tuple(
+        replace(one, seconds=spent) if spent is not None and one.strategy is taken else one for one in ladder.attempts
+    )
+    return replace(ladder, attempts=attempts)
+
+
+def _verify(built: Built, bench: Workbench) -> tuple[VerifiedExecutable, ...]:
+    return verify_built(
+        built.folder,
+        bench.target,
+        bench.binaries,
+        host=bench.host,
+        run=bench.run,
+        environ=bench.environ,
+        which=bench.which,
+    )
+
+
+def _taken(bench: Workbench) -> Strategy:
+    """The rung behind a build job's attribute."""
+    return Strategy.NIX if bench.host is bench.target.system else Strategy.NIX_CROSS
+
+
+def _told(ladder: LadderResult, prebuilt: Prebuilt | None, bench: Workbench) -> Iterator[str]:
+    """The attempts for the job's log, with their last lines where these are not in it from the one `nix build`."""
+    for attempt in ladder.attempts:
+        why = f": {attempt.reason}" if attempt.reason else ""
+        yield f"{attempt.strategy.value}: {attempt.outcome.value}{why}"
+        if prebuilt is None or attempt.strategy is not _taken(bench):
+            yield from map(plain_line, attempt.log_tail)
+
+
+def _detour(ladder: LadderResult) -> str | None:
+    """What failed before something was built: a pass must not hide it."""
+    failed = [f"{one.strategy.value}: {one.reason}" for one in ladder.attempts if one.outcome is AttemptOutcome.FAILED]
+    return f"built by {ladder.chosen.value}, after {'; '.join(failed)}" if failed and ladder.chosen else None
+
+
+def _state(ladder: LadderResult, prebuilt: Prebuilt | None) -> JobState:
+    used = _used(ladder, prebuilt)
+    return JobState.RAN if used is None else JOB_STATES[used.result.state]
+
+
+def _used(ladder: LadderResult, prebuilt: Prebuilt | None) -> Prebuilt | None:
+    """`prebuilt` where it is what the ladder ended on."""
+    if prebuilt is None or ladder.built is None or ladder.built.derivation != str(prebuilt.result.derivation):
+        return None
+    return prebuilt
+
+
+def _evidence(ladder: LadderResult, prebuilt: Prebuilt | None) -> dict[str, Any]:
+    evidence: dict[str, Any] = {"attempts": attempts_to_json(ladder)}
+    if ladder.built is not None and ladder.chosen is not None:
+        evidence |= {"strategy": ladder.chosen.value, "result": str(ladder.built.folder)}
+        if ladder.built.derivation is not None:
+            evidence["derivation"] = ladder.built.derivation
+    if used := _used(ladder, prebuilt):
+        evidence |= used.evidence
+    return evidence

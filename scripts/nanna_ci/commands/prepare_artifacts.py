@@ -1,0 +1,214 @@
+"""`prepare-artifacts`: verified, named, hashed, size-gated, reproducible release artifacts."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from nanna_ci.build.artifacts import Checked, Prepared, Request
+    from nanna_ci.build.headers import Executable
+    from nanna_ci.errors import GateFailed
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.report.blocks import Block, Document
+
+NAME = "prepare-artifacts"
+SUMMARY = "verified, named, hashed, reproducible release artifacts"
+DESCRIPTION = """\
+Takes a build's executables, verifies by their headers that they are for the system, and writes a folder with
+
+  harness-SYSTEM              each binary of the workspace
+  nanna-coder-SYSTEM.tar.gz   all of them
+  SHA256SUMS                  as sha256sum -c reads it
+  manifest.json               where they come from, what they are, their sizes
+
+The same input gives the same bytes, whatever the time, locale, umask or user. The folder appears whole or not at
+all, and only a folder of artifacts is replaced. Executables for another machine, none at all, or more bytes together
+than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4.
+
+example: nanna-ci prepare-artifacts --system aarch64-linux --from result --output dist/aarch64-linux
+"""
+DRY_RUN = True
+
+_STRATEGIES = ("nix", "nix-cross", "builder", "cargo-cross", "cargo-apple")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--system", required=True, help="what they must be for, such as aarch64-linux")
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="PATH", help="a Nix result, or cargo's target folder"
+    )
+    parser.add_argument(
+        "--output", dest="folder", required=True, metavar="DIR", help="the folder to write, one a system"
+    )
+    parser.add_argument("--strategy", choices=_STRATEGIES, help="what built them, for the manifest (default: unknown)")
+    parser.add_argument(
+        "--revision", metavar="COMMIT", help="the source's commit (default: of the clean work tree that has PATH)"
+    )
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Prepare, or with --dry-run only check."""
+    from nanna_ci.build.artifacts import inspect, prepare  # noqa: PLC0415
+    from nanna_ci.build.intake import resolve_source  # noqa: PLC0415
+    from nanna_ci.errors import GateFailed  # noqa: PLC0415
+
+    request = _request(arguments, context)
+    try:
+        request = _located(request, resolve_source(request.source), arguments, context)
+        if context.dry_run:
+            return _planned(request, inspect(request))
+        return _written(request, prepare(request))
+    except GateFailed as error:
+        return _refused(request, error, dry_run=context.dry_run)
+
+
+def _request(arguments: argparse.Namespace, context: Context) -> Request:
+    from nanna_ci.build.artifacts import Request  # noqa: PLC0415
+    from nanna_ci.build.manifest import Origin  # noqa: PLC0415
+    from nanna_ci.build.targets import Target, parse_system  # noqa: PLC0415
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.vocabulary import SYSTEMS  # noqa: PLC0415
+
+    ports = context.ports
+    system = parse_system(arguments.system)
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    triples = {target.system: target.triple for target in pipeline.targets}
+    return Request(
+        workspace=pipeline.workspace.name,
+        binaries=pipeline.workspace.binaries,
+        target=Target(system, triples.get(system.value, SYSTEMS[system.value].triple)),
+        source=ports.cwd / arguments.source,
+        output=ports.cwd / arguments.folder,
+        limit_bytes=pipeline.budget.artifact_bytes,
+        origin=Origin(),
+    )
+
+
+def _located(request: Request, source: Path, arguments: argparse.Namespace, context: Context) -> Request:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from nanna_ci.build.origin import query_origin  # noqa: PLC0415
+
+    origin = query_origin(
+        source,
+        revision=arguments.revision,
+        strategy=arguments.strategy,
+        run=context.ports.run,
+        environ=context.ports.environ,
+    )
+    return replace(request, source=source, origin=origin)
+
+
+def _planned(request: Request, checked: tuple[Checked, ...]) -> Outcome:
+    from nanna_ci.build.artifacts import plan_files  # noqa: PLC0415
+    from nanna_ci.build.manifest import facts_to_json  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+
+    sizes = {item.file: item.size_bytes for item in checked}
+    files = [{"file": name, "sizeBytes": sizes.get(name), "sha256": None} for name in plan_files(request)]
+    executables = [{"name": item.name, "file": item.file, **facts_to_json(item.facts)} for item in checked]
+    data = _data(request, files, executables, dry_run=True, changed=None)
+    title = f"Artifacts for {request.target.system.value}: plan, nothing written"
+    return Outcome(Verdict.PASS, _document(title, request, data, [item.facts for item in checked]), data)
+
+
+def _written(request: Request, prepared: Prepared) -> Outcome:
+    from nanna_ci.build.manifest import facts_to_json, file_to_json  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+
+    executables = [
+        {"name": item.name, "file": item.file.name, **facts_to_json(item.facts)} for item in prepared.executables
+    ]
+    files = [file_to_json(file) for file in prepared.files]
+    data = _data(request, files, executables, dry_run=False, changed=prepared.changed)
+    title = f"Artifacts for {request.target.system.value}: {'written' if prepared.changed else 'unchanged'}"
+    document = _document(title, request, data, [item.facts for item in prepared.executables])
+    outputs = {"artifacts": str(request.output), "system": request.target.system.value}
+    return Outcome(Verdict.PASS, document, data, outputs=outputs)
+
+
+def _refused(request: Request, error: GateFailed, *, dry_run: bool) -> Outcome:
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document, Notice, Paragraph, Tone  # noqa: PLC0415
+
+    blocks: list[Block] = [Notice(Tone.BAD, error.message)]
+    blocks += [Paragraph(f"hint: {error.hint}")] if error.hint else []
+    data = {**_data(request, [], [], dry_run=dry_run, changed=None), "reason": error.message}
+    return Outcome(
+        Verdict.FAIL, Document(f"Artifacts for {request.target.system.value}: nothing written", tuple(blocks)), data
+    )
+
+
+def _data(
+    request: Request,
+    files: list[dict[str, Any]],
+    executables: list[dict[str, Any]],
+    *,
+    dry_run: bool,
+    changed: bool | None,
+) -> dict[str, Any]:
+    names = {executable["file"] for executable in executables}
+    return {
+        "system": request.target.system.value,
+        "from": str(request.source),
+        "output": str(request.output),
+        "dryRun": dry_run,
+        "changed": changed,
+        "sizeBytes": sum(file["sizeBytes"] for file in files if file["file"] in names) if names else None,
+        "limitBytes": request.limit_bytes,
+        "files": files,
+        "executables": executables,
+        "sourceRevision": request.origin.revision,
+        "derivation": request.origin.derivation,
+        "narHash": request.origin.nar_hash,
+        "reason": None,
+    }
+
+
+def _document(title: str, request: Request, data: dict[str, Any], facts: Iterable[Executable]) -> Document:
+    from nanna_ci.report.blocks import Cell, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
+    from nanna_ci.store.store_path import STORE_DIR  # noqa: PLC0415
+
+    blocks: list[Block] = [
+        Facts(
+            (
+                ("From", str(request.source)),
+                ("Folder", str(request.output)),
+                ("Executables", f"{data['sizeBytes']:,} of at most {request.limit_bytes:,} bytes"),
+                ("Commit", request.origin.revision),
+                ("Derivation", request.origin.derivation),
+            )
+        ),
+        Table(
+            ("File", "Bytes", "SHA-256"),
+            tuple(
+                (
+                    Cell(file["file"]),
+                    Cell(None if file["sizeBytes"] is None else f"{file['sizeBytes']:,}"),
+                    Cell(None if file["sha256"] is None else f"{file['sha256'][:16]}…"),
+                )
+                for file in data["files"]
+            ),
+            frozenset({1}),
+        ),
+        Table(
+            ("Executable", "Machine", "Loader", "Oldest glibc"),
+            tuple(
+                (
+                    Cell(executable["name"]),
+                    Cell(f"{executable['format']} {executable['machine']}"),
+                    Cell(executable["interpreter"] or "none: static"),
+                    Cell(executable["glibcFloor"] or "none"),
+                )
+                for executable in data["executables"]
+            ),
+        ),
+    ]
+    if any((item.interpreter or "").startswith(STORE_DIR) for item in facts):
+        blocks.insert(0, Notice(Tone.WARN, f"Their loader is in {STORE_DIR}: they run only where that path exists."))
+    return Document(title, tuple(blocks))

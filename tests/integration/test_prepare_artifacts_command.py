@@ -1,0 +1,202 @@
+"""`nanna-ci prepare-artifacts` as its user sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from executable_files import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
+from fakes import FakePorts
+from nanna_ci.cli import main
+from nanna_ci.errors import ToolMissing
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "scripts/nanna_ci/schemas/prepare-artifacts.json").read_text())
+PIPELINE = """\
+[workspace]
+name = "nanna-coder"
+binaries = ["harness"]
+[budget]
+artifact_bytes = 5000
+"""
+
+
+@pytest.fixture
+def ports(fake_ports: FakePorts) -> FakePorts:
+    """A working folder with pipeline.toml and an x86_64-linux executable in `result`; no git."""
+    fake_ports.run.script("git", error=ToolMissing("git", "not found"))
+    (fake_ports.cwd / "pipeline.toml").write_text(PIPELINE)
+    put(fake_ports, elf())
+    return fake_ports
+
+
+def put(ports: FakePorts, data: bytes, name: str = "store/bin/harness") -> Path:
+    path = ports.cwd / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    if not (ports.cwd / "result").is_symlink():
+        (ports.cwd / "result").symlink_to("store")
+    return path
+
+
+def prepare(ports: FakePorts, *flags: str, system: str = "x86_64-linux", source: str = "result") -> int:
+    ports.stdout.seek(0)
+    ports.stdout.truncate()
+    return main(["prepare-artifacts", "--system", system, "--from", source, "--output", "dist", *flags], ports.ports)
+
+
+def prepare_json(ports: FakePorts, *flags: str, **what: str) -> tuple[int, dict[str, Any]]:
+    code = prepare(ports, "--format", "json", *flags, **what)
+    answer: dict[str, Any] = json.loads(ports.stdout.getvalue())
+    return code, answer
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_it_writes_named_artifacts_and_says_what_they_are(ports: FakePorts) -> None:
+    code, answer = prepare_json(ports, "--strategy", "nix", "--revision", "a" * 40)
+    assert (code, answer["verdict"], answer["changed"], answer["dryRun"]) == (0, "pass", True, False)
+    assert names(ports.cwd / "dist") == sorted(file["file"] for file in answer["files"])
+    assert (answer["sizeBytes"], answer["limitBytes"]) == (len(elf()), 5000)
+    assert answer["executables"][0]["machine"] == "x86_64"
+    manifest = json.loads((ports.cwd / "dist/manifest.json").read_bytes())
+    assert (manifest["strategy"], manifest["sourceRevision"]) == ("nix", "a" * 40)
+
+
+def test_the_report_for_people_names_files_and_loader(ports: FakePorts) -> None:
+    assert prepare(ports) == 0
+    said = ports.stdout.getvalue()
+    for words in (
+        "harness-x86_64-linux",
+        "nanna-coder-x86_64-linux.tar.gz",
+        "SHA256SUMS",
+        "/lib64/ld-linux-x86-64.so.2",
+    ):
+        assert words in said
+
+
+def test_again_nothing_changes(ports: FakePorts) -> None:
+    prepare(ports)
+    assert prepare_json(ports)[1]["changed"] is False
+
+
+def test_a_dry_run_checks_and_writes_nothing(ports: FakePorts) -> None:
+    before = names(ports.cwd)
+    code, answer = prepare_json(ports, "--dry-run")
+    assert (code, answer["dryRun"], answer["changed"]) == (0, True, None)
+    assert [file["file"] for file in answer["files"]] == [
+        "harness-x86_64-linux",
+        "nanna-coder-x86_64-linux.tar.gz",
+        "manifest.json",
+        "SHA256SUMS",
+    ]
+    assert names(ports.cwd) == before
+    put(ports, elf(AARCH64))
+    assert prepare(ports, "--dry-run") == 1
+    assert names(ports.cwd) == before
+
+
+def test_an_executable_for_another_machine_is_a_no_with_both_names(ports: FakePorts) -> None:
+    code, answer = prepare_json(ports, system="aarch64-linux")
+    assert (code, answer["verdict"], answer["files"]) == (1, "fail", [])
+    assert answer["reason"].endswith(
+        "store/bin/harness is an ELF executable for x86_64, but aarch64-linux was asked for"
+    )
+    assert not (ports.cwd / "dist").exists()
+
+
+def test_a_mac_executable_is_verified_too(ports: FakePorts) -> None:
+    put(ports, fat((MACHO_X86_64, macho(MACHO_X86_64)), (MACHO_ARM64, macho())))
+    assert prepare(ports, system="aarch64-darwin") == 0
+    put(ports, macho(MACHO_X86_64))
+    code, answer = prepare_json(ports, system="aarch64-darwin")
+    assert code == 1
+    assert "a Mach-O executable for x86_64, but aarch64-darwin was asked for" in answer["reason"]
+
+
+def test_at_the_limit_passes_and_one_byte_more_is_a_no(ports: FakePorts) -> None:
+    put(ports, elf().ljust(5000, b"\0"))
+    assert prepare(ports) == 0
+    put(ports, elf().ljust(5001, b"\0"))
+    code, answer = prepare_json(ports)
+    assert (code, answer["verdict"]) == (1, "fail")
+    assert "1 over the limit of 5000" in answer["reason"]
+
+
+def test_nothing_found_is_a_no(ports: FakePorts) -> None:
+    (ports.cwd / "store/bin/harness").unlink()
+    assert prepare_json(ports)[1]["reason"].startswith("nothing found")
+    code, answer = prepare_json(ports, source="target")
+    assert (code, answer["verdict"]) == (1, "fail")
+    assert "nothing found" in answer["reason"]
+
+
+@pytest.mark.parametrize("data", [b"#!/bin/sh\n", b"hello\n", elf()[:100], elf(kind=1)])
+def test_what_is_no_executable_is_malformed_data(ports: FakePorts, data: bytes) -> None:
+    put(ports, data)
+    assert prepare(ports) == 4
+    assert "bin/harness: " in ports.stderr.getvalue()
+    assert not (ports.cwd / "dist").exists()
+
+
+def test_a_link_or_a_fifo_is_malformed_data(ports: FakePorts) -> None:
+    path = put(ports, elf())
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+    assert prepare(ports) == 4
+    path.unlink()
+    os.mkfifo(path)
+    assert prepare(ports) == 4
+    assert not (ports.cwd / "dist").exists()
+
+
+def test_an_error_in_json_goes_to_stdout_and_never_into_the_folder(ports: FakePorts) -> None:
+    put(ports, b"hello\n")
+    code, answer = prepare_json(ports)
+    assert (code, answer["verdict"]) == (4, "unavailable")
+    assert "neither ELF nor Mach-O nor PE" in answer["error"]["message"]
+    assert not (ports.cwd / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--system", "x86_64-beos"), ("--strategy", "hope"), ("--revision", "main"), ("--config", "gone.toml")],
+)
+def test_what_cannot_be_asked_for_is_a_usage_error(ports: FakePorts, flags: tuple[str, ...]) -> None:
+    assert prepare(ports, *flags) == 2
+    assert not (ports.cwd / "dist").exists()
+
+
+def test_a_folder_of_something_else_is_never_replaced(ports: FakePorts) -> None:
+    (ports.cwd / "dist").mkdir()
+    (ports.cwd / "dist/thesis.txt").write_text("years of work")
+    assert prepare(ports) == 2
+    assert "thesis.txt" in ports.stderr.getvalue()
+    assert names(ports.cwd / "dist") == ["thesis.txt"]
+
+
+def test_a_cargo_folder_serves_as_well(ports: FakePorts) -> None:
+    put(ports, elf(AARCH64), "target/aarch64-unknown-linux-gnu/release/harness")
+    assert prepare(ports, system="aarch64-linux", source="target") == 0
+    assert (ports.cwd / "dist/harness-aarch64-linux").read_bytes() == elf(AARCH64)
+
+
+def test_a_loader_in_the_nix_store_is_warned_of(ports: FakePorts) -> None:
+    put(ports, elf(interpreter="/nix/store/abc-glibc/lib/ld.so"))
+    assert prepare(ports) == 0
+    assert "they run only where that path exists" in ports.stdout.getvalue()
+
+
+def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:
+    answers = [prepare_json(ports), prepare_json(ports, "--dry-run"), prepare_json(ports, system="aarch64-linux")]
+    answers += [prepare_json(ports, source="gone")]
+    assert [code for code, _ in answers] == [0, 0, 1, 1]
+    for _, answer in answers:
+        jsonschema.validate(answer, SCHEMA)
