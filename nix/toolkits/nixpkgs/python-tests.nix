@@ -7,6 +7,7 @@ let
     packages.httpx
     packages.hypothesis
     packages.jsonschema
+    packages.markdown-it-py
     packages.pytest
     packages.pytest-xdist
   ]);

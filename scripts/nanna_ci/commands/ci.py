@@ -1,0 +1,84 @@
+"""`ci`: plans and runs everything that this machine can."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.pipeline.run_report import RunReport
+
+NAME = "ci"
+SUMMARY = "plan and run everything this machine can, in parallel"
+DESCRIPTION = """\
+Plans the jobs of an event and runs all that this machine can: the pure ones, which are derivations, with one
+`nix build --keep-going`; then builds by their ladder of strategies, and on macOS and Windows the host's cargo.
+What has not changed is already in the store and is not run again. What cannot run here is `unavailable`, with the
+reason; --strict turns that into failure.
+
+Results, logs and a report are kept in .nanna-ci/runs/; .nanna-ci/latest is the last run.
+
+example: nanna-ci ci --event pull_request --format json
+"""
+DRY_RUN = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    events = ("push", "pull_request", "merge_group", "release")
+    parser.add_argument("--event", choices=events, default="push", help="what starts the pipeline (default: push)")
+    parser.add_argument("--strict", action="store_true", help="a job that cannot run here is a failure")
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """The run's verdict. A signal leaves the partial results in the run folder, and goes on."""
+    import os  # noqa: PLC0415
+
+    from nanna_ci.commands.local_jobs import run_locally  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome  # noqa: PLC0415
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.plan import Event, plan_jobs  # noqa: PLC0415
+    from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
+    from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json  # noqa: PLC0415
+
+    ports = context.ports
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    jobs = plan_jobs(pipeline, Event(arguments.event))
+    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid())
+    started = ports.clock()
+    try:
+        results, interrupted = run_locally(jobs, pipeline, folder, context)
+    finally:
+        folder.close()
+    report = RunReport(
+        event=arguments.event,
+        results=tuple(results.values()),
+        seconds=ports.clock() - started,
+        strict=arguments.strict,
+        interrupted=interrupted is not None,
+        folder=str(folder.path),
+    )
+    folder.finish(_files(report))
+    context.say(report.line)
+    if interrupted is not None:
+        context.say(f"partial results: {folder.path}")
+        raise interrupted
+    return Outcome(report.verdict, report_document(report), report_to_json(report))
+
+
+def _files(report: RunReport) -> tuple[tuple[str, bytes], ...]:
+    """The run's own files: for machines, for a step summary, for a browser."""
+    import json  # noqa: PLC0415
+
+    from nanna_ci.pipeline.run_report import report_document, report_to_json  # noqa: PLC0415
+    from nanna_ci.report.html import render_html  # noqa: PLC0415
+    from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415
+
+    document = report_document(report)
+    body = {"schemaVersion": 1, "command": NAME, "verdict": report.verdict.value, **report_to_json(report)}
+    return (
+        ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
+        ("summary.md", render_markdown(document).encode(errors="replace")),
+        ("report.html", render_html(document).encode(errors="replace")),
+    )

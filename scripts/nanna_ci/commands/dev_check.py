@@ -1,0 +1,114 @@
+"""`dev-check`: the quick loop in the work tree."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.pipeline.cargo_jobs import CargoStep
+    from nanna_ci.pipeline.results import JobResult
+
+NAME = "dev-check"
+SUMMARY = "the quick loop: fmt, clippy, nextest, audit, deny"
+DESCRIPTION = """\
+Runs the host's cargo in the work tree around the working folder: fmt, clippy with warnings denied, all tests with
+nextest, audit, deny. It stops at nothing and reports everything. A tool that is not installed makes its step
+`unavailable`, with the command that installs it. --fix first lets clippy and fmt mend what they can.
+
+Nothing is isolated here: for the answer that counts run `ci`.
+
+example: nanna-ci dev-check --fix
+"""
+DRY_RUN = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--fix", action="store_true", help="let clippy and fmt change the sources first")
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """The steps' results; the verdict is fail where any failed, unavailable where nothing could run."""
+    from nanna_ci.outcome import Outcome  # noqa: PLC0415
+    from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
+    from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document, Notice  # noqa: PLC0415
+
+    ports = context.ports
+    started = ports.clock()
+    root = _workspace_root(context)
+    results = _run(_steps(fix=arguments.fix), root, context)
+    verdict = decide_verdict(results, strict=False)
+    line = verdict_line(results, strict=False)
+    return Outcome(
+        verdict=verdict,
+        document=Document(
+            "dev-check", (Notice(TONES[verdict], line), *failure_blocks(results), results_table(results))
+        ),
+        data={
+            "workspace": str(root),
+            "fix": arguments.fix,
+            "summary": line,
+            "seconds": round(ports.clock() - started, 3),
+            "steps": [result_to_json(result) for result in results],
+        },
+    )
+
+
+def _workspace_root(context: Context) -> Path:
+    """The workspace's folder. ConfigError where there is none; without cargo nobody can say, and no step will run."""
+    from nanna_ci.build.cargo import query_workspace  # noqa: PLC0415
+    from nanna_ci.errors import ToolMissing  # noqa: PLC0415
+
+    ports = context.ports
+    try:
+        return query_workspace(run=ports.run, environ=ports.environ, cwd=ports.cwd).root
+    except ToolMissing:
+        return ports.cwd
+
+
+def _steps(*, fix: bool) -> list[tuple[str, CargoStep]]:
+    from nanna_ci.build.cargo import CargoJob, plan_job  # noqa: PLC0415
+    from nanna_ci.pipeline.cargo_jobs import CargoStep  # noqa: PLC0415
+
+    # clippy before fmt: what it writes may want formatting
+    fixes = [("clippy --fix", CargoJob.CLIPPY, True), ("fmt --fix", CargoJob.FMT, True)] if fix else []
+    checks = [
+        ("fmt", CargoJob.FMT, False),
+        ("clippy", CargoJob.CLIPPY, False),
+        ("nextest", CargoJob.TESTS, False),
+        ("audit", CargoJob.AUDIT, False),
+        ("deny", CargoJob.DENY, False),
+    ]
+    planned = [(name, plan_job(job, fix=fixing)) for name, job, fixing in [*fixes, *checks]]
+    return [(name, CargoStep(command.argv, command.environment)) for name, command in planned]
+
+
+def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> list[JobResult]:
+    from nanna_ci.commands.local_jobs import live_view, program_runner  # noqa: PLC0415
+    from nanna_ci.outcome import Verdict  # noqa: PLC0415
+    from nanna_ci.pipeline.cargo_jobs import run_step  # noqa: PLC0415
+    from nanna_ci.pipeline.progress import Tracker  # noqa: PLC0415
+    from nanna_ci.pipeline.run_report import result_note  # noqa: PLC0415
+
+    tracker = Tracker(len(steps), context.ports.clock)
+    results = []
+    with live_view(context, tracker) as view:
+        for name, step in steps:
+            tracker.begin(name, name)
+
+            def on_line(line: str, name: str = name) -> None:
+                tracker.output(name, line)
+                if context.verbosity > 0:
+                    view.note(line)
+
+            result = run_step(name, step, program_runner(context.ports, root), root=root, on_line=on_line)
+            tracker.end(name)
+            view.note(*result_note(result))
+            tracker.finish_job(name, failed=result.verdict is Verdict.FAIL)
+            results.append(result)
+    return results

@@ -1,0 +1,120 @@
+"""What `ci`, `run-job` and `dev-check` share: the live view, and the jobs that our own code runs."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nanna_ci.build import targets
+from nanna_ci.build.cargo import CargoCommand, CargoJob, plan_job, query_workspace, render_nextest_config, run_cargo
+from nanna_ci.errors import CommandFailed
+from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
+from nanna_ci.pipeline.live import LiveView, is_interactive
+from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
+from nanna_ci.pipeline.plan import Job, JobKind
+from nanna_ci.pipeline.progress import Tracker
+from nanna_ci.pipeline.reproduce import Origin
+from nanna_ci.pipeline.results import JobResult, unavailable
+from nanna_ci.store.nix import Nix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nanna_ci.errors import Interrupted
+    from nanna_ci.outcome import Context, Ports
+    from nanna_ci.pipeline.definition import Pipeline
+    from nanna_ci.pipeline.run_folder import JobFolders
+
+
+def run_locally(
+    jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context
+) -> tuple[dict[str, JobResult], Interrupted | None]:
+    """Run jobs on this machine with a live view; see `LocalRun.run`."""
+    from nanna_ci.commands.build_job import run_build_job  # noqa: PLC0415 - the ladder, where there is a build
+
+    ports = context.ports
+    nix = Nix(ports.run, environ=ports.environ)
+    origin = Origin(nix.flake, nix.overrides, ports.environ, ports.cwd)
+    host = targets.host_system(sys.platform, platform.machine())
+    tracker = Tracker(len(jobs), ports.clock)
+
+    def run_effect(request: EffectRequest) -> JobResult:
+        if request.job.kind is JobKind.BUILD:
+            return run_build_job(request, pipeline, origin, context)
+        return _run_cargo_job(request, ports)
+
+    with live_view(context, tracker) as view:
+        return LocalRun(
+            host=None if host is None else host.value,
+            nix=nix,
+            run_effect=run_effect,
+            reproduce=origin.build_command,
+            folders=folders,
+            tracker=tracker,
+            note=view.note,
+            clock=ports.clock,
+            verbose=context.verbosity > 0,
+        ).run(jobs)
+
+
+def live_view(context: Context, tracker: Tracker) -> LiveView:
+    """The view of a run on stderr, as --color, -q and the terminal have it."""
+    stream = context.ports.stderr
+    return LiveView(
+        stream,
+        tracker.snapshot,
+        interactive=is_interactive(stream, context.ports.environ.get("TERM")),
+        color=context.color,
+        quiet=context.verbosity < 0,
+        clock=context.ports.clock,
+    )
+
+
+def program_runner(ports: Ports, cwd: Path) -> RunProgram:
+    """Runs programs in `cwd` through cargo's runner; an exit code is an answer, not an exception."""
+
+    def run(
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        timeout_s: float,
+        on_line: Callable[[bytes], None] | None = None,
+    ) -> Ended:
+        started = ports.clock()
+        options: dict[str, Any] = {"on_stdout": on_line, "on_stderr": on_line} if on_line is not None else {}
+        command = CargoCommand(tuple(argv), environment)
+        try:
+            completed = run_cargo(
+                command, run=ports.run, environ=ports.environ, cwd=cwd, timeout_s=timeout_s, **options
+            )
+        except CommandFailed as error:
+            return Ended(error.returncode, ports.clock() - started, b"", error.stderr_tail)
+        return Ended(completed.returncode, ports.clock() - started, completed.stdout, completed.stderr_tail)
+
+    return run
+
+
+def _run_cargo_job(request: EffectRequest, ports: Ports) -> JobResult:
+    """A test job on the host's cargo, with the toolchain of its channel."""
+    job, folder = request.job, request.folder
+    workspace = query_workspace(run=ports.run, environ=ports.environ, cwd=ports.cwd)
+    run = program_runner(ports, workspace.root)
+    has_rustup = shutil.which("rustup", path=ports.environ.get("PATH", "")) is not None
+    if not has_rustup:
+        version = run(("rustc", "--version"), environment={}, timeout_s=PROBE_TIMEOUT_S).stdout.decode(errors="replace")
+        if parse_channel(version) is not job.channel:
+            return unavailable(job.id, f"needs Rust {job.channel.value}; this machine has {version.strip() or 'none'}")
+    folder.clear()
+    junit = folder.junit_path.absolute()
+    folder.write("nextest.toml", render_nextest_config(junit).encode())
+    command = plan_job(
+        CargoJob(job.kind.value),
+        channel=job.channel.value if has_rustup else None,
+        nextest_config=folder.path.absolute() / "nextest.toml",
+        has_libraries=workspace.has_libraries,
+    )
+    step = CargoStep(command.argv, command.environment, junit)
+    return run_step(job.id, step, run, root=workspace.root, on_line=request.on_line)

@@ -1,0 +1,86 @@
+"""`run-job`: one job, the same here and in CI."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.pipeline.definition import Pipeline
+    from nanna_ci.pipeline.plan import Job
+
+NAME = "run-job"
+SUMMARY = "run one job, the same here and in CI"
+DESCRIPTION = """\
+Runs one job of the plan on this machine: through Nix on Linux, with the host's cargo on macOS and Windows. `plan`
+lists the jobs. The folder gets result.json, log.txt, and junit.xml where the job has tests.
+
+A job for another machine, or one that the toolkit lacks something for, is `unavailable` (exit 3).
+
+example: nanna-ci run-job unit-x86_64-linux-stable --output results/unit
+"""
+DRY_RUN = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("id", metavar="ID", help="a job's id, as `plan` shows it")
+    parser.add_argument("--output", dest="folder", metavar="DIR", help="default: .nanna-ci/jobs/ID")
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """The job's verdict. After a signal what is known is in the folder, and the signal goes on."""
+    from nanna_ci.commands.local_jobs import run_locally  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome  # noqa: PLC0415
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.results import result_to_json  # noqa: PLC0415
+    from nanna_ci.pipeline.run_folder import JobFolders  # noqa: PLC0415
+    from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document, Facts, Notice  # noqa: PLC0415
+
+    ports = context.ports
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    job = _find_job(pipeline, arguments.id)
+    folder = _folder(arguments.folder, job.id, ports.cwd)
+    folders = JobFolders(lambda _: folder)
+    folders.job(job.id).clear()
+    try:
+        results, interrupted = run_locally((job,), pipeline, folders, context)
+    finally:
+        folders.close()
+    if interrupted is not None:
+        raise interrupted
+    result = results[job.id]
+    line = f"{job.id}: {result.verdict.value}" + (f": {result.reason}" if result.reason else "")
+    files = Facts((("Files", str(folder)),))
+    return Outcome(
+        verdict=result.verdict,
+        document=Document(
+            job.id, (Notice(TONES[result.verdict], line), *failure_blocks([result]), results_table([result]), files)
+        ),
+        data={"folder": str(folder), "job": result_to_json(result)},
+    )
+
+
+def _find_job(pipeline: Pipeline, job_id: str) -> Job:
+    """The job with this id, of whatever event. UsageError with the nearest id where there is none."""
+    import difflib  # noqa: PLC0415
+
+    from nanna_ci.errors import UsageError  # noqa: PLC0415
+    from nanna_ci.pipeline.plan import Event, plan_jobs  # noqa: PLC0415
+
+    jobs = {job.id: job for event in Event for job in plan_jobs(pipeline, event)}
+    if job_id in jobs:
+        return jobs[job_id]
+    near = difflib.get_close_matches(job_id, jobs, n=1)
+    hint = f"did you mean {near[0]}?" if near else "`nanna-ci plan` lists the jobs"
+    raise UsageError(f"{job_id}: no such job", hint=hint)
+
+
+def _folder(given: str | None, job_id: str, cwd: Path) -> Path:
+    from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
+
+    return ensure_base(cwd) / "jobs" / job_id if given is None else cwd / given

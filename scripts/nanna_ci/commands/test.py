@@ -1,0 +1,118 @@
+"""`test`: this project's own tests."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from nanna_ci.outcome import Context, Outcome, Ports
+
+NAME = "test"
+SUMMARY = "run this project's own tests"
+DESCRIPTION = """\
+Runs pytest over the source tree of Nanna CI itself: unit, property, integration, contract, e2e, the fast ones first,
+on two processes where pytest-xdist is there. Paths, and whatever follows `--`, go to pytest; a path replaces the usual
+folders. pytest's output passes straight through, so its closing line is the last on standard output.
+
+The source tree is the working folder, or one above it, or NANNA_CI_SOURCE.
+
+example: nanna-ci test -k junit tests/unit -- --durations 5
+"""
+DRY_RUN = False
+
+SUITES = ("unit", "property", "integration", "contract", "e2e")
+TIMEOUT_S = 4 * 3600.0
+NO_TESTS = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("pytest_arguments", nargs="*", metavar="PYTEST_ARG", help="for pytest; flags after `--`")
+    parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="only tests whose names match")
+    parser.add_argument("-x", dest="exit_first", action="store_true", help="stop at the first failure")
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """pytest's answer: its exit code is ours, but that no tests at all is a fail."""
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document  # noqa: PLC0415
+
+    ports = context.ports
+    source = find_source(ports)
+    flags = ["-k", arguments.expression] if arguments.expression is not None else []
+    flags += ["-x"] if arguments.exit_first else []
+    given = [*flags, *arguments.pytest_arguments]
+    argv = [*_pytest(ports), *pytest_words(source, given, xdist=_has("xdist"))]
+    completed = ports.run(
+        argv,
+        timeout_s=TIMEOUT_S,
+        accept=frozenset(range(-64, 256)),
+        env=dict(ports.environ),
+        cwd=source,
+        passthrough=True,
+    )
+    code = completed.returncode
+    if code == NO_TESTS:
+        context.say("no tests were found: that is a failure")
+    return Outcome(
+        verdict=Verdict.PASS if code == 0 else Verdict.FAIL,
+        document=Document("", ()),
+        data={"source": str(source), "pytestExitCode": code, "seconds": round(completed.seconds, 3)},
+        exit_code=1 if code == NO_TESTS or code < 0 else code,
+    )
+
+
+def find_source(ports: Ports) -> Path:
+    """The folder of Nanna CI's source tree. UsageError where there is none."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from nanna_ci.errors import UsageError  # noqa: PLC0415
+
+    named = ports.environ.get("NANNA_CI_SOURCE")
+    candidates = [ports.cwd / Path(named)] if named else [ports.cwd, *ports.cwd.parents]
+    for folder in candidates:
+        if (folder / "tests").is_dir() and (folder / "scripts" / "nanna_ci").is_dir():
+            return folder
+    raise UsageError(
+        f"{named or ports.cwd}: no source tree of Nanna CI (no tests/ beside scripts/nanna_ci/)",
+        hint="go to a checkout of Nanna CI, or name one with NANNA_CI_SOURCE",
+    )
+
+
+def pytest_words(source: Path, given: Sequence[str], *, xdist: bool) -> list[str]:
+    """The words after `pytest`: processes, the caller's own words, and the suites in order unless a path was given."""
+    words = ["-n", "2", "--dist", "loadfile"] if xdist and not _chooses_processes(given) else []
+    words += given
+    if any(not word.startswith("-") and (source / word.partition("::")[0]).exists() for word in given):
+        return words
+    return words + [f"tests/{suite}" for suite in SUITES if (source / "tests" / suite).is_dir()]
+
+
+def _chooses_processes(given: Sequence[str]) -> bool:
+    return any(word.startswith(("-n", "--numprocesses", "--dist", "--pdb")) or word == "no:xdist" for word in given)
+
+
+def _pytest(ports: Ports) -> list[str]:
+    """pytest of this very Python where it has one, else the one on PATH."""
+    import sys  # noqa: PLC0415
+    from shutil import which  # noqa: PLC0415
+
+    from nanna_ci.errors import ToolMissing  # noqa: PLC0415
+
+    if _has("pytest"):
+        return [sys.executable, "-m", "pytest"]
+    found = which("pytest", path=ports.environ.get("PATH", ""))
+    if found is None:
+        hint = "`./nixw run .#test` brings it, or: pip install pytest hypothesis"
+        raise ToolMissing("pytest", "not found", hint=hint)
+    return [found]
+
+
+def _has(module: str) -> bool:
+    from importlib.util import find_spec  # noqa: PLC0415
+
+    return find_spec(module) is not None

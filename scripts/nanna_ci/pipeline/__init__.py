@@ -1,0 +1,1 @@
+"""The pipeline as data: its definition, the plan for an event, the local run and job results."""

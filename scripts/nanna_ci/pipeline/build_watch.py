@@ -1,0 +1,122 @@
+"""Watches one `nix build` for the jobs in it: who runs, who is done and how, and each job's own log lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nanna_ci.pipeline.live import duration
+from nanna_ci.pipeline.log_text import plain_line
+from nanna_ci.pipeline.progress import Tracker
+from nanna_ci.pipeline.run_folder import JobFolders
+from nanna_ci.report.blocks import Tone
+from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_state import State
+from nanna_ci.store.internal_json import Activity, Event, Message, Result, ResultType, Start, Stop
+from nanna_ci.store.store_path import StorePath
+
+HASH_CHARACTERS = 32 + 1
+
+Note = Callable[[str, Tone], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NixJob:
+    """A job whose derivation one `nix build` makes. `is_answer`: that derivation is all there is to the job."""
+
+    id: str
+    attribute: str
+    derivation: StorePath
+    is_answer: bool
+
+
+def derivation_name(path: StorePath) -> str:
+    """The derivation's name as people know it: without hash and `.drv`."""
+    return path.name.removesuffix(".drv")
+
+
+class BuildWatch:
+    """Folds the events of a `nix build` into the tracker, notes and job logs.
+
+    `log` is the build log, once there is one. `verbose` notes every line of every build.
+    """
+
+    def __init__(
+        self, jobs: Iterable[NixJob], folder: JobFolders, tracker: Tracker, note: Note, *, verbose: bool
+    ) -> None:
+        self.log: BuildLog | None = None
+        self.announced: set[str] = set()
+        self._jobs: defaultdict[str, list[NixJob]] = defaultdict(list)
+        for job in jobs:
+            self._jobs[str(job.derivation)].append(job)
+        self._folder = folder
+        self._tracker = tracker
+        self._note = note
+        self._verbose = verbose
+        self._running: dict[int, str] = {}
+
+    def on_event(self, log: BuildLog, event: Event) -> None:
+        """Take one event; `log` has folded it already."""
+        self.log = log
+        match event:
+            case Start(activity=Activity.BUILD, fields=[str(path), *_]):
+                self._running[event.id] = path
+                self._tracker.begin(event.id, self._label(path))
+            case Start(activity=Activity.SUBSTITUTE, fields=[str(path), *_]):
+                self._tracker.begin(event.id, f"fetching {_short(path)}")
+            case Result(type=ResultType.BUILD_LOG_LINE, fields=[text, *_]):
+                self._log_line(event.id, plain_line(str(text)))
+            case Result(type=ResultType.PROGRESS):
+                counters = log.counters()
+                self._tracker.count(
+                    built=counters.built, substituted=counters.substituted, failed=counters.builds_failed
+                )
+                self._settle(log)
+            case Stop():
+                self._tracker.end(event.id)
+                self._settle(log)
+                self._running.pop(event.id, None)
+            case Message():
+                self._settle(log)
+            case _:
+                pass
+
+    def _label(self, path: str) -> str:
+        jobs = self._jobs.get(path)
+        return ", ".join(job.id for job in jobs) if jobs else _short(path)
+
+    def _log_line(self, activity: int, line: str) -> None:
+        self._tracker.output(activity, line)
+        if self._verbose:
+            self._note(f"{self._label(self._running.get(activity, ''))}> {line}", Tone.NEUTRAL)
+        for job in self._jobs.get(self._running.get(activity, ""), ()):
+            self._folder.job(job.id).log(line)
+
+    def _settle(self, log: BuildLog) -> None:
+        """Announce each job whose derivation has come to an end; Nix may say so long before it stops the activity."""
+        for activity, path in list(self._running.items()):
+            jobs = [job for job in self._jobs.get(path, ()) if job.id not in self.announced]
+            heard = log.derivation(jobs[0].derivation) if jobs else None
+            if heard is None or heard.ended_s is None:
+                continue
+            self._tracker.end(activity)
+            if heard.state is State.BUILDING:  # over, but not known how
+                continue
+            for job in jobs:
+                self.announce(job, failed=heard.state is State.FAILED, seconds=heard.seconds)
+
+    def announce(self, job: NixJob, *, failed: bool, seconds: float | None, how: str | None = None) -> None:
+        """One line for a job that came to an end, once."""
+        if job.id in self.announced:
+            return
+        self.announced.add(job.id)
+        spent = "" if seconds is None else f" after {duration(seconds)}"
+        what = how or ("failed" if failed else "built")
+        self._note(f"{job.id}: {what}{spent}", Tone.BAD if failed else Tone.GOOD)
+        if job.is_answer:
+            self._tracker.finish_job(job.id, failed=failed)
+
+
+def _short(path: str) -> str:
+    return path.rpartition("/")[2][HASH_CHARACTERS:].removesuffix(".drv")

@@ -1,0 +1,170 @@
+"""Runs a plan on this machine: one `nix build` for all pure jobs, then the jobs with effects, each with a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
+from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
+from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.log_text import plain_line, useful_lines
+from nanna_ci.pipeline.nix_jobs import INTERRUPTED, Prebuilt, build_jobs, interrupted_results, judge_jobs
+from nanna_ci.pipeline.plan import Effect, Job, Route
+from nanna_ci.pipeline.progress import Tracker
+from nanna_ci.pipeline.results import JobResult, unavailable
+from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
+from nanna_ci.pipeline.run_report import result_note
+from nanna_ci.pipeline.vocabulary import RUNNERS
+from nanna_ci.report.blocks import Tone
+from nanna_ci.store.nix import Nix
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRequest:
+    """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None where there is none.
+
+    `on_line` takes each plain line of output, for the log and the live view; `folder` takes the job's other files.
+    """
+
+    job: Job
+    prebuilt: Prebuilt | None
+    folder: JobFolder
+    on_line: Callable[[str], None]
+
+
+RunEffect = Callable[[EffectRequest], JobResult]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """What a run needs. `host` is this machine's system double, None where it is none that is known.
+
+    `nix` is only asked where a job on this machine needs it. `reproduce` gives the command that builds an attribute.
+    """
+
+    host: str | None
+    nix: Nix
+    run_effect: RunEffect
+    reproduce: Callable[[str], str]
+    folders: JobFolders
+    tracker: Tracker
+    note: Note
+    clock: Callable[[], float]
+    verbose: bool
+
+    def run(self, jobs: Sequence[Job]) -> tuple[dict[str, JobResult], Interrupted | None]:
+        """A result for every job; after a signal the results so far, and the signal.
+
+        Raises ConfigError for an attribute that the flake lacks, before anything is built; and what `Nix` raises.
+        """
+        results: dict[str, JobResult] = {}
+        interrupted: Interrupted | None = None
+        mine = []
+        for job in jobs:
+            reason = why_not_here(job, self.host)
+            if reason is None:
+                mine.append(job)
+            else:
+                self._record(results, unavailable(job.id, reason))
+        try:
+            self._run_mine(mine, results)
+        except Interrupted as signal:
+            interrupted = signal
+            for job in jobs:
+                if job.id not in results:
+                    self._record(results, unavailable(job.id, INTERRUPTED))
+        return {job.id: results[job.id] for job in jobs}, interrupted
+
+    def _run_mine(self, jobs: Sequence[Job], results: dict[str, JobResult]) -> None:
+        prebuilt = self._run_nix([job for job in jobs if job.route is Route.NIX], results)
+        for job in jobs:
+            if job.effect is Effect.EFFECTFUL:
+                blocker = _blocker(job, results)
+                if blocker is None:
+                    self._run_effect(job, prebuilt.get(job.id), results)
+                else:
+                    self._record(results, unavailable(job.id, f"needs {blocker}, which did not pass"))
+
+    def _run_nix(self, jobs: Sequence[Job], results: dict[str, JobResult]) -> Mapping[str, Prebuilt]:
+        """Results of the pure jobs, and what became of the attributes behind the effectful ones, by job."""
+        if not jobs or self.host is None:
+            return {}
+        attribute = pipeline_attribute(self.host)
+        self.note(f"evaluating {attribute}", Tone.NEUTRAL)
+        evaluation = parse_evaluation(self.nix.evaluate(attribute), f"{self.nix.flake}#{attribute}")
+        planned = self._locate(jobs, evaluation, results)
+        if not planned:
+            return {}
+        watch = BuildWatch(planned, self.folders, self.tracker, self.note, verbose=self.verbose)
+        try:
+            built, log = build_jobs(planned, self.nix, watch)
+        except Interrupted:
+            answers = [job for job in planned if job.is_answer]
+            for result in interrupted_results(answers, watch.log, self.folders):
+                self._record(results, result)
+            raise
+        judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
+        for result in judged:
+            self._record(results, result)
+        return prebuilt
+
+    def _locate(self, jobs: Sequence[Job], evaluation: Evaluation, results: dict[str, JobResult]) -> list[NixJob]:
+        planned = []
+        for job in jobs:
+            if job.attribute is None:
+                continue
+            place = evaluation.locate(job.attribute)
+            pure = job.effect is Effect.PURE
+            if not isinstance(place, Unavailable):
+                planned.append(NixJob(job.id, job.attribute, place, is_answer=pure))
+            elif pure:
+                self._record(results, unavailable(job.id, place.reason))
+        return planned
+
+    def _run_effect(self, job: Job, prebuilt: Prebuilt | None, results: dict[str, JobResult]) -> None:
+        folder = self.folders.job(job.id)
+        started = self.clock()
+        self.tracker.begin(job.id, job.id)
+
+        def on_line(line: str) -> None:
+            folder.log(line)
+            self.tracker.output(job.id, line)
+            if self.verbose:
+                self.note(f"{job.id}> {line}", Tone.NEUTRAL)
+
+        request = EffectRequest(job, prebuilt, folder, on_line)
+        try:
+            result = self.run_effect(request)
+        except ToolMissing as error:
+            result = unavailable(job.id, error.message)
+        except (CommandFailed, CommandTimedOut) as error:
+            spent = self.clock() - started
+            result = JobResult(job.id, Verdict.FAIL, spent, reason=error.message, log_tail=tail(error.stderr_tail))
+        finally:
+            self.tracker.end(job.id)
+        self.note(*result_note(result))
+        self._record(results, result)
+
+    def _record(self, results: dict[str, JobResult], result: JobResult) -> None:
+        results[result.id] = result
+        self.tracker.finish_job(result.id, failed=result.verdict is Verdict.FAIL)
+        self.folders.job(result.id).finish(result)
+
+
+def why_not_here(job: Job, host: str | None) -> str | None:
+    """Why this machine cannot run a job; None where it can try."""
+    if host is None:
+        return "this machine is none of the systems that jobs run on"
+    needed = RUNNERS[job.runner]
+    return None if needed == host else f"needs {needed}, this machine is {host}"
+
+
+def tail(text: str) -> tuple[str, ...]:
+    """The useful lines of a program's stderr."""
+    return useful_lines([plain_line(line) for line in text.splitlines()])
+
+
+def _blocker(job: Job, results: Mapping[str, JobResult]) -> str | None:
+    return next((need for need in job.needs if need in results and results[need].verdict is not Verdict.PASS), None)

@@ -1,0 +1,85 @@
+"""What a job's log says to a person: which tests failed, and the few lines worth reading. Pure, over lines of text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+LOG_TAIL_LINES = 30
+FINDINGS = 50
+
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
+# cargo-nextest: `  FAIL [   0.004s] (1/4) demo tests::wrong`, `  TRY 2 ABRT [ … ] (2/4) …`, `   FLAKY 2/2 [ … ] …`
+_NEXTEST = re.compile(
+    r"\s*(?:TRY \d+ )?(?P<status>[A-Z][A-Z-]*)(?: \d+/\d+)? \[[ >]*[\d.]+s\] (?:\([^)]*\) )?(?P<name>\S.*)$"
+)
+_NEXTEST_GREEN = frozenset({"PASS", "FLAKY", "LEAK", "SLOW", "SKIP", "START", "FINISH"})
+_PYTEST = re.compile(r"(?:FAILED|ERROR) (?P<name>[^\s\[]+(?:\[.*?\])?)(?: - .*)?$")
+_RUSTC = re.compile(r"(?:error|warning)(?:\[\w+\])?: (?P<text>.+)$")
+_RUSTC_PLACE = re.compile(r"\s*--> (?P<place>\S+:\d+:\d+)$")
+_RUSTFMT = re.compile(r"Diff in (?P<place>.+?):(?P<line>\d+):?$")
+_RULE = re.compile(r"\s*─{4,}$")
+# what libtest and nextest print around a failure without saying anything about it
+_NOISE = re.compile(
+    r"\s*(running \d+ tests?|failures:|(stdout|stderr|output) ─+|test result: .*|test \S+ \.\.\. FAILED"
+    r"|note: run with `RUST_BACKTRACE=1`.*)?$"
+)
+
+
+def plain_line(line: str) -> str:
+    """The line without escape sequences, control and direction-changing characters; tabs are kept."""
+    return _CONTROL.sub("", _ESCAPE.sub("", line)).rstrip()
+
+
+def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
+    """What the log names as failed, in order, at most 50: tests (nextest, pytest), else compiler and format findings.
+
+    A test that failed and then passed is not named. Lines are plain.
+    """
+    tests: dict[str, bool] = {}
+    findings: dict[str, None] = {}
+    message: str | None = None
+    for line in lines:
+        if match := _NEXTEST.match(line):
+            tests[match["name"]] = match["status"] not in _NEXTEST_GREEN
+        elif match := _PYTEST.match(line):
+            tests[match["name"]] = True
+        elif match := _RUSTFMT.match(line):
+            findings[f"{match['place']}:{match['line']}: not formatted"] = None
+        elif match := _RUSTC.match(line):
+            message = match["text"]
+        elif message is not None and (match := _RUSTC_PLACE.match(line)):
+            findings[f"{match['place']}: {message}"] = None
+            message = None
+    failed = [name for name, is_failed in tests.items() if is_failed]
+    return tuple((failed or list(findings))[:FINDINGS])
+
+
+def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
+    """The lines that say what went wrong: from each failed test's or compiler error's own lines, else the last ones.
+
+    Blank lines and libtest's phrases are dropped; at most `limit` lines. Lines are plain.
+    """
+    red = set(failing_tests(lines))
+    blocks: list[list[str]] = []
+    seen: set[str] = set()
+    block: list[str] | None = None
+    for line in lines:
+        match = _NEXTEST.match(line)
+        if match or _RULE.match(line):
+            block = None
+            if match and match["name"] in red and match["name"] not in seen:
+                seen.add(match["name"])
+                blocks.append(block := [])
+        elif not seen and _RUSTC.match(line) and line.startswith("error"):
+            blocks.append(block := [])
+        elif not seen and not line.strip():
+            block = None
+        if block is not None and not _NOISE.match(line) and not (seen and block and block[0].endswith(line.strip())):
+            block.append(line)
+    if len(blocks) > 1:
+        share = max(limit // len(blocks), 3)
+        blocks = [kept[:share] for kept in blocks]
+    told = [line for kept in blocks for line in kept]
+    return tuple(told[:limit] or [line for line in lines if line.strip()][-limit:])

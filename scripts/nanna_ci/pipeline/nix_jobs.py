@@ -1,0 +1,225 @@
+"""Pure jobs: one `nix build` for all of them, then a result for each from what Nix said and what the store has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nanna_ci.errors import MalformedData
+from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, derivation_name
+from nanna_ci.pipeline.junit import read_junit
+from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
+from nanna_ci.pipeline.results import JobResult, JobState, unavailable
+from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
+from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_result import BuildOutcome, DerivationResult
+from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.path_info import PathInfo
+from nanna_ci.store.store_path import StorePath
+
+JOB_STATES = {
+    BuildOutcome.BUILT: JobState.BUILT,
+    BuildOutcome.SUBSTITUTED: JobState.SUBSTITUTED,
+    BuildOutcome.PRESENT: JobState.PRESENT,
+}
+
+_HOW = {
+    BuildOutcome.SUBSTITUTED: "fetched from a cache",
+    BuildOutcome.PRESENT: "already in the store",
+    BuildOutcome.DEPENDENCY_FAILED: "failed, for a dependency failed",
+}
+
+_BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
+INTERRUPTED = "interrupted before it ended"
+
+Built = Mapping[StorePath, DerivationResult]
+
+
+def build_jobs(jobs: Sequence[NixJob], nix: Nix, watch: BuildWatch) -> tuple[Built, BuildLog]:
+    """Build every job's derivation with one `nix build --keep-going`. Raises what `Nix.build` raises."""
+    installables = list(dict.fromkeys(f"{job.derivation}^*" for job in jobs))
+    result = nix.build(installables, keep_going=True, on_event=watch.on_event)
+    built = {one.derivation: one for one in result.results}
+    for job in jobs:
+        one = built[job.derivation]
+        how = _HOW.get(one.state)
+        watch.announce(job, failed=not one.state.there, seconds=one.seconds, how=how)
+    return built, result.log
+
+
+@dataclass(frozen=True, slots=True)
+class Prebuilt:
+    """What the one `nix build` made of the attribute behind a job with effects, and the evidence of it."""
+
+    result: DerivationResult
+    evidence: Mapping[str, Any]
+
+
+def judge_jobs(
+    jobs: Sequence[NixJob],
+    built: Built,
+    log: BuildLog,
+    *,
+    nix: Nix,
+    folders: JobFolders,
+    reproduce: Callable[[str], str],
+) -> tuple[list[JobResult], dict[str, Prebuilt]]:
+    """A result for each job that is its derivation, and for the others what was built, by id.
+
+    Asks Nix once for hashes, and once more where a dependency failed. `reproduce` makes a command of an attribute.
+    """
+    there = {path for one in built.values() if one.state.there for path in one.outputs.values() if path is not None}
+    known = nix.path_info(sorted(there)) if there else {}
+    culprits = _culprits([job.derivation for job in jobs if job.is_answer], built, log, nix)
+    results, prebuilt = [], {}
+    for job in jobs:
+        one = built[job.derivation]
+        evidence = evidence_of(one, known)
+        if not job.is_answer:
+            prebuilt[job.id] = Prebuilt(one, evidence)
+            continue
+        if one.state.there:
+            result = _there(job.id, one, evidence, folders.job(job.id))
+        else:
+            result = _failed(job.id, one, evidence, folders.job(job.id), culprits.get(job.derivation, ()))
+        results.append(
+            replace(result, reproduce=reproduce(job.attribute)) if result.verdict is Verdict.FAIL else result
+        )
+    return results, prebuilt
+
+
+def evidence_of(one: DerivationResult, known: Mapping[StorePath, PathInfo | None]) -> dict[str, Any]:
+    """The derivation, and each output that is there with its NAR hash; nothing that was not seen."""
+    outputs = {}
+    for name, path in one.outputs.items():
+        info = known.get(path) if path is not None else None
+        if info is not None:
+            outputs[name] = {"path": str(path), "narHash": str(info.nar_hash)}
+    return {"derivation": str(one.derivation), **({"outputs": outputs} if outputs else {})}
+
+
+def interrupted_results(jobs: Sequence[NixJob], log: BuildLog | None, folders: JobFolders) -> list[JobResult]:
+    """What is known of the jobs when a signal ended the build; a job without a known end did not run."""
+    return [
+        _interrupted(job, log.derivation(job.derivation) if log is not None else None, folders.job(job.id))
+        for job in jobs
+    ]
+
+
+def _interrupted(job: NixJob, heard: DerivationLog | None, folder: JobFolder) -> JobResult:
+    evidence = {"derivation": str(job.derivation)}
+    state = None if heard is None else heard.state
+    if heard is None or state not in {State.BUILT, State.SUBSTITUTED, State.FAILED}:
+        return unavailable(job.id, INTERRUPTED)
+    if state is not State.FAILED:
+        how = JobState.BUILT if state is State.BUILT else JobState.SUBSTITUTED
+        return JobResult(job.id, Verdict.PASS, heard.seconds, how, evidence=evidence)
+    lines = folder.log_lines()
+    return JobResult(
+        id=job.id,
+        verdict=Verdict.FAIL,
+        seconds=heard.seconds,
+        reason=_first(heard.reason or "the build failed"),
+        evidence=evidence,
+        failing_tests=failing_tests(lines),
+        log_tail=useful_lines(lines),
+    )
+
+
+def _there(job_id: str, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder) -> JobResult:
+    state = JOB_STATES[one.state]
+    if not folder.has_log:
+        folder.log(f"{job_id}: {state.value}, nothing was built in this run.")
+        folder.log(f"The log of the build, where Nix still has it: nix log {one.derivation}")
+    reason: str | None = None
+    failing: tuple[str, ...] = ()
+    junit = junit_path(one)
+    if junit is not None:
+        try:
+            data, report = read_junit(junit)
+        except MalformedData as error:
+            reason = f"its JUnit file is refused: {error.message}"
+        else:
+            folder.write("junit.xml", data)
+            evidence["tests"] = report.counts
+            failing = report.failing
+            if failing:
+                reason = f"the build passed, but its JUnit file names {len(failing)} failed tests"
+    return JobResult(
+        id=job_id,
+        verdict=Verdict.PASS if reason is None else Verdict.FAIL,
+        seconds=one.seconds,
+        state=state,
+        reason=reason,
+        evidence=evidence,
+        failing_tests=failing,
+    )
+
+
+def _failed(
+    job_id: str,
+    one: DerivationResult,
+    evidence: dict[str, Any],
+    folder: JobFolder,
+    causes: Sequence[DerivationLog],
+) -> JobResult:
+    reason = _first(one.reason or "nix does not say why")
+    if one.state is BuildOutcome.DEPENDENCY_FAILED and causes:
+        names = ", ".join(derivation_name(cause.derivation) for cause in causes)
+        reason = f"{names} failed to build, and this job needs it"
+        evidence["failedDerivations"] = [str(cause.derivation) for cause in causes]
+        for cause in causes:
+            folder.log(f"{cause.derivation}: {_first(cause.reason or 'failed')}; its last lines:")
+            for line in cause.log_tail:
+                folder.log(plain_line(line))
+    elif not folder.has_log:
+        folder.log(reason)
+    lines = folder.log_lines()
+    failing = failing_tests(lines)
+    return JobResult(
+        id=job_id,
+        verdict=Verdict.FAIL,
+        seconds=one.seconds,
+        reason=reason,
+        evidence=evidence,
+        failing_tests=failing,
+        log_tail=useful_lines(lines),
+    )
+
+
+def _culprits(
+    derivations: Sequence[StorePath], built: Built, log: BuildLog, nix: Nix
+) -> dict[StorePath, tuple[DerivationLog, ...]]:
+    """For each derivation that a dependency failed: the failed ones among all it is built from."""
+    blocked = [path for path in dict.fromkeys(derivations) if built[path].state is BuildOutcome.DEPENDENCY_FAILED]
+    failed = {heard.derivation: heard for heard in log.derivations() if heard.state is State.FAILED}
+    if not blocked or not failed:
+        return {}
+    graph = nix.derivation_show(blocked, recursive=True)
+    found = {}
+    for root in blocked:
+        seen, stack = {root}, [root]
+        while stack:
+            node = graph.get(stack.pop())
+            fresh = [path for path in node.input_derivations if path not in seen] if node is not None else []
+            seen.update(fresh)
+            stack += fresh
+        found[root] = tuple(heard for path, heard in failed.items() if path in seen)
+    return found
+
+
+def junit_path(one: DerivationResult) -> Path | None:
+    output = one.outputs.get("out")
+    path = Path(str(output)) / "junit.xml"
+    return path if output is not None and path.is_file() else None
+
+
+def _first(reason: str) -> str:
+    """The sentence of a reason; Nix appends log lines to it, and names the job's own derivation."""
+    sentence = reason.strip().partition("\n")[0].rstrip(";:").strip() or "nix does not say why"
+    return _BUILDER_FAILED.sub("the build ", sentence)

@@ -1,0 +1,112 @@
+"""What is going on right now, shared between the thread that runs jobs and the one that draws."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+STALLED_AFTER_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something that runs: its age, how long it has printed nothing, and its last line of output."""
+
+    name: str
+    seconds: float
+    silent_s: float
+    last_line: str | None
+
+    @property
+    def stalled(self) -> bool:
+        """No output for 300 s: it may hang, or link something large."""
+        return self.silent_s >= STALLED_AFTER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One moment of a run: `finished` of `total` jobs have an answer.
+
+    `failed` counts jobs, or derivations where that is more: Nix may count a failure before it names it. `running` has
+    the oldest activity first.
+    """
+
+    elapsed_s: float
+    total: int
+    finished: int
+    failed: int
+    built: int
+    substituted: int
+    running: tuple[Activity, ...]
+
+
+@dataclass(slots=True)
+class _Running:
+    name: str
+    started: float
+    last_output: float
+    last_line: str | None = None
+
+
+class Tracker:
+    """Counts and running activities. Every method may be called from any thread; times come from `clock`."""
+
+    def __init__(self, total: int, clock: Callable[[], float]) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._started = clock()
+        self._running: dict[object, _Running] = {}
+        self._total = total
+        self._finished: dict[str, bool] = {}
+        self._built = self._substituted = self._builds_failed = 0
+
+    def begin(self, key: object, name: str) -> None:
+        """An activity starts; `key` identifies it."""
+        with self._lock:
+            now = self._clock()
+            self._running[key] = _Running(name, now, now)
+
+    def output(self, key: object, line: str) -> None:
+        """An activity printed a (plain) line."""
+        with self._lock:
+            if activity := self._running.get(key):
+                activity.last_output = self._clock()
+                activity.last_line = line
+
+    def end(self, key: object) -> None:
+        """An activity is over; one that is not known is none's loss."""
+        with self._lock:
+            self._running.pop(key, None)
+
+    def end_all(self) -> None:
+        """Nothing runs any more."""
+        with self._lock:
+            self._running.clear()
+
+    def count(self, *, built: int, substituted: int, failed: int) -> None:
+        """Totals of derivations so far."""
+        with self._lock:
+            self._built, self._substituted, self._builds_failed = built, substituted, failed
+
+    def finish_job(self, job_id: str, *, failed: bool) -> None:
+        """A job has its answer; said twice it counts once."""
+        with self._lock:
+            self._finished[job_id] = failed
+
+    def snapshot(self) -> Progress:
+        """This moment."""
+        with self._lock:
+            now = self._clock()
+            running = tuple(
+                Activity(it.name, now - it.started, now - it.last_output, it.last_line) for it in self._running.values()
+            )
+            return Progress(
+                now - self._started,
+                self._total,
+                len(self._finished),
+                max(sum(self._finished.values()), self._builds_failed),
+                self._built,
+                self._substituted,
+                running,
+            )

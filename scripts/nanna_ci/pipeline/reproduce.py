@@ -1,0 +1,68 @@
+"""The exact command that does a job again, to copy from a failure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nanna_ci.store.nix import FLAKE_VARIABLE
+
+NIXW_VARIABLE = "NANNA_CI_NIXW"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What this run stands on: flake, overrides, environment, working folder.
+
+    The flake in `cwd` is `.` where it is the very one that ran: an app knows its own flake by its place in the store.
+    """
+
+    flake: str
+    overrides: Sequence[tuple[str, str]]
+    environ: Mapping[str, str]
+    cwd: Path
+
+    def build_command(self, attribute: str) -> str:
+        """`./nixw build .#ATTRIBUTE -L`, or `nix build` where nixw did not start us; with the caller's overrides."""
+        return shlex.join([*self._nix("build", attribute), "-L", *self._override_words()])
+
+    def run_command(self, app: str, *words: str) -> str:
+        """`./nixw run .#APP -- WORDS`, or `nix run`; `nanna-ci APP WORDS` where no flake started us."""
+        if not self.environ.get(NIXW_VARIABLE) and not self.environ.get(FLAKE_VARIABLE):
+            return shlex.join(["nanna-ci", app, *words])
+        return shlex.join([*self._nix("run", app), *self._override_words(), "--", *words])
+
+    def _nix(self, verb: str, attribute: str) -> list[str]:
+        nixw = self.environ.get(NIXW_VARIABLE)
+        program = "nix" if not nixw else "./nixw" if Path(nixw).parent == self.cwd else nixw
+        place = "." if self.flake == "." or _is_flake_here(self.flake, self.cwd) else self.flake
+        return [program, verb, f"{place}#{attribute}"]
+
+    def _override_words(self) -> list[str]:
+        """The overrides, without those that nixw adds by itself."""
+        nixw = self.environ.get(NIXW_VARIABLE)
+        own = _own_overrides(Path(nixw).parent) if nixw else frozenset()
+        is_own_ground = any(pair in own for pair in self.overrides if pair[0].endswith("nixpkgs"))
+        words = []
+        for name, url in self.overrides:
+            of_ground = is_own_ground and ("nixpkgs/" in name or name == "pipeline")
+            if (name, url) not in own and not of_ground:
+                words += ["--override-input", name, url]
+        return words
+
+
+def _own_overrides(home: Path) -> frozenset[tuple[str, str]]:
+    """What nixw adds by itself."""
+    debian, workspace = f"path:{home / 'nix/toolkits/debian'}", f"path:{home / 'tests/workspace'}"
+    return frozenset({("nixpkgs", debian), ("pipeline/nixpkgs", debian), ("nanna-coder", workspace)})
+
+
+def _is_flake_here(flake: str, cwd: Path) -> bool:
+    if not flake.startswith("path:/"):
+        return False
+    try:
+        return (Path(flake.removeprefix("path:")) / "flake.nix").read_bytes() == (cwd / "flake.nix").read_bytes()
+    except OSError:
+        return False

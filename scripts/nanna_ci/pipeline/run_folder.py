@@ -1,0 +1,172 @@
+"""Where a run leaves its files: `.nanna-ci/runs/TIME-PID/`, and `.nanna-ci/latest` that points at the last one.
+
+    jobs/ID/result.json, log.txt, junit.xml    one folder a job; junit.xml only where the job made one
+    result.json, summary.md, report.html       the whole run
+
+Two runs at once have folders of their own. Whole files and the link appear at once or not at all; logs grow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from nanna_ci.errors import NannaError
+from nanna_ci.pipeline.results import JobResult, render_result
+from nanna_ci.report.files import write_atomic
+
+_ATTEMPTS = 100
+
+
+class JobFolder:
+    """One job's files below `path`, which is made when the first is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._log: IO[str] | None = None
+
+    @property
+    def log_path(self) -> Path:
+        """Where the job's log is, or will be."""
+        return self.path / "log.txt"
+
+    @property
+    def has_log(self) -> bool:
+        """Whether a line was logged."""
+        return self._log is not None
+
+    def log(self, line: str) -> None:
+        """Append a line to log.txt; the first one starts it afresh."""
+        with _named(self.log_path):
+            if self._log is None:
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._log = self.log_path.open("w", encoding="utf-8", errors="replace")
+            self._log.write(line + "\n")
+
+    def log_lines(self, limit_bytes: int = 1024 * 1024) -> list[str]:
+        """The last lines logged, at most `limit_bytes`; a line cut by the limit is left out."""
+        if self._log is None:
+            return []
+        self._log.flush()
+        with _named(self.log_path), self.log_path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - limit_bytes, 0))
+            text = file.read().decode(errors="replace")
+        lines = text.splitlines()
+        return lines[1:] if size > limit_bytes else lines
+
+    @property
+    def junit_path(self) -> Path:
+        """Where the job's JUnit file is, where it has one."""
+        return self.path / "junit.xml"
+
+    def clear(self) -> None:
+        """Forget what an earlier run left here."""
+        with _named(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            for path in (self.log_path, self.junit_path, self.path / "result.json"):
+                path.unlink(missing_ok=True)
+
+    def finish(self, result: JobResult) -> None:
+        """Close the log and write result.json."""
+        self.close()
+        self.write("result.json", render_result(result))
+
+    def close(self) -> None:
+        """Close the log; nothing where there is none."""
+        if self._log is not None:
+            with _named(self.log_path):
+                self._log.close()
+
+    def write(self, name: str, data: bytes) -> None:
+        """A whole file of the job."""
+        with _named(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.path / name, data)
+
+
+class JobFolders:
+    """The folders of several jobs; `place` says where a job's is."""
+
+    def __init__(self, place: Callable[[str], Path]) -> None:
+        self._place = place
+        self._jobs: dict[str, JobFolder] = {}
+
+    def job(self, job_id: str) -> JobFolder:
+        """The folder of a job."""
+        if job_id not in self._jobs:
+            self._jobs[job_id] = JobFolder(self._place(job_id))
+        return self._jobs[job_id]
+
+    def close(self) -> None:
+        """Close every log."""
+        for folder in self._jobs.values():
+            folder.close()
+
+
+class RunFolder(JobFolders):
+    """One run's files. `base` is the folder `.nanna-ci`."""
+
+    def __init__(self, base: Path, path: Path) -> None:
+        super().__init__(lambda job_id: path / "jobs" / job_id)
+        self.base = base
+        self.path = path
+
+    def finish(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write the run's own files, then let `latest` point here."""
+        self.close()
+        for name, data in files:
+            write_atomic(self.path / name, data)
+        self._point_latest()
+
+    def _point_latest(self) -> None:
+        temporary = self.base / f".latest-{self.path.name}"
+        link = self.base / "latest"
+        with _named(link):
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            try:
+                temporary.symlink_to(Path("runs") / self.path.name, target_is_directory=True)
+            except (OSError, NotImplementedError):
+                if os.name == "nt":  # symlinks there are a privilege
+                    return
+                raise
+            temporary.replace(link)
+
+
+def create_run_folder(cwd: Path, *, now: float, pid: int) -> RunFolder:
+    """A new run folder below `cwd`; `now` is seconds since 1970."""
+    base = ensure_base(cwd)
+    runs = base / "runs"
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    with _named(runs):
+        runs.mkdir(exist_ok=True)
+        for attempt in range(_ATTEMPTS):
+            path = runs / (f"{stamp}-{pid}" + (f"-{attempt}" if attempt else ""))
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                return RunFolder(base, path)
+    raise NannaError(f"{runs}: no free name for a run at {stamp}")
+
+
+def ensure_base(cwd: Path) -> Path:
+    """The folder `.nanna-ci` below `cwd`, made where it is not there; it keeps itself out of git."""
+    base = cwd / ".nanna-ci"
+    ignore = base / ".gitignore"
+    with _named(base):
+        base.mkdir(exist_ok=True)
+        if not ignore.exists():
+            write_atomic(ignore, b"*\n")
+    return base
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NannaError(f"{path}: {error.strerror}", hint="runs are kept below the working folder") from error

@@ -1,0 +1,122 @@
+"""A run's results as a document and as JSON: failures first, each with its test, its lines and its command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.live import duration
+from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
+from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+
+TESTS_NAMED = 20
+TONES = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A whole run: results in the plan's order. `folder` is where its files are; `interrupted` marks a partial one."""
+
+    event: str
+    results: tuple[JobResult, ...]
+    seconds: float
+    strict: bool
+    interrupted: bool
+    folder: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The run's verdict; an interrupted run never passes."""
+        verdict = decide_verdict(self.results, strict=self.strict)
+        return Verdict.UNAVAILABLE if self.interrupted and verdict is Verdict.PASS else verdict
+
+    @property
+    def line(self) -> str:
+        """The verdict and what it rests on, in one line."""
+        line = verdict_line(self.results, strict=self.strict)
+        return f"interrupted, partial: {line.partition(': ')[2]}" if self.interrupted else line
+
+
+def report_to_json(report: RunReport) -> dict[str, Any]:
+    """The body of `ci --format json`."""
+    return {
+        "event": report.event,
+        "summary": report.line,
+        "strict": report.strict,
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+        "runFolder": report.folder,
+        "jobs": [result_to_json(result) for result in report.results],
+    }
+
+
+def report_document(report: RunReport) -> Document:
+    """The run for people."""
+    blocks: list[Block] = [Notice(TONES[report.verdict], report.line)]
+    blocks += failure_blocks(report.results)
+    blocks.append(results_table(report.results))
+    timed = tuple(
+        (result.id, result.seconds, duration(result.seconds)) for result in report.results if result.seconds is not None
+    )
+    if timed:
+        blocks.append(Bars(timed, "Seconds spent on each job in this run"))
+    blocks.append(
+        Facts((("Event", report.event), ("Took", duration(report.seconds)), ("Results, logs, report", report.folder)))
+    )
+    return Document("CI", tuple(blocks))
+
+
+def results_table(results: Sequence[JobResult]) -> Table:
+    """Every job: verdict, how, time, and the reason where it did not pass."""
+    return Table(
+        header=("Job", "Verdict", "How", "Time", "Why"),
+        rows=tuple(
+            (
+                Cell(result.id),
+                Cell(result.verdict.value, TONES[result.verdict]),
+                Cell(result.state.value if result.state else "-"),
+                Cell(duration(result.seconds) if result.seconds is not None else "-"),
+                Cell(result.reason or _tests(result)),
+            )
+            for result in results
+        ),
+        numeric=frozenset({3}),
+    )
+
+
+def result_note(result: JobResult) -> tuple[str, Tone]:
+    """One line of talk for a job that came to an end, and its tone."""
+    spent = "" if result.seconds is None else f" after {duration(result.seconds)}"
+    why = "" if result.reason is None else f": {result.reason}"
+    return f"{result.id}: {result.verdict.value}{spent}{why}", TONES[result.verdict]
+
+
+def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
+    """For each failed job: the tests, why, the useful lines, the command. The same lines are told once."""
+    told: dict[tuple[str, ...], str] = {}
+    for result in results:
+        if result.verdict is not Verdict.FAIL:
+            continue
+        yield Heading(f"{result.id} failed")
+        for name in result.failing_tests[:TESTS_NAMED]:
+            yield Notice(Tone.BAD, name)
+        if len(result.failing_tests) > TESTS_NAMED:
+            yield Paragraph(f"and {len(result.failing_tests) - TESTS_NAMED} more")
+        yield Paragraph(result.reason or "")
+        same = told.setdefault(result.log_tail, result.id)
+        if result.log_tail and same == result.id:
+            yield Code("\n".join(result.log_tail), "text")
+        elif result.log_tail:
+            yield Paragraph(f"The log says the same as that of {same}.")
+        if result.reproduce:
+            yield Code(result.reproduce, "sh")
+
+
+def _tests(result: JobResult) -> str:
+    counts = result.evidence.get("tests")
+    if not isinstance(counts, dict):
+        return ""
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return f"tests: {told or 'none'}"

@@ -1,0 +1,240 @@
+"""`nanna-ci ci` as its user sees it, over what a real Nix said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakePorts
+from nanna_ci.build import targets
+from nanna_ci.cli import main
+from nanna_ci.commands import build_job
+from nanna_ci.errors import GateFailed, Interrupted
+from nanna_ci.outcome import Ports
+from recorded_nix import DATA, RecordedNix
+from schemas import check
+
+UNIT, CLIPPY, DOC, FMT = (f"{kind}-x86_64-linux-stable" for kind in ("unit", "clippy", "doc", "fmt"))
+BUILD = "build-x86_64-linux"
+
+
+@dataclass
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.out)
+        check(answer)
+        return answer
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(job for job in self.json["jobs"] if job["id"] == job_id)
+        return found
+
+
+def ci(folder: Path, nix: RecordedNix, *flags: str, environ: dict[str, str] | None = None) -> Ran:
+    if not (folder / "pipeline.toml").exists():
+        shutil.copy(DATA / "pipeline.toml", folder)
+    fake = FakePorts(folder, environ=environ or {})
+    ports = Ports(
+        environ=fake.environ,
+        stdout=fake.stdout,
+        stderr=fake.stderr,
+        cwd=folder,
+        run=nix,
+        clock=lambda: fake.seconds,
+        now=lambda: 1_700_000_000.0,
+    )
+    code = main(["ci", *flags], ports)
+    return Ran(code, fake.stdout.getvalue(), fake.stderr.getvalue())
+
+
+@pytest.fixture(autouse=True)
+def a_linux_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where executables are what they should be."""
+    monkeypatch.setattr(targets, "host_system", lambda platform, machine: targets.System.X86_64_LINUX)
+    monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
+
+
+def test_a_green_run_says_what_passed_and_what_could_not_run(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert ran.code == 0
+    assert "✔ pass: 6 passed, 5 unavailable (3: needs aarch64-darwin" in ran.out
+    assert f"{FMT}: already in the store" in ran.err
+    assert "\x1b" not in ran.out + ran.err
+
+
+def test_json_has_every_job_with_its_evidence(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), "--format", "json")
+    assert (ran.code, ran.json["verdict"], ran.json["interrupted"]) == (0, "pass", False)
+    assert len(ran.json["jobs"]) == 11
+    assert ran.job(UNIT)["evidence"]["outputs"]["out"]["narHash"].startswith("sha256-")
+    assert ran.job(FMT) | {"evidence": {}} == {
+        "id": FMT,
+        "verdict": "pass",
+        "seconds": None,
+        "state": "present",
+        "reason": None,
+        "evidence": {},
+        "failingTests": [],
+        "logTail": [],
+        "reproduce": None,
+    }
+    build = ran.job(BUILD)
+    assert build["state"] == "present"
+    assert build["evidence"]["attempts"][0] | {"seconds": 0} == {
+        "strategy": "nix",
+        "outcome": "built",
+        "seconds": 0,
+        "reason": None,
+    }
+
+
+def test_strict_turns_what_could_not_run_into_failure(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), "--strict", "--format", "json")
+    assert (ran.code, ran.json["verdict"]) == (1, "fail")
+    assert "--strict counts unavailable as failure" in ran.json["summary"]
+
+
+def test_a_failure_comes_first_with_its_test_its_lines_and_its_command(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("failing"))
+    assert ran.code == 1
+    places = [
+        ran.out.index(text)
+        for text in (
+            f"{UNIT} failed",
+            "✘ demo tests::killed",
+            "the build failed with exit code 100",
+            "sum is wrong",
+            "nix build '.#checks.x86_64-linux.unit' -L",
+            "Verdict",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_the_command_is_nixws_where_nixw_started_us(tmp_path: Path) -> None:
+    nixw = {"NANNA_CI_NIXW": str(tmp_path / "nixw"), "NANNA_CI_OVERRIDES": '[["nanna-coder", "path:/home/user/mine"]]'}
+    ran = ci(tmp_path, RecordedNix("failing"), "--format", "json", environ=nixw)
+    assert ran.job(UNIT)["reproduce"] == (
+        "./nixw build '.#checks.x86_64-linux.unit' -L --override-input nanna-coder path:/home/user/mine"
+    )
+
+
+def test_jobs_behind_a_failed_dependency_name_it_and_the_log_is_told_once(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("failing"))
+    assert ran.out.count("demo-doc-deps failed to build, and this job needs it\n") >= 2
+    assert ran.out.count("    error: could not compile `broken`") == 1
+    assert ran.out.count("The log says the same as that of") == 1
+
+
+def test_the_run_folder_has_results_logs_and_reports(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("failing"), "--format", "json")
+    latest = tmp_path / ".nanna-ci/latest"
+    assert str(latest.resolve()) == ran.json["runFolder"]
+    assert json.loads((latest / "result.json").read_text()) == ran.json
+    assert json.loads((latest / "jobs" / UNIT / "result.json").read_text()) == {"schemaVersion": 1, **ran.job(UNIT)}
+    assert "sum is wrong" in (latest / "jobs" / UNIT / "log.txt").read_text()
+    assert "sum is wrong" in (latest / "summary.md").read_text()
+    assert "<!doctype html>" in (latest / "report.html").read_text().lower()
+
+
+def test_two_runs_leave_two_folders_and_one_latest(tmp_path: Path) -> None:
+    first = ci(tmp_path, RecordedNix("passing"), "--format", "json").json["runFolder"]
+    second = ci(tmp_path, RecordedNix("present"), "--format", "json").json["runFolder"]
+    assert first != second
+    assert (tmp_path / ".nanna-ci/latest").resolve() == Path(second)
+    assert Path(first, "result.json").exists()
+
+
+def test_nothing_that_ran_is_no_pass(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_text(
+        '[workspace]\nname = "demo"\n[[test]]\nkind = "unit"\nrunners = ["macos-15"]\n'
+    )
+    nix = RecordedNix("passing")
+    ran = ci(tmp_path, nix, "--format", "json")
+    assert (ran.code, ran.json["verdict"], nix.calls) == (3, "unavailable", [])
+    assert ran.json["summary"].startswith("unavailable: nothing ran")
+
+
+def test_a_missing_attribute_is_an_error_that_names_it(tmp_path: Path) -> None:
+    nix = RecordedNix("passing")
+    del nix.evaluated["derivations"]["checks.x86_64-linux.doc"]
+    ran = ci(tmp_path, nix)
+    assert ran.code == 2
+    assert "checks.x86_64-linux.doc, which the flake does not have" in ran.err
+    assert nix.of("build") == []
+
+
+def test_an_executable_for_another_machine_fails_its_build_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*positional: object, **options: object) -> None:
+        raise GateFailed("bin/demo is an ELF executable for aarch64, but x86_64-linux was asked for")
+
+    monkeypatch.setattr(build_job, "verify_built", refuse)
+    ran = ci(tmp_path, RecordedNix("passing"), "--format", "json")
+    assert ran.code == 1
+    assert ran.job(BUILD)["reason"] == "bin/demo is an ELF executable for aarch64, but x86_64-linux was asked for"
+    assert ran.job(BUILD)["reproduce"] == "nanna-ci cross-build --system x86_64-linux"
+    assert ran.job(UNIT)["verdict"] == "pass"
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_a_signal_leaves_partial_results_that_say_so(tmp_path: Path, number: int, code: int) -> None:
+    nix = RecordedNix("passing")
+    nix.interrupt = (b"builder process for", Interrupted(number))
+    ran = ci(tmp_path, nix)
+    assert (ran.code, ran.out) == (code, "")
+    body = json.loads((tmp_path / ".nanna-ci/latest/result.json").read_text())
+    check(body)
+    assert (body["verdict"], body["interrupted"]) == ("unavailable", True)
+    reasons = {job["reason"] for job in body["jobs"]}
+    assert "interrupted before it ended" in reasons
+    assert "partial results: " in ran.err
+
+
+def test_quiet_says_nothing_but_the_result(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), "-q")
+    assert ran.err == ""
+    assert "pass: 6 passed" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "colored"),
+    [
+        ([], {}, False),
+        ([], {"FORCE_COLOR": "1"}, True),
+        ([], {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        (["--color", "always"], {"NO_COLOR": "1"}, True),
+        (["--color", "never"], {"FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_colour_goes_by_flag_then_environment(
+    tmp_path: Path, flags: list[str], environ: dict[str, str], colored: bool
+) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), *flags, environ=environ)
+    assert ("\x1b[32m" in ran.err, "\x1b[" in ran.out) == (colored, colored)
+
+
+def test_a_run_folder_that_cannot_be_made_ends_before_anything_is_built(tmp_path: Path) -> None:
+    (tmp_path / ".nanna-ci").write_text("in the way")
+    nix = RecordedNix("passing")
+    ran = ci(tmp_path, nix)
+    assert ran.code == 3
+    assert ".nanna-ci" in ran.err
+    assert nix.calls == []
+
+
+def test_the_events_jobs_run_and_no_others(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), "--event", "release", "--format", "json")
+    assert {job["id"] for job in ran.json["jobs"] if "beta" in job["id"]} == set()
+    assert ran.json["event"] == "release"

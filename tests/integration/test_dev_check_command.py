@@ -1,0 +1,131 @@
+"""`nanna-ci dev-check` as its user sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakePorts
+from nanna_ci.cli import main
+from nanna_ci.errors import ToolMissing
+from schemas import check
+
+CARGO = Path(__file__).parents[1] / "data" / "cargo"
+TOOLS = ("fmt", "clippy", "nextest", "audit", "deny")
+
+
+@pytest.fixture
+def work_tree(fake_ports: FakePorts) -> FakePorts:
+    """A work tree where every tool is there and content, and the working folder is below the workspace's."""
+    root = fake_ports.cwd / "demo"
+    root.mkdir()
+    (root / "deny.toml").touch()
+    metadata = json.loads((CARGO / "metadata.json").read_text()) | {"workspace_root": str(root)}
+    fake_ports.run.script("cargo", "metadata", stdout=json.dumps(metadata).encode())
+    for tool in TOOLS:
+        fake_ports.run.script("cargo", tool)
+        fake_ports.run.script("cargo", tool, "--version", stdout=f"cargo-{tool} 1.0.0\n".encode())
+    return fake_ports
+
+
+def dev_check(fake: FakePorts, *flags: str) -> tuple[int, dict[str, Any]]:
+    code = main(["dev-check", *flags, "--format", "json"], fake.ports)
+    answer: dict[str, Any] = json.loads(fake.stdout.getvalue())
+    check(answer)
+    return code, answer
+
+
+def ran(fake: FakePorts) -> list[str]:
+    return [
+        " ".join(call.argv) for call in fake.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"
+    ]
+
+
+def test_a_clean_tree_passes_every_step_in_the_workspaces_folder(work_tree: FakePorts) -> None:
+    code, answer = dev_check(work_tree)
+    assert (code, answer["summary"]) == (0, "pass: 5 passed")
+    assert [step["id"] for step in answer["steps"]] == list(TOOLS)
+    assert ran(work_tree) == [
+        "cargo fmt --all -- --check",
+        "cargo clippy --workspace --all-targets -- -D warnings",
+        "cargo nextest run --workspace --no-fail-fast --no-tests pass",
+        "cargo audit",
+        "cargo deny check",
+    ]
+    assert {call.options["cwd"] for call in work_tree.run.calls[1:]} == {work_tree.cwd / "demo"}
+
+
+def test_it_stops_at_nothing_and_reports_everything(work_tree: FakePorts) -> None:
+    work_tree.run.script("cargo", "fmt", "--all", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
+    work_tree.run.script("cargo", "clippy", "--workspace", returncode=101, stderr=(CARGO / "clippy.log").read_bytes())
+    work_tree.run.script("cargo", "nextest", "run", returncode=100, stderr=(CARGO / "nextest.log").read_bytes())
+    code, answer = dev_check(work_tree)
+    assert (code, answer["verdict"]) == (1, "fail")
+    steps = {step["id"]: step for step in answer["steps"]}
+    assert [step["verdict"] for step in steps.values()] == ["fail", "fail", "fail", "pass", "pass"]
+    assert steps["clippy"]["failingTests"][0] == "src/lib.rs:1:41: unused variable: `unused`"
+    assert sorted(steps["nextest"]["failingTests"]) == ["demo tests::killed", "demo tests::wrong"]
+    assert steps["nextest"]["reason"] == "2 tests failed"
+    assert steps["fmt"]["reproduce"] == "cargo fmt --all -- --check"
+
+
+def test_a_missing_tool_is_named_with_the_command_that_installs_it(work_tree: FakePorts) -> None:
+    said = b"error: no such command: `audit`\n"
+    work_tree.run.script("cargo", "audit", "--version", returncode=101, stderr=said)
+    code, answer = dev_check(work_tree)
+    assert (code, answer["verdict"]) == (0, "pass")
+    assert answer["summary"] == (
+        "pass: 4 passed, 1 unavailable (1: cargo audit is not installed (cargo install --locked cargo-audit))"
+    )
+    assert "cargo audit" not in ran(work_tree)
+
+
+def test_without_cargo_nothing_is_green(fake_ports: FakePorts) -> None:
+    fake_ports.run.script("cargo", error=ToolMissing("cargo", "not found"))
+    code, answer = dev_check(fake_ports)
+    assert (code, answer["verdict"]) == (3, "unavailable")
+    assert {step["reason"] for step in answer["steps"]} == {"cargo is not installed"}
+
+
+def test_outside_of_a_workspace_it_is_a_configuration_error(fake_ports: FakePorts) -> None:
+    said = b"error: could not find `Cargo.toml` in `/home/user` or any parent directory\n"
+    fake_ports.run.script("cargo", "metadata", returncode=101, stderr=said)
+    assert main(["dev-check"], fake_ports.ports) == 2
+    assert "could not find `Cargo.toml`" in fake_ports.stderr.getvalue()
+
+
+def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:
+    code, answer = dev_check(work_tree, "--fix")
+    assert (code, answer["fix"]) == (0, True)
+    assert ran(work_tree)[:4] == [
+        "cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged",
+        "cargo fmt --all",
+        "cargo fmt --all -- --check",
+        "cargo clippy --workspace --all-targets -- -D warnings",
+    ]
+    assert [step["id"] for step in answer["steps"]] == ["clippy --fix", "fmt --fix", *TOOLS]
+
+
+def test_nothing_is_changed_without_fix(work_tree: FakePorts) -> None:
+    dev_check(work_tree)
+    assert not [line for line in ran(work_tree) if "--fix" in line or line == "cargo fmt --all"]
+
+
+def test_people_read_the_failure_before_the_table(work_tree: FakePorts) -> None:
+    work_tree.run.script("cargo", "fmt", "--all", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
+    assert main(["dev-check"], work_tree.ports) == 1
+    out, err = work_tree.stdout.getvalue(), work_tree.stderr.getvalue()
+    assert "✘ fail: 1 failed (fmt), 4 passed" in out
+    assert out.index("fmt failed") < out.index("Verdict")
+    assert "fmt: fail" in err
+    assert "clippy: pass" in err
+
+
+def test_verbose_shows_cargos_own_lines(work_tree: FakePorts) -> None:
+    work_tree.run.script("cargo", "nextest", "run", stderr=b"     Summary [   0.02s] 3 tests run: 3 passed\n")
+    assert main(["dev-check", "-v"], work_tree.ports) == 0
+    assert "3 tests run: 3 passed" in work_tree.stderr.getvalue()
+    assert "3 tests run" not in work_tree.stdout.getvalue()

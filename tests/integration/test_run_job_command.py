@@ -1,0 +1,221 @@
+"""`nanna-ci run-job` as its user sees it: a derivation's job, a build, and the host's cargo."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes import FakePorts, FakeRun
+from nanna_ci.build import targets
+from nanna_ci.build.targets import System
+from nanna_ci.cli import main
+from nanna_ci.commands import build_job
+from nanna_ci.errors import Interrupted, ToolMissing
+from nanna_ci.outcome import Ports
+from nanna_ci.process import Completed
+from recorded_nix import DATA, RecordedNix
+from schemas import check
+
+CARGO = DATA.parent / "cargo"
+UNIT = "unit-x86_64-linux-stable"
+MAC_UNIT = "unit-aarch64-darwin-stable"
+
+
+class Machine:
+    """One command line on one machine."""
+
+    def __init__(self, folder: Path, run: Any, system: System | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        shutil.copy(DATA / "pipeline.toml", folder)
+        monkeypatch.setattr(targets, "host_system", lambda platform, machine: system)
+        self.fake = FakePorts(folder)
+        self.fake.environ["PATH"] = str(folder / "bin")
+        self.run = run
+        self.folder = folder
+
+    def __call__(self, *words: str) -> int:
+        fake = self.fake
+        return main(
+            ["run-job", *words],
+            Ports(fake.environ, fake.stdout, fake.stderr, self.folder, self.run, lambda: fake.seconds, lambda: 1.7e9),
+        )
+
+    @property
+    def out(self) -> str:
+        return self.fake.stdout.getvalue()
+
+    @property
+    def err(self) -> str:
+        return self.fake.stderr.getvalue()
+
+    def job(self, *words: str) -> tuple[int, dict[str, Any]]:
+        code = self(*words, "--format", "json")
+        answer = json.loads(self.out)
+        check(answer)
+        assert answer["verdict"] == answer["job"]["verdict"]
+        return code, answer["job"]
+
+
+@pytest.fixture
+def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(tmp_path, RecordedNix("failing"), System.X86_64_LINUX, monkeypatch)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_only_the_jobs_own_derivation_is_built(linux: Machine) -> None:
+    code, job = linux.job(UNIT)
+    (build,) = linux.run.of("build")
+    assert [word.partition("-")[2] for word in build if word.startswith("/nix")] == ["demo-unit.drv^*"]
+    assert (code, job["verdict"], job["reason"]) == (1, "fail", "the build failed with exit code 100")
+    assert files(linux.folder / ".nanna-ci/jobs" / UNIT) == ["log.txt", "result.json"]
+
+
+def test_the_folder_can_be_named(linux: Machine) -> None:
+    assert linux(UNIT, "--output", "results/unit") == 1
+    result = json.loads((linux.folder / "results/unit/result.json").read_text())
+    assert (result["id"], result["verdict"], result["schemaVersion"]) == (UNIT, "fail", 1)
+    assert not (linux.folder / ".nanna-ci").exists()
+
+
+def test_what_an_older_run_left_does_not_speak_for_this_one(linux: Machine) -> None:
+    folder = linux.folder / "out"
+    folder.mkdir()
+    (folder / "junit.xml").write_text("<testsuites/>")
+    linux(UNIT, "--output", "out")
+    assert files(folder) == ["log.txt", "result.json"]
+
+
+def test_an_unknown_id_gets_the_nearest_one(linux: Machine) -> None:
+    assert linux("unit-x86_64-linux-stabel") == 2
+    assert "unit-x86_64-linux-stabel: no such job" in linux.err
+    assert f"did you mean {UNIT}?" in linux.err
+    assert linux.run.calls == []
+    assert not (linux.folder / ".nanna-ci").exists()
+
+
+def test_a_job_for_another_machine_is_unavailable(linux: Machine) -> None:
+    code, job = linux.job(MAC_UNIT)
+    assert (code, job["reason"]) == (3, "needs aarch64-darwin, this machine is x86_64-linux")
+    assert linux.run.calls == []
+
+
+def test_a_job_that_the_toolkit_lacks_something_for_is_unavailable(linux: Machine) -> None:
+    code, job = linux.job("audit-x86_64-linux-stable")
+    assert (code, job["verdict"], job["reason"]) == (3, "unavailable", "no cargo-audit")
+
+
+def test_a_signal_leaves_a_result_that_says_so(linux: Machine) -> None:
+    linux.run.interrupt = (b"querying info", Interrupted(15))
+    assert linux(UNIT) == 143
+    result = json.loads((linux.folder / ".nanna-ci/jobs" / UNIT / "result.json").read_text())
+    assert (result["verdict"], result["reason"]) == ("unavailable", "interrupted before it ended")
+
+
+def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
+    linux: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (DATA / "pipeline.toml").read_text()
+    (tmp_path / "pipeline.toml").write_text(text.replace('["nix"]', '["nix", "cargo-cross"]'))
+    package = linux.run.evaluated["derivations"]["checks.x86_64-linux.unit"]
+    linux.run.evaluated["derivations"]["packages.x86_64-linux.demo"] = package  # a derivation that fails
+    built = build_job.Built(tmp_path)
+    monkeypatch.setattr("nanna_ci.build.strategies.Workbench.attempt", lambda bench, strategy: built)
+    monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
+    code, job = linux.job("build-x86_64-linux")
+    assert (code, job["state"]) == (0, "ran")
+    assert job["reason"] == "built by cargo-cross, after nix: builder for '" + package + "' failed with exit code 100"
+    assert [attempt["outcome"] for attempt in job["evidence"]["attempts"]] == ["failed", "built"]
+    assert "derivation" not in job["evidence"]
+    assert len(linux.run.of("eval")) == 1
+
+
+def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_path: Path) -> None:
+    text = (DATA / "pipeline.toml").read_text()
+    (tmp_path / "pipeline.toml").write_text(text.replace('["nix"]', '["nix-cross"]'))
+    code, job = linux.job("build-x86_64-linux")
+    assert (code, job["verdict"]) == (3, "unavailable")
+    assert job["reason"] == "nix-cross: this machine is x86_64-linux itself: there is nothing to cross"
+
+
+class Nextest(FakeRun):
+    """A Mac's cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
+
+    def __init__(self, junit: Path | None) -> None:
+        super().__init__()
+        self.junit = junit
+        self.script("cargo", "metadata", stdout=(CARGO / "metadata.json").read_bytes())
+        self.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
+        self.script("cargo", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
+
+    def __call__(self, argv: Sequence[str], **options: Any) -> Completed:
+        if self.junit is not None and "--tool-config-file" in argv:
+            config = Path(argv[list(argv).index("--tool-config-file") + 1].partition(":")[2])
+            target = config.read_text().partition('path = "')[2].partition('"')[0]
+            shutil.copy(self.junit, target)
+        return super().__call__(argv, **options)
+
+
+def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junit: Path | None) -> Machine:
+    (tmp_path / "demo").mkdir()
+    run = Nextest(junit)
+    metadata = json.loads((CARGO / "metadata.json").read_text()) | {"workspace_root": str(tmp_path / "demo")}
+    run.script("cargo", "metadata", stdout=json.dumps(metadata).encode())
+    return Machine(tmp_path, run, System.AARCH64_DARWIN, monkeypatch)
+
+
+def test_on_a_mac_the_same_job_runs_on_the_hosts_cargo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = mac(tmp_path, monkeypatch, CARGO / "junit.xml")
+    machine.run.script("cargo", "nextest", "run", returncode=100, stderr=(CARGO / "nextest.log").read_bytes())
+    code, job = machine.job(MAC_UNIT, "--output", "out")
+    assert (code, job["reason"], job["state"]) == (1, "2 tests failed", "ran")
+    assert job["failingTests"] == ["demo tests::killed", "demo tests::wrong"]
+    assert job["evidence"]["tests"]["flaky"] == 1
+    call = machine.run.calls[-1]
+    assert call.argv[:6] == ("cargo", "nextest", "run", "--workspace", "--no-fail-fast", "--profile")
+    assert call.options["cwd"] == tmp_path / "demo"
+    assert "sum is wrong" in (tmp_path / "out/log.txt").read_text()
+    assert (tmp_path / "out/junit.xml").read_bytes() == (CARGO / "junit.xml").read_bytes()
+
+
+def test_a_stale_junit_file_does_not_green_a_run_that_wrote_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = mac(tmp_path, monkeypatch, None)
+    machine.run.script("cargo", "nextest", "run", returncode=101, stderr=b"error: could not compile `demo`\n")
+    (tmp_path / "out").mkdir()
+    shutil.copy(CARGO / "junit.xml", tmp_path / "out/junit.xml")
+    _, job = machine.job(MAC_UNIT, "--output", "out")
+    assert job["reason"] == "the tests do not build"
+    assert "tests" not in job["evidence"]
+
+
+def test_a_channel_that_the_machine_lacks_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = mac(tmp_path, monkeypatch, None)
+    code, job = machine.job("unit-aarch64-darwin-beta")
+    assert (code, job["verdict"]) == (3, "unavailable")
+    assert job["reason"] == "needs Rust beta; this machine has rustc 1.96.1 (59807616e 2026-04-14)"
+
+
+def test_with_rustup_the_channel_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = mac(tmp_path, monkeypatch, None)
+    rustup = tmp_path / "bin/rustup"
+    rustup.parent.mkdir()
+    rustup.touch(mode=0o755)
+    machine.run.script("cargo", "+beta", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
+    machine.run.script("cargo", "+beta", "nextest", "run", returncode=0)
+    code, job = machine.job("unit-aarch64-darwin-beta")
+    assert (code, job["evidence"]["command"].split()[:3]) == (0, ["cargo", "+beta", "nextest"])
+
+
+def test_a_machine_without_cargo_has_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = mac(tmp_path, monkeypatch, None)
+    machine.run.script("cargo", error=ToolMissing("cargo", "not found"))
+    code, job = machine.job(MAC_UNIT)
+    assert (code, job["verdict"], job["reason"]) == (3, "unavailable", "cargo: not found")

@@ -1,0 +1,24 @@
+"""A command's JSON against its schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nanna_ci
+
+try:
+    import jsonschema
+except ImportError:  # test_conventions skips its schema tests then, and says so
+    jsonschema = None
+
+FOLDER = Path(nanna_ci.__file__).parent / "schemas"
+
+
+def check(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, once its command's schema has been held against it (where jsonschema is installed)."""
+    if jsonschema is not None:
+        schema = json.loads((FOLDER / f"{answer['command']}.json").read_text())
+        jsonschema.Draft202012Validator(schema).validate(answer)
+    return answer
