@@ -6,19 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import nanna_ci
+import jsonschema
 
-try:
-    import jsonschema
-except ImportError:  # test_conventions skips its schema tests then, and says so
-    jsonschema = None
+import nanna_ci
 
 FOLDER = Path(nanna_ci.__file__).parent / "schemas"
 
 
 def check(answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer, once its command's schema has been held against it (where jsonschema is installed)."""
-    if jsonschema is not None:
-        schema = json.loads((FOLDER / f"{answer['command']}.json").read_text())
-        jsonschema.Draft202012Validator(schema).validate(answer)
+    """The answer, once its command's schema has been held against it."""
+    schema = json.loads((FOLDER / f"{answer['command']}.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(answer)
     return answer

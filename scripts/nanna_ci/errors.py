@@ -92,3 +92,8 @@ class GateFailed(NannaError):
     """The answer is no: a gate, a check, a verification did not hold. Commands turn it into a `fail` outcome."""
 
     exit_code = 1
+
+
+def shorten(text: str) -> str:
+    """Untrusted text for an error message: quoted, at most 120 characters, no control characters."""
+    return repr(text if len(text) <= 120 else text[:119] + "…")

@@ -49,7 +49,7 @@ class RequestRefused(NannaError):
         self.explanation = explanation
 
 
-class _Passing(Exception):  # noqa: N818 - never leaves this module
+class _Passing(Exception):
     """An attempt failed in a way that may pass. `sent`: the service may have seen the request."""
 
     def __init__(self, problem: str, *, sent: bool, wait_s: float | None = None) -> None:

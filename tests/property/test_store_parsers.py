@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nanna_ci.errors import MalformedData
+from nanna_ci.json_data import load_json
 from nanna_ci.store.build_result import parse_target
 from nanna_ci.store.derivation import parse_derivations
 from nanna_ci.store.flake_lock import parse_flake_lock
@@ -25,7 +26,6 @@ from nanna_ci.store.hashes import (
     parse_signature,
 )
 from nanna_ci.store.internal_json import parse_line
-from nanna_ci.store.json_data import load_json
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo, render_narinfo
 from nanna_ci.store.nix import parse_version
 from nanna_ci.store.path_info import PathInfo, parse_path_info

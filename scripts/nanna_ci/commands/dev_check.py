@@ -109,6 +109,9 @@ def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> li
             result = run_step(name, step, program_runner(context.ports, root), root=root, on_line=on_line)
             tracker.end(name)
             view.note(*result_note(result))
-            tracker.finish_job(name, failed=result.verdict is Verdict.FAIL)
+            if result.verdict is Verdict.UNAVAILABLE:
+                tracker.leave_out(name)
+            else:
+                tracker.finish_job(name, failed=result.verdict is Verdict.FAIL)
             results.append(result)
     return results

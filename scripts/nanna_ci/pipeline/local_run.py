@@ -149,7 +149,10 @@ class LocalRun:
 
     def _record(self, results: dict[str, JobResult], result: JobResult) -> None:
         results[result.id] = result
-        self.tracker.finish_job(result.id, failed=result.verdict is Verdict.FAIL)
+        if result.verdict is Verdict.UNAVAILABLE:
+            self.tracker.leave_out(result.id)
+        else:
+            self.tracker.finish_job(result.id, failed=result.verdict is Verdict.FAIL)
         self.folders.job(result.id).finish(result)
 
 

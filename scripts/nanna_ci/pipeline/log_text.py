@@ -18,7 +18,7 @@ _NEXTEST_GREEN = frozenset({"PASS", "FLAKY", "LEAK", "SLOW", "SKIP", "START", "F
 _PYTEST = re.compile(r"(?:FAILED|ERROR) (?P<name>[^\s\[]+(?:\[.*?\])?)(?: - .*)?$")
 _RUSTC = re.compile(r"(?:error|warning)(?:\[\w+\])?: (?P<text>.+)$")
 _RUSTC_PLACE = re.compile(r"\s*--> (?P<place>\S+:\d+:\d+)$")
-_RUSTFMT = re.compile(r"Diff in (?P<place>.+?):(?P<line>\d+):?$")
+_RUSTFMT = re.compile(r"Diff in (?:/build/source/)?(?P<place>.+?):(?P<line>\d+):?$")
 _RULE = re.compile(r"\s*─{4,}$")
 # what libtest and nextest print around a failure without saying anything about it
 _NOISE = re.compile(

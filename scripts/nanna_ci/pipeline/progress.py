@@ -26,7 +26,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One moment of a run: `finished` of `total` jobs have an answer.
+    """One moment of a run: `finished` of `total` jobs, those that can run here, have an answer.
 
     `failed` counts jobs, or derivations where that is more: Nix may count a failure before it names it. `running` has
     the oldest activity first.
@@ -59,6 +59,7 @@ class Tracker:
         self._running: dict[object, _Running] = {}
         self._total = total
         self._finished: dict[str, bool] = {}
+        self._left_out: set[str] = set()
         self._built = self._substituted = self._builds_failed = 0
 
     def begin(self, key: object, name: str) -> None:
@@ -79,11 +80,6 @@ class Tracker:
         with self._lock:
             self._running.pop(key, None)
 
-    def end_all(self) -> None:
-        """Nothing runs any more."""
-        with self._lock:
-            self._running.clear()
-
     def count(self, *, built: int, substituted: int, failed: int) -> None:
         """Totals of derivations so far."""
         with self._lock:
@@ -94,6 +90,11 @@ class Tracker:
         with self._lock:
             self._finished[job_id] = failed
 
+    def leave_out(self, job_id: str) -> None:
+        """A job that cannot run here: it is not waited for, and counts nowhere."""
+        with self._lock:
+            self._left_out.add(job_id)
+
     def snapshot(self) -> Progress:
         """This moment."""
         with self._lock:
@@ -103,7 +104,7 @@ class Tracker:
             )
             return Progress(
                 now - self._started,
-                self._total,
+                self._total - len(self._left_out),
                 len(self._finished),
                 max(sum(self._finished.values()), self._builds_failed),
                 self._built,

@@ -16,7 +16,8 @@ NIXW_VARIABLE = "NANNA_CI_NIXW"
 class Origin:
     """What this run stands on: flake, overrides, environment, working folder.
 
-    The flake in `cwd` is `.` where it is the very one that ran: an app knows its own flake by its place in the store.
+    An app knows its own flake by its place in the store: where that is the flake in `cwd` it is called `.`, where it is
+    the one beside nixw by that folder.
     """
 
     flake: str
@@ -37,8 +38,14 @@ class Origin:
     def _nix(self, verb: str, attribute: str) -> list[str]:
         nixw = self.environ.get(NIXW_VARIABLE)
         program = "nix" if not nixw else "./nixw" if Path(nixw).parent == self.cwd else nixw
-        place = "." if self.flake == "." or _is_flake_here(self.flake, self.cwd) else self.flake
-        return [program, verb, f"{place}#{attribute}"]
+        return [program, verb, f"{self._place(nixw)}#{attribute}"]
+
+    def _place(self, nixw: str | None) -> str:
+        if self.flake == "." or _is_flake_in(self.cwd, self.flake):
+            return "."
+        if nixw and _is_flake_in(Path(nixw).parent, self.flake):
+            return str(Path(nixw).parent)
+        return self.flake
 
     def _override_words(self) -> list[str]:
         """The overrides, without those that nixw adds by itself."""
@@ -59,10 +66,11 @@ def _own_overrides(home: Path) -> frozenset[tuple[str, str]]:
     return frozenset({("nixpkgs", debian), ("pipeline/nixpkgs", debian), ("nanna-coder", workspace)})
 
 
-def _is_flake_here(flake: str, cwd: Path) -> bool:
+def _is_flake_in(folder: Path, flake: str) -> bool:
+    """Whether a folder holds the flake that a `path:` reference names, by its flake.nix."""
     if not flake.startswith("path:/"):
         return False
     try:
-        return (Path(flake.removeprefix("path:")) / "flake.nix").read_bytes() == (cwd / "flake.nix").read_bytes()
+        return (Path(flake.removeprefix("path:")) / "flake.nix").read_bytes() == (folder / "flake.nix").read_bytes()
     except OSError:
         return False

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.errors import MalformedData, shorten
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_state import DerivationLog, State
 from nanna_ci.store.derivation import Derivation
-from nanna_ci.store.store_path import StorePath, parse_store_path, shorten
+from nanna_ci.store.store_path import StorePath, parse_store_path
 
 
 class BuildOutcome(Enum):

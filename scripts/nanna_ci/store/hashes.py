@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.store.json_data import JsonValue, as_text
-from nanna_ci.store.store_path import NIX32_DIGITS, shorten
+from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.json_data import JsonValue, as_text
+from nanna_ci.store.store_path import NIX32_DIGITS
 
 _SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "blake3": 32}
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.errors import MalformedData, shorten
 from nanna_ci.store.hashes import (
     ContentAddress,
     NixHash,
@@ -16,7 +16,7 @@ from nanna_ci.store.hashes import (
     parse_hash,
     parse_signature,
 )
-from nanna_ci.store.store_path import StorePath, parse_base_name, parse_store_path, shorten
+from nanna_ci.store.store_path import StorePath, parse_base_name, parse_store_path
 
 _MAX_BYTES = 4 * 1024 * 1024
 _MAX_SIZE = 2**64 - 1

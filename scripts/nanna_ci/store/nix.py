@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci import process
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing
+from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing, shorten
+from nanna_ci.json_data import as_list, as_object, as_text, as_texts, load_json
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, judge, parse_target, wanted_outputs
 from nanna_ci.store.derivation import Derivation, parse_derivations
 from nanna_ci.store.internal_json import Event
-from nanna_ci.store.json_data import as_list, as_object, as_text, as_texts, load_json
 from nanna_ci.store.path_info import PathInfo, parse_path_info
-from nanna_ci.store.store_path import StorePath, parse_store_path, shorten
+from nanna_ci.store.store_path import StorePath, parse_store_path
 
 FLAKE_VARIABLE = "NANNA_CI_FLAKE"
 OVERRIDES_VARIABLE = "NANNA_CI_OVERRIDES"

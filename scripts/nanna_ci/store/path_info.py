@@ -11,15 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nanna_ci.errors import MalformedData
-from nanna_ci.store.hashes import (
-    ContentAddress,
-    NixHash,
-    Signature,
-    parse_content_address,
-    parse_json_hash,
-    parse_signature,
-)
-from nanna_ci.store.json_data import (
+from nanna_ci.json_data import (
     JsonObject,
     JsonValue,
     as_count,
@@ -29,6 +21,14 @@ from nanna_ci.store.json_data import (
     as_texts,
     describe,
     load_json,
+)
+from nanna_ci.store.hashes import (
+    ContentAddress,
+    NixHash,
+    Signature,
+    parse_content_address,
+    parse_json_hash,
+    parse_signature,
 )
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_either
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.errors import MalformedData, shorten
 
 STORE_DIR = "/nix/store"
 
@@ -64,8 +64,3 @@ def parse_store_path(text: str, source: str = "store path") -> StorePath:
 def parse_either(text: str, source: str = "store path") -> StorePath:
     """Read a store path with or without the folder: Nix's JSON dropped the folder from version 2.32 on."""
     return parse_store_path(text, source) if text.startswith("/") else parse_base_name(text, source)
-
-
-def shorten(text: str) -> str:
-    """Untrusted text for an error message: quoted, at most 120 characters, no control characters."""
-    return repr(text if len(text) <= 120 else text[:119] + "…")

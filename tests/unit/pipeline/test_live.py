@@ -229,4 +229,7 @@ def test_the_tracker_counts_each_job_once_and_forgets_what_ended() -> None:
     tracker.count(built=4, substituted=2, failed=0)
     now = tracker.snapshot()
     assert (now.finished, now.failed, now.built, now.substituted, now.total) == (1, 1, 4, 2, 3)
+    tracker.leave_out("macos")
+    tracker.leave_out("macos")
+    assert tracker.snapshot().total == 2
     assert [activity.name for activity in now.running] == ["doc"]

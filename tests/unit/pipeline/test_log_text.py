@@ -48,6 +48,7 @@ def test_clippy_findings_have_place_and_message() -> None:
 
 def test_rustfmt_findings_have_their_place() -> None:
     assert failing_tests(recorded("fmt.log"))[0] == "/home/user/demo/src/lib.rs:1: not formatted"
+    assert failing_tests(["Diff in /build/source/src/lib.rs:7:"]) == ("src/lib.rs:7: not formatted",)
 
 
 def test_pytest_names_its_failures() -> None:

@@ -58,6 +58,15 @@ def test_the_flake_is_the_working_folder_only_where_it_is_the_one_that_ran(tmp_p
     assert "github:o/r#checks" in origin(here, flake="github:o/r").build_command(ATTRIBUTE)
 
 
+def test_the_flake_beside_nixw_is_called_by_its_folder(tmp_path: Path) -> None:
+    ran, checkout, cwd = tmp_path / "store", tmp_path / "checkout", tmp_path / "cwd"
+    for folder in (ran, checkout):
+        folder.mkdir()
+        (folder / "flake.nix").write_text("{ one }")
+    command = origin(cwd, flake=f"path:{ran}", NANNA_CI_NIXW=str(checkout / "nixw")).build_command(ATTRIBUTE)
+    assert command == f"{checkout}/nixw build '{checkout}#checks.x86_64-linux.unit' -L"
+
+
 def test_an_app_is_run_as_it_was_started(tmp_path: Path) -> None:
     words = ("cross-build", "--system", "aarch64-linux")
     assert origin(tmp_path).run_command(*words) == "nanna-ci cross-build --system aarch64-linux"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.store.store_path import shorten
+from nanna_ci.errors import MalformedData, shorten
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 JsonObject = Mapping[str, JsonValue]
@@ -27,7 +27,10 @@ def load_json(data: bytes, source: str) -> JsonValue:
         raise MalformedData(source, f"{len(data)} bytes of JSON, more than the {MAX_BYTES} that are read")
     try:
         value: JsonValue = json.loads(
-            data.decode("utf-8"), object_pairs_hook=_object_without_repeats, parse_constant=_refuse_constant
+            data.decode("utf-8"),
+            object_pairs_hook=_object_without_repeats,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
         )
     except json.JSONDecodeError as error:
         raise MalformedData(source, f"line {error.lineno} column {error.colno}: {error.msg}") from None
@@ -93,6 +96,13 @@ def _object_without_repeats(pairs: list[tuple[str, JsonValue]]) -> dict[str, Jso
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"the key {shorten(repeated)} stands twice in one object")
     return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{shorten(text)} is larger than a number can be")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.errors import MalformedData
-from nanna_ci.store import json_data
-from nanna_ci.store.json_data import MAX_DEPTH, as_count, as_list, as_object, as_text, as_texts, load_json
+from nanna_ci.json_data import MAX_DEPTH, as_count, as_list, as_object, as_text, as_texts, load_json
+from nanna_ci import json_data
 
 
 def refused(data: bytes) -> str:
@@ -29,6 +29,7 @@ def test_a_document_is_read() -> None:
         (b'\n\n"\xff"', "line 3: not UTF-8"),
         (b"[NaN]", "NaN is not JSON"),
         (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"[1e999]", "'1e999' is larger than a number can be"),
         (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' stands twice"),
         (b'["\\ud800"]', "surrogate"),
         (b'{"\\udfff": 1}', "surrogate"),
