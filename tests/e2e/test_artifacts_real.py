@@ -262,3 +262,12 @@ def test_the_revision_is_that_of_a_clean_work_tree(workspace: Path) -> None:
     assert json.loads(prepare(workspace, "--format", "json").stdout)["sourceRevision"] == head
     (workspace / "pipeline.toml").write_text(PIPELINE + "# changed\n")
     assert json.loads(prepare(workspace, "--format", "json").stdout)["sourceRevision"] is None
+
+
+@pytest.mark.parametrize("bit", [0o4000, 0o2000])
+def test_a_setuid_or_setgid_program_is_refused_and_nothing_written(workspace: Path, bit: int) -> None:
+    (workspace / "result/bin/harness").chmod(0o755 | bit)
+    done = prepare(workspace)
+    assert done.returncode == 4, done.stderr
+    assert "setuid, setgid or sticky" in done.stderr
+    assert not (workspace / "dist").exists()

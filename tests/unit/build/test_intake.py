@@ -126,15 +126,14 @@ def test_a_socket_and_a_folder_are_refused(tmp_path: Path, monkeypatch: pytest.M
     assert refused(tmp_path, "worker").endswith("a folder, not a file")
 
 
-@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="no /dev/null")
 def test_a_device_is_refused() -> None:
     assert refused(Path("/dev"), "null").endswith("a character device, not a file")
 
 
-@pytest.mark.parametrize("bit", [0o4000, 0o2000, 0o1000])
-def test_setuid_and_the_like_are_refused(tmp_path: Path, bit: int) -> None:
+def test_a_sticky_file_is_refused(tmp_path: Path) -> None:
+    # setuid and setgid are tested in e2e: Nix's sandbox, where this runs too, lets nobody make such a file
     path = put(tmp_path / "harness")
-    path.chmod(0o755 | bit)
+    path.chmod(0o1755)
     assert "setuid, setgid or sticky" in refused(tmp_path)
 
 
