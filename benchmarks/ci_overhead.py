@@ -34,7 +34,7 @@ def copy_of_workspace(folder: Path) -> Path:
 def installables() -> list[str]:
     """What `ci` builds: every pure attribute of the plan that the flake has, and the packages of the build jobs."""
     plan = subprocess.run([NIXW, "run", ".#plan", "--", "--format", "json"], cwd=REPO, check=True, capture_output=True)
-    wanted = {job["attribute"] for job in json.loads(plan.stdout)["jobs"] if job["attribute"]}
+    wanted = {job["installable"].removeprefix(".#") for job in json.loads(plan.stdout)["jobs"] if job["installable"]}
     pipeline = subprocess.run(
         [NIXW, "eval", "--json", ".#legacyPackages.x86_64-linux.pipeline.derivations"],
         cwd=REPO,

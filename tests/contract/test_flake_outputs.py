@@ -78,7 +78,7 @@ def test_every_planned_pure_attribute_is_built_or_has_a_reason() -> None:
         [str(REPO / "nixw"), "run", f"{REPO}#plan", "--", "--format", "json"], capture_output=True, check=True, cwd=REPO
     )
     pipeline = evaluate(f"legacyPackages.{SYSTEM}.pipeline")
-    planned = {job["attribute"] for job in json.loads(done.stdout)["jobs"] if job["attribute"]}
+    planned = {job["installable"].removeprefix(".#") for job in json.loads(done.stdout)["jobs"] if job["installable"]}
     assert planned
     assert planned <= set(pipeline["derivations"]) | set(pipeline["unavailable"])
 

@@ -1,8 +1,8 @@
 """A folder that appears whole or not at all.
 
-Files are written in a hidden folder beside it, which is then renamed. An interruption leaves the old state; only a
-kill between two renames can leave the old files under a hidden name. Files are not flushed to disk one by one:
-after a power cut, `sha256sum -c` tells.
+Files are written in a hidden folder beside it, which is then renamed. An interruption leaves the old state and nothing
+else; a KILL may leave hidden folders behind, and between two renames the old files in one of them. Files are not
+flushed to disk one by one: after a power cut, `sha256sum -c` tells.
 """
 
 from __future__ import annotations

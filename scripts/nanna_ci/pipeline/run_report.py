@@ -12,6 +12,7 @@ from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json,
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 
 TESTS_NAMED = 20
+_ORDER = {Verdict.FAIL: 0, Verdict.PASS: 1, Verdict.UNAVAILABLE: 2}
 TONES = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
 
 
@@ -69,7 +70,7 @@ def report_document(report: RunReport) -> Document:
 
 
 def results_table(results: Sequence[JobResult]) -> Table:
-    """Every job: verdict, how, time, and the reason where it did not pass."""
+    """Every job: verdict, how, time, and the reason where it did not pass. What ran comes before what could not."""
     return Table(
         header=("Job", "Verdict", "How", "Time", "Why"),
         rows=tuple(
@@ -80,7 +81,7 @@ def results_table(results: Sequence[JobResult]) -> Table:
                 Cell(duration(result.seconds) if result.seconds is not None else "-"),
                 Cell(result.reason or _tests(result)),
             )
-            for result in results
+            for result in sorted(results, key=lambda result: _ORDER[result.verdict])
         ),
         numeric=frozenset({3}),
     )

@@ -185,8 +185,9 @@ def test_windows_programs_keep_their_suffix(request_: Request) -> None:
 def test_a_strangers_folder_is_refused_before_anything_is_written(request_: Request, tmp_path: Path) -> None:
     request_.output.mkdir()
     (request_.output / "thesis.txt").write_text("years of work")
-    with pytest.raises(UsageError, match=r"thesis\.txt"):
-        prepare(request_)
+    for step in (inspect, prepare):
+        with pytest.raises(UsageError, match=r"thesis\.txt"):
+            step(request_)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dist", "result"]
 
 

@@ -143,6 +143,15 @@ def test_a_stream_is_read_as_its_bytes_are() -> None:
     assert parse_executable(io.BytesIO(elf()), "x") == parse_executable(elf(), "x")
 
 
+def test_a_file_that_shrinks_while_it_is_read_is_refused() -> None:
+    class Shrinking(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(size)[:3]
+
+    with pytest.raises(MalformedData, match="cut short"):
+        parse_executable(Shrinking(elf()), "x")
+
+
 RIGHT = {
     System.X86_64_LINUX: elf(),
     System.AARCH64_LINUX: elf(AARCH64),

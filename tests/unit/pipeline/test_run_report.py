@@ -82,3 +82,9 @@ def test_an_interrupted_run_never_passes_and_says_that_it_is_partial() -> None:
 def test_a_note_is_one_line() -> None:
     assert result_note(PASSED) == ("unit: pass after 12 s", Tone.GOOD)
     assert result_note(ABSENT) == ("audit: unavailable: no cargo-audit", Tone.WARN)
+
+
+def test_what_ran_stands_before_what_could_not_and_failures_before_both() -> None:
+    blocks = report_document(report(ABSENT, PASSED, FAILED)).blocks
+    table = next(block for block in blocks if isinstance(block, Table))
+    assert [row[0].text for row in table.rows] == ["clippy", "unit", "audit"]

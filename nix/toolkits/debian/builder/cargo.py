@@ -132,13 +132,21 @@ def check(attributes: Attributes, out: Path) -> None:
 def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     """Every test of a kind, none left out after a failure; JUnit in out."""
     settings = Path("/build/nextest.toml")
-    settings.write_text('nextest-version = "0.9.50"\n[profile.default.junit]\npath = "junit.xml"\n')
+    # a profile of our own: the workspace's may say other things of JUnit, and its default profile still counts
+    settings.write_text('nextest-version = "0.9.50"\n[profile.nanna-ci.junit]\npath = "junit.xml"\n')
     # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
     kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     home = Path("/build/home")
     home.mkdir()
     options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
-    argv = [attributes["nextest"], "nextest", "run", *options, "--tool-config-file", f"nanna-ci:{settings}"]
+    argv = [
+        attributes["nextest"],
+        "nextest",
+        "run",
+        *options,
+        "--profile=nanna-ci",
+        f"--tool-config-file=nanna-ci:{settings}",
+    ]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
     run(argv, cwd=SOURCE, env={**values, "HOME": str(home), "NEXTEST_SHOW_PROGRESS": "none"})
-    shutil.copy(TARGET / "nextest" / "default" / "junit.xml", out / "junit.xml")
+    shutil.copy(TARGET / "nextest" / "nanna-ci" / "junit.xml", out / "junit.xml")
