@@ -101,7 +101,7 @@ def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:
     code, answer = dev_check(work_tree, "--fix")
     assert (code, answer["fix"]) == (0, True)
     assert ran(work_tree)[:4] == [
-        "cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged",
+        "cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged --allow-no-vcs",
         "cargo fmt --all",
         "cargo fmt --all -- --check",
         "cargo clippy --workspace --all-targets -- -D warnings",

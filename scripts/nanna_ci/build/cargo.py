@@ -96,7 +96,8 @@ def _job_words(job: CargoJob, nextest_config: Path | None, *, has_libraries: boo
             # not `--test *`: cargo calls it an error where there are none
             return (*test, "--tests", "-E", "kind(test)", "--no-tests", "pass")
         case CargoJob.CLIPPY:
-            fixing = ("--fix", "--allow-dirty", "--allow-staged") if fix else ()
+            # asked for by name: neither a dirty work tree nor the lack of one stands against it
+            fixing = ("--fix", "--allow-dirty", "--allow-staged", "--allow-no-vcs") if fix else ()
             return ("clippy", "--workspace", "--all-targets", *fixing, *(() if fix else ("--", "-D", "warnings")))
         case CargoJob.FMT:
             return ("fmt", "--all") if fix else ("fmt", "--all", "--", "--check")
