@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
+import schemas
 from executable_files import AARCH64, elf
 from fakes import FakePorts, FakeRun
 from nanna_ci.build import targets
@@ -17,8 +17,6 @@ from nanna_ci.cli import main
 from nanna_ci.errors import ToolMissing
 from nanna_ci.process import Completed
 
-ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "scripts/nanna_ci/schemas/cross-build.json").read_text())
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 PIPELINE = """\
 [workspace]
@@ -201,4 +199,4 @@ def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:
     answers.append(build_json(ports))
     assert [code for code, _ in answers] == [1, 3, 0]
     for _, answer in answers:
-        jsonschema.validate(answer, SCHEMA)
+        schemas.check(answer)

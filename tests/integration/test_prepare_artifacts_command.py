@@ -7,16 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
+import schemas
 from executable_files import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
 from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.errors import ToolMissing
 
-ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "scripts/nanna_ci/schemas/prepare-artifacts.json").read_text())
 PIPELINE = """\
 [workspace]
 name = "nanna-coder"
@@ -199,4 +197,4 @@ def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:
     answers += [prepare_json(ports, source="gone")]
     assert [code for code, _ in answers] == [0, 0, 1, 1]
     for _, answer in answers:
-        jsonschema.validate(answer, SCHEMA)
+        schemas.check(answer)

@@ -15,7 +15,7 @@ fail() {
   exit 3
 }
 
-free_mb=$(df --output=avail -B 1000000 "$(dirname "$folder")" | tail -n 1)
+free_mb=$(($(df --output=avail -B 1000000 "$(dirname "$folder")" | tail -n 1)))
 ((free_mb >= needed_mb)) || fail "$(dirname "$folder") has $free_mb MB free, the Debian root needs $needed_mb" \
   "free some room, or set XDG_CACHE_HOME to a folder on a larger disk"
 
