@@ -24,11 +24,15 @@ done
 for name in PYTHONHOME PYTHONPATH PYENV_ROOT PYENV_VERSION VIRTUAL_ENV RUSTUP_HOME RUSTUP_TOOLCHAIN RUSTC RUSTFLAGS SSL_CERT_DIR NIX_PATH NIX_REMOTE LD_PRELOAD LD_LIBRARY_PATH; do
   binds+=(--unsetenv "$name")
 done
+# A checkout that another user owns: who starts nixw in it trusts it already, and git is told so for this one.
+checkout=$PWD
+while [[ $checkout != / && ! -e $checkout/.git ]]; do checkout=$(dirname "$checkout"); done
+exec 8< <(printf '[safe]\n\tdirectory = %s\n' "$checkout")
 # bwrap stays and waits: it must not die of a Ctrl-C before the program inside has cleaned up. Should it be killed all the
 # same, setpriv has the kernel tell the program. /proc is the host's, since Nix's sandbox refuses one with covered parts.
 trap '' INT
 exec bwrap --ro-bind "$root/usr" /usr --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
   --ro-bind "$root/etc" /etc --tmpfs /var --ro-bind "$root/var/lib" /var/lib --bind /var/tmp /var/tmp --tmpfs /run \
-  --dev-bind /proc /proc --dev-bind /dev /dev --bind /sys /sys --bind "$store" /nix "${binds[@]}" \
+  --dev-bind /proc /proc --dev-bind /dev /dev --bind /sys /sys --bind "$store" /nix --ro-bind-data 8 /etc/gitconfig "${binds[@]}" \
   --setenv PATH "$path" --setenv NANNA_CI_ROOT "$root" --cap-add ALL --chdir "$PWD" \
   setpriv --pdeathsig TERM env --default-signal=INT "$@"

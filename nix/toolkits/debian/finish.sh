@@ -6,7 +6,7 @@ root=$1
 mkdir -p "$root/etc/nix"
 cp "$(dirname "$0")/nix.conf" "$root/etc/nix/nix.conf"
 # mount points for the host's files
-for file in resolv.conf hosts pip.conf; do
+for file in resolv.conf hosts pip.conf gitconfig; do
   rm -f "$root/etc/$file"
   : >"$root/etc/$file"
 done
