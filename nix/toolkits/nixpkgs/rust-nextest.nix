@@ -27,8 +27,6 @@ craneLib.cargoNextest (
     pname = "${check.pname}-${kind}";
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
     cargoNextestExtraArgs = toString arguments;
-    # Nix gives builders a terminal: a bar would be drawn over the lines that the log is read for
-    NEXTEST_SHOW_PROGRESS = "none";
     # tests may write below their home; the sandbox has none
     preCheck = "export HOME=$(mktemp -d)";
     installPhaseCommand = "install -D -m 444 target/nextest/nanna-ci/junit.xml $out/junit.xml";
