@@ -30,6 +30,7 @@ esac
 """
 # A stand-in for bwrap: says what it was asked to run; for ground.sh it answers a store path.
 BWRAP = """#!/bin/bash
+[[ ${MODE:-} == groundless && " $* " == *" tools "* ]] && exit 3
 for argument; do
   [[ $argument == */ground.sh ]] && echo /nix/store/00000000000000000000000000000000-source && exit 0
 done
@@ -149,6 +150,14 @@ def test_a_failed_root_is_explained_and_leaves_nothing(machine: Machine, mode: s
     assert words in failed.stderr
     assert "hint:" in failed.stderr
     assert machine.roots() == []
+    assert machine.run("--version").returncode == 0
+
+
+def test_tools_that_cannot_be_made_end_the_start_and_leave_no_copy(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+    failed = machine.run("--version", MODE="groundless", TMPDIR=str(tmp_path / "temporary"))
+    assert failed.returncode == 3
+    assert list((tmp_path / "temporary").iterdir()) == []
     assert machine.run("--version").returncode == 0
 
 
