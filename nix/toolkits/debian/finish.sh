@@ -5,6 +5,7 @@ set -euo pipefail
 root=$1
 mkdir -p "$root/etc/nix"
 cp "$(dirname "$0")/nix.conf" "$root/etc/nix/nix.conf"
+cp "$(dirname "$0")/containers.conf" "$root/etc/containers/containers.conf"
 # mount points for the host's files
 for file in resolv.conf hosts pip.conf gitconfig; do
   rm -f "$root/etc/$file"

@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1
 suite=trixie
-needed_mb=4000
+needed_mb=4500
 
 say() { printf 'nixw: %s\n' "$*" >&2; }
 fail() {
@@ -62,7 +62,7 @@ apt-config dump Acquire | grep -v '::$\|""' >"$work/apt.conf" || true
 echo 'Acquire::Languages "none";' >>"$work/apt.conf"
 packages=$(sed 's/#.*//' "$here/packages.txt" | tr -s '[:space:]' ',')
 
-say "making the Debian root in $folder (once; about 2.5 GB and two minutes)"
+say "making the Debian root in $folder (once; about 3 GB and two minutes)"
 (
   # ends with its sleep: an orphan would keep the caller's pipes open
   trap 'kill $!; exit' TERM
@@ -70,9 +70,7 @@ say "making the Debian root in $folder (once; about 2.5 GB and two minutes)"
 ) &
 beat=$!
 mmdebstrap --mode=root --variant=minbase --architectures=amd64,arm64 --include="${packages#,}" \
-  --aptopt="$work/apt.conf" --dpkgopt=force-unsafe-io \
-  --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-  --dpkgopt='path-exclude=/usr/share/locale/*' \
+  --aptopt="$work/apt.conf" --dpkgopt="$here/dpkg.cfg" \
   --setup-hook="$here/backports.sh \"\$1\"" --customize-hook="$here/finish.sh \"\$1\"" \
   "$suite" "$partial" ${mirror:+"$mirror"} 2>&1 >>"$work/output" | tee "$log" | { grep --line-buffered '^I: ' >&2 || true; } ||
   explain "mmdebstrap could not make the root"
