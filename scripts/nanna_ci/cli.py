@@ -39,6 +39,9 @@ _COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "cross-build": ("cross_build", "build for one target, strategy by strategy, and verify the executable"),
         "prepare-artifacts": ("prepare_artifacts", "verified, named, hashed, reproducible release artifacts"),
     },
+    "Images": {
+        "lock-models": ("lock_models", "resolve model tags to digests and sizes, and write the lock"),
+    },
 }
 REGISTRY: Final[Mapping[str, str]] = {
     name: module for group in _COMMANDS.values() for name, (module, _) in group.items()

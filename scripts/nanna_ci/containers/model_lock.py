@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from nanna_ci.containers.blob import Blob, digest_of, parse_blob, parse_digest, parse_media_type
 from nanna_ci.errors import MalformedData, shorten
-from nanna_ci.json_data import JsonValue, as_list, as_object, as_text, describe, load_json
+from nanna_ci.json_data import JsonValue, as_count, as_list, as_object, as_text, load_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
@@ -51,7 +51,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class LockedModel:
-    """A model as it was when it was locked. `registry` is a URL without path; `manifest_digest` is that of its bytes."""
+    """A model as it was locked. `registry` is a URL without path, `manifest_digest` that of the rendered bytes."""
 
     registry: str
     repository: str
@@ -102,8 +102,8 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
     stand for it.
     """
     document = as_object(load_json(data, source), source, "the manifest")
-    if document.get("schemaVersion") != 2:
-        raise MalformedData(source, f"schemaVersion is {describe(document.get('schemaVersion'))}, not 2")
+    if (version := as_count(document.get("schemaVersion"), source, "schemaVersion")) != 2:
+        raise MalformedData(source, f"schemaVersion is {version}, not 2")
     media_type = parse_media_type(document.get("mediaType"), source, "mediaType")
     if media_type != MANIFEST_TYPE:
         raise MalformedData(source, f"mediaType is {media_type}, not {MANIFEST_TYPE}")
@@ -126,8 +126,8 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
 def parse_lock(data: bytes, source: str) -> dict[str, LockedModel]:
     """Read a lock file: models by name. Raises MalformedData where it is not what `render_lock` writes."""
     document = as_object(load_json(data, source), source, "the lock")
-    if document.get("schemaVersion") != SCHEMA_VERSION:
-        raise MalformedData(source, f"schemaVersion is {describe(document.get('schemaVersion'))}, not {SCHEMA_VERSION}")
+    if (version := as_count(document.get("schemaVersion"), source, "schemaVersion")) != SCHEMA_VERSION:
+        raise MalformedData(source, f"schemaVersion is {version}, not {SCHEMA_VERSION}")
     models = as_object(document.get("models"), source, "models")
     return {name: _parse_model(name, value, f"{source}: {shorten(name)}") for name, value in models.items()}
 

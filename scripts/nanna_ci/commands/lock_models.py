@@ -1,0 +1,201 @@
+"""`lock-models`: resolves model tags to digests and sizes, and writes the lock."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from nanna_ci.containers.model_lock import Difference, LockedModel
+    from nanna_ci.containers.model_registry import Resolved
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.report.blocks import Block, Document
+
+NAME = "lock-models"
+SUMMARY = "resolve model tags to digests and sizes, and write the lock"
+DESCRIPTION = """\
+Asks the registry what each [[model]] of pipeline.toml is now, and writes nix/models.lock.json: every blob by digest and
+size, from which Nix fetches it and nothing else. Blobs up to 1 MiB are downloaded and their digests computed; of a
+larger one the size is compared, and its digest when it is fetched.
+
+A new model is added, one that pipeline.toml no longer has is dropped. A tag that names other content than the lock
+says is shown and refused (exit 1, nothing written), unless --update is given.
+$MODEL_REGISTRY_TOKEN is sent to the registry, and to no other host that it redirects to; public models need none.
+
+example: nanna-ci lock-models --update qwen3:0.6b
+"""
+DRY_RUN = True
+
+_LOCK = "nix/models.lock.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="only these, such as qwen3:0.6b (default: all)")
+    parser.add_argument("--update", action="store_true", help="take what the tags name now, also where it changed")
+    parser.add_argument("--lock", default=_LOCK, metavar="FILE", help=f"the lock file (default: {_LOCK})")
+    parser.add_argument(
+        "--registry", metavar="URL", help="ask this one (default: as locked, else https://registry.ollama.ai)"
+    )
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Resolve, compare, and write where nothing is refused."""
+    from nanna_ci.containers.model_lock import Change, compare_locks, render_lock  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.report.files import write_atomic  # noqa: PLC0415
+
+    path = context.ports.cwd / arguments.lock
+    before, present = _load(path)
+    declared = _declared(context)
+    resolved = _resolve(_chosen(arguments.models, declared), before, arguments, context)
+    after = {name: before[name] for name in declared if name in before}
+    after |= {name: one.model for name, one in resolved.items()}
+    differences = compare_locks(before, after)
+    changed = [difference.name for difference in differences if difference.change is Change.CHANGED]
+    reason = None
+    if changed and not arguments.update:
+        reason = f"other content under the same tag: {', '.join(changed)}; lock-models --update takes it"
+    data = render_lock(after)
+    differs = data != present and (present is not None or bool(after))
+    write = differs and reason is None and not context.dry_run
+    if write:
+        write_atomic(path, data)
+    answer = {
+        "lock": arguments.lock,
+        "dryRun": context.dry_run,
+        "changed": differs,
+        "written": write,
+        "models": [_to_json(one, before, after, resolved) for one in differences],
+        "reason": reason,
+    }
+    document = _document(answer, differences)
+    return Outcome(Verdict.PASS if reason is None else Verdict.FAIL, document, answer)
+
+
+def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
+    """The lock as it is; nothing where there is none yet."""
+    from nanna_ci.containers.model_lock import parse_lock  # noqa: PLC0415
+    from nanna_ci.errors import NannaError, UsageError  # noqa: PLC0415
+
+    if not path.parent.is_dir():
+        hint = f"go to the project's folder, or name the file with --lock (its default is {_LOCK})"
+        raise UsageError(f"{path.parent}: no such folder", hint=hint)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}, None
+    except OSError as error:
+        raise NannaError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_lock(data, str(path)), data
+
+
+def _declared(context: Context) -> tuple[str, ...]:
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+
+    ports = context.ports
+    return tuple(model.name for model in load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).models)
+
+
+def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
+    """The models to resolve, in pipeline.toml's order."""
+    from nanna_ci.errors import UsageError, shorten  # noqa: PLC0415
+
+    unknown = [name for name in asked if name not in declared]
+    if unknown:
+        known = ", ".join(declared) or "none"
+        raise UsageError(f"{shorten(unknown[0])} is no [[model]] of pipeline.toml", hint=f"known: {known}")
+    return tuple(name for name in declared if not asked or name in asked)
+
+
+def _resolve(
+    names: Sequence[str], before: Mapping[str, LockedModel], arguments: argparse.Namespace, context: Context
+) -> dict[str, Resolved]:
+    from nanna_ci.containers.model_registry import (  # noqa: PLC0415
+        DEFAULT_REGISTRY,
+        SMALL_BYTES,
+        TOKEN_VARIABLE,
+        ModelRegistry,
+        parse_registry,
+    )
+    from nanna_ci.web import Token, WebClient  # noqa: PLC0415
+
+    given = None if arguments.registry is None else parse_registry(arguments.registry)
+    token = Token(TOKEN_VARIABLE, context.ports.environ.get(TOKEN_VARIABLE) or None)
+    resolved = {}
+    with WebClient(body_limit_bytes=SMALL_BYTES, log=context.say) as client:
+        for name in names:
+            url = given or (before[name].registry if name in before else DEFAULT_REGISTRY)
+            context.say(f"{name}: asking {url}")
+            resolved[name] = ModelRegistry(client, url, token).resolve(name)
+    return resolved
+
+
+def _to_json(
+    difference: Difference,
+    before: Mapping[str, LockedModel],
+    after: Mapping[str, LockedModel],
+    resolved: Mapping[str, Resolved],
+) -> dict[str, Any]:
+    from nanna_ci.containers.model_lock import part_of  # noqa: PLC0415
+
+    name = difference.name
+    old, new = before.get(name), after.get(name)
+    hashed = resolved[name].hashed if name in resolved else None
+    blobs = () if new is None else new.manifest.blobs
+    return {
+        "name": name,
+        "change": difference.change.value,
+        "registry": None if new is None else new.registry,
+        "manifestDigest": None if new is None else new.manifest_digest,
+        "lockedDigest": None if old is None else old.manifest_digest,
+        "sizeBytes": None if new is None else new.manifest.size_bytes,
+        "blobs": [
+            {
+                "part": part_of(blob),
+                "digest": blob.digest,
+                "sizeBytes": blob.size_bytes,
+                "verified": None if hashed is None else "digest" if blob.digest in hashed else "size",
+            }
+            for blob in blobs
+        ],
+    }
+
+
+def _document(answer: Mapping[str, Any], differences: Sequence[Difference]) -> Document:
+    from nanna_ci.report.blocks import Cell, Code, Document, Notice, Paragraph, Table, Tone  # noqa: PLC0415
+
+    blocks: list[Block] = [Notice(Tone.BAD, answer["reason"])] if answer["reason"] else []
+    blocks += [Paragraph("pipeline.toml has no [[model]].")] if not differences else []
+    rows = tuple(
+        (
+            Cell(model["name"]),
+            Cell(model["change"], Tone.BAD if answer["reason"] and model["change"] == "changed" else Tone.NEUTRAL),
+            Cell(None if model["manifestDigest"] is None else model["manifestDigest"][7:19]),
+            Cell(None if model["sizeBytes"] is None else f"{model['sizeBytes']:,}"),
+            Cell(_verified(model["blobs"])),
+        )
+        for model in answer["models"]
+    )
+    blocks += [Table(("Model", "Change", "Manifest", "Bytes", "Verified"), rows, frozenset({3}))] if rows else []
+    told = [line for one in differences if len(one.lines) > 1 for line in (f"{one.name}:", *one.lines)]
+    blocks += [Code("\n".join(told), "diff")] if told else []
+    if answer["written"]:
+        state = "written"
+    elif answer["reason"]:
+        state = "refused, nothing written"
+    else:
+        state = "would be written" if answer["changed"] else "unchanged"
+    return Document(f"{PurePosixPath(answer['lock']).name}: {state}", tuple(blocks))
+
+
+def _verified(blobs: Sequence[Mapping[str, Any]]) -> str | None:
+    """How much of a model was verified by what; None where nothing was asked."""
+    ways = [blob["verified"] for blob in blobs]
+    if None in ways or not ways:
+        return None
+    return f"{ways.count('digest')} by digest, {ways.count('size')} by size"
