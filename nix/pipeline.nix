@@ -4,7 +4,7 @@
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
 #     -> { workspace = { name binaries libraries }; toolchain = { channels default };
 #          target = [ { system triple runner strategies } ]; test = [ { kind runners channels } ];
-#          image = [ { name contents architectures port health_path health_timeout_s } ]; model = [ { name image } ];
+#          image = [ { name contents arguments architectures port health_path health_timeout_s } ]; model = [ { name image } ];
 #          cache = { name public_keys push_filter maximum_size_bytes tarball_ttl_s };
 #          budget = { cache_hit_rate pipeline_s image_s binary_s parallel_jobs cache_bytes artifact_bytes regression_ratio } }
 #
@@ -76,11 +76,12 @@ let
     # a <= b is !(b < a) to Nix, which NaN passes
     else when ((least < value || least == value) && (value < most || value == most))
       (problem path "must be from ${toString least} to ${toString most}");
-  listOf = kind: path: value:
+  arrayOf = kind: path: value:
     if !isList value then [ (wrongType path "an array" value) ]
-    else
-      let wrong = indexed (i: kind "${path}[${toString i}]") value; in
-      if wrong != [ ] then wrong else twice (i: "${path}[${toString i}]") value;
+    else indexed (i: kind "${path}[${toString i}]") value;
+  listOf = kind: path: value:
+    let wrong = arrayOf kind path value; in
+    if wrong != [ ] then wrong else twice (i: "${path}[${toString i}]") value;
   someOf = kind: path: value:
     if value == [ ] then [ (problem path "must not be empty") ] else listOf kind path value;
   twice = path: values: # values that came before
@@ -136,6 +137,7 @@ let
     image = [
       (field "name" lowerName)
       (field "contents" (someOf name))
+      (optional "arguments" (arrayOf (string "[ -~]+" "an argument of printable ASCII characters")) [ ])
       (optional "architectures" (someOf (choice [ "x86_64" "aarch64" ])) [ "x86_64" ])
       (field "port" (integer 1 65535))
       (optional "health_path" (string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health") "/health")

@@ -56,10 +56,14 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A container image: what is in it, where it listens, and the path that answers 200 once it is ready."""
+    """A container image: what is in it, where it listens, and the path that answers 200 once it is ready.
+
+    The first of `contents` is what a container runs, with `arguments`.
+    """
 
     name: str
     contents: tuple[str, ...]
+    arguments: tuple[str, ...]
     architectures: tuple[str, ...]
     port: int
     health_path: str
@@ -174,6 +178,7 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
             Image(
                 name=image["name"],
                 contents=tuple(image["contents"]),
+                arguments=tuple(image["arguments"]),
                 architectures=tuple(image["architectures"]),
                 port=image["port"],
                 health_path=image["health_path"],

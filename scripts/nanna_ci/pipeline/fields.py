@@ -154,14 +154,24 @@ def number(least: int, most: int) -> Kind:
     return check
 
 
-def list_of(kind: Kind) -> Kind:
-    """An array of distinct values of a kind."""
+def array_of(kind: Kind) -> Kind:
+    """An array of values of a kind, each as often as one likes."""
 
     def check(path: str, value: object) -> list[Problem]:
         if not isinstance(value, list):
             return wrong_type(path, "an array", value)
-        wrong = [problem for i, item in enumerate(value) for problem in kind(f"{path}[{i}]", item)]
-        return wrong or twice(lambda i: f"{path}[{i}]", value)
+        return [problem for i, item in enumerate(value) for problem in kind(f"{path}[{i}]", item)]
+
+    return check
+
+
+def list_of(kind: Kind) -> Kind:
+    """An array of distinct values of a kind."""
+    several = array_of(kind)
+
+    def check(path: str, value: object) -> list[Problem]:
+        wrong = several(path, value)
+        return wrong if wrong or not isinstance(value, list) else twice(lambda i: f"{path}[{i}]", value)
 
     return check
 

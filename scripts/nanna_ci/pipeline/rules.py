@@ -11,6 +11,7 @@ from typing import Any
 from nanna_ci.pipeline.fields import (
     Field,
     Problem,
+    array_of,
     check_table,
     choice,
     declared,
@@ -57,6 +58,7 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
     "image": (
         required("name", _LOWER_NAME),
         required("contents", some_of(_NAME)),
+        Field("arguments", array_of(string("[ -~]+", "an argument of printable ASCII characters")), []),
         Field("architectures", some_of(choice(("x86_64", "aarch64"))), ["x86_64"]),
         required("port", integer(1, 65535)),
         Field("health_path", string("/[A-Za-z0-9._~/?=&%-]*", "a path such as /health"), "/health"),
