@@ -1,5 +1,5 @@
 # The ground for machines that reach no binary cache: Debian's programs, seen by builders through Nix's sandbox-paths.
-# Takes nixpkgs' place by `--override-input nixpkgs path:nix/toolkits/debian`; ./nixw gives the three inputs below.
+# Takes nixpkgs' place by `--override-input nixpkgs path:nix/toolkits/debian`; ./nixw gives the inputs below.
 {
   inputs = {
     # the versions of every Debian package in the root: part of each derivation, so that a new root builds anew
@@ -14,6 +14,11 @@
     };
     # programs that Debian lacks: cargo-nextest and the wheels of wheels.txt
     tools = {
+      url = "path:./empty";
+      flake = false;
+    };
+    # llama.cpp's server for both Linux systems, unpacked from Debian's next release: what images with models hold
+    server = {
       url = "path:./empty";
       flake = false;
     };

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Inside the root: adds one input of the Debian toolkit to the store and prints its path.
-#   ground.sh root | tools STAGED-FOLDER | crates SOURCE
+#   ground.sh root | tools STAGED-FOLDER | crates SOURCE | server
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -50,6 +50,11 @@ case $1 in
       fail "cargo could not vendor the crates of $2" "check the network, cargo's configuration, and that Cargo.lock fits Cargo.toml"
     mkdir -p "$made/vendor"
     sed "s#$made#@crates@#" "$work/config" >"$made/config.toml"
+    ;;
+  server)
+    say "fetching a model server for container images"
+    "$here/server.sh" "$made" "$work" >"$work/log" 2>&1 ||
+      fail "apt could not fetch llama.cpp" "the mirror must have Debian's next release, forky; only images with a model server need it"
     ;;
 esac
 nix store add --name source "$made"
