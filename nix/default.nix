@@ -29,6 +29,8 @@ let
       src,
       config ? src + "/pipeline.toml",
       flake ? src,
+      # what images say that they were made from; a folder has none
+      revision ? src.rev or null,
       overrides ? { },
       extra ? (_: { }),
     }:
@@ -38,6 +40,7 @@ let
         inherit
           lib
           src
+          revision
           flake
           config
           overrides

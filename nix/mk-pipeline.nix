@@ -4,6 +4,7 @@
   toolkit,
   pipeline,
   src,
+  revision,
   config,
   flake,
   overrides,
@@ -30,6 +31,17 @@ let
       advisoryDb
       ;
   };
+  images = import ./images.nix {
+    inherit
+      lib
+      toolkit
+      pipeline
+      workspace
+      src
+      revision
+      ;
+    models = import ./models.nix { file = if builtins.pathExists (src + "/nix/models.lock.json") then src + "/nix/models.lock.json" else ./models.lock.json; };
+  };
   apps = import ./apps.nix {
     inherit
       lib
@@ -43,6 +55,7 @@ let
   };
   allPackages = lib.mergeDisjoint "packages" [
     workspace.packages
+    images
     apps.packages
     (extra.packages or { })
   ];
@@ -50,7 +63,7 @@ let
     checks
     (extra.checks or { })
   ];
-  pure = lib.prefixNames "packages.${system}." workspace.packages // lib.prefixNames "checks.${system}." allChecks;
+  pure = lib.prefixNames "packages.${system}." (workspace.packages // images) // lib.prefixNames "checks.${system}." allChecks;
 in
 {
   packages = lib.available allPackages;

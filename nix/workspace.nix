@@ -48,7 +48,7 @@ let
   native = packagesFor "" (build { });
 in
 {
-  inherit rust;
+  inherit rust build;
   packages = lib.mergeDisjoint "packages" (
     [
       native

@@ -57,7 +57,7 @@ let
 
   depsFor =
     profile: target:
-    cargo "deps-${profile}-${target}" "cargo_deps" {
+    cargo "deps-${profile}-${target}" "cargo.deps" {
       src = manifests;
       inherit profile;
       triple = triples.${target};
@@ -67,7 +67,7 @@ let
 
   check =
     label: values:
-    cargo label "cargo_check" (
+    cargo label "cargo.check" (
       {
         src = "${src}";
         inherit deps;
@@ -89,7 +89,7 @@ else
       {
         target ? "x86_64-linux",
       }:
-      cargo (if target == "x86_64-linux" then "build" else "build-${target}") "cargo_build" {
+      cargo (if target == "x86_64-linux" then "build" else "build-${target}") "cargo.build" {
         src = "${src}";
         deps = depsFor "release" target;
         profile = "release";

@@ -32,7 +32,25 @@ let
     cargo-deny = unavailable "Debian has no cargo-deny package";
   };
 
-  # Every derivation: Python from the root runs one step of ./builder with the values as JSON (structured attributes).
+  # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured
+  # attributes). It sees the modules that the step needs and no others, so that a change elsewhere leaves it as it is.
+  modules = {
+    cargo = [ "plain" "stubs" ];
+    gguf = [ "plain" ];
+    images = [ "layers" "libraries" "plain" ];
+    plain = [ ];
+  };
+  builderFor =
+    step:
+    let
+      module = builtins.head (builtins.match "([a-z]+)[.].*" step);
+      names = map (name: "${name}.py") ([ "main" module ] ++ modules.${module});
+    in
+    builtins.path {
+      path = ./builder;
+      name = "builder";
+      filter = path: _: builtins.elem (baseNameOf path) names;
+    };
   derive =
     name: step: values:
     derivation (
@@ -43,13 +61,22 @@ let
         args = [
           "-I"
           "-B"
-          "${./builder}/main.py"
+          "${builderFor step}/main.py"
         ];
         __structuredAttrs = true;
         root = need "root" inputs.root;
       }
       // values
     );
+
+  images = import ./images.nix {
+    inherit
+      derive
+      unavailable
+      given
+      inputs
+      ;
+  };
 
   rust = import ./rust.nix {
     inherit
@@ -70,7 +97,7 @@ in
 
   # the root has every runtime tool on its PATH
   pythonApplication =
-    { src, ... }: onlyHere (derive "nanna-ci" "python_application" { src = "${src}"; });
+    { src, ... }: onlyHere (derive "nanna-ci" "plain.python_application" { src = "${src}"; });
 
   command =
     {
@@ -78,18 +105,21 @@ in
       application,
       environment ? { },
     }:
-    derive name "command" {
+    derive name "plain.command" {
       inherit name application environment;
     };
 
   pythonTests =
     { src }:
-    onlyHere (derive "pipeline-tests" "python_tests" {
+    onlyHere (derive "pipeline-tests" "plain.python_tests" {
       src = "${src}";
       tools = need "tools" inputs.tools;
     });
 
-  binary = { package, name }: derive name "binary" { inherit package name; };
+  server = arguments: onlyHere (images.server arguments);
+  image = arguments: onlyHere (images.image arguments);
+
+  binary = { package, name }: derive name "plain.binary" { inherit package name; };
 
   shell =
     { channel, libraries }:
