@@ -140,7 +140,11 @@ class PipeReader:
     """
 
     def __init__(
-        self, stdout: IO[bytes] | None, stderr: IO[bytes] | None, stdin: IO[bytes] | None, data: bytes | None
+        self,
+        stdout: IO[bytes] | None,
+        stderr: IO[bytes] | None,
+        stdin: IO[bytes] | None,
+        data: bytes | Iterable[bytes] | None,
     ) -> None:
         self._chunks: queue.Queue[tuple[int, bytes]] = queue.Queue(maxsize=64)
         self._abandoned = False
@@ -150,7 +154,8 @@ class PipeReader:
                 self._open += 1
                 threading.Thread(target=self._read, args=(number, pipe), daemon=True).start()
         if stdin is not None and data is not None:
-            threading.Thread(target=self._write, args=(stdin, data), daemon=True).start()
+            chunks = [data] if isinstance(data, bytes) else data
+            threading.Thread(target=self._write, args=(stdin, chunks), daemon=True).start()
 
     def _read(self, number: int, pipe: IO[bytes]) -> None:
         with pipe:
@@ -159,11 +164,12 @@ class PipeReader:
         self._chunks.put((number, b""))
 
     @staticmethod
-    def _write(pipe: IO[bytes], data: bytes) -> None:
+    def _write(pipe: IO[bytes], chunks: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError), pipe:  # the program may end without reading its input
-            view = memoryview(data)
-            while view:
-                view = view[pipe.write(view) :]
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[pipe.write(view) :]
 
     @property
     def at_end(self) -> bool:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -48,11 +48,14 @@ class _Registry:
     """The live groups, and whether a signal asked everything to stop.
 
     No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on
-    a dict, and `tuple()` of its values, are atomic.
+    a dict, and `tuple()` of its values, are atomic. `cleaning` has the threads that clean up, each with its deadline;
+    a group that one of them started is not in `live`, but in `cleaners`.
     """
 
     def __init__(self) -> None:
         self.live: dict[int, subprocess.Popen[bytes]] = {}
+        self.cleaners: dict[int, subprocess.Popen[bytes]] = {}
+        self.cleaning: dict[int, float] = {}
         self.stop_signal: int | None = None
         self.shielded = 0
 
@@ -69,8 +72,8 @@ class _Registry:
             self.check()
 
     def check(self) -> None:
-        """Raise Interrupted once a signal has come."""
-        if self.stop_signal is not None:
+        """Raise Interrupted once a signal has come, but in a thread that cleans up."""
+        if self.stop_signal is not None and threading.get_ident() not in self.cleaning:
             raise Interrupted(self.stop_signal)
 
 
@@ -86,8 +89,27 @@ def terminate_all(signal_number: int = signal.SIGTERM) -> None:
 
 def kill_all() -> None:
     """KILL to every live group, at once."""
-    for child in tuple(_REGISTRY.live.values()):
+    for child in (*_REGISTRY.live.values(), *_REGISTRY.cleaners.values()):
         _signal_group(child, kill=True)
+
+
+@contextlib.contextmanager
+def cleaning_up(limit_s: float) -> Iterator[None]:
+    """A block in which `run` works also after a first signal, for `limit_s` seconds altogether, in this thread.
+
+    A signal that comes in the block lets it end, and is raised behind it as Interrupted; a second one ends the process
+    at once, as everywhere. It must not be nested.
+    """
+    thread = threading.get_ident()
+    main = thread == threading.main_thread().ident
+    _REGISTRY.shielded += main
+    _REGISTRY.cleaning[thread] = time.monotonic() + limit_s
+    try:
+        yield
+    finally:
+        del _REGISTRY.cleaning[thread]
+        _REGISTRY.shielded -= main
+    _REGISTRY.check()
 
 
 def handle_signal(signal_number: int, _frame: object = None) -> None:
@@ -107,7 +129,7 @@ def run(
     accept: frozenset[int] = _OK,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | Iterable[bytes] | None = None,
     secrets: Sequence[str] = (),
     stdout_limit_bytes: int = STDOUT_LIMIT_BYTES,
     on_stdout: Callable[[bytes], None] | None = None,
@@ -117,9 +139,10 @@ def run(
 ) -> Completed:
     """Run a program to its end, and leave nobody behind.
 
-    `env` is the whole environment (None inherits), `stdin` its input (None: empty). `on_stdout` and `on_stderr` get
-    each line as it comes, in the calling thread, redacted, without newline, cut at 1 MiB; with `on_stdout` stdout is
-    not kept. Kept stdout is data and is not redacted. `on_silence` gets the seconds without output, once a minute.
+    `env` is the whole environment (None inherits), `stdin` its input (None: empty; an iterable is read as fast as the
+    program takes it, in another thread). `on_stdout` and `on_stderr` get each line as it comes, in the calling thread,
+    redacted, without newline, cut at 1 MiB; with `on_stdout` stdout is not kept. Kept stdout is data and is not
+    redacted. `on_silence` gets the seconds without output, once a minute.
     `passthrough`: the program writes straight to our stdout and stderr, nothing is kept.
 
     Raises ToolMissing (not found, not executable), CommandFailed (code not in `accept`), CommandTimedOut,
@@ -131,16 +154,21 @@ def run(
     shown = tuple(redactor.redact_text(word) for word in argv)
     sink = Sink(shown[0], secrets, stdout_limit_bytes, on_stdout, on_stderr)
     started = time.monotonic()
+    deadline = started + timeout_s
+    live = _REGISTRY.live
+    cleaning_until = _REGISTRY.cleaning.get(threading.get_ident())
+    if cleaning_until is not None:
+        deadline, live = min(deadline, cleaning_until), _REGISTRY.cleaners
     with _REGISTRY.shield():
         child = _spawn(argv, env, cwd, stdin, passthrough=passthrough)
-        _REGISTRY.live[child.pid] = child
+        live[child.pid] = child
         reader = PipeReader(child.stdout, child.stderr, child.stdin, stdin)
         try:
-            in_time = _follow(child, reader, sink, started + timeout_s, on_silence)
+            in_time = _follow(child, reader, sink, deadline, on_silence)
             sink.finish()
         finally:
             _end_group(child, reader)
-            del _REGISTRY.live[child.pid]
+            del live[child.pid]
     tail = sink.tail.text()
     if not in_time:
         raise CommandTimedOut(shown, timeout_s, tail)
@@ -150,7 +178,12 @@ def run(
 
 
 def _spawn(
-    argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None, stdin: bytes | None, *, passthrough: bool
+    argv: Sequence[str],
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stdin: bytes | Iterable[bytes] | None,
+    *,
+    passthrough: bool,
 ) -> subprocess.Popen[bytes]:
     output = None if passthrough else subprocess.PIPE
     flags = 0

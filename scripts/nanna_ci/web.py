@@ -70,6 +70,7 @@ class WebClient:
     """Requests to services, for one thread; close it, or use it in a `with` statement.
 
     `timeout_s` limits each step (connect, one read), `deadline_s` a whole request with its retries and waits.
+    `direct`: through no proxy, whatever the environment says, for servers on this machine.
     `sleep`, `uniform`, `clock` (monotonic) and `now` (Unix time) are the outside world; `log` takes a line a retry.
     """
 
@@ -79,6 +80,7 @@ class WebClient:
         timeout_s: float = 30.0,
         deadline_s: float = 300.0,
         attempts: int = 5,
+        direct: bool = False,
         body_limit_bytes: int = BODY_LIMIT_BYTES,
         log: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
@@ -89,6 +91,7 @@ class WebClient:
         self._timeout_s = timeout_s
         self._deadline_s = deadline_s
         self._attempts = attempts
+        self._direct = direct
         self._body_limit_bytes = body_limit_bytes
         self._log = log
         self._sleep = sleep
@@ -170,7 +173,9 @@ class WebClient:
         import httpx  # noqa: PLC0415 - see the module's docstring
 
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=self._timeout_s, follow_redirects=False)
+            self._client = httpx.AsyncClient(
+                timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct
+            )
         try:
             return self._runner.run(self._follow(self._client, request, end - self._clock()))
         except TimeoutError:

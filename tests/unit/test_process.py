@@ -354,3 +354,76 @@ def test_nothing_of_a_finished_run_stays_behind():
 def test_the_registry_forgets_a_group_that_ended():
     process.run(["true"], timeout_s=10)
     assert not [child for child in process._REGISTRY.live.values() if re.search("true", str(child.args))]
+
+
+def test_input_may_come_in_pieces_that_nobody_holds_at_once():
+    chunks = (bytes([65 + number % 26]) * 100_000 for number in range(50))
+    completed = process.run(python("import sys; print(len(sys.stdin.buffer.read()))"), timeout_s=20, stdin=chunks)
+    assert completed.text() == "5000000\n"
+
+
+def test_input_that_breaks_off_ends_the_programs_input():
+    def chunks():
+        yield b"begun"
+        raise OSError("the disk is gone")
+
+    assert process.run(["cat"], timeout_s=20, stdin=chunks()).stdout == b"begun"
+
+
+@pytest.fixture
+def signalled(monkeypatch):
+    """A registry to which a signal has come."""
+    registry = process._Registry()
+    registry.stop_signal = signal.SIGTERM
+    monkeypatch.setattr(process, "_REGISTRY", registry)
+    return registry
+
+
+def test_after_a_signal_only_a_block_that_cleans_up_runs_programs(signalled):
+    with pytest.raises(Interrupted):
+        process.run(["true"], timeout_s=10)
+    done = []
+    with pytest.raises(Interrupted), process.cleaning_up(10):  # noqa: PT012 - what the block does is the test
+        done.append(process.run(["echo", "clean"], timeout_s=10).stdout)
+        done.append(process.run(["echo", "again"], timeout_s=10).stdout)
+    assert done == [b"clean\n", b"again\n"]
+    with pytest.raises(Interrupted):
+        process.run(["true"], timeout_s=10)
+
+
+def test_only_the_thread_that_cleans_up_may_go_on(signalled):
+    caught = []
+
+    def other():
+        try:
+            process.run(["true"], timeout_s=10)
+        except Interrupted as error:
+            caught.append(error)
+
+    with pytest.raises(Interrupted), process.cleaning_up(10):  # noqa: PT012 - what the block does is the test
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert len(caught) == 1
+
+
+def test_cleaning_up_has_one_limit_for_everything(short_grace, signalled):
+    started = time.monotonic()
+    with pytest.raises(CommandTimedOut), process.cleaning_up(0.5):
+        process.run(["sleep", "60"], timeout_s=60)
+    assert time.monotonic() - started < 30
+
+
+def test_cleaning_up_without_a_signal_changes_nothing():
+    with process.cleaning_up(10):
+        assert process.run(["echo", "clean"], timeout_s=10).stdout == b"clean\n"
+    assert process.run(["echo", "on"], timeout_s=10).stdout == b"on\n"
+
+
+def test_a_signal_lets_the_cleaning_end(signalled):
+    signalled.stop_signal = None
+    done = []
+    with pytest.raises(Interrupted), process.cleaning_up(20):  # noqa: PT012 - what the block does is the test
+        process.handle_signal(signal.SIGINT)
+        done.append(process.run(["echo", "clean"], timeout_s=10).stdout)
+    assert done == [b"clean\n"]

@@ -448,3 +448,12 @@ def test_the_proxy_of_the_environment_is_used(server, waits, monkeypatch):
     with client(waits) as web:
         assert web.request("GET", "http://service.invalid/x").body == b"from the proxy"
     assert server.requests[0][1] == "http://service.invalid/x"
+
+
+def test_a_direct_client_asks_no_proxy(server, waits, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server.answers = [says(200, b"direct")]
+    with WebClient(direct=True, attempts=1) as web:
+        assert web.request("GET", f"{server.url}/x").body == b"direct"
