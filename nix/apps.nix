@@ -26,6 +26,7 @@ let
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";
+      publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
     }
     commands
@@ -43,10 +44,19 @@ let
     );
   };
 
+  # What only some commands need, so that the others do not bring it along.
+  skopeo.NANNA_CI_SKOPEO = toolkit.programs.skopeo;
+  cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
+  additional = {
+    container-test = skopeo;
+    publish-images = skopeo // cosign;
+  };
+
   program =
     name:
     toolkit.command {
-      inherit name application environment;
+      inherit name application;
+      environment = environment // (additional.${name} or { });
     };
   app = name: description: {
     type = "app";

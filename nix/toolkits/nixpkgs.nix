@@ -9,10 +9,21 @@
 #   unavailable         reason -> { type = "unavailable"; inherit reason; }
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
 #   tools               program -> package with bin/: nix, git, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
+#   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
 #   command             { name, application, environment ? { } } -> derivation
 #                       bin/NAME runs `nanna-ci NAME "$@"`, with each variable that the caller has not set
+#   server              { name, system, port, models } -> how images run a program that the workspace does not build:
+#                       { package; models; command; environment; description }
+#       name            by its nixpkgs name; Debian has something in the place of a few
+#       models          [ { name, lock } ] that it shall serve: a name with tag, its entry in models.lock.json or null;
+#                       in the answer a derivation for each, with files for the image's root
+#   image               { name, system, packages, models ? [ ], command, environment ? { }, port, labels } -> derivation
+#       the image for one Linux system: an OCI layout, or what programs.skopeo makes one of by `copy nix:FILE oci:FOLDER`
+#       packages        derivations that stand at the image's root, with their libraries; no shell, no package manager
+#       layers          runtime (libraries, CA certificates, users), a model each, application: what code changes comes last
+#       command         argv of the container's program, which is not root
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
 #   binary              { package, name } -> derivation with only bin/NAME of the package
@@ -58,7 +69,10 @@ let
     aarch64-linux = "aarch64-multiplatform";
   };
   crossSystems = lib.optionals (linux ? ${system}) (lib.remove system (lib.attrNames linux));
+  packagesOf = target: if target == system then pkgs else import inputs.nixpkgs { system = target; };
   packagesFor = target: if target == system then pkgs else pkgs.pkgsCross.${linux.${target}};
+
+  inherit (import inputs.nix2container { inherit pkgs; }) nix2container skopeo-nix2container;
 
   tool = import ./nixpkgs/tool.nix { inherit pkgs unavailable; };
   toolchain = import ./nixpkgs/toolchain.nix;
@@ -81,10 +95,16 @@ in
     "shellcheck"
     "zizmor"
   ] tool;
+  programs = {
+    cosign = "${pkgs.cosign}/bin/cosign";
+    skopeo = "${skopeo-nix2container}/bin/skopeo";
+  };
 
   pythonApplication = import ./nixpkgs/python-application.nix pkgs;
   command = import ./nixpkgs/command.nix pkgs;
   pythonTests = import ./nixpkgs/python-tests.nix { inherit pkgs tool; };
+  server = import ./nixpkgs/server.nix { inherit packagesOf pkgs unavailable; };
+  image = import ./nixpkgs/image.nix { inherit nix2container pkgs; };
   binary = import ./nixpkgs/binary.nix pkgs;
   shell = import ./nixpkgs/shell.nix { inherit pkgs tool toolchain unavailable; };
   formatter = tool "nixfmt-tree";

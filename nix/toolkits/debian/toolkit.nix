@@ -93,6 +93,11 @@ in
   inherit system unavailable tools;
   crossSystems = if system == here then [ "aarch64-linux" ] else [ ];
 
+  programs = {
+    cosign = "/usr/bin/cosign";
+    skopeo = "/usr/bin/skopeo";
+  };
+
   rust = arguments: onlyHere (rust arguments);
 
   # the root has every runtime tool on its PATH
