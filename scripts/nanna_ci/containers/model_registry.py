@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.model_lock import MANIFEST_TYPE, LockedModel, parse_manifest, part_of, repository_of
+from nanna_ci.containers.reference import is_loopback
 from nanna_ci.errors import ConfigError, MalformedData, UsageError, shorten
 from nanna_ci.web import RequestRefused, Token, WebClient
 
@@ -44,14 +44,6 @@ def parse_registry(text: str) -> str:
             f"{shorten(text)}: a registry is asked over https", hint="plain http is for this machine's own (127.0.0.1)"
         )
     return url
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name can only be this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class ModelRegistry:

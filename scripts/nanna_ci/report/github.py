@@ -47,6 +47,29 @@ def environment(environ: Mapping[str, str]) -> GithubFiles | None:
     return GithubFiles(file("GITHUB_STEP_SUMMARY"), file("GITHUB_OUTPUT"))
 
 
+@dataclass(frozen=True, slots=True)
+class GithubRun:
+    """What the runner tells of the run; None where it does not. `identity` is what a keyless signature names."""
+
+    event: str | None
+    owner: str | None
+    revision: str | None
+    identity: str | None
+
+
+def run_of(environ: Mapping[str, str]) -> GithubRun | None:
+    """The run on GitHub Actions that this process is part of, or None outside of one."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    server, workflow = environ.get("GITHUB_SERVER_URL"), environ.get("GITHUB_WORKFLOW_REF")
+    return GithubRun(
+        event=environ.get("GITHUB_EVENT_NAME") or None,
+        owner=environ.get("GITHUB_REPOSITORY_OWNER") or None,
+        revision=environ.get("GITHUB_SHA") or None,
+        identity=f"{server}/{workflow}" if server and workflow else None,
+    )
+
+
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
     """Write summary, outputs and annotations. What cannot be written is warned of in the log: gates still decide."""
     log.writelines(f"{line}\n" for line in render_annotations(document))

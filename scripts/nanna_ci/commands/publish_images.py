@@ -1,0 +1,233 @@
+"""`publish-images`: push by digest, sign, attest, and let the tags follow."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from nanna_ci.commands.publish_request import Request
+    from nanna_ci.containers.attestation import Attestation
+    from nanna_ci.containers.publish import Publication, Publisher
+    from nanna_ci.containers.publish_plan import ImagePlan
+    from nanna_ci.containers.skopeo import Skopeo
+    from nanna_ci.errors import NannaError
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.report.github import GithubRun
+
+NAME = "publish-images"
+SUMMARY = "push images by digest, sign and attest them; never on a pull request"
+DESCRIPTION = """\
+Builds the images of pipeline.toml and pushes them to REGISTRY/OWNER/NAME under
+
+  COMMIT, latest               every architecture: an index of several images, or the one image
+  COMMIT-arm64, latest-arm64   the aarch64 image alone
+
+Layers that the registry has are not sent again. What was pushed is read back, signed by digest and verified; `latest`
+moves last. Each step first looks whether it is done: the same command finishes a run that died. A commit's tag is never
+moved to another image without --clobber. On a pull request, and on any event but push, release, schedule and
+workflow_dispatch, nothing is pushed and the exit code is 0.
+
+The login is --auth-file FILE, else $REGISTRY_USERNAME and $REGISTRY_PASSWORD, else $REGISTRY_AUTH_FILE, else what
+`docker login` left. On GitHub Actions the registry is ghcr.io, owner and commit are the run's, and signatures are
+keyless; elsewhere say --to, and --key or --unsigned. A key's password is $COSIGN_PASSWORD. http:// is for a registry
+on this machine.
+
+example: nanna-ci publish-images harness --to ghcr.io/OWNER --key cosign.key --dry-run
+"""
+DRY_RUN = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    events = ("push", "pull_request", "merge_group", "release")
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="only these of pipeline.toml (default: all)")
+    parser.add_argument("--to", metavar="REGISTRY/OWNER", help="where to; on GitHub: ghcr.io and the run's owner")
+    parser.add_argument(
+        "--revision", metavar="COMMIT", help="the tag (default: the run's commit, else the work tree's)"
+    )
+    parser.add_argument("--event", choices=events, help="what this is for (default: the run's event, else push)")
+    parser.add_argument("--auth-file", metavar="FILE", help="a login, as skopeo or docker login wrote it")
+    parser.add_argument(
+        "--from", dest="sources", action="append", default=[], metavar="IMAGE=PATH",
+        help="an image that is built already, for the architecture that it names; may be given again",
+    )  # fmt: skip
+    signing = parser.add_mutually_exclusive_group()
+    signing.add_argument("--key", metavar="FILE", help="sign with this private key, outside of the transparency log")
+    signing.add_argument("--keyless", action="store_true", help="sign as this workflow (the default on GitHub)")
+    signing.add_argument("--unsigned", action="store_true", help="do not sign, and say so in the report")
+    parser.add_argument("--identity", metavar="URL", help="whose keyless signature it must be (default: the run's)")
+    for flag, what in (("--sbom", "a CycloneDX SBOM"), ("--provenance", "an in-toto statement with SLSA provenance")):
+        parser.add_argument(
+            flag, action="append", default=[], metavar="IMAGE=FILE",
+            help=f"attest {what} of an image; IMAGE-arm64 is its aarch64 part",
+        )  # fmt: skip
+    parser.add_argument("--clobber", action="store_true", help="move a commit's tag that names another image")
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Plan, and publish unless the event or --dry-run forbids it."""
+    import tempfile  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from nanna_ci.containers.publish_plan import decide_event  # noqa: PLC0415
+    from nanna_ci.report.github import run_of  # noqa: PLC0415
+
+    run = run_of(context.ports.environ)
+    reason = decide_event(arguments.event, None if run is None else run.event)
+    if reason is not None:
+        return _nothing(reason, context)
+    with tempfile.TemporaryDirectory(prefix="nanna-ci-publish-") as name:
+        return _publish(arguments, context, run, Path(name))
+
+
+def _nothing(reason: str, context: Context) -> Outcome:
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document, Notice, Tone  # noqa: PLC0415
+
+    data: dict[str, Any] = {
+        "revision": None,
+        "published": False,
+        "dryRun": context.dry_run,
+        "images": [],
+        "reason": reason,
+    }
+    return Outcome(Verdict.PASS, Document("Images: nothing pushed", (Notice(Tone.NEUTRAL, reason),)), data)
+
+
+def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | None, scratch: Path) -> Outcome:
+    from nanna_ci.commands.publish_request import parse_request  # noqa: PLC0415
+    from nanna_ci.containers.cosign import Cosign  # noqa: PLC0415
+    from nanna_ci.containers.credentials import find_credentials, stored  # noqa: PLC0415
+    from nanna_ci.containers.publish import Publication, Publisher  # noqa: PLC0415
+    from nanna_ci.containers.skopeo import Skopeo  # noqa: PLC0415
+    from nanna_ci.redact import known_secrets  # noqa: PLC0415
+
+    ports = context.ports
+    request = parse_request(arguments, run, context)
+    login = None if context.dry_run else find_credentials(ports.environ, request.auth_file, request.base)
+    secrets = (*known_secrets(ports.environ), *(() if login is None else login.secrets))
+    with stored(login) as folder:
+        skopeo = Skopeo(ports.run, environ=ports.environ, login=folder, secrets=secrets)
+        plans = _plans(request, skopeo, context, scratch)
+        attestations = _attestations(request, plans)
+        opened = [Publication.open(plan, attestations[plan.name], signed=request.signing is not None) for plan in plans]
+        if context.dry_run:
+            return _outcome(opened, request, context, None)
+        cosign = (
+            None
+            if request.signing is None
+            else Cosign(
+                ports.run,
+                environ=ports.environ,
+                signing=request.signing,
+                scratch=scratch,
+                login=folder,
+                secrets=secrets,
+            )
+        )
+        publisher = Publisher(skopeo, cosign, scratch, request.clobber, context.say)
+        return _outcome(opened, request, context, _run_all(opened, attestations, publisher, context))
+
+
+def _run_all(
+    opened: Sequence[Publication],
+    attestations: Mapping[str, Sequence[Attestation]],
+    publisher: Publisher,
+    context: Context,
+) -> NannaError | None:
+    """Publish one after the other, up to the first that fails: its error, or None."""
+    from nanna_ci.errors import Interrupted, NannaError  # noqa: PLC0415
+
+    for publication in opened:
+        try:
+            publisher.publish(publication, attestations[publication.plan.name])
+        except Interrupted:
+            left = [one.plan.name for one in opened if not one.complete]
+            context.say(f"not finished: {', '.join(left)}; the same command goes on where this one ended")
+            raise
+        except NannaError as error:
+            return error
+    return None
+
+
+def _outcome(opened: Sequence[Publication], request: Request, context: Context, error: NannaError | None) -> Outcome:
+    from nanna_ci.containers.publish_report import document_of, outputs_of, publication_to_json  # noqa: PLC0415
+    from nanna_ci.errors import GateFailed  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+
+    planned = context.dry_run
+    data = {
+        "revision": request.revision,
+        "published": not planned and error is None,
+        "dryRun": planned,
+        "images": [publication_to_json(one) for one in opened],
+        "reason": None if error is None else error.message,
+    }
+    verdict = Verdict.PASS
+    if error is not None:
+        verdict = Verdict.FAIL if isinstance(error, GateFailed) else Verdict.UNAVAILABLE
+    title = "plan, nothing pushed" if planned else "published" if error is None else "not finished"
+    return Outcome(
+        verdict,
+        document_of(f"Images: {title}", opened, revision=request.revision, error=error, planned=planned),
+        data,
+        exit_code=None if error is None else error.exit_code,
+        outputs={} if planned or error is not None else outputs_of([one.plan for one in opened]),
+    )
+
+
+def _plans(request: Request, skopeo: Skopeo, context: Context, scratch: Path) -> list[ImagePlan]:
+    """Every image, from what is given and what the flake builds."""
+    from nanna_ci.containers.oci_layout import Layout, open_image  # noqa: PLC0415
+    from nanna_ci.containers.publish_plan import Architecture, plan_image  # noqa: PLC0415
+    from nanna_ci.errors import GateFailed, UsageError  # noqa: PLC0415
+
+    declared = {
+        image.name: [one for one in Architecture if one.value in image.architectures] for image in request.images
+    }
+    layouts: dict[str, dict[Architecture, Layout]] = {name: {} for name in declared}
+    for number, (name, path) in enumerate(request.sources):
+        layout = skopeo.layout_of(open_image(path), scratch / f"given-{number}")
+        found = next((one for one in declared[name] if one.go == layout.config.architecture), None)
+        if found is None or found in layouts[name]:
+            why = "was given already" if found else "is none of its architectures in pipeline.toml"
+            raise GateFailed(f"{name}: {path} is for {layout.config.architecture}, which {why}")
+        layouts[name][found] = layout
+    wanted = [(name, one.value) for name, every in declared.items() if not layouts[name] for one in every]
+    if wanted:
+        from nanna_ci.commands.image_builds import build_images  # noqa: PLC0415 - nix, only where it is needed
+
+        for number, ((name, architecture), path) in enumerate(build_images(wanted, context).items()):
+            layout = skopeo.layout_of(open_image(path), scratch / f"built-{number}")
+            layouts[name][Architecture(architecture)] = layout
+    for name, every in declared.items():
+        if missing := [one.value for one in every if one not in layouts[name]]:
+            raise UsageError(f"--from {name}: {missing[0]} is missing", hint="give every architecture, or none")
+    return [plan_image(name, request.repository(name), layouts[name], request.revision) for name in declared]
+
+
+def _attestations(request: Request, plans: Sequence[ImagePlan]) -> Mapping[str, list[Attestation]]:
+    """What is attested, by image. A part goes by its tags' names: `harness`, `harness-arm64`."""
+    from nanna_ci.containers.attestation import read_provenance, read_sbom  # noqa: PLC0415
+    from nanna_ci.errors import UsageError, shorten  # noqa: PLC0415
+
+    parts: dict[str, tuple[str, str]] = {}
+    for plan in plans:
+        for architecture, layout in plan.parts.items():
+            parts[plan.name + architecture.suffix] = (plan.name, layout.manifest_digest)
+    found: dict[str, list[Attestation]] = {plan.name: [] for plan in plans}
+    for flag, pairs, read in (
+        ("--sbom", request.sboms, read_sbom),
+        ("--provenance", request.provenances, read_provenance),
+    ):
+        for part, file in pairs:
+            if part not in parts:
+                hint = f"known: {', '.join(parts)}"
+                raise UsageError(f"{flag} {shorten(part)}: no such image is published", hint=hint)
+            image, digest = parts[part]
+            found[image].append(read(file, digest))
+    return found
