@@ -18,6 +18,8 @@ SYSTEM = "x86_64-linux"
 
 # the commands of the specification and the design that this version has; a later one adds to the list
 PROMISED_PACKAGES = {"default", "nanna-coder", "harness", "nanna-coder-aarch64-linux", "harness-aarch64-linux"}
+PROMISED_IMAGES = {"harness-image", "ollama-image", "qwen3-container", "llama3-container"}
+PROMISED_IMAGES |= {f"{name}-aarch64-linux" for name in ("harness-image", "ollama-image")}
 PROMISED_CHECKS = {"unit", "integration", "clippy", "fmt", "doc", "pipeline-tests"}
 PROMISED_OR_REASONED = {"audit", "deny", "unit-beta", "unit-nightly", "clippy-beta"}
 
@@ -40,6 +42,12 @@ def names(attribute: str) -> set[str]:
 
 def test_every_promised_package_is_there() -> None:
     assert names(f"packages.{SYSTEM}") >= PROMISED_PACKAGES
+
+
+def test_every_promised_image_is_there_or_has_a_reason() -> None:
+    unavailable = evaluate(f"legacyPackages.{SYSTEM}.pipeline")["unavailable"]
+    for name in PROMISED_IMAGES - names(f"packages.{SYSTEM}"):
+        assert unavailable[f"packages.{SYSTEM}.{name}"]
 
 
 def test_every_promised_check_is_there_or_has_a_reason() -> None:

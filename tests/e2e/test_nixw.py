@@ -31,6 +31,7 @@ esac
 # A stand-in for bwrap: says what it was asked to run; for ground.sh it answers a store path.
 BWRAP = """#!/bin/bash
 [[ ${MODE:-} == groundless && " $* " == *" tools "* ]] && exit 3
+[[ ${MODE:-} == serverless && "$*" == *"/ground.sh server" ]] && echo asked >>"$LOG.server" && exit 3
 for argument; do
   [[ $argument == */ground.sh ]] && echo /nix/store/00000000000000000000000000000000-source && exit 0
 done
@@ -122,7 +123,8 @@ def test_the_command_gets_the_overrides_and_hands_them_on(machine: Machine) -> N
     assert f"path:{REPO}/tests/workspace" in asked
     handed_on = dict(json.loads(Path(f"{machine.log}.overrides").read_text()))
     assert handed_on["nixpkgs"] == f"path:{REPO}/nix/toolkits/debian"
-    assert set(handed_on) == {"nixpkgs", "nixpkgs/root", "nixpkgs/tools", "nixpkgs/crates", "nanna-coder"}
+    ground = {f"nixpkgs/{name}" for name in ("root", "tools", "crates", "server")}
+    assert set(handed_on) == {"nixpkgs", "nanna-coder"} | ground
 
 
 def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: Path) -> None:
@@ -159,6 +161,22 @@ def test_tools_that_cannot_be_made_end_the_start_and_leave_no_copy(machine: Mach
     assert failed.returncode == 3
     assert list((tmp_path / "temporary").iterdir()) == []
     assert machine.run("--version").returncode == 0
+
+
+def test_a_model_server_that_cannot_be_fetched_stops_nothing_and_is_tried_again_a_day_later(machine: Machine) -> None:
+    first = machine.run("build", ".#x", MODE="serverless")
+    assert first.returncode == 0, first.stderr
+    assert "going on without the model server" in first.stderr
+    assert "nixpkgs/server" not in Path(f"{machine.log}.overrides").read_text()
+    asked = Path(f"{machine.log}.server")
+    assert machine.run("build", ".#x", MODE="serverless").stderr == ""
+    assert asked.read_text() == "asked\n"
+
+    (failed,) = (machine.cache / "nanna-ci/ground").glob("server-*.failed")
+    yesterday = time.time() - 25 * 3600
+    os.utime(failed, (yesterday, yesterday))
+    assert machine.run("build", ".#x").returncode == 0
+    assert "nixpkgs/server" in Path(f"{machine.log}.overrides").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 
 READELF = ("readelf", "--wide", "--dynamic", "--program-headers")
@@ -37,12 +38,7 @@ class Sysroot:
         """A path and what it leads to through symbolic links, the file last."""
         found = [path]
         while self.at(found[-1]).is_symlink():
-            target = self.at(found[-1]).readlink()
-            joined = Path(found[-1]).parent / target
-            parts: list[str] = []
-            for part in joined.parts[1:]:
-                parts = parts[:-1] if part == ".." else [*parts, part]
-            found.append("/" + "/".join(parts))
+            found.append(normpath(Path(found[-1]).parent / self.at(found[-1]).readlink()))
         return found
 
 
@@ -70,7 +66,7 @@ def needs_of(path: Path, place: str) -> Needs:
     loader = re.search(r"Requesting program interpreter: (.*)\]", done.stdout)
     return Needs(
         libraries=tuple(re.findall(r"\(NEEDED\).*\[(.*)\]", done.stdout)),
-        folders=tuple(folder.replace("$ORIGIN", str(Path(place).parent)) for folder in folders if folder),
+        folders=tuple(normpath(folder.replace("$ORIGIN", str(Path(place).parent))) for folder in folders if folder),
         loader=merged(loader.group(1)) if loader else None,
     )
 
