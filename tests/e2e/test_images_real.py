@@ -93,6 +93,11 @@ def test_images_of_one_server_share_its_layers() -> None:
     assert layers_of(image(SERVER)) == [runtime, application]
 
 
+def test_a_server_without_a_model_has_the_folder_that_it_does_not_start_without() -> None:
+    layout = image(SERVER)
+    assert files_of(layout)[layout.config.env["LLAMA_ARG_MODELS_DIR"]].isdir()
+
+
 def test_a_change_of_code_moves_the_last_layer_only(tmp_path_factory: pytest.TempPathFactory) -> None:
     changed = tmp_path_factory.mktemp("changed") / "workspace"
     shutil.copytree(WORKSPACE, changed, ignore=shutil.ignore_patterns("target"))
