@@ -86,7 +86,8 @@ let
       };
 
   # qwen3-container keeps its name, harness becomes harness-image: `harness` is the program
-  nameOf = definition: if builtins.match ".*-container" definition.name != null then definition.name else "${definition.name}-image";
+  nameOf =
+    { name, ... }: if builtins.match ".*-container" name == null then "${name}-image" else name;
   systems = [ toolkit.system ] ++ toolkit.crossSystems;
   imagesOf =
     definition:

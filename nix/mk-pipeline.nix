@@ -14,6 +14,7 @@
 }:
 let
   inherit (toolkit) system;
+  ownModels = src + "/nix/models.lock.json";
   workspace = import ./workspace.nix {
     inherit
       lib
@@ -40,7 +41,9 @@ let
       src
       revision
       ;
-    models = import ./models.nix { file = if builtins.pathExists (src + "/nix/models.lock.json") then src + "/nix/models.lock.json" else ./models.lock.json; };
+    models = import ./models.nix {
+      file = if builtins.pathExists ownModels then ownModels else ./models.lock.json;
+    };
   };
   apps = import ./apps.nix {
     inherit
@@ -63,7 +66,9 @@ let
     checks
     (extra.checks or { })
   ];
-  pure = lib.prefixNames "packages.${system}." (workspace.packages // images) // lib.prefixNames "checks.${system}." allChecks;
+  pure =
+    lib.prefixNames "packages.${system}." (workspace.packages // images)
+    // lib.prefixNames "checks.${system}." allChecks;
 in
 {
   packages = lib.available allPackages;

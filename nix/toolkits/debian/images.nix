@@ -31,8 +31,11 @@ let
       { LLAMA_ARG_MODELS_DIR = "/models"; };
   described =
     models:
-    "llama.cpp in the place of Ollama"
-    + (if models == [ ] then "" else ", with random weights in the place of ${builtins.concatStringsSep ", " (map (model: model.name) models)}");
+    let
+      names = builtins.concatStringsSep ", " (map (model: model.name) models);
+      weights = if models == [ ] then "" else ", with random weights in the place of ${names}";
+    in
+    "llama.cpp in the place of Ollama${weights}";
 in
 {
   server =

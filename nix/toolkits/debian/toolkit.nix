@@ -35,16 +35,29 @@ let
   # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured
   # attributes). It sees the modules that the step needs and no others, so that a change elsewhere leaves it as it is.
   modules = {
-    cargo = [ "plain" "stubs" ];
+    cargo = [
+      "plain"
+      "stubs"
+    ];
     gguf = [ "plain" ];
-    images = [ "layers" "libraries" "plain" ];
+    images = [
+      "layers"
+      "libraries"
+      "plain"
+    ];
     plain = [ ];
   };
   builderFor =
     step:
     let
       module = builtins.head (builtins.match "([a-z]+)[.].*" step);
-      names = map (name: "${name}.py") ([ "main" module ] ++ modules.${module});
+      names = map (name: "${name}.py") (
+        [
+          "main"
+          module
+        ]
+        ++ modules.${module}
+      );
     in
     builtins.path {
       path = ./builder;
