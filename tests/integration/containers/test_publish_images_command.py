@@ -1,0 +1,205 @@
+"""`nanna-ci publish-images` as its user sees it, up to the first program: what is refused, planned, never pushed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import schemas
+from fakes import FakePorts
+from layered_layouts import content, digests_of, write_layered
+from nanna_ci.cli import main
+from publishing import PIPELINE, REVISION
+
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_NAME": "push",
+    "GITHUB_REPOSITORY_OWNER": "OWNER",
+    "GITHUB_SHA": REVISION,
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_WORKFLOW_REF": "OWNER/repo/.github/workflows/ci.yml@refs/heads/main",
+}
+TO = ("--to", "ghcr.io/OWNER", "--revision", REVISION, "--unsigned")
+
+
+@pytest.fixture
+def ports(fake_ports: FakePorts) -> FakePorts:
+    """pipeline.toml, layouts amd64, arm64 and lone in the working folder; no program answers."""
+    folder = fake_ports.cwd
+    (folder / "pipeline.toml").write_text(PIPELINE)
+    write_layered(folder / "amd64", [content(1, 100)])
+    write_layered(folder / "arm64", [content(2, 100)], architecture="arm64")
+    write_layered(folder / "lone", [content(3, 100)])
+    return fake_ports
+
+
+BOTH = ("--from", "app=amd64", "--from", "app=arm64")
+
+
+def publish(ports: FakePorts, *words: str) -> int:
+    ports.stdout.seek(0)
+    ports.stdout.truncate()
+    return main(["publish-images", *words], ports.ports)
+
+
+def answered(ports: FakePorts, *words: str) -> tuple[int, dict[str, Any]]:
+    code = publish(ports, "--format", "json", *words)
+    return code, schemas.check(json.loads(ports.stdout.getvalue()))
+
+
+def refused(ports: FakePorts, code: int, *words: str) -> str:
+    assert publish(ports, *words) == code
+    assert not ports.run.calls
+    return ports.stderr.getvalue()
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "merge_group", "issue_comment"])
+def test_nothing_is_run_or_read_on_a_pull_request(fake_ports: FakePorts, event: str) -> None:
+    """Not even pipeline.toml: there is none here, and no login."""
+    fake_ports.environ.update({**GITHUB, "GITHUB_EVENT_NAME": event})
+    code, answer = answered(fake_ports)
+    assert (code, answer["verdict"], answer["published"], answer["images"]) == (0, "pass", False, [])
+    assert event in answer["reason"]
+    assert not fake_ports.run.calls
+
+
+def test_the_word_of_the_caller_does_not_make_a_pull_request_a_push(ports: FakePorts) -> None:
+    ports.environ.update({**GITHUB, "GITHUB_EVENT_NAME": "pull_request"})
+    code, answer = answered(ports, "--event", "push", *TO, *BOTH)
+    assert (code, answer["published"]) == (0, False)
+    assert not ports.run.calls
+
+
+def test_a_dry_run_prints_the_plan_and_starts_nothing(ports: FakePorts) -> None:
+    code, answer = answered(ports, "app", *TO, *BOTH, "--dry-run")
+    assert (code, answer["published"], answer["dryRun"]) == (0, False, True)
+    image = answer["images"][0]
+    amd64, arm64 = digests_of(ports.cwd / "amd64")[0], digests_of(ports.cwd / "arm64")[0]
+    assert image["repository"] == "ghcr.io/owner/app"
+    assert {one["architecture"]: one["digest"] for one in image["architectures"]} == {
+        "x86_64": amd64,
+        "aarch64": arm64,
+    }
+    assert {one["tag"]: one["digest"] for one in image["tags"]} == {
+        REVISION: image["index"],
+        f"{REVISION}-arm64": arm64,
+        "latest": image["index"],
+        "latest-arm64": arm64,
+    }
+    assert {one["state"] for one in image["tags"]} == {"open"}
+    assert not ports.run.calls
+
+
+def test_the_plan_for_people_names_every_tag(ports: FakePorts) -> None:
+    assert publish(ports, "app", *TO, *BOTH, "--dry-run") == 0
+    shown = ports.stdout.getvalue()
+    for words in ("ghcr.io/owner/app", "latest-arm64", f"{REVISION[:12]}…-arm64", "planned"):
+        assert words in shown
+
+
+def test_on_github_owner_commit_and_identity_are_the_runs(ports: FakePorts) -> None:
+    ports.environ.update(GITHUB)
+    code, answer = answered(ports, "app", *BOTH, "--dry-run")
+    assert (code, answer["revision"]) == (0, REVISION)
+    assert answer["images"][0]["repository"] == "ghcr.io/owner/app"
+    assert len(answer["images"][0]["signatures"]) == 3
+
+
+def test_on_github_without_an_identity_token_the_permission_is_named(ports: FakePorts) -> None:
+    ports.environ.update(GITHUB)
+    assert "id-token: write" in refused(ports, 2, "app", *BOTH)
+
+
+def test_elsewhere_one_must_say_where_to_what_and_how_to_sign(ports: FakePorts) -> None:
+    assert "--to ghcr.io/OWNER" in refused(ports, 2, "app", "--unsigned", *BOTH, "--revision", REVISION)
+    assert "--key FILE, --keyless or --unsigned" in refused(ports, 2, "app", *TO[:-1], *BOTH)
+
+
+def test_the_commit_is_the_clean_work_trees(ports: FakePorts) -> None:
+    ports.run.script("git", "-c", stdout=b"")
+    ports.run.script("git", "-c", "core.fsmonitor=false", "-C", str(ports.cwd), "rev-parse", stdout=b"b" * 40 + b"\n")
+    code, answer = answered(ports, "app", "--to", "ghcr.io/o", "--unsigned", *BOTH, "--dry-run")
+    assert (code, answer["revision"]) == (0, "b" * 40)
+
+
+def test_a_changed_work_tree_has_no_commit(ports: FakePorts) -> None:
+    ports.run.script("git", "-c", stdout=b" M file\n")
+    assert publish(ports, "app", "--to", "ghcr.io/o", "--unsigned", *BOTH, "--dry-run") == 2
+    assert "--revision COMMIT" in ports.stderr.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "told"),
+    [
+        (2, ("app", "--to", "owner", "--unsigned", "--revision", REVISION, *BOTH), "does not begin with a registry"),
+        (2, ("app", "--to", "http://registry.example.org/o", "--unsigned", "--revision", REVISION), "over TLS"),
+        (2, ("app", "--to", "ghcr.io/o", "--unsigned", "--revision", "abc"), "no full commit hash"),
+        (2, ("nothing", *TO), "known: app, lone"),
+        (2, ("app", *TO, "--from", "app"), "is not IMAGE=PATH"),
+        (2, ("app", *TO, "--from", "lone=lone"), "no such image is published"),
+        (2, ("app", *TO, "--from", "app=absent"), "there is no image"),
+        (2, ("app", *TO, "--from", "app=amd64"), "aarch64 is missing"),
+        (1, ("app", *TO, "--from", "app=amd64", "--from", "app=amd64"), "was given already"),
+        (1, ("lone", *TO, "--from", "lone=arm64"), "none of its architectures"),
+        (4, ("app", *TO, "--from", "app=pipeline.toml"), "line 1"),
+        (2, ("app", *TO[:-1], "--key", "absent.key", *BOTH), "no such key"),
+        (2, ("app", *TO[:-1], "--keyless", *BOTH), "--identity URL"),
+        (2, ("app", *TO[:-1], "--keyless", "--identity", "https://github.com/.*", *BOTH), "no exact identity"),
+        (2, ("app", *TO, "--sbom", "app=x.json", *BOTH), "--unsigned cannot go with them"),
+        (2, ("app", *TO, "--key", "k", *BOTH), "not allowed with"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(
+    ports: FakePorts, code: int, words: tuple[str, ...], told: str
+) -> None:
+    assert told in refused(ports, code, *words)
+
+
+def test_an_attestation_of_an_image_that_is_not_published_is_refused(ports: FakePorts) -> None:
+    (ports.cwd / "key").touch()
+    words = ("lone", *TO[:-1], "--key", "key", "--from", "lone=lone", "--sbom", "lone-arm64=x.json")
+    assert "known: lone" in refused(ports, 2, *words)
+
+
+def test_half_a_login_is_refused(ports: FakePorts) -> None:
+    ports.environ["REGISTRY_USERNAME"] = "robot"
+    assert "REGISTRY_PASSWORD is not set" in refused(ports, 2, "app", *TO, *BOTH)
+
+
+def evaluated(ports: FakePorts, **unavailable: str) -> None:
+    nix = ("nix", "--extra-experimental-features", "nix-command flakes")
+    ports.run.script(*nix, "eval", "--impure", stdout=b"x86_64-linux")
+    shown = {"derivations": {}, "unavailable": unavailable}
+    ports.run.script(*nix, "eval", "--json", stdout=json.dumps(shown).encode())
+
+
+def test_an_image_that_the_toolkit_cannot_make_is_unavailable_with_its_reason(ports: FakePorts) -> None:
+    evaluated(ports, **{"packages.x86_64-linux.app-image": "no compiler for it"})
+    assert publish(ports, "app", *TO) == 3
+    assert "app for x86_64 cannot be made here: no compiler for it" in ports.stderr.getvalue()
+
+
+def test_an_image_that_the_flake_lacks_is_a_mistake(ports: FakePorts) -> None:
+    evaluated(ports)
+    assert publish(ports, "lone", *TO) == 2
+    assert "packages.x86_64-linux.lone-image" in ports.stderr.getvalue()
+
+
+def test_an_image_that_says_another_commit_is_warned_of(ports: FakePorts) -> None:
+    labels = {"org.opencontainers.image.revision": "d" * 40}
+    write_layered(ports.cwd / "odd", [content(4, 10)], labels=labels)
+    assert publish(ports, "lone", *TO, "--from", "lone=odd", "--dry-run") == 0
+    assert "d" * 40 in ports.stdout.getvalue()
+
+
+def test_no_image_at_all_is_nothing_to_publish(ports: FakePorts) -> None:
+    (ports.cwd / "pipeline.toml").write_text('[workspace]\nname = "w"\n')
+    assert "there is nothing to publish" in refused(ports, 2, *TO)
+
+
+def test_nothing_of_a_login_is_needed_for_a_plan(ports: FakePorts) -> None:
+    ports.environ["REGISTRY_AUTH_FILE"] = str(Path("/absent/auth.json"))
+    assert publish(ports, "app", *TO, *BOTH, "--dry-run") == 0

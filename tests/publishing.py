@@ -1,0 +1,35 @@
+"""What tests of `publish-images` share: a pipeline, and what one run answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+REVISION = "1" * 40
+PIPELINE = """\
+[workspace]
+name = "w"
+[[image]]
+name = "app"
+contents = ["x"]
+architectures = ["x86_64", "aarch64"]
+port = 1
+[[image]]
+name = "lone"
+contents = ["x"]
+port = 1
+"""
+
+
+@dataclass
+class Answer:
+    """What one run gave: exit code, JSON, everything that it printed, and the argv of every program that it ran."""
+
+    code: int
+    data: dict[str, Any]
+    said: str
+    argvs: list[tuple[str, ...]] = field(default_factory=list)
+
+
+Publish = Callable[..., Answer]
