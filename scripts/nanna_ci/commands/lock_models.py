@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -190,7 +189,7 @@ def _document(answer: Mapping[str, Any], differences: Sequence[Difference]) -> D
         state = "refused, nothing written"
     else:
         state = "would be written" if answer["changed"] else "unchanged"
-    return Document(f"{PurePosixPath(answer['lock']).name}: {state}", tuple(blocks))
+    return Document(f"{answer['lock']}: {state}", tuple(blocks))
 
 
 def _verified(blobs: Sequence[Mapping[str, Any]]) -> str | None:
