@@ -4,7 +4,9 @@
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
 #     -> { workspace = { name binaries libraries }; toolchain = { channels default };
 #          target = [ { system triple runner strategies } ]; test = [ { kind runners channels } ];
-#          image = [ { name contents arguments architectures port health_path health_timeout_s } ]; model = [ { name image } ];
+#          image = [ { name contents arguments architectures port health_path health_timeout_s
+#                      probe_paths probe_commands model_command } ];
+#          model = [ { name image } ];
 #          cache = { name public_keys push_filter maximum_size_bytes tarball_ttl_s };
 #          budget = { cache_hit_rate pipeline_s image_s binary_s parallel_jobs cache_bytes artifact_bytes regression_ratio } }
 #
@@ -94,6 +96,8 @@ let
 
   name = string "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}" "a name of letters, digits, _ and -";
   lowerName = string "[a-z0-9][a-z0-9-]{0,62}" "a name of lower-case letters, digits and -";
+  path = string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health";
+  command = string "[!-~]+( [!-~]+)*" "a command: words of printable ASCII characters, one blank between two";
   channels = [ "stable" "beta" "nightly" ];
   kinds = [ "unit" "integration" "clippy" "fmt" "doc" "audit" "deny" ];
 
@@ -140,8 +144,11 @@ let
       (optional "arguments" (arrayOf (string "[ -~]+" "an argument of printable ASCII characters")) [ ])
       (optional "architectures" (someOf (choice [ "x86_64" "aarch64" ])) [ "x86_64" ])
       (field "port" (integer 1 65535))
-      (optional "health_path" (string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health") "/health")
+      (optional "health_path" path "/health")
       (optional "health_timeout_s" (integer 1 3600) 60)
+      (optional "probe_paths" (listOf path) [ ])
+      (optional "probe_commands" (listOf command) [ ])
+      (optional "model_command" command null)
     ];
     model = [
       (field "name" (string "[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*" "a model with its tag, such as qwen3:0.6b"))

@@ -62,7 +62,7 @@ def read_with_nix(paths: Sequence[Path], folder: Path) -> list[Answer]:
     environ = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "NO_COLOR": "1"}
     done = subprocess.run(argv, capture_output=True, check=False, timeout=300, env=environ)
     if done.returncode:
-        raise NixError(done.stderr.decode(errors="replace")[-2000:])
+        raise NixError(done.stderr.decode(errors="replace")[-20_000:])
     answers: list[Answer] = json.loads(done.stdout)
     return answers
 

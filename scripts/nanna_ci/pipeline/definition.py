@@ -68,6 +68,9 @@ class Image:
     port: int
     health_path: str
     health_timeout_s: int
+    probe_paths: tuple[str, ...]
+    probe_commands: tuple[str, ...]
+    model_command: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,9 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
                 port=image["port"],
                 health_path=image["health_path"],
                 health_timeout_s=image["health_timeout_s"],
+                probe_paths=tuple(image["probe_paths"]),
+                probe_commands=tuple(image["probe_commands"]),
+                model_command=image["model_command"],
             )
             for image in value["image"]
         ),

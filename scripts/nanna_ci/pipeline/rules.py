@@ -34,6 +34,8 @@ _PETABYTE = 1_000_000_000_000_000
 _NAME = string("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "a name of letters, digits, _ and -")
 _LOWER_NAME = string("[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and -")
 _MODEL = string("[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*", "a model with its tag, such as qwen3:0.6b")
+_PATH = string("/[A-Za-z0-9._~/?=&%-]*", "a path such as /health")
+_COMMAND = string("[!-~]+( [!-~]+)*", "a command: words of printable ASCII characters, one blank between two")
 _CHANNEL = choice(tuple(Channel))
 _RUNNER = choice(tuple(RUNNERS))
 
@@ -61,8 +63,11 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
         Field("arguments", array_of(string("[ -~]+", "an argument of printable ASCII characters")), []),
         Field("architectures", some_of(choice(("x86_64", "aarch64"))), ["x86_64"]),
         required("port", integer(1, 65535)),
-        Field("health_path", string("/[A-Za-z0-9._~/?=&%-]*", "a path such as /health"), "/health"),
+        Field("health_path", _PATH, "/health"),
         Field("health_timeout_s", integer(1, 3600), 60),
+        Field("probe_paths", list_of(_PATH), []),
+        Field("probe_commands", list_of(_COMMAND), []),
+        Field("model_command", _COMMAND),
     ),
     "model": (required("name", _MODEL), required("image", _LOWER_NAME)),
     "cache": (
