@@ -21,6 +21,7 @@ from nanna_ci.errors import GateFailed, UsageError, shorten
 
 LATEST: Final = "latest"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+STAND_IN_LABEL: Final = "io.nanna-ci.stand-in"  # what an image holds in the place of something else
 _ANNOTATED: Final = "org.opencontainers.image."
 PUBLISHING_EVENTS: Final = frozenset({"push", "release", "schedule", "workflow_dispatch"})
 
@@ -124,10 +125,17 @@ def parse_revision(text: str) -> str:
 def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture, Layout], revision: str) -> ImagePlan:
     """Plan one image; `repository` is its own, `layouts` is not empty.
 
-    Raises GateFailed where a layout is for another machine than the one that it was built for.
+    Raises GateFailed where a layout is for another machine than the one that it was built for, and where an image that
+    says that it is a stand-in would leave this machine.
     """
     parts = {architecture: layouts[architecture] for architecture in Architecture if architecture in layouts}
     for architecture, layout in parts.items():
+        stand_in = layout.config.labels.get(STAND_IN_LABEL)
+        if stand_in is not None and not repository.is_local:
+            raise GateFailed(
+                f"{name} for {architecture.value} is a stand-in ({shorten(stand_in)}), and {repository} is for all to pull",
+                hint="build it with the nixpkgs toolkit; a registry on this machine takes it as it is",
+            )
         found = f"{layout.config.os}/{layout.config.architecture}"
         if found != f"linux/{architecture.go}":
             raise GateFailed(f"{name} for {architecture.value}: {layout.path} is an image for {found}")

@@ -29,6 +29,11 @@ class Repository:
     def __str__(self) -> str:
         return f"{self.registry}/{self.path}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the registry is on this machine."""
+        return is_loopback(re.sub(r":[0-9]+$", "", self.registry))
+
     def child(self, name: str) -> Repository:
         """The repository of one image below this one. Raises UsageError where the name cannot stand in a reference."""
         path = f"{self.path}/{name}"

@@ -95,6 +95,14 @@ def test_an_image_for_another_machine_is_refused(found: Layout) -> None:
         plan_image("app", REPOSITORY, {Architecture.X86_64: found}, COMMIT)
 
 
+def test_a_stand_in_stays_on_this_machine() -> None:
+    parts = {Architecture.X86_64: layout("amd64", **{"io.nanna-ci.stand-in": "random weights"})}
+    with pytest.raises(GateFailed, match="is a stand-in \\('random weights'\\)"):
+        plan_image("app", REPOSITORY, parts, COMMIT)
+    for registry in ("127.0.0.1:5000", "localhost", "[::1]:5000"):
+        assert plan_image("app", Repository(registry, "owner/app"), parts, COMMIT).tags
+
+
 @pytest.mark.parametrize("text", ["", "abc1234", "C" * 40, "c" * 41, "c" * 39 + "\n", "latest", "v1.0"])
 def test_only_a_full_commit_is_a_tag(text: str) -> None:
     with pytest.raises(UsageError):
