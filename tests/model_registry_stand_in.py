@@ -74,7 +74,7 @@ class StandIn:
 
 def reply(handler: Handler, status: int, body: bytes = b"", **headers: str) -> None:
     handler.send_response(status)
-    for name, value in {"content-length": str(len(body)), **headers}.items():
+    for name, value in {"content_length": str(len(body)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     if handler.command != "HEAD":

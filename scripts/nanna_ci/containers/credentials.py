@@ -68,7 +68,7 @@ def find_credentials(environ: Mapping[str, str], auth_file: Path | None, reposit
 
 
 def _from_file(data: bytes, source: str, repository: Repository) -> Credentials:
-    """A file's login under the registry's own name too: cosign does not look for one that is kept for a longer path."""
+    """The login for the longest path under the registry's own name too: cosign takes any one of a host, else."""
     document = dict(as_object(load_json(data, source), source, "the file"))
     logins = dict(as_object(document.get("auths") or {}, source, "auths"))
     secrets: list[str] = []

@@ -133,7 +133,7 @@ def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture,
         stand_in = layout.config.labels.get(STAND_IN_LABEL)
         if stand_in is not None and not repository.is_local:
             raise GateFailed(
-                f"{name} for {architecture.value} is a stand-in ({shorten(stand_in)}), and {repository} is for all to pull",
+                f"{name} for {architecture.value} is a stand-in ({shorten(stand_in)}): {repository} is not for it",
                 hint="build it with the nixpkgs toolkit; a registry on this machine takes it as it is",
             )
         found = f"{layout.config.os}/{layout.config.architecture}"

@@ -182,12 +182,14 @@ def test_without_a_login_the_hint_names_the_variables(guarded: local_registry.Re
 
 
 @pytest.mark.parametrize("kept_for", ["", "/owner", "/owner/app"])
-def test_an_auth_file_is_taken_also_for_a_longer_path(
+def test_an_auth_file_is_taken_also_for_a_longer_path_and_beside_other_logins(
     guarded: local_registry.Registry, publish: Publish, tmp_path: Path, kept_for: str
 ) -> None:
     auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     file = tmp_path / "auth.json"
-    file.write_text(json.dumps({"auths": {f"{guarded.address}{kept_for}": {"auth": auth}}}))
+    wrong = base64.b64encode(b"other:wrong").decode()
+    logins = {f"{guarded.address}/{name}": {"auth": wrong} for name in ("a", "b", "c", "owner/b")}
+    file.write_text(json.dumps({"auths": {**logins, f"{guarded.address}{kept_for}": {"auth": auth}}}))
     environ = {"SSL_CERT_FILE": trusting(guarded)["SSL_CERT_FILE"]}
     answer = publish(f"{guarded.address}/owner", "--auth-file", str(file), environ=environ)
     assert answer.code == 0, answer.said
@@ -283,6 +285,8 @@ def test_sbom_and_provenance_are_attested_once(
     sbom.write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"name": "new"}]}))
     changed = publish(to, *flags)
     assert sorted(one["state"] for one in changed.data["images"][0]["attestations"]) == ["done", "present"]
+    replaced = json.loads(raw(plain, f"owner/app:sha256-{digests_of(images['amd64'])[0][7:]}.att"))
+    assert len(replaced["layers"]) == 1
 
 
 def test_provenance_of_another_image_is_refused_before_anything_is_pushed(

@@ -252,6 +252,17 @@ def test_what_is_not_what_the_manifest_says_is_refused(
     assert not (folder / "nix/models.lock.json").exists()
 
 
+def test_a_size_is_asked_for_as_it_is_stored_and_not_as_it_would_be_packed(
+    lock: Lock, stand_in: registry.StandIn
+) -> None:
+    def packing(handler: registry.Handler) -> None:
+        length = len(registry.LARGE) if handler.headers["accept-encoding"] == "identity" else 1000
+        registry.reply(handler, 200, content_length=str(length))
+
+    stand_in.faults[WEIGHTS] = packing
+    assert lock("alpha:1b")[0] == 0
+
+
 def test_a_size_that_nobody_tells_is_not_made_up(lock: Lock, stand_in: registry.StandIn) -> None:
     def silent(handler: registry.Handler) -> None:
         handler.send_response(200)

@@ -99,7 +99,18 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(folder: Path, which:
         path.symlink_to(folder / "elsewhere")
     elif harm == "fifo":
         os.mkfifo(path)
-    assert digest[7:] in refused(folder)
+    told = refused(folder)
+    assert digest[7:] in told
+    assert harm != "fifo" or "is no plain file" in told
+
+
+@pytest.mark.parametrize("config", [False, True])
+def test_a_size_that_is_not_the_blobs_is_refused(folder: Path, config: bool) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        (manifest["config"] if config else manifest["layers"][0])["size"] += 1
+
+    rewritten(folder, change)
+    assert "are stated" in refused(folder)
 
 
 @pytest.mark.parametrize(
