@@ -15,6 +15,7 @@ from nanna_ci.errors import CommandFailed, GateFailed, MalformedData, UsageError
 from nanna_ci.json_data import JsonValue, as_object, as_text, load_json
 from nanna_ci.process import Completed
 
+PROGRAM_VARIABLE: Final = "NANNA_CI_COSIGN"
 GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"
 _TIMEOUT_S: Final = 240.0  # cosign's own limit is 180 s
 _UNSIGNED: Final = frozenset({10, 12})  # no signature at all, none by this key or identity
@@ -68,14 +69,13 @@ class Cosign:
         scratch: Path,
         login: Path | None = None,
         secrets: Sequence[str] = (),
-        executable: str = "cosign",
     ) -> None:
         self._run = run
         self._environ = dict(environ) if login is None else {**environ, "DOCKER_CONFIG": str(login)}
         self._signing = signing
         self._scratch = scratch
         self._secrets = tuple(secrets)
-        self._executable = executable
+        self._executable = environ.get(PROGRAM_VARIABLE) or "cosign"
         self._signs: tuple[str, ...] | None = None
         self._trust: tuple[str, ...] | None = None
 

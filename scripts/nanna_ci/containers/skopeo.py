@@ -17,6 +17,7 @@ from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.process import Completed
 
+PROGRAM_VARIABLE: Final = "NANNA_CI_SKOPEO"  # the one that reads what the toolkit's images are
 COPY_TIMEOUT_S: Final = 3600.0
 _QUERY_TIMEOUT_S: Final = 120.0
 _NOT_FOUND: Final = 2  # what skopeo says of a reference that the registry does not have
@@ -32,8 +33,8 @@ class Skopeo:
     """Runs skopeo with the login in `login` (a folder with config.json; None: where skopeo looks by itself).
 
     Digests are preserved: what a layout says is what the registry has, byte for byte. Images are read from our own
-    store, which no signature policy is about. Every method may raise ToolMissing, CommandFailed, CommandTimedOut and
-    AccessDenied.
+    store, which no signature policy is about. `executable` is by default what NANNA_CI_SKOPEO says.
+    Every method may raise ToolMissing, CommandFailed, CommandTimedOut and AccessDenied.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class Skopeo:
         environ: Mapping[str, str],
         login: Path | None = None,
         secrets: Sequence[str] = (),
-        executable: str = "skopeo",
+        executable: str | None = None,
     ) -> None:
         self._run = run
         self._environ = {name: value for name, value in environ.items() if name != PASSWORD_VARIABLE}
         self._login = login
         self._secrets = tuple(secrets)
-        self._executable = executable
+        self._executable = executable or environ.get(PROGRAM_VARIABLE) or "skopeo"
 
     def query_digest(self, repository: Repository, tag_or_digest: str) -> str | None:
         """What a tag names, from the manifest's own bytes; None where the registry has no such tag or digest."""

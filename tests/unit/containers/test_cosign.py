@@ -33,6 +33,12 @@ def run() -> FakeRun:
     return made
 
 
+def test_the_toolkits_own_program_is_run(run: FakeRun, tmp_path: Path) -> None:
+    run.script("/store/cosign")
+    environ = {"NANNA_CI_COSIGN": "/store/cosign"}
+    assert Cosign(run, environ=environ, signing=Keyless(IDENTITY), scratch=tmp_path).is_signed(REPOSITORY, DIGEST)
+
+
 @pytest.mark.parametrize("moving", ["latest", "1" * 40, "ghcr.io/owner/app:latest"])
 def test_a_tag_is_never_signed_verified_or_attested(run: FakeRun, tmp_path: Path, moving: str) -> None:
     program = cosign(run, tmp_path)

@@ -101,6 +101,13 @@ def test_the_login_goes_by_file_and_the_password_nowhere_else() -> None:
     assert call.options["secrets"] == ("hunter2hunter2",)
 
 
+def test_the_toolkits_own_program_is_run() -> None:
+    run = FakeRun()
+    run.script("/store/skopeo", stdout=b"manifest")
+    program = Skopeo(run, environ={"NANNA_CI_SKOPEO": "/store/skopeo"})
+    assert program.query_digest(REPOSITORY, "latest") == digest_of(b"manifest")
+
+
 def test_a_bad_tag_starts_nothing() -> None:
     run = FakeRun()
     with pytest.raises(UsageError):
