@@ -26,6 +26,7 @@ let
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";
+      container-test = "Run the images with podman or docker: probes, models, stop and restart";
       publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
     }

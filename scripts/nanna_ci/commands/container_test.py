@@ -1,0 +1,135 @@
+"""`container-test`: images run, asked, stopped and started again, on a real engine."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nanna_ci.containers.container_report import Report
+    from nanna_ci.containers.find_engine import Found
+    from nanna_ci.containers.image_tests import Request, Tested
+    from nanna_ci.outcome import Context, Outcome
+
+NAME = "container-test"
+SUMMARY = "run images with podman or docker: probes, models, stop and restart"
+DESCRIPTION = """\
+Builds the images of pipeline.toml for this machine and tests each one alive. It is loaded by digest and started on a
+network of its own, with a read-only root (/tmp is a small tmpfs), no capabilities, no new privileges, and limits on
+memory (1 GiB and twice the image), processes and time. Its health path is asked until it answers 200; then its other
+paths, its commands, its models: they are listed, a completion has tokens, and every image with a model_command reaches
+them over the container network. SIGTERM must end it in 10 s, with 0 or 143, and a restart must be healthy again.
+
+Whatever was created is removed in the end, after Ctrl-C too, and nothing else is; what a killed run left goes with the
+next one. Logs of a failure, junit.xml and result.json are kept in .nanna-ci/runs/. A limit that this machine does not
+hold containers to is said. Without an engine, or an image that cannot be made here, the answer is `unavailable`.
+
+podman is the user's own; where it has no store that it can write to, root gives it namespaces and a store of its own.
+docker is the daemon of DOCKER_HOST or of the context in use, on this machine.
+
+example: nanna-ci container-test harness qwen3-container --engine podman
+"""
+DRY_RUN = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    engines = ("auto", "podman", "docker")
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="only these of pipeline.toml (default: all)")
+    parser.add_argument("--engine", choices=engines, default="auto", help="default: podman if it works, else docker")
+    parser.add_argument(
+        "--from", dest="sources", action="append", default=[], metavar="IMAGE=PATH",
+        help="an image that is built already, such as an OCI layout; may be given again",
+    )  # fmt: skip
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Find an engine, build, test, report. After a signal everything is removed first."""
+    import os  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    from nanna_ci.commands.tested_images import choose_images, find_images, parse_sources  # noqa: PLC0415
+    from nanna_ci.containers.container_report import Report  # noqa: PLC0415
+    from nanna_ci.containers.find_engine import find_engine  # noqa: PLC0415
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
+
+    ports = context.ports
+    started = ports.clock()
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    chosen = choose_images(pipeline, arguments.images)
+    sources = parse_sources(pipeline, arguments.sources, ports.cwd)
+    user = os.getuid() if hasattr(os, "getuid") else -1
+    found, reason = find_engine(arguments.engine, ports.run, ports.environ, user)
+    if found is None:
+        told = f"no container engine works here: {reason}"
+        return _outcome(Report((), None, told, None, ports.clock() - started))
+    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid())
+    layouts = folder.path / "layouts"
+    try:
+        images = find_images(pipeline, chosen, sources, layouts, context)
+        tested = _test(images.request(folder.path), found, context) if images.subjects else None
+    finally:
+        shutil.rmtree(layouts, ignore_errors=True)  # what was converted for the test is as large as the images
+    results = {image.name: image for image in (*images.unbuilt, *(() if tested is None else tested.images))}
+    report = Report(
+        images=tuple(results[image.name] for image in chosen),
+        tested=tested,
+        reason=None if chosen else "pipeline.toml has no images",
+        folder=str(folder.path),
+        seconds=ports.clock() - started,
+    )
+    outcome = _outcome(report)
+    folder.finish(_files(report, outcome))
+    return outcome
+
+
+def _test(request: Request, found: Found, context: Context) -> Tested:
+    """Test on the engine that was found, or in a room where podman works nowhere else."""
+    import secrets  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from nanna_ci.containers.image_tests import new_mark, run_image_tests  # noqa: PLC0415
+    from nanna_ci.containers.room import Rooms, rooms_folder  # noqa: PLC0415
+    from nanna_ci.containers.run_lock import RunLocks, locks_folder  # noqa: PLC0415
+
+    ports = context.ports
+    mark = new_mark(secrets.token_hex, ports.now())
+    folder = locks_folder(ports.environ)
+    locks = RunLocks(folder, found.engine.name)
+    if found.facts is None:
+        rooms = Rooms(rooms_folder(folder), locks)
+        return rooms.test(request, mark, run=ports.run, environ=ports.environ, say=context.say)
+    return run_image_tests(
+        request,
+        found.engine,
+        found.facts,
+        mark,
+        locks,
+        say=context.say,
+        clock=ports.clock,
+        sleep=time.sleep,
+        now=ports.now,
+    )
+
+
+def _outcome(report: Report) -> Outcome:
+    from nanna_ci.containers.container_report import report_document, report_to_json  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome  # noqa: PLC0415
+
+    return Outcome(report.verdict, report_document(report), report_to_json(report))
+
+
+def _files(report: Report, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:
+    """The run's own files: for machines, for test reports, for a step summary."""
+    import json  # noqa: PLC0415
+
+    from nanna_ci.containers.container_report import report_junit  # noqa: PLC0415
+    from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415
+
+    body = {"schemaVersion": 1, "command": NAME, "verdict": outcome.verdict.value, **outcome.data}
+    return (
+        ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
+        ("junit.xml", report_junit(report.images)),
+        ("summary.md", render_markdown(outcome.document).encode(errors="replace")),
+    )

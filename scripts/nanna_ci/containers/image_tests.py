@@ -1,0 +1,104 @@
+"""Tests images, one after the other, on one engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.containers.engine import Engine, EngineFacts
+from nanna_ci.containers.live_container import Bench
+from nanna_ci.containers.procfs import ProcFs
+from nanna_ci.containers.run_lock import RunLocks
+from nanna_ci.containers.scenario import Companion, ImageResult, Subject
+from nanna_ci.containers.session import open_session
+from nanna_ci.containers.sweep import Mark
+from nanna_ci.containers.trial import run_trial
+from nanna_ci.report.files import write_atomic
+from nanna_ci.report.units import seconds_text
+
+EXPIRES_AFTER_S: Final = 4 * 3600  # a run whose lock nobody can see is dead after this
+ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}  # pipeline.toml's names -> Go's, which images have
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to test. `machine` is Go's name of this machine's architecture; `folder` takes what failures leave.
+
+    A failure's files are `folder/IMAGE/NAME`.
+    """
+
+    subjects: tuple[Subject, ...]
+    companions: tuple[Companion, ...]
+    machine: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What came of it. `private`: the engine ran in namespaces of its own, with a store of its own.
+
+    `swept` names what dead runs had left, `problems` what could not be removed.
+    """
+
+    engine: EngineFacts
+    private: bool
+    images: tuple[ImageResult, ...]
+    swept: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Keeper:
+    """Writes what a failure leaves."""
+
+    folder: Path
+    names: list[str] = field(default_factory=list)
+
+    def keep(self, name: str, data: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.folder / name, data)
+        self.names.append(str(self.folder / name))
+
+
+def run_image_tests(
+    request: Request,
+    engine: Engine,
+    facts: EngineFacts,
+    mark: Mark,
+    locks: RunLocks,
+    *,
+    say: Callable[[str], None],
+    kernel: ProcFs | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> Tested:
+    """Test every subject. Raises Interrupted once everything is removed, and what the engine raises while it sweeps."""
+    results = []
+    with open_session(engine, mark, locks, now()) as session:
+        for name in session.swept:
+            say(f"removed what a dead run had left: {name}")
+        for subject in request.subjects:
+            say(f"testing {subject.name} on {facts.name} {facts.version}")
+            keeper = _Keeper(request.folder / subject.name)
+            bench = Bench(session, facts.controllers, kernel or ProcFs(), clock, sleep, keeper.keep)
+            companions = [companion for companion in request.companions if companion.name != subject.name]
+            result = run_trial(subject, companions, bench, request.machine)
+            result = replace(result, facts=replace(result.facts, files=tuple(keeper.names)))
+            results.append(result)
+            say(render_line(result))
+    return Tested(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
+
+
+def render_line(result: ImageResult) -> str:
+    """A result in one line of talk."""
+    line = f"{result.name}: {result.verdict.value} after {seconds_text(result.seconds)}"
+    return line if result.reason is None else f"{line}: {result.reason}"
+
+
+def new_mark(random: Callable[[int], str], now_s: float) -> Mark:
+    """A run's mark; `random` gives so many random bytes as hexadecimal digits."""
+    return Mark(random(6), round(now_s) + EXPIRES_AFTER_S)

@@ -1,0 +1,97 @@
+"""What a container may use, and whether the machine holds it to that."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from nanna_ci.report.units import bytes_text, seconds_text
+
+PIDS: Final = 512
+TMP_BYTES: Final = 256 * 1024 * 1024
+_BASE_BYTES: Final = 1024 * 1024 * 1024
+_PAGE_BYTES: Final = 64 * 1024  # the largest page: kernels round a memory limit to whole ones
+_TEST_S: Final = 300  # for everything that is not the start
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a container gets. `time_s` is for its whole test; None: the machine refuses such a limit."""
+
+    memory_bytes: int | None
+    pids: int | None
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Controllers:
+    """Whether the engine can limit something on this machine; None where it does not say."""
+
+    memory: bool | None = None
+    pids: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The limits that the kernel holds a running container to; None where that cannot be read. No limit is infinity."""
+
+    memory_bytes: float | None = None
+    pids: float | None = None
+
+
+class Force(enum.Enum):
+    """What became of a limit."""
+
+    HELD = "held"
+    REFUSED = "refused"
+    UNVERIFIED = "unverified"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReport:
+    """One limit as the report tells it; `reason` says why it is not held, None where it is."""
+
+    name: str
+    asked: str
+    force: Force
+    reason: str | None
+
+
+def plan_limits(image_bytes: int, health_timeout_s: float) -> Limits:
+    """The limits of an image's test. A model is about as large in memory as in its image; twice leaves it room."""
+    return Limits(_BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
+
+
+def possible_limits(wanted: Limits, controllers: Controllers) -> Limits:
+    """The limits without those that the engine would refuse, or drop with a warning."""
+    return Limits(
+        None if controllers.memory is False else wanted.memory_bytes,
+        None if controllers.pids is False else wanted.pids,
+        wanted.time_s,
+    )
+
+
+def report_limits(wanted: Limits, given: Limits, effective: Effective, refusal: str | None) -> tuple[LimitReport, ...]:
+    """What became of each limit. `given` is what the engine was asked for; `refusal` its words where it would not."""
+    assert wanted.memory_bytes is not None
+    assert wanted.pids is not None
+    because = refusal or "the machine's control groups have no such limit"
+    memory = (wanted.memory_bytes + _PAGE_BYTES, given.memory_bytes, effective.memory_bytes)
+    pids = (wanted.pids, given.pids, effective.pids)
+    return (
+        LimitReport("memory", bytes_text(wanted.memory_bytes), *_decide_force(*memory, because)),
+        LimitReport("processes", str(wanted.pids), *_decide_force(*pids, because)),
+        LimitReport("time", seconds_text(wanted.time_s), Force.HELD, None),
+    )
+
+
+def _decide_force(most: int, given: int | None, effective: float | None, because: str) -> tuple[Force, str | None]:
+    if given is None:
+        return Force.REFUSED, because
+    if effective is None:
+        return Force.UNVERIFIED, "the container's control group cannot be read from here"
+    if effective > most:
+        return Force.REFUSED, f"the kernel holds it to {'nothing' if effective == math.inf else f'{effective:.0f}'}"
+    return Force.HELD, None

@@ -1,0 +1,97 @@
+"""The podman program."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import ClassVar, Final
+
+from nanna_ci.containers.engine import LOAD_S, QUICK_S, Engine, EngineFacts, reason_of
+from nanna_ci.containers.limits import Controllers
+from nanna_ci.containers.oci_layout import INDEX_TYPE, Layout
+from nanna_ci.containers.spec import ContainerSpec
+from nanna_ci.errors import CommandFailed, CommandTimedOut, ToolMissing
+from nanna_ci.json_data import as_object, as_text, as_texts, load_json
+from nanna_ci.process import Completed
+
+_REF_NAME: Final = "org.opencontainers.image.ref.name"
+
+
+class Podman(Engine):
+    """podman, with the user's own store; with `store` a folder that holds all that it knows.
+
+    `cgroup_parent` is the control group that containers are put into; None: podman's own choice.
+    """
+
+    name: ClassVar[str] = "podman"
+
+    def __init__(
+        self,
+        run: Callable[..., Completed],
+        *,
+        environ: Mapping[str, str],
+        store: Path | None = None,
+        cgroup_parent: str | None = None,
+    ) -> None:
+        super().__init__(run, environ=environ)
+        self._store = store
+        self._cgroup_parent = cgroup_parent
+
+    def words(self) -> list[str]:
+        """podman, and where its store is."""
+        if self._store is None:
+            return ["podman"]
+        return ["podman", "--root", str(self._store / "storage"), "--network-config-dir", str(self._store / "networks")]
+
+    def extra_create_words(self, spec: ContainerSpec) -> list[str]:
+        """No folders that are writable unasked; and an end by podman itself, should we not live to see to it."""
+        words = ["--timeout", str(round(spec.limits.time_s))]
+        if not spec.writable:
+            words += ["--read-only-tmpfs=false"]
+        if self._cgroup_parent is not None:
+            words += ["--cgroup-parent", self._cgroup_parent]
+        return words
+
+    def facts(self) -> EngineFacts:
+        """podman's version and what it can limit."""
+        source = "podman info"
+        try:
+            info = as_object(load_json(self.call("info", "--format", "json").stdout, source), source, "the answer")
+        except CommandFailed as error:
+            raise ToolMissing("podman", reason_of(error)) from error
+        except CommandTimedOut as error:
+            raise ToolMissing("podman", f"does not answer within {QUICK_S:g} s") from error
+        host = as_object(info.get("host"), source, "host")
+        version = as_object(info.get("version"), source, "version")
+        names = as_texts(host.get("cgroupControllers") or [], source, "host.cgroupControllers")
+        return EngineFacts(
+            name=self.name,
+            version=as_text(version.get("Version"), source, "version.Version"),
+            controllers=Controllers(memory="memory" in names, pids="pids" in names),
+        )
+
+    def remove(self, container: str) -> None:
+        """Remove a container. Without a time podman would ask it to stop, and wait."""
+        self.call("rm", "--force", "--time", "0", "--volumes", container)
+
+    def load(self, layout: Layout, tag: str) -> None:
+        """Copy the layout's image into the store.
+
+        It gets its tag in the same step, so that nothing is left without one, whenever we end. podman takes the tag
+        from the index, so it reads one of our own beside the layout's blobs.
+        """
+        with tempfile.TemporaryDirectory(prefix="nanna-ci-layout-") as name:
+            view = Path(name)
+            entry = {
+                "mediaType": layout.manifest.media_type,
+                "digest": layout.manifest.digest,
+                "size": layout.manifest.size_bytes,
+                "annotations": {_REF_NAME: tag},
+            }
+            index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
+            (view / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+            (view / "index.json").write_text(json.dumps(index))
+            (view / "blobs").symlink_to((layout.path / "blobs").absolute(), target_is_directory=True)
+            self.call("pull", "--quiet", f"oci:{view}:{tag}", timeout_s=LOAD_S)

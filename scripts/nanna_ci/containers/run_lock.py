@@ -1,0 +1,81 @@
+"""A run's lock: a file that the kernel lets go of when the run ends, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.errors import NannaError
+
+_NAME: Final = re.compile(r"(podman|docker)-([0-9a-f]{12})")
+
+
+def locks_folder(environ: Mapping[str, str]) -> Path:
+    """Where the locks are: below the user's cache folder."""
+    cache = environ.get("XDG_CACHE_HOME") or ""
+    base = Path(cache) if cache.startswith("/") else Path(environ.get("HOME") or "/var/tmp") / ".cache"  # noqa: S108
+    return base / "nanna-ci" / "container-runs"
+
+
+class RunLocks:
+    """The locks of one engine's runs, below a folder."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        self._folder = folder
+        self._engine = engine
+
+    @contextlib.contextmanager
+    def held(self, run: str) -> Iterator[None]:
+        """Hold the lock of a run. The file stays: `forget` removes it once nothing of the run is left."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._path(run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise NannaError(f"{self._path(run)}: {error.strerror}", hint="set XDG_CACHE_HOME") from error
+        try:
+            _lock(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def alive(self) -> dict[str, bool]:
+        """The runs that have a lock here, and whether somebody holds it."""
+        return {run: self._is_held(run) for run in self._runs()}
+
+    def forget(self, run: str) -> None:
+        """Remove a run's lock file."""
+        self._path(run).unlink(missing_ok=True)
+
+    def _path(self, run: str) -> Path:
+        return self._folder / f"{self._engine}-{run}"
+
+    def _runs(self) -> Iterator[str]:
+        names = [entry.name for entry in self._folder.iterdir()] if self._folder.is_dir() else []
+        for match in filter(None, map(_NAME.fullmatch, sorted(names))):
+            if match[1] == self._engine:
+                yield match[2]
+
+    def _is_held(self, run: str) -> bool:
+        try:
+            descriptor = os.open(self._path(run), os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            return not _lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Whether the lock could be taken at once."""
+    import fcntl  # noqa: PLC0415 - there is none on Windows, and no engine either
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

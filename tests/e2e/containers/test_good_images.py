@@ -1,0 +1,89 @@
+"""Images that do what they should: servers, model servers, a harness and its model, on podman and on docker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from container_tests import MODEL, Bakery, answer_of, command
+from engine_rooms import EngineRoom
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "work"
+    made.mkdir()
+    return made
+
+
+def checks_of(image) -> dict[str, tuple[str, str | None]]:
+    return {f"{one['check']} {one['subject']}".strip(): (one["status"], one["reason"]) for one in image["checks"]}
+
+
+def test_a_model_server_and_its_client_over_the_container_network(room: EngineRoom, bakery: Bakery, folder: Path):
+    model = bakery.image("server", "--model", MODEL, models=[MODEL])
+    client = bakery.image("client", model_command="/bin/server ask server 8080 {model}")
+    before = room.everything()
+    answer = answer_of(room.popen(command(folder, room.engine, [model, client]), folder))
+    assert answer.code == 0, answer.data
+    checks = checks_of(answer.images["server"])
+    assert checks[f"model {MODEL}"] == ("passed", None)
+    assert checks[f"completion {MODEL}"] == ("passed", "5 tokens")
+    assert checks[f"together client {MODEL}"] == ("passed", None)
+    assert not any(name.startswith("together") for name in checks_of(answer.images["client"]))
+    assert answer.data["engine"]["name"] == room.engine
+    assert answer.data["engine"]["private"] is False
+    assert room.everything() == before
+
+
+def test_ollama_is_recognised_and_asked_for_its_own_list_too(room: EngineRoom, bakery: Bakery, folder: Path):
+    model = bakery.image("ollama", "--model", MODEL, "--tags", models=[MODEL])
+    answer = answer_of(room.popen(command(folder, room.engine, [model]), folder))
+    assert checks_of(answer.images["ollama"])[f"model {MODEL}"] == ("passed", "Ollama lists it too")
+
+
+def test_a_client_that_cannot_reach_the_model_fails_the_models_image(room, bakery, folder):
+    model = bakery.image("server", "--model", MODEL, models=[MODEL])
+    client = bakery.image("client", model_command="/bin/server ask server 9 {model}")
+    before = room.everything()
+    answer = answer_of(room.popen(command(folder, room.engine, [model, client], ["server"]), folder))
+    assert answer.code == 1
+    assert list(answer.images) == ["server"]
+    (failed,) = [one for one in answer.images["server"]["checks"] if one["status"] == "failed"]
+    assert failed["cause"] == "not-together"
+    assert failed["reason"] == (
+        f"client: `/bin/server ask server 9 {MODEL}` exited with 1: 'server: connect: Connection refused'"
+    )
+    assert room.everything() == before
+
+
+def test_a_slow_start_is_waited_for(room, bakery, folder):
+    slow = bakery.image("slow", "--slow-health", "2", health_timeout_s=30)
+    answer = answer_of(room.popen(command(folder, room.engine, [slow]), folder))
+    assert answer.code == 0
+    assert 1 <= answer.images["slow"]["startSeconds"] < 30
+
+
+def test_a_damaged_layout_is_refused_before_it_is_loaded(room, bakery, folder):
+    good = bakery.image("good")
+    (layer,) = [path for path in (good.layout / "blobs" / "sha256").iterdir() if path.stat().st_size > 100_000]
+    data = bytearray(layer.read_bytes())
+    data[5000] ^= 1
+    layer.write_bytes(data)
+    before = room.everything()
+    answer = answer_of(room.popen(command(folder, room.engine, [good]), folder))
+    assert answer.code == 1
+    (failed,) = [one for one in answer.images["good"]["checks"] if one["status"] == "failed"]
+    assert (failed["check"], failed["cause"]) == ("load", "not-loaded")
+    assert "its digest is sha256:" in failed["reason"]
+    assert room.everything() == before
+
+
+def test_the_image_is_run_by_the_digest_of_its_layout(room, bakery, folder):
+    """What was tested is what will be published: the ID in the engine is the layout's own."""
+    good = bakery.image("good")
+    answer = answer_of(room.popen(command(folder, room.engine, [good]), folder))
+    image = answer.images["good"]
+    blobs = {f"sha256:{path.name}" for path in (good.layout / "blobs" / "sha256").iterdir()}
+    assert {image["imageId"], image["manifestDigest"]} <= blobs
