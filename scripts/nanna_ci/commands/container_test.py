@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nanna_ci.containers.container_report import Report
     from nanna_ci.containers.find_engine import Found
-    from nanna_ci.containers.image_tests import Request, Tested
+    from nanna_ci.containers.image_tests import EngineRun, Request
     from nanna_ci.outcome import Context, Outcome
 
 NAME = "container-test"
@@ -84,7 +84,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     return outcome
 
 
-def _test(request: Request, found: Found, context: Context) -> Tested:
+def _test(request: Request, found: Found, context: Context) -> EngineRun:
     """Test on the engine that was found, or in a room where podman works nowhere else."""
     import secrets  # noqa: PLC0415
     import time  # noqa: PLC0415

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nanna_ci.containers.image_tests import Tested
+from nanna_ci.containers.image_tests import EngineRun
 from nanna_ci.containers.limits import Force
 from nanna_ci.containers.results_json import image_to_json
 from nanna_ci.containers.scenario import ImageResult, Status, decide_verdict
@@ -38,7 +38,7 @@ class Report:
     """
 
     images: tuple[ImageResult, ...]
-    tested: Tested | None
+    tested: EngineRun | None
     reason: str | None
     folder: str | None
     seconds: float

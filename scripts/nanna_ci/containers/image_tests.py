@@ -37,7 +37,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class EngineRun:
     """What came of it. `private`: the engine ran in namespaces of its own, with a store of its own.
 
     `swept` names what dead runs had left, `problems` what could not be removed.
@@ -75,7 +75,7 @@ def run_image_tests(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.time,
-) -> Tested:
+) -> EngineRun:
     """Test every subject. Raises Interrupted once everything is removed, and what the engine raises while it sweeps."""
     results = []
     with open_session(engine, mark, locks, now()) as session:
@@ -90,7 +90,7 @@ def run_image_tests(
             result = replace(result, facts=replace(result.facts, files=tuple(keeper.names)))
             results.append(result)
             say(render_line(result))
-    return Tested(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
+    return EngineRun(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
 
 
 def render_line(result: ImageResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -144,7 +145,8 @@ class LiveContainer:
             raise CheckFailed(Cause.EXITED, told) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:
-            self._bench.engine.kill(self.id, "KILL")
+            with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
+                self._bench.engine.kill(self.id, "KILL")
         return code
 
     def keep_evidence(self) -> None:

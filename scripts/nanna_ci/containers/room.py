@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.engine import EngineFacts
-from nanna_ci.containers.image_tests import Request, Tested
+from nanna_ci.containers.image_tests import EngineRun, Request
 from nanna_ci.containers.limits import Controllers
 from nanna_ci.containers.results_json import companion_to_json, parse_image, subject_to_json
 from nanna_ci.containers.run_lock import RunLocks
@@ -76,7 +76,7 @@ class Rooms:
         run: Callable[..., Completed],
         environ: Mapping[str, str],
         say: Callable[[str], None],
-    ) -> Tested:
+    ) -> EngineRun:
         """Test images in a room. Raises ToolMissing, with the reason, where podman does not work in there either."""
         folder = self._folder / mark.run
         with self._locks.held(mark.run):
@@ -104,7 +104,7 @@ class Rooms:
         run: Callable[..., Completed],
         environ: Mapping[str, str],
         say: Callable[[str], None],
-    ) -> Tested:
+    ) -> EngineRun:
         asked, answer = folder / "request.json", folder / "result.json"
         asked.write_text(json.dumps(_request_to_json(request, mark, folder / "store")))
         run(
@@ -113,7 +113,7 @@ class Rooms:
             env={**environ, "TMPDIR": str(folder / "temporary")},
             on_stderr=lambda line: say(line.decode(errors="replace")),
         )
-        return parse_tested(answer.read_bytes(), "the test in podman's room")
+        return parse_engine_run(answer.read_bytes(), "the test in podman's room")
 
     def _sweep(self, own: str) -> tuple[str, ...]:
         """Remove the rooms of dead runs; their folders' names."""
@@ -166,12 +166,12 @@ def _request_to_json(request: Request, mark: Mark, store: Path) -> dict[str, obj
     }
 
 
-def parse_tested(data: bytes, source: str) -> Tested:
+def parse_engine_run(data: bytes, source: str) -> EngineRun:
     """Read what `inside` writes. Raises ToolMissing where it could not test at all."""
     item = as_object(load_json(data, source), source, "the result")
     if item.get("unavailable") is not None:
         raise ToolMissing("podman", as_text(item["unavailable"], source, "unavailable"))
-    return Tested(
+    return EngineRun(
         engine=EngineFacts("podman", as_text(item.get("version"), source, "version"), Controllers()),
         private=True,
         images=tuple(parse_image(one, source) for one in as_list(item.get("images"), source, "images")),
