@@ -32,8 +32,10 @@ import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 from nanna_ci.containers.inside import prepare
-folder, engine = Path(sys.argv[2]), sys.argv[3]
+folder, engine, controllers = Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
 prepare()
+for controller in controllers:
+    subprocess.run(["umount", f"/sys/fs/cgroup/{controller}"], check=True)
 daemon = None
 if engine == "podman":
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/var/lib"], check=True)
@@ -76,12 +78,12 @@ def why_no_engine(engine: str) -> str | None:
 
 
 class EngineRoom:
-    """A room with an engine that answers."""
+    """A room with an engine that answers. `without` are controllers of control groups that it does not have."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, without: Sequence[str] = ()) -> None:
         self.engine = engine
         self.folder = Path(tempfile.mkdtemp(prefix="room-", dir="/tmp"))  # a socket's path is short
-        words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine]
+        words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine, *without]
         self._unshare = subprocess.Popen(
             room_words(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )

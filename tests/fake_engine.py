@@ -175,6 +175,7 @@ class FakeEngine(Engine):
         del self.containers[container]
 
     def remove_tag(self, tag: str) -> None:
+        self.images.pop(f"sha256:{tag}", None)
         for identity, image in list(self.images.items()):
             if tag in image.tags:
                 left = tuple(other for other in image.tags if other != tag)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.engine import Engine, EngineFacts
-from nanna_ci.containers.live_container import Bench
+from nanna_ci.containers.http_probe import HttpProbe
+from nanna_ci.containers.live_container import HEALTH_ANSWER_S, Bench
 from nanna_ci.containers.procfs import ProcFs
 from nanna_ci.containers.run_lock import RunLocks
 from nanna_ci.containers.scenario import Companion, ImageResult, Subject
@@ -78,13 +79,16 @@ def run_image_tests(
 ) -> EngineRun:
     """Test every subject. Raises Interrupted once everything is removed, and what the engine raises while it sweeps."""
     results = []
-    with open_session(engine, mark, locks, now()) as session:
+    with HttpProbe() as http, open_session(engine, mark, locks, now()) as session:
+        http.warm_up(HEALTH_ANSWER_S)
         for name in session.swept:
             say(f"removed what a dead run had left: {name}")
+        for problem in session.unswept:
+            say(f"could not remove what a dead run had left: {problem}")
         for subject in request.subjects:
             say(f"testing {subject.name} on {facts.name} {facts.version}")
             keeper = _Keeper(request.folder / subject.name)
-            bench = Bench(session, facts.controllers, kernel or ProcFs(), clock, sleep, keeper.keep)
+            bench = Bench(session, http, facts.controllers, kernel or ProcFs(), clock, sleep, keeper.keep)
             companions = [companion for companion in request.companions if companion.name != subject.name]
             result = run_trial(subject, companions, bench, request.machine)
             result = replace(result, facts=replace(result.facts, files=tuple(keeper.names)))

@@ -22,7 +22,7 @@ from nanna_ci.errors import CommandFailed, Interrupted, NannaError
 
 _POLL_S: Final = 0.05
 _LOOK_S: Final = (0.1, 2.0)  # between two looks at a container that does not answer: at first, and at last
-_HEALTH_ANSWER_S: Final = 2.0
+HEALTH_ANSWER_S: Final = 2.0
 _PORT_ATTEMPTS: Final = 3
 
 
@@ -31,6 +31,7 @@ class Bench:
     """What a test works with. `keep` takes a file (name, content) that a failure leaves in the run folder."""
 
     session: Session
+    http: HttpProbe
     controllers: Controllers
     kernel: ProcFs
     clock: Callable[[], float]
@@ -59,7 +60,6 @@ class LiveContainer:
         self._spec = spec
         self._health_path = health_path
         self._id: str | None = None
-        self._probe: HttpProbe | None = None
         self._state: ContainerState | None = None
         self._kept = False
         self.peak_memory_bytes: int | None = None
@@ -96,7 +96,7 @@ class LiveContainer:
         pause, last_pause = _LOOK_S
         look_at = begun + pause
         while True:
-            answer = self.get(self._health_path, _HEALTH_ANSWER_S)
+            answer = self.get(self._health_path, HEALTH_ANSWER_S)
             if is_healthy(answer):
                 return
             now = self._bench.clock()
@@ -111,16 +111,16 @@ class LiveContainer:
 
     def get(self, path: str, timeout_s: float) -> Answer:
         """GET on its published port."""
-        return (
-            Answer(None, problem="its port is not published")
-            if self._probe is None
-            else self._probe.get(path, timeout_s)
-        )
+        port = self._port()
+        if port is None:
+            return Answer(None, problem="its port is not published")
+        return self._bench.http.get(port, path, timeout_s)
 
     def post_json(self, path: str, body: bytes, timeout_s: float) -> Answer:
         """POST on its published port."""
-        assert self._probe is not None, "not healthy"
-        return self._probe.post_json(path, body, timeout_s)
+        port = self._port()
+        assert port is not None, "not healthy"
+        return self._bench.http.post_json(port, path, body, timeout_s)
 
     def effective_limits(self) -> Effective:
         """What the kernel holds it to."""
@@ -164,26 +164,19 @@ class LiveContainer:
 
     def remove(self) -> None:
         """Remove it, running or not."""
-        self.close()
         if self._id is not None:
             self._bench.engine.remove(self._id)
             self._id = None
 
-    def close(self) -> None:
-        """Close connections."""
-        if self._probe is not None:
-            self._probe.close()
-            self._probe = None
-
     def _look(self) -> ContainerState:
-        """The state as it is now; the probe follows the published port."""
-        before, self._state = self._state, self._bench.engine.inspect(self.id)
-        port = self._state.ports.get(self._spec.port)
-        if self._probe is None or before is None or before.ports.get(self._spec.port) != port:
-            self.close()
-            self._probe = None if port is None else HttpProbe(port)
+        """The state as it is now."""
+        self._state = self._bench.engine.inspect(self.id)
         self._note_memory()
         return self._state
+
+    def _port(self) -> int | None:
+        """The published port; a restart may give it another."""
+        return None if self._state is None else self._state.ports.get(self._spec.port)
 
     def _pid(self) -> int | None:
         """Its first process, where that is one of this machine."""

@@ -31,10 +31,9 @@ class ProcFs:
 
     def effective_limits(self, pid: int, container: str) -> Effective:
         """What the container's control groups hold it to."""
-        groups = self._groups(pid, container)
         return Effective(
-            memory_bytes=_limit(self._value(groups, "memory", "memory.limit_in_bytes", "memory.max")),
-            pids=_limit(self._value(groups, "pids", "pids.max", "pids.max")),
+            memory_bytes=self._limit(pid, container, "memory", "memory.limit_in_bytes", "memory.max"),
+            pids=self._limit(pid, container, "pids", "pids.max", "pids.max"),
         )
 
     def peak_memory_bytes(self, pid: int, container: str) -> int | None:
@@ -74,6 +73,20 @@ class ProcFs:
                 groups |= dict.fromkeys(controllers.split(","), match[1])
         return groups
 
+    def _limit(self, pid: int, container: str, controller: str, version_1: str, version_2: str) -> float | None:
+        """A limit; infinity also where the container has control groups, and this controller is in none of them."""
+        groups = self._groups(pid, container)
+        text = self._value(groups, controller, version_1, version_2)
+        if text is None:
+            known = any(path.parent.is_dir() for path in self._files(groups, "", version_1, version_2))
+            absent = bool(groups) and controller not in groups and ("" not in groups or known)
+            return math.inf if absent else None
+        if text == "max":
+            return math.inf
+        if not text.isdecimal():
+            return None
+        return math.inf if int(text) >= _UNLIMITED_BYTES else float(text)
+
     def _value(self, groups: Mapping[str, str], controller: str, version_1: str, version_2: str) -> str | None:
         for path in self._files(groups, controller, version_1, version_2):
             with contextlib.suppress(OSError):
@@ -81,18 +94,8 @@ class ProcFs:
         return None
 
     def _files(self, groups: Mapping[str, str], controller: str, version_1: str, version_2: str) -> Iterator[Path]:
-        if controller in groups:
+        if controller and controller in groups:
             yield self._cgroups / controller / groups[controller].lstrip("/") / version_1
         if "" in groups:
             for mount in (self._cgroups, self._cgroups / "unified"):
                 yield mount / groups[""].lstrip("/") / version_2
-
-
-def _limit(text: str | None) -> float | None:
-    if text is None:
-        return None
-    if text == "max":
-        return math.inf
-    if not text.isdecimal():
-        return None
-    return math.inf if int(text) >= _UNLIMITED_BYTES else float(text)

@@ -11,6 +11,7 @@ from typing import Final
 
 from nanna_ci.errors import NannaError
 
+_IMAGE: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"(podman|docker)-([0-9a-f]{12})")
 
 
@@ -41,6 +42,20 @@ class RunLocks:
             yield
         finally:
             os.close(descriptor)
+
+    def note(self, run: str, image_id: str) -> None:
+        """Write down that a run is about to load an image that was not there."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._path(run).open("a") as file:
+            file.write(f"{image_id}\n")
+
+    def noted(self, run: str) -> tuple[str, ...]:
+        """The images that a run has noted, by their IDs."""
+        try:
+            lines = self._path(run).read_text(errors="replace").splitlines()
+        except OSError:
+            return ()
+        return tuple(dict.fromkeys(line for line in lines if _IMAGE.fullmatch(line)))
 
     def alive(self) -> dict[str, bool]:
         """The runs that have a lock here, and whether somebody holds it."""

@@ -227,8 +227,9 @@ def find_blocker(check: Check, results: Sequence[CheckResult]) -> CheckResult | 
 
 
 def skip(check: Check, blocker: CheckResult) -> CheckResult:
-    """The answer to a check that was not reached."""
-    return CheckResult(check, Status.SKIPPED, 0.0, reason=f"not reached: {blocker.check.title} did not pass")
+    """The answer to a check that was not reached; unavailable where the machine could not make what comes before."""
+    status = Status.UNAVAILABLE if blocker.status is Status.UNAVAILABLE else Status.SKIPPED
+    return CheckResult(check, status, 0.0, reason=f"not reached: {blocker.check.title} did not pass")
 
 
 def model_words(command: str, url: str, model: str) -> tuple[str, ...]:

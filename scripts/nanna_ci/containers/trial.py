@@ -173,10 +173,19 @@ class _Trial:
             given = replace(given, memory_bytes=None, pids=None)
             self._started = self._bench.clock()
             self._container = self._new(self._subject, self._image_id, given)
-            self._container.start()
+            self._start_without_limits(self._container)
         limits = report_limits(self._limits, given, self._live.effective_limits(), refusal)
         self._given = given
         self._facts = replace(self._facts, limits=limits)
+
+    def _start_without_limits(self, container: LiveContainer) -> None:
+        try:
+            container.start()
+        except CheckFailed as error:
+            if not is_limit_refused(error.message):
+                raise
+            told = f"{self._bench.engine.name} can start no container on this machine: {error.message}"
+            raise _Unavailable(told) from error
 
     def _await_health(self) -> None:
         try:
@@ -197,8 +206,6 @@ class _Trial:
             return with_writing(seen, self._bench.engine.changed_paths(container.id))
         except (CheckFailed, Unhealthy):
             return seen
-        finally:
-            container.close()
 
     def _restart(self) -> None:
         self._live.start_again()
@@ -210,7 +217,6 @@ class _Trial:
     def _remove(self) -> str | None:
         if self._container is not None:
             self._facts = replace(self._facts, peak_memory_bytes=self._container.peak_memory_bytes)
-            self._container.close()
         if problems := self._bench.session.clean():
             raise CheckFailed(Cause.LEFT_BEHIND, "; ".join(problems))
         return None

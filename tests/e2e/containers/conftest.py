@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from container_tests import Bakery
+from container_tests import Bakery, require
 from engine_rooms import ENGINES, EngineRoom, why_no_engine
 from oci_images import COMPILERS, compile_server
-
-
-def require(reason: str | None) -> None:
-    """Skip a test for a reason; in the suite's own root, which has both engines, that is a failure."""
-    if reason is not None and "NANNA_CI_ROOT" in os.environ:
-        pytest.fail(f"the Debian root should have this: {reason}")
-    if reason is not None:
-        pytest.skip(reason)
 
 
 @pytest.fixture(scope="module", params=ENGINES)

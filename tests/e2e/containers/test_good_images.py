@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from container_tests import MODEL, Bakery, answer_of, command
-from engine_rooms import EngineRoom
+from container_tests import MODEL, Bakery, answer_of, command, require
+from engine_rooms import ENGINES, EngineRoom, why_no_engine
 
 
 @pytest.fixture
@@ -87,3 +87,21 @@ def test_the_image_is_run_by_the_digest_of_its_layout(room, bakery, folder):
     image = answer.images["good"]
     blobs = {f"sha256:{path.name}" for path in (good.layout / "blobs" / "sha256").iterdir()}
     assert {image["imageId"], image["manifestDigest"]} <= blobs
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_limit_that_the_machine_does_not_hold_it_to_is_said(engine, bakery, folder):
+    require(why_no_engine(engine))
+    if not Path("/sys/fs/cgroup/memory").is_dir():
+        pytest.skip("only version 1 of control groups has controllers that can be taken away")
+    room = EngineRoom(engine, without=["memory"])
+    try:
+        answer = answer_of(room.popen(command(folder, engine, [bakery.image("good")]), folder))
+    finally:
+        room.close()
+    assert answer.code == 0
+    memory, processes, _ = answer.images["good"]["limits"]
+    assert memory["force"] == "refused"
+    assert memory["reason"] in ("the kernel holds it to nothing", "the machine's control groups have no such limit")
+    assert processes["force"] == "held"
+    assert answer.images["good"]["peakMemoryBytes"] is None

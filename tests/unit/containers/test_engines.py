@@ -93,6 +93,14 @@ def test_a_store_of_its_own_is_in_every_call(run, tmp_path):
     assert run.calls[0].argv == (*words, "start", "x")
 
 
+def test_podman_collects_garbage_late_but_what_the_user_says_counts(run):
+    run.script("podman", "start")
+    Podman(run, environ={"A": "b"}).start("x")
+    Podman(run, environ={"GOGC": "50"}).start("x")
+    assert run.calls[0].options["env"] == {"A": "b", "GOGC": "off", "GOMEMLIMIT": "256MiB"}
+    assert run.calls[1].options["env"]["GOGC"] == "50"
+
+
 def test_wait_is_none_after_the_time(run):
     run.script("podman", "wait", "x", stdout=b"143\n")
     assert Podman(run, environ={}).wait("x", 10) == 143

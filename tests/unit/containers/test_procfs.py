@@ -52,7 +52,25 @@ def test_version_2_where_the_runtime_put_the_process_further_down(kernel, tmp_pa
 def test_version_1_without_a_limit_has_a_number_near_2_to_the_63(kernel, tmp_path):
     write(tmp_path / "proc/7/cgroup", f"4:memory:/docker/{ID}\n")
     write(tmp_path / f"cgroup/memory/docker/{ID}/memory.limit_in_bytes", "9223372036854771712\n")
-    assert kernel.effective_limits(7, ID) == Effective(math.inf, None)
+    assert kernel.effective_limits(7, ID) == Effective(math.inf, math.inf)
+
+
+def test_a_controller_that_the_container_is_in_no_group_of_holds_it_to_nothing(kernel, tmp_path):
+    """A runtime leaves a limit out, silently, where the machine has not mounted its controller."""
+    write(tmp_path / "proc/7/cgroup", f"8:pids:/p/libpod-{ID}\n4:memory:/\n0::/\n")
+    write(tmp_path / f"cgroup/pids/p/libpod-{ID}/pids.max", "64\n")
+    assert kernel.effective_limits(7, ID) == Effective(math.inf, 64)
+
+
+def test_version_2_without_the_controller_holds_it_to_nothing(kernel, tmp_path):
+    write(tmp_path / "proc/7/cgroup", f"0::/user.slice/libpod-{ID}.scope\n")
+    write(tmp_path / f"cgroup/user.slice/libpod-{ID}.scope/pids.max", "64\n")
+    assert kernel.effective_limits(7, ID) == Effective(math.inf, 64)
+
+
+def test_version_2_whose_groups_are_not_here_is_unknown(kernel, tmp_path):
+    write(tmp_path / "proc/7/cgroup", f"0::/user.slice/libpod-{ID}.scope\n")
+    assert kernel.effective_limits(7, ID) == Effective()
 
 
 def test_a_process_of_another_machine_with_the_same_number_is_not_it(kernel, tmp_path):

@@ -26,6 +26,17 @@ def test_a_lock_is_held_as_long_as_its_block_and_stays_until_it_is_forgotten(tmp
     assert locks.alive() == {}
 
 
+def test_what_a_run_notes_is_read_back_by_others(tmp_path):
+    locks = RunLocks(tmp_path / "locks", "podman")
+    digest = "sha256:" + "a" * 64
+    assert locks.noted(RUN) == ()
+    with locks.held(RUN):
+        locks.note(RUN, digest)
+        locks.note(RUN, digest)
+        locks.note(RUN, "junk")
+    assert RunLocks(tmp_path / "locks", "podman").noted(RUN) == (digest,)
+
+
 def test_each_engine_knows_its_own_runs_and_no_other_files(tmp_path):
     (tmp_path / "podman-nothing").touch()
     (tmp_path / "notes.txt").touch()

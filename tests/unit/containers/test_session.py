@@ -14,6 +14,7 @@ from nanna_ci.containers.run_lock import RunLocks
 from nanna_ci.containers.session import open_session
 from nanna_ci.containers.spec import ContainerSpec
 from nanna_ci.containers.sweep import Mark
+from nanna_ci.errors import Interrupted
 from oci_images import write_layout
 
 NOW_S = 1_700_000_000.0
@@ -97,6 +98,7 @@ def test_what_cannot_be_removed_is_said_and_tried_again(locks):
         engine.networks.clear()
     assert len(session.problems) == 2
     assert "container id1: podman exited with 125: Error: device busy" in session.problems[0]
+    assert session.unswept == []
     assert session.problems[1] == "container id1: is still there"
     assert locks.alive() == {OWN.run: False}
 
@@ -105,6 +107,71 @@ def test_what_cannot_be_removed_is_said_and_tried_again(locks):
     assert session.swept == ["container id1"]
     assert names(engine) == set()
     assert locks.alive() == {}
+
+
+def test_what_cannot_be_swept_is_said_and_is_no_fault_of_this_run(locks):
+    engine = FakeEngine(Behaviour(remove_errors=["device busy"]))
+    fill(engine, DEAD)
+    engine.networks.clear()
+    with locks.held(DEAD.run):
+        pass
+    with open_session(engine, OWN, locks, NOW_S) as session:
+        pass
+    assert session.swept == [f"image {DEAD.tag('x')}"]
+    assert len(session.unswept) == 1
+    assert session.problems == []
+    assert locks.alive() == {DEAD.run: False}
+
+
+class HalfLoading(FakeEngine):
+    """An engine that is stopped once the image is there, before it has its tag."""
+
+    def load(self, layout, tag):
+        self.images[layout.config_digest] = ImageState(layout.config_digest, (), 5)
+        raise Interrupted(15)
+
+
+def test_an_image_that_was_only_half_loaded_goes_too(locks, layout):
+    engine = HalfLoading()
+    with pytest.raises(Interrupted), open_session(engine, OWN, locks, NOW_S) as session:
+        session.load(layout, "x")
+    assert engine.images == {}
+    assert locks.alive() == {}
+
+
+def test_an_image_that_a_killed_run_had_half_loaded_goes_with_the_next_run(locks, layout):
+    engine = FakeEngine()
+    with locks.held(DEAD.run):
+        locks.note(DEAD.run, layout.config_digest)
+    engine.images[layout.config_digest] = ImageState(layout.config_digest, (), 5)
+    with open_session(engine, OWN, locks, NOW_S) as session:
+        assert engine.images == {}
+    assert session.swept == [f"image {layout.config_digest}"]
+    assert locks.alive() == {}
+
+
+def test_what_another_run_is_loading_just_now_is_not_half_loaded(locks, layout):
+    engine = FakeEngine()
+    engine.images[layout.config_digest] = ImageState(layout.config_digest, (), 5)
+    with locks.held(DEAD.run):
+        locks.note(DEAD.run, layout.config_digest)
+    with locks.held(ALIVE.run):
+        locks.note(ALIVE.run, layout.config_digest)
+        with open_session(engine, OWN, locks, NOW_S) as session:
+            pass
+    assert session.swept == []
+    assert list(engine.images) == [layout.config_digest]
+
+
+def test_what_another_run_is_loading_just_now_is_not_taken_for_somebodys(locks, layout):
+    """Its image has no tag yet. It would be gone with the other run's tag, if we did not put ours on it."""
+    engine = FakeEngine()
+    engine.images[layout.config_digest] = ImageState(layout.config_digest, (), 5)
+    with locks.held(ALIVE.run):
+        locks.note(ALIVE.run, layout.config_digest)
+        with open_session(engine, OWN, locks, NOW_S) as session:
+            session.load(layout, "x")
+            assert engine.images[layout.config_digest].tags == (OWN.tag("x"),)
 
 
 def test_an_image_that_somebody_tagged_loses_only_our_tag(locks, layout):

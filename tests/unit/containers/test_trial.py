@@ -9,6 +9,7 @@ import pytest
 
 from fake_engine import FakeEngine
 from nanna_ci.containers.engine import Executed
+from nanna_ci.containers.http_probe import HttpProbe
 from nanna_ci.containers.limits import Controllers, Force
 from nanna_ci.containers.live_container import Bench
 from nanna_ci.containers.procfs import ProcFs
@@ -18,6 +19,7 @@ from nanna_ci.containers.session import Session
 from nanna_ci.containers.sweep import Mark
 from nanna_ci.containers.trial import run_trial
 from nanna_ci.errors import Interrupted
+from nanna_ci.outcome import Verdict
 from oci_images import write_layout
 
 MODEL = "m:1"
@@ -46,8 +48,10 @@ def world(tmp_path):
     def sleep(seconds: float) -> None:
         made.seconds += seconds
 
-    made.bench = Bench(session, Controllers(), kernel, lambda: made.seconds, sleep, made.kept.__setitem__)
+    http = HttpProbe()
+    made.bench = Bench(session, http, Controllers(), kernel, lambda: made.seconds, sleep, made.kept.__setitem__)
     yield made
+    http.close()
     for container in list(engine.containers):
         engine._end(container, 0)
 
@@ -98,6 +102,15 @@ def test_limits_that_the_machine_refuses_are_left_out_and_said(world):
     limits = {limit.name: (limit.force, limit.reason) for limit in result.facts.limits}
     assert limits["memory"] == (Force.REFUSED, refusal)
     assert limits["processes"] == (Force.REFUSED, refusal)
+    assert is_clean(world.engine)
+
+
+def test_an_engine_that_can_start_nothing_here_is_unavailable_and_no_fault_of_the_image(world):
+    refusal = "unable to apply cgroup configuration: mkdir /sys/fs/cgroup/x: read-only file system"
+    result = run(world, start_errors=[refusal] * 2)
+    assert failures(result) == []
+    assert result.verdict is Verdict.UNAVAILABLE
+    assert result.reason == f"podman can start no container on this machine: {refusal}"
     assert is_clean(world.engine)
 
 
@@ -217,7 +230,15 @@ def test_a_signal_in_the_middle_removes_everything_and_goes_on(world):
         raise Interrupted(15)
 
     world.engine.behaviour.answer = interrupt
-    bench = Bench(world.bench.session, Controllers(), world.bench.kernel, world.bench.clock, sleep, world.bench.keep)
+    bench = Bench(
+        world.bench.session,
+        world.bench.http,
+        Controllers(),
+        world.bench.kernel,
+        world.bench.clock,
+        sleep,
+        world.bench.keep,
+    )
     with pytest.raises(Interrupted):
         run_trial(world.subject, (), bench, "amd64")
     assert is_clean(world.engine)
