@@ -32,9 +32,9 @@ import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
 from nanna_ci.containers.inside import prepare
-folder, engine, controllers = Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
+folder, engine, options = Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 prepare()
-for controller in controllers:
+for controller in options["without"]:
     subprocess.run(["umount", f"/sys/fs/cgroup/{controller}"], check=True)
 daemon = None
 if engine == "podman":
@@ -45,6 +45,8 @@ if engine == "podman":
     subprocess.run(["mount", "--bind", str(folder / "etc"), "/etc/containers"], check=True)
 else:
     words = ["dockerd", "-H", f"unix://{folder}/docker.sock", "--data-root", f"{folder}/data", "--bridge", "none"]
+    (folder / "daemon.json").write_text(json.dumps(options["settings"]))
+    words += ["--config-file", f"{folder}/daemon.json"]
     words += ["--exec-root", "/run/docker", "--pidfile", "/run/docker.pid"]
     words += ["--cgroup-parent", f"/nanna-ci-{folder.name}"]
     with (folder / "log").open("wb") as log:
@@ -78,12 +80,16 @@ def why_no_engine(engine: str) -> str | None:
 
 
 class EngineRoom:
-    """A room with an engine that answers. `without` are controllers of control groups that it does not have."""
+    """A room with an engine that answers.
 
-    def __init__(self, engine: str, without: Sequence[str] = ()) -> None:
+    `without` are controllers of control groups that it does not have, `settings` are dockerd's.
+    """
+
+    def __init__(self, engine: str, without: Sequence[str] = (), settings: Mapping[str, object] | None = None) -> None:
         self.engine = engine
         self.folder = Path(tempfile.mkdtemp(prefix="room-", dir="/tmp"))  # a socket's path is short
-        words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine, *without]
+        words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine]
+        words.append(json.dumps({"without": list(without), "settings": dict(settings or {})}))
         self._unshare = subprocess.Popen(
             room_words(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,63 @@ def test_a_limit_that_the_machine_does_not_hold_it_to_is_said(engine, bakery, fo
     assert memory["reason"] in ("the kernel holds it to nothing", "the machine's control groups have no such limit")
     assert processes["force"] == "held"
     assert answer.images["good"]["peakMemoryBytes"] is None
+
+
+def test_docker_with_the_store_of_containerd_goes_by_the_manifest(bakery, folder):
+    require(why_no_engine("docker"))
+    room = EngineRoom("docker", settings={"features": {"containerd-snapshotter": True}})
+    try:
+        before = room.everything()
+        answer = answer_of(room.popen(command(folder, "docker", [bakery.image("good")]), folder))
+        after = room.everything()
+    finally:
+        room.close()
+    assert answer.code == 0, answer.data
+    image = answer.images["good"]
+    assert image["imageId"] == image["manifestDigest"]
+    assert after == before
+
+
+# in the room: the port that podman chose is taken before the container starts
+BUSY = """
+import os, socket, sys
+from pathlib import Path
+from nanna_ci import process
+from nanna_ci.containers.image_tests import Request, new_mark, run_image_tests
+from nanna_ci.containers.podman import Podman
+from nanna_ci.containers.run_lock import RunLocks
+from nanna_ci.containers.scenario import Subject
+
+class Crowded(Podman):
+    taken = []
+    def start(self, container):
+        if not self.taken:
+            (port,) = self.inspect(container).ports.values()
+            self.taken.append(socket.create_server(("127.0.0.1", port)))
+        super().start(container)
+
+engine = Crowded(process.run, environ=os.environ)
+request = Request((Subject("good", Path(sys.argv[1]), 8080, "/health", 30.0),), (), "amd64", Path(sys.argv[2]))
+mark = new_mark(lambda count: os.urandom(count).hex(), 0)
+run = run_image_tests(request, engine, engine.facts(), mark, RunLocks(Path(sys.argv[2]), "podman"), say=print)
+for one in engine.taken:
+    one.close()
+print("taken:", len(engine.taken), "verdict:", run.images[0].verdict.value)
+"""
+
+
+def test_a_port_that_is_taken_between_its_choice_and_its_use_is_chosen_anew(bakery, folder):
+    """podman chooses it when the container is created; docker does when it starts, and finds a free one."""
+    require(why_no_engine("podman"))
+    good = bakery.image("good")
+    room = EngineRoom("podman")
+    try:
+        before = room.everything()
+        process = room.popen([sys.executable, "-c", BUSY, str(good.layout), str(folder)], folder)
+        stdout, stderr = process.communicate(timeout=120)
+        after = room.everything()
+    finally:
+        room.close()
+    assert process.returncode == 0, stderr.decode()
+    assert stdout.decode().endswith("taken: 1 verdict: pass\n"), stdout.decode()
+    assert after == before
