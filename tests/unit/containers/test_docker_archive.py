@@ -15,7 +15,9 @@ def test_the_tar_has_the_layouts_blobs_and_both_kinds_of_manifest(tmp_path):
     layout = load_layout(write_layout(tmp_path / "x", {"bin/a": b"a" * 3_000_001}, entrypoint=["/bin/a"]))
     chunks = list(archive_chunks(layout, "localhost/nanna-ci-test:r.1.x"))
     assert max(map(len, chunks)) <= 1024 * 1024
-    with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+    data = b"".join(chunks)
+    assert (len(data) % 512, data[-1024:]) == (0, bytes(1024))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         files = {member.name: archive.extractfile(member).read() for member in archive}
     blobs = {f"blobs/sha256/{path.name}": path.read_bytes() for path in (tmp_path / "x/blobs/sha256").iterdir()}
     assert {name: data for name, data in files.items() if name.startswith("blobs/")} == blobs

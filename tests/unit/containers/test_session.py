@@ -150,6 +150,17 @@ def test_an_image_that_a_killed_run_had_half_loaded_goes_with_the_next_run(locks
     assert locks.alive() == {}
 
 
+def test_an_image_that_got_somebodys_tag_meanwhile_is_theirs(locks, layout):
+    engine = FakeEngine()
+    with locks.held(DEAD.run):
+        locks.note(DEAD.run, layout.config_digest)
+    engine.images[layout.config_digest] = ImageState(layout.config_digest, ("theirs:1",), 5)
+    with open_session(engine, OWN, locks, NOW_S) as session:
+        pass
+    assert session.swept == []
+    assert list(engine.images) == [layout.config_digest]
+
+
 def test_what_another_run_is_loading_just_now_is_not_half_loaded(locks, layout):
     engine = FakeEngine()
     engine.images[layout.config_digest] = ImageState(layout.config_digest, (), 5)

@@ -139,6 +139,11 @@ def test_a_failure_keeps_log_and_inspection(world):
     assert world.kept == {"app.log": b"what it said\n", "app-inspect.json": b"[]"}
 
 
+def test_a_failure_of_a_healthy_image_keeps_them_too(world):
+    run(world, stop_code=7, log="what it said\n")
+    assert set(world.kept) == {"app.log", "app-inspect.json"}
+
+
 def test_an_end_before_health_is_seen_at_once(world):
     result = run(world, ends_with=3, log="cannot open /x\n")
     assert failures(result) == [(CheckKind.HEALTH, Cause.EXITED)]
