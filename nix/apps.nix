@@ -13,6 +13,7 @@ let
     src = scripts;
     runtimeTools = builtins.filter (tool: !lib.isUnavailable tool) [
       toolkit.tools.nix
+      toolkit.tools.cachix
       toolkit.tools.git
       toolkit.tools.qemu-user
     ];
@@ -26,6 +27,11 @@ let
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";
+      cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
+      cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
+      cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
+      cache-gc = "Collect a cache folder to a size, never breaking a closure";
+      doctor = "Check the setup of the caches; each finding with its fix";
     }
     commands
   ];

@@ -39,6 +39,13 @@ _COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "cross-build": ("cross_build", "build for one target, strategy by strategy, and verify the executable"),
         "prepare-artifacts": ("prepare_artifacts", "verified, named, hashed, reproducible release artifacts"),
     },
+    "Binary caches": {
+        "cache-setup": ("cache_setup", "give Nix the caches, keys and limits of pipeline.toml"),
+        "cache-analytics": ("cache_analytics", "hit rate by paths, bytes and build time; why each miss missed; a gate"),
+        "cache-push": ("cache_push", "filter and push to a cache, then ask for every path again"),
+        "cache-gc": ("cache_gc", "collect a cache folder to a size, never breaking a closure"),
+        "doctor": ("doctor", "check the setup of the caches; each finding with its fix"),
+    },
 }
 REGISTRY: Final[Mapping[str, str]] = {
     name: module for group in _COMMANDS.values() for name, (module, _) in group.items()
