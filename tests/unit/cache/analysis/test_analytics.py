@@ -184,6 +184,13 @@ def test_a_hit_is_hidden_where_nix_has_noted_it_as_absent_for_every_cache_that_h
         assert analysis.misses[0].because.endswith("asks again in 2700 s")
 
 
+def test_a_hit_beside_a_hidden_one_is_not_hidden() -> None:
+    machine, one, two = Machine(), store_path("one"), store_path("two")
+    machine.caches["http://one"] = {one: narinfo(one), two: narinfo(two)}
+    machine.negative = NegativeEntries({"http://one": {one.hash: 1.0}}, 3600, None)
+    assert [miss.store_path for miss in machine.analyse(Subject((), (one, two), {})).misses] == [one]
+
+
 def test_nix_notes_nothing_of_a_folder(tmp_path: Path) -> None:
     machine, path = Machine(), store_path("one")
     machine.folder = tmp_path
