@@ -126,7 +126,7 @@ def test_a_changed_input_is_named_against_an_earlier_report(signed: Signed) -> N
     (signed.ground.folder / "before.json").write_text(json.dumps(before))
     changes = {
         "flags": ("lib", "changed: environment value flags"),
-        "text": ("app", "changed: source main-source"),
+        "text": ("app", "changed: source files main-source"),
     }
     for argument, (name, because) in changes.items():
         root = signed.ground.instantiate("top", "--argstr", argument, "other")

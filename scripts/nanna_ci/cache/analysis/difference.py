@@ -40,7 +40,7 @@ class Change:
             case ChangeKind.ENVIRONMENT:
                 return f"environment value {self.name}"
             case ChangeKind.SOURCE:
-                return f"source {self.name}"
+                return f"source files {self.name}"
             case ChangeKind.BUILDER:
                 return f"builder {self.name}"
             case ChangeKind.ARGUMENT:
