@@ -226,7 +226,8 @@ FLAKE = r"""
       legacyPackages.x86_64-linux.pipeline = {
         unavailable."checks.x86_64-linux.audit" = "no cargo-audit here";
         derivations."checks.x86_64-linux.unit" = path all.top;
-        derivations."packages.x86_64-linux.tool" = path all.tool;
+        derivations."checks.x86_64-linux.clippy" = path all.tool;
+        derivations."packages.x86_64-linux.no-job" = path all.lib;
       };
     };
 }

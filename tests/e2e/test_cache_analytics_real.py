@@ -147,8 +147,8 @@ def test_another_revision_of_the_flake_is_a_baseline(ground: Ground) -> None:
     by_word = ground.analyse(f"{new}#top", "--substituter", url, "--baseline", old)
     jobs = ground.analyse("--substituter", url, "--baseline", old, NANNA_CI_FLAKE=new)
     assert [one["installable"] for one in jobs["installables"]] == [
+        "checks.x86_64-linux.clippy",
         "checks.x86_64-linux.unit",
-        "packages.x86_64-linux.tool",
     ]
     for answer in (by_word, jobs):
         roots = {miss["derivation"][44:]: miss for miss in answer["misses"] if miss["cause"] == "root"}

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.store.nix import Nix
-    from nanna_ci.store.store_path import StorePath
     from nanna_ci.store.trust import TrustedKeys
 
 NAME = "cache-analytics"
@@ -26,7 +25,7 @@ what it would build, how much of it hits (paths, bytes, recorded build time), an
 
 What is looked at:
   INSTALLABLE…           every output of every derivation that these need, such as .#default or /nix/store/….drv;
-                         without any: the pure jobs of the pipeline on this system
+                         without any: the jobs of the pipeline on this system, tests and builds
   --walk INSTALLABLE…    what their outputs, or store paths, refer to, as far as the caches know
   --paths-from FILE      these store paths; needs no nix. With --walk also what they refer to
 
@@ -104,9 +103,9 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
     folder = store_folder(ports.environ)
     nix = cache(lambda: _nix(ports.environ, context))  # a list of paths may do without it
     settings, substituters, keys = _caches(arguments, pipeline, nix)
-    baseline = _baseline(arguments, nix, folder, context)
+    baseline = _baseline(arguments, pipeline, nix, folder, context)
     request = Request(
-        subject=_subject(arguments, nix, folder, context),
+        subject=_subject(arguments, pipeline, nix, folder, context),
         substituters=substituters,
         keys=keys,
         walk=arguments.walk,
@@ -178,7 +177,7 @@ def _caches(
 
 
 def _baseline(
-    arguments: argparse.Namespace, nix: Callable[[], Nix], folder: Path | None, context: Context
+    arguments: argparse.Namespace, pipeline: Pipeline, nix: Callable[[], Nix], folder: Path | None, context: Context
 ) -> Baseline | None:
     if arguments.baseline is None:
         return None
@@ -196,10 +195,14 @@ def _baseline(
     if arguments.words:
         return baseline_of_words(nix(), arguments.words, named, folder)
     other = _nix({**context.ports.environ, FLAKE_VARIABLE: named}, context)
-    return baseline_of_jobs(other, _jobs(other), folder)
+    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
+
+    return baseline_of_jobs(other, planned_derivations(other, pipeline), folder)
 
 
-def _subject(arguments: argparse.Namespace, nix: Callable[[], Nix], folder: Path | None, context: Context) -> Subject:
+def _subject(
+    arguments: argparse.Namespace, pipeline: Pipeline, nix: Callable[[], Nix], folder: Path | None, context: Context
+) -> Subject:
     ports, words = context.ports, arguments.words
     if arguments.paths_from is not None:
         from nanna_ci.cache.analysis.path_list import read_paths  # noqa: PLC0415
@@ -213,14 +216,9 @@ def _subject(arguments: argparse.Namespace, nix: Callable[[], Nix], folder: Path
         return roots_of_words(nix(), words, ports.cwd)
     if words:
         return subject_of_words(nix(), words, ports.cwd, folder)
-    return subject_of_jobs(nix(), _jobs(nix()), folder)
+    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
 
-
-def _jobs(nix: Nix) -> Mapping[str, StorePath]:
-    from nanna_ci.pipeline.evaluation import parse_evaluation, pipeline_attribute  # noqa: PLC0415
-
-    attribute = pipeline_attribute(nix.current_system())
-    return parse_evaluation(nix.evaluate(attribute), attribute).derivations
+    return subject_of_jobs(nix(), planned_derivations(nix(), pipeline), folder)
 
 
 def _outcome(analysis: Analysis, arguments: argparse.Namespace) -> Outcome:

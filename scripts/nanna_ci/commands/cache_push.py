@@ -150,7 +150,7 @@ def _push(
         watched, selection = _watch_store(arguments, nix, context)
         report, empty = replace(report, watched=watched), Skip.NOTHING_BUILT
     else:
-        selection, empty = _select(arguments, nix, context)
+        selection, empty = _select(arguments, pipeline, nix, context)
     plan = plan_push(selection.paths, query_closure(nix, selection.paths), push_filter.matching)
     report = replace(report, selection=selection, plan=plan)
     if not plan.push:
@@ -181,13 +181,13 @@ def _pusher(destination: Destination, nix: Nix, context: Context) -> Pusher:
     )
 
 
-def _select(arguments: argparse.Namespace, nix: Nix, context: Context) -> tuple[Selection, Skip]:
+def _select(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context: Context) -> tuple[Selection, Skip]:
     """What the words name, or the pipeline's outputs; and what it means if that is nothing."""
     from nanna_ci.cache.push.report import Skip  # noqa: PLC0415
     from nanna_ci.cache.push.selection import parse_wanted, select_paths  # noqa: PLC0415
 
     if not arguments.words:
-        return _select_pipeline(arguments, nix, context), Skip.NOTHING_HERE
+        return _select_pipeline(arguments, pipeline, nix, context), Skip.NOTHING_HERE
     stdin = context.ports.stdin
     words = [word for word in arguments.words if word != "-"]
     if len(words) < len(arguments.words) and stdin is not None:
@@ -196,18 +196,17 @@ def _select(arguments: argparse.Namespace, nix: Nix, context: Context) -> tuple[
     return select_paths(nix, wanted, with_builds=arguments.build_closure), Skip.NOTHING_NAMED
 
 
-def _select_pipeline(arguments: argparse.Namespace, nix: Nix, context: Context) -> Selection:
+def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context: Context) -> Selection:
     from dataclasses import replace  # noqa: PLC0415
 
     from nanna_ci.cache.push.selection import select_derivations  # noqa: PLC0415
-    from nanna_ci.pipeline.evaluation import parse_evaluation, pipeline_attribute  # noqa: PLC0415
+    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
 
-    attribute = pipeline_attribute(nix.current_system())
-    derivations = sorted(set(parse_evaluation(nix.evaluate(attribute), attribute).derivations.values()))
+    derivations = sorted(set(planned_derivations(nix, pipeline).values()))
     shown = nix.derivation_show(derivations, recursive=False)
     selection = select_derivations(nix, tuple(shown.values()), with_builds=arguments.build_closure)
     here = len(derivations) - len(selection.unbuilt)
-    context.say(f"{here} of the {len(derivations)} derivations of the pipeline have an output here")
+    context.say(f"{here} of the {len(derivations)} jobs of the pipeline have an output here")
     return replace(selection, unbuilt=())  # nobody said that all of them should be
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nanna_ci.cache.substituters import Substituter
     from nanna_ci.finding import Finding
     from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.definition import Cache
+    from nanna_ci.pipeline.definition import Cache, Pipeline
     from nanna_ci.report.blocks import Document
     from nanna_ci.store.nix import Nix
     from nanna_ci.store.store_path import StorePath
@@ -59,11 +59,12 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.store.nix import Nix  # noqa: PLC0415
 
     ports = context.ports
-    cache = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).cache
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    cache = pipeline.cache
     nix = Nix(ports.run, environ=ports.environ)
     settings, no_nix = _settings(nix)
     substituters = choose_substituters(arguments.substituter, settings, cache.name, cache.substituters)
-    findings = tuple(_checked(cache, substituters, context, nix=nix, settings=settings, no_nix=no_nix))
+    findings = tuple(_checked(pipeline, substituters, context, nix=nix, settings=settings, no_nix=no_nix))
     healths = {finding.health for finding in findings}
     verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
     if healths == {Health.UNAVAILABLE}:
@@ -82,7 +83,7 @@ def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
 
 
 def _checked(
-    cache: Cache,
+    pipeline: Pipeline,
     substituters: Sequence[Substituter],
     context: Context,
     *,
@@ -96,7 +97,7 @@ def _checked(
     from nanna_ci.cache.substituters import named_cache_url  # noqa: PLC0415
     from nanna_ci.web import Token, WebClient  # noqa: PLC0415
 
-    ports = context.ports
+    ports, cache = context.ports, pipeline.cache
     token = Token(CACHIX_TOKEN_VARIABLE, ports.environ.get(CACHIX_TOKEN_VARIABLE) or None)
     named = [] if cache.name is None else [named_cache_url(cache.name)]
     wanted = {"substituters": [*named, *cache.substituters], "trusted-public-keys": list(cache.public_keys)}
@@ -112,7 +113,7 @@ def _checked(
             reachable += [substituter] if probe.error is None else []
             if substituter.cachix is not None and substituter.cachix.name == cache.name:
                 yield from _check_cachix(cache, substituter.cachix, client, token, probe.error)
-    job_outputs, outputs, problem = _outputs(nix, context) if no_nix is None else ((), (), no_nix)
+    job_outputs, outputs, problem = _outputs(nix, pipeline, context) if no_nix is None else ((), (), no_nix)
     yield check_filter(outputs, cache.push_filter, frozenset(job_outputs), problem)
     yield from _check_contents(cache, reachable, job_outputs, settings, context)
 
@@ -139,15 +140,16 @@ def _check_cachix(
     yield check_token(token.variable, is_set=token.value is not None, permission=permission, refused=refused)
 
 
-def _outputs(nix: Nix, context: Context) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...], str | None]:
+def _outputs(
+    nix: Nix, pipeline: Pipeline, context: Context
+) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...], str | None]:
     """Outputs that are built here: of the pipeline's jobs, and of all that these are built from; or why not."""
+    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
     from nanna_ci.errors import NannaError  # noqa: PLC0415
-    from nanna_ci.pipeline.evaluation import parse_evaluation, pipeline_attribute  # noqa: PLC0415
 
     context.say("evaluating the pipeline's jobs")
     try:
-        attribute = pipeline_attribute(nix.current_system())
-        jobs = set(parse_evaluation(nix.evaluate(attribute), attribute).derivations.values())
+        jobs = set(planned_derivations(nix, pipeline).values())
         shown = nix.derivation_show(sorted(jobs), recursive=True) if jobs else {}
         made_by = {
             output.path: path

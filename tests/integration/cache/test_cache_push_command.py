@@ -55,17 +55,18 @@ def test_standard_input_without_a_path_is_no_success(bench: Bench) -> None:
 
 
 def test_without_words_it_is_what_is_here_of_the_pipeline(bench: Bench) -> None:
-    unit, lint = bench.nix.add("unit"), path("lint")
+    unit, lint, other = bench.nix.add("unit"), path("lint"), bench.nix.add("other")
     bench.nix.attributes["legacyPackages.x86_64-linux.pipeline"] = {
         "derivations": {
             "checks.x86_64-linux.unit": str(bench.nix.add_derivation("unit", outputs={"out": unit})),
-            "checks.x86_64-linux.lint": str(bench.nix.add_derivation("lint", outputs={"out": lint})),
+            "checks.x86_64-linux.clippy": str(bench.nix.add_derivation("lint", outputs={"out": lint})),
+            "packages.x86_64-linux.no-job": str(bench.nix.add_derivation("other", outputs={"out": other})),
         },
         "unavailable": {},
     }
     code, answer = bench.push("--to", bench.url)
     assert (code, answer["pushed"], answer["failed"]) == (0, [str(unit)], [])
-    assert "1 of the 2 derivations of the pipeline have an output here" in bench.ports.stderr.getvalue()
+    assert "1 of the 2 jobs of the pipeline have an output here" in bench.ports.stderr.getvalue()
     del bench.nix.infos[unit]
     code, answer = bench.push("--to", bench.url)
     assert (code, answer["verdict"]) == (1, "fail")

@@ -75,7 +75,7 @@ def script_nix(ports: FakePorts, substituters: list[str], keys: list[str]) -> No
         str(DERIVATION): derivation | {"outputs": {"out": {"path": str(APP)}}},
         str(FETCHED): derivation | {"outputs": {"out": {"path": str(SOURCE)}}},
     }
-    evaluation = {"derivations": {"checks.x86_64-linux.app": str(DERIVATION)}, "unavailable": {}}
+    evaluation = {"derivations": {"checks.x86_64-linux.unit": str(DERIVATION)}, "unavailable": {}}
     ports.run.script(*NIX, "--version", stdout=b"nix (Nix) 2.26.3\n")
     ports.run.script(*NIX, "config", stdout=json.dumps(settings).encode())
     ports.run.script(*NIX, "eval", "--impure", stdout=b"x86_64-linux")
