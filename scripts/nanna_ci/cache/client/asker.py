@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,7 +23,9 @@ class Survey(Protocol):
     """What a question to several substituters has in common for them. `known` are store paths by base name."""
 
     known: dict[str, StorePath]
-    log: Callable[[str], None]
+
+    def log(self, line: str, /) -> None:
+        """One line of talk."""
 
     def found(self, info: NarInfo) -> None:
         """A path is there: its references may be wanted too."""
