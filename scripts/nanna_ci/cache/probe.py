@@ -6,13 +6,14 @@ import email.utils
 from collections.abc import Callable
 from typing import Final
 
+from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
+from nanna_ci.cache.client.folder import read_cache_info
 from nanna_ci.cache.health import Probe
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.errors import NannaError
 from nanna_ci.http_answer import Response
 from nanna_ci.web import Token, WebClient
 
-_INFO: Final = "nix-cache-info"
 _ROUNDS: Final = 4  # the first one opens the connection and is not counted
 
 
@@ -27,25 +28,18 @@ def query_probe(
     """Ask one substituter. Whatever goes wrong is the answer, not an exception."""
     try:
         if (folder := substituter.folder) is not None:
-            _check_info((folder / _INFO).read_bytes(), substituter.url)
+            read_cache_info(folder)
             return Probe(substituter.url, (), None, None)
-        url = f"{substituter.url}/{_INFO}"
+        url = f"{substituter.url}/{FILE_NAME}"
         seconds: list[float] = []
         for _ in range(_ROUNDS):
             started = clock()
             response = client.request("GET", url, token=token)
             seconds.append(clock() - started)
-        _check_info(response.body, url)
+        parse_cache_info(response.body, url)
         return Probe(substituter.url, tuple(seconds[1:]), _skew_s(response, now() - seconds[-1] / 2), None)
     except NannaError as error:
         return Probe(substituter.url, (), None, error.message)
-    except OSError as error:
-        return Probe(substituter.url, (), None, f"{error.filename}: {error.strerror}")
-
-
-def _check_info(body: bytes, source: str) -> None:
-    if not any(line.startswith(b"StoreDir: /nix/store") for line in body.splitlines()):
-        raise MalformedData(source, "this is no nix-cache-info of a cache for /nix/store")
 
 
 def _skew_s(response: Response, asked_s: float) -> float | None:

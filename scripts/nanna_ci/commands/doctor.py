@@ -171,16 +171,17 @@ def _check_contents(
     context: Context,
 ) -> Iterator[Finding]:
     """What each cache holds of the jobs' outputs: signatures, entries that hide it; and how large a folder is."""
-    from nanna_ci.cache.client.bulk import query  # noqa: PLC0415
     from nanna_ci.cache.client.folder import query_size_bytes  # noqa: PLC0415
+    from nanna_ci.cache.client.narinfo_query import make_query  # noqa: PLC0415
     from nanna_ci.cache.health import check_negative, check_signatures, check_size  # noqa: PLC0415
     from nanna_ci.cache.negative_entries import load_negative_entries  # noqa: PLC0415
     from nanna_ci.cache.substituters import choose_keys  # noqa: PLC0415
 
     keys = choose_keys((), settings, cache.public_keys)
     entries = load_negative_entries(context.ports.environ, settings, now=context.ports.now())
-    asked = substituters if job_outputs else ()
-    for answer in query(asked, job_outputs, environ=context.ports.environ, log=context.say):
+    ports = context.ports
+    query = make_query(substituters, settings, None, environ=ports.environ, say=context.say, clock=ports.clock)
+    for answer in query(substituters if job_outputs else (), job_outputs, walk=False):
         url = answer.substituter.url
         if answer.error is None:
             names = frozenset(signature.key_name for info in answer.found.values() for signature in info.signatures)
