@@ -107,7 +107,7 @@ class Nix:
         Raises:
             ConfigError: where the flake has no such attribute.
         """
-        argv = ["eval", "--json", *self._flake_flags(), f"{self.flake}#{attribute}"]
+        argv = ["eval", "--json", *self.flake_flags(), f"{self.flake}#{attribute}"]
         if apply is not None:
             argv += ["--apply", apply]
         try:
@@ -198,7 +198,8 @@ class Nix:
         known = self.path_info(sorted({path for path in paths if path is not None}))
         return frozenset(path for path, info in known.items() if info is not None)
 
-    def _flake_flags(self) -> list[str]:
+    def flake_flags(self) -> list[str]:
+        """What every call that reads a flake takes: the caller's ground, and no lock file written."""
         overrides = [word for name, url in self.overrides for word in ("--override-input", name, url)]
         return ["--no-write-lock-file", *overrides]
 

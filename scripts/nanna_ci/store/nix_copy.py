@@ -71,8 +71,7 @@ def query_derivations(nix: Nix, installables: Sequence[str], *, recursive: bool 
     """
     if not installables:
         return {}
-    overrides = [word for name, url in nix.overrides for word in ("--override-input", name, url)]
-    argv = ["derivation", "show", *(["--recursive"] if recursive else []), "--no-write-lock-file", *overrides]
+    argv = ["derivation", "show", *(["--recursive"] if recursive else []), *nix.flake_flags()]
     try:
         completed = nix.call([*argv, "--stdin"], QUERY_TIMEOUT_S, stdin=_lines(installables))
     except CommandFailed as error:

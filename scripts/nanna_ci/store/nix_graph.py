@@ -51,8 +51,7 @@ def evaluate_installable(nix: Nix, text: str) -> Installable:
         if not path.is_derivation:
             raise UsageError(f"{what} is a store path, not a derivation", hint="--walk takes store paths")
         return Installable(text, path, outputs)
-    overrides = [word for name, url in nix.overrides for word in ("--override-input", name, url)]
-    argv = ["eval", "--json", "--no-write-lock-file", *overrides, "--apply", _APPLY, "--", what]
+    argv = ["eval", "--json", *nix.flake_flags(), "--apply", _APPLY, "--", what]
     try:
         completed = nix.call(argv, QUERY_TIMEOUT_S)
     except CommandFailed as error:
