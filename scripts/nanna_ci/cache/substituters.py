@@ -144,7 +144,7 @@ def choose_substituters(
     """
     if flags:
         return _distinct(map(parse_substituter, flags))
-    own = [DEFAULT_SUBSTITUTER] if settings is None else _words(settings, "substituters")
+    own = [DEFAULT_SUBSTITUTER] if settings is None else setting_words(settings, "substituters")
     named = [] if cache_name is None else [named_cache_url(cache_name)]
     return _distinct(map(_parse_own, (*own, *named, *configured)))
 
@@ -172,7 +172,7 @@ def choose_keys(flags: Sequence[str], settings: Mapping[str, Any] | None, public
     """
     if flags:
         return TrustedKeys(_parsed(flags, "--trusted-key"))
-    own = [DEFAULT_KEY] if settings is None else _words(settings, "trusted-public-keys")
+    own = [DEFAULT_KEY] if settings is None else setting_words(settings, "trusted-public-keys")
     return TrustedKeys([*_parsed(own, "trusted-public-keys"), *_parsed(public_keys, "cache.public_keys")])
 
 
@@ -180,7 +180,7 @@ def _parsed(texts: Iterable[str], source: str) -> list[PublicKey]:
     return [parse_public_key(text, source) for text in texts]
 
 
-def _words(settings: Mapping[str, Any], name: str) -> list[str]:
+def setting_words(settings: Mapping[str, Any], name: str) -> list[str]:
     """A setting that is a list; of a shape that Nix does not have, nothing."""
     value = settings.get(name)
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []

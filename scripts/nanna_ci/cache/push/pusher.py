@@ -14,7 +14,7 @@ from nanna_ci.cache.push.destination import Destination
 from nanna_ci.cache.push.plan import PushPlan
 from nanna_ci.cache.push.receipt import WAITS_S, Receipt, query_receipt
 from nanna_ci.cache.push.sending import Sent, send_paths
-from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter
+from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter, setting_words
 from nanna_ci.errors import Interrupted, UsageError
 from nanna_ci.redact import known_secrets
 from nanna_ci.store.nix import Nix
@@ -100,7 +100,7 @@ class Pusher:
         else:
             ask = make_cache_ask([substituter], environ=self._environ, netrc=netrc, log=self._say)
             judge = None if substituter.is_trusted else choose_keys((), settings, public_keys).judge
-        around = [] if cachix is None else _askable([*_words(settings, "substituters"), *others], substituter)
+        around = [] if cachix is None else _askable([*setting_words(settings, "substituters"), *others], substituter)
         return query_receipt(
             plan.closure,
             ask,
@@ -124,11 +124,6 @@ class Pusher:
 def _readable(file: Any) -> Path | None:
     """The netrc file, where this user may read it: often only the daemon may."""
     return Path(file) if isinstance(file, str) and os.access(file, os.R_OK) else None
-
-
-def _words(settings: Mapping[str, Any], name: str) -> list[str]:
-    value = settings.get(name)
-    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
 
 
 def _askable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
