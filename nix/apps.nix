@@ -13,6 +13,7 @@ let
     src = scripts;
     runtimeTools = builtins.filter (tool: !lib.isUnavailable tool) [
       toolkit.tools.nix
+      toolkit.tools.cachix
       toolkit.tools.git
       toolkit.tools.qemu-user
     ];
@@ -29,6 +30,11 @@ let
       container-test = "Run the images with podman or docker: probes, models, stop and restart";
       publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
+      cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
+      cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
+      cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
+      cache-gc = "Collect a cache folder to a size, never breaking a closure";
+      doctor = "Check the setup of the caches; each finding with its fix";
     }
     commands
   ];

@@ -7,7 +7,7 @@
 #          image = [ { name contents arguments architectures port health_path health_timeout_s
 #                      probe_paths probe_commands model_command } ];
 #          model = [ { name image } ];
-#          cache = { name public_keys push_filter maximum_size_bytes tarball_ttl_s };
+#          cache = { name public_keys substituters push_filter maximum_size_bytes tarball_ttl_s };
 #          budget = { cache_hit_rate pipeline_s image_s binary_s parallel_jobs cache_bytes artifact_bytes regression_ratio } }
 #
 # Its twin is scripts/nanna_ci/pipeline/definition.py: the same value, the same first problem in the same words, for
@@ -95,6 +95,12 @@ let
   derived = name: kind: optional name kind null; # filled in below, from other fields
 
   name = string "[A-Za-z0-9_][A-Za-z0-9_-]{0,63}" "a name of letters, digits, _ and -";
+  namePattern = path: value:
+    if !isString value then [ (wrongType path "a string" value) ]
+    else
+      let wrong = import ./name-pattern.nix value; in
+      when (wrong == null) (problem path "${shown value} is no pattern of names: ${wrong.says}" // { inherit (wrong) hint; });
+  cacheUrl = "(https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]+)?(/[A-Za-z0-9._~/%+=@-]*)?|file:///[A-Za-z0-9._~/%+=@-]*)(\\?[A-Za-z0-9._~/%+=&@:-]*)?";
   lowerName = string "[a-z0-9][a-z0-9-]{0,62}" "a name of lower-case letters, digits and -";
   path = string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health";
   command = string "[!-~]+( [!-~]+)*" "a command: words of printable ASCII characters, one blank between two";
@@ -157,7 +163,8 @@ let
     cache = [
       (optional "name" lowerName null)
       (optional "public_keys" (listOf (string "[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=" "a public key, name:base64")) [ ])
-      (optional "push_filter" (listOf (string "[A-Za-z0-9+._?=*-]+" "a pattern of a store path's name, with * and ?")) [ "*-source" "*.tar.*" "nixpkgs*" ])
+      (optional "substituters" (listOf (string cacheUrl "the URL of a cache: http://, https:// or file:///")) [ ])
+      (optional "push_filter" (listOf namePattern) [ "(^|-)source$" "\\.tar\\." "^nixpkgs" ])
       (optional "maximum_size_bytes" (integer 1 1000000000000000) 50000000000)
       (optional "tarball_ttl_s" (integer 0 31536000) 300)
     ];

@@ -74,12 +74,14 @@ class FakeRun:
 
 @dataclass
 class FakePorts:
-    """`ports` for the code under test, and its parts for the test: change `environ`, read `stdout`, script `run`."""
+    """`ports` for the code under test, and its parts for the test: change `environ` and `stdin`, read `stdout`,
+    script `run`."""
 
     cwd: Path
     environ: dict[str, str] = field(default_factory=dict)
     stdout: io.StringIO = field(default_factory=io.StringIO)
     stderr: io.StringIO = field(default_factory=io.StringIO)
+    stdin: io.StringIO = field(default_factory=io.StringIO)
     run: FakeRun = field(default_factory=FakeRun)
     seconds: float = 1000.0
 
@@ -89,6 +91,7 @@ class FakePorts:
             environ=self.environ,
             stdout=self.stdout,
             stderr=self.stderr,
+            stdin=self.stdin,
             cwd=self.cwd,
             run=self.run,
             clock=lambda: self.seconds,

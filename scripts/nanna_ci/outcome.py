@@ -30,7 +30,8 @@ class Outcome:
     `data` is the JSON body without schemaVersion, command and verdict (cli adds those); its keys are
     camelCase and its values plain JSON. `document` is the same for people. The exit code follows the
     verdict: pass 0, fail 1, unavailable 3, unless `exit_code` says otherwise. `outputs` are the step's outputs
-    on GitHub, name to value, and what `--format github` prints.
+    on GitHub, name to value, and what `--format github` prints. `text` stands for the document with `--format text`,
+    where another program reads that.
     """
 
     verdict: Verdict
@@ -38,18 +39,21 @@ class Outcome:
     data: Mapping[str, Any]
     exit_code: int | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The outside world, so that tests can put fakes in its place.
 
-    `run` has the signature of `process.run`, `clock` is monotonic seconds, `environ` the environment.
+    `run` has the signature of `process.run`, `clock` is monotonic seconds, `environ` the environment; `stdin` is None
+    where whoever started us closed it.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     cwd: Path = field(default_factory=Path.cwd)
     run: Callable[..., process.Completed] = process.run
     clock: Callable[[], float] = time.monotonic

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
 MARK = b"[redacted]"
-_SECRET_NAME = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSPHRASE|PRIVATE_KEY|SIGNING_KEY|CREDENTIALS?)$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(TOKEN|SECRET|PASSWORD|PASSPHRASE|(PRIVATE|SIGNING|SECRET_ACCESS)_KEY|CREDENTIALS?)$", re.IGNORECASE
+)
 _SHORTEST_ENVIRONMENT_SECRET = 8  # `USE_TOKEN=1` is no secret, and taking every "1" out helps nobody
 _SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to stand for it
 _BETWEEN = rb"[ \t\r\n]*"  # what a wrapped secret may have between any two of its bytes

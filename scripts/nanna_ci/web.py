@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import MalformedData, NannaError, UsageError
+from nanna_ci.errors import MalformedData, NannaError, ToolMissing, UsageError
 from nanna_ci.http_answer import Body, Response
 from nanna_ci.redact import Redactor
 from nanna_ci.retry import backoff_s, requested_wait_s
@@ -170,7 +170,10 @@ class WebClient:
             raise _Passing(f"HTTP {status}", sent=status != 429, wait_s=wait_s)
 
     def _attempt(self, request: _Request, end: float) -> Response:
-        import httpx  # noqa: PLC0415 - see the module's docstring
+        try:
+            import httpx  # noqa: PLC0415 - see the module's docstring
+        except ModuleNotFoundError as error:
+            raise ToolMissing("httpx", "this Python has no such package", hint="pip install httpx") from error
 
         if self._client is None:
             self._client = httpx.AsyncClient(

@@ -30,6 +30,7 @@ PINS = {
     "cachix/install-nix-action": ("13d8dd58da0234aa297dedd986986ccb8e7f3e24", "v31.11.1"),
     "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
 }
+REPORTS = {"cache-report"}  # they tell, and decide nothing
 
 
 def jobs_of(text: str) -> dict[str, str]:
@@ -43,7 +44,7 @@ JOBS = jobs_of(TEXT)
 
 
 def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
-    assert set(JOBS) == {"plan", "jobs", "ci-summary"}
+    assert set(JOBS) == {"plan", "jobs", "cache-report", "ci-summary"}
     for name, job in JOBS.items():
         assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
         assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name
@@ -59,7 +60,7 @@ def test_every_action_is_pinned_to_a_known_commit_with_its_version() -> None:
 
 def test_it_calls_only_commands_that_exist() -> None:
     called = re.findall(r"(?:nix run \.#|nanna-ci |-m nanna_ci )([\w-]+)", "\n".join(JOBS.values()))
-    assert set(called) == {"plan", "run-job"}
+    assert set(called) == {"plan", "run-job", "cache-setup", "cache-push", "cache-analytics"}
     assert set(called) <= set(REGISTRY)
 
 
@@ -74,12 +75,26 @@ def test_it_starts_on_every_event_that_plan_knows() -> None:
     assert set(re.findall(r"(?m)^  (\w+):", triggers)) == {event.value for event in Event}
 
 
-def test_the_summary_always_runs_and_waits_for_every_other_job() -> None:
+def test_the_summary_always_runs_and_waits_for_every_job_that_decides() -> None:
     summary = JOBS["ci-summary"]
-    others = [name for name in JOBS if name != "ci-summary"]
+    others = [name for name in JOBS if name not in {"ci-summary", *REPORTS}]
     assert re.search(r"(?m)^    if: always\(\)$", summary)
     assert f"    needs: [{', '.join(others)}]\n" in summary
     assert f"python3 .github/gate.py results {' '.join(others)}\n" in summary
+
+
+def test_the_caches_token_is_seen_by_one_step_that_only_a_push_runs() -> None:
+    assert TEXT.count("secrets.") == 1
+    step = next(step for step in JOBS["jobs"].split("      - name: ") if "secrets.CACHIX_AUTH_TOKEN" in step)
+    assert "github.event_name == 'push'" in step.partition("env:")[0]
+    assert step.rstrip().endswith("run: nix run .#cache-push -- --build-closure")
+    assert "    environment: ${{ github.event_name == 'push' && 'binary-cache' || '' }}\n" in JOBS["jobs"]
+
+
+def test_nix_has_the_caches_before_it_runs_anything() -> None:
+    for job in JOBS.values():
+        if "nix run" in job:
+            assert 0 < job.index("-m nanna_ci cache-setup") < job.index("nix run")
 
 
 def test_only_a_skippable_job_may_end_badly_without_failing_at_once() -> None:

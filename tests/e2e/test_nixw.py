@@ -30,6 +30,7 @@ esac
 """
 # A stand-in for bwrap: says what it was asked to run; for ground.sh it answers a store path.
 BWRAP = """#!/bin/bash
+[[ ${MODE:-} == pipe && " $* " == *" nix "* ]] && kill -PIPE $$
 [[ ${MODE:-} == groundless && " $* " == *" tools "* ]] && exit 3
 [[ ${MODE:-} == serverless && "$*" == *"/ground.sh server" ]] && echo asked >>"$LOG.server" && exit 3
 for argument; do
@@ -137,6 +138,11 @@ def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: 
     assert asked.count("nanna-coder") == 1
     assert asked[asked.index("nanna-coder") + 1] == f"path:{other}"
     assert f'["nanna-coder","path:{other}"]' in Path(f"{machine.log}.overrides").read_text()
+
+
+def test_a_broken_pipe_of_nix_does_not_end_what_it_runs(machine: Machine) -> None:
+    assert machine.run("run", ".#plan", MODE="pipe").returncode == 0
+    assert machine.run("develop", MODE="pipe").returncode == -signal.SIGPIPE
 
 
 def test_a_command_that_reads_no_flake_gets_no_overrides(machine: Machine) -> None:

@@ -154,6 +154,34 @@ def test_both_readers_agree_when_a_line_is_lost_or_doubled(tmp_path: Path) -> No
     refuse_one_by_one(broken[:: max(1, len(broken) // 16)], tmp_path)  # a sample: each takes a process
 
 
+def test_both_readers_agree_on_patterns_of_every_kind(tmp_path: Path) -> None:
+    dice = random.Random(20260102)
+    pieces = [
+        *'ab09-.^$*+?()|[]\\{"é ',
+        "(",
+        "[a-z]",
+        "[^0-9]",
+        "[z-a]",
+        "\\.",
+        "\\d",
+        "a",
+        "b*",
+        "(a|b)",
+        "(a)?",
+        "x" * 66,
+    ]
+    paths = []
+    for number in range(1200):
+        pattern = "".join(dice.choices(pieces, k=dice.randint(0, 8)))
+        path = tmp_path / f"{number}.toml"
+        document = {"workspace": {"name": "x", "binaries": ["x"]}, "cache": {"push_filter": [pattern]}}
+        path.write_text(render_toml(document), encoding="utf-8")
+        paths.append(path)
+    answers = assert_same(paths, tmp_path)
+    refused = [answer["refused"] for answer in answers if "refused" in answer]
+    assert 200 < len(refused) < 1100, "the patterns are too wild or too tame to prove anything"
+
+
 def test_both_readers_refuse_strings_and_keys_of_a_megabyte(tmp_path: Path) -> None:
     huge = "x" * 1_000_000
     workspace = {"name": "x", "binaries": ["x"]}

@@ -16,6 +16,8 @@ from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import GateFailed, Interrupted
 from nanna_ci.outcome import Ports
+from nanna_ci.store.build_times import BuildTime, load_build_times
+from nanna_ci.store.store_path import parse_store_path
 from recorded_nix import DATA, RecordedNix
 from schemas import check
 
@@ -145,6 +147,26 @@ def test_the_run_folder_has_results_logs_and_reports(tmp_path: Path) -> None:
     assert "sum is wrong" in (latest / "jobs" / UNIT / "log.txt").read_text()
     assert "sum is wrong" in (latest / "summary.md").read_text()
     assert "<!doctype html>" in (latest / "report.html").read_text().lower()
+
+
+def test_build_times_are_kept_beside_the_runs(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("passing"), "--format", "json")
+    times = load_build_times(tmp_path / ".nanna-ci/build-times.json")
+    unit = parse_store_path(ran.job(UNIT)["evidence"]["derivation"])
+    assert times.of(unit, "") == BuildTime(round(ran.job(UNIT)["seconds"], 3), is_exact=True)
+    assert times.of(None, "demo-fmt") is None, "it was there before"
+
+
+def test_a_run_never_fails_over_build_times_that_cannot_be_kept(tmp_path: Path) -> None:
+    times = tmp_path / ".nanna-ci/build-times.json"
+    times.parent.mkdir()
+    times.write_text("{")
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert ran.code == 0
+    assert "build times are not kept: " in ran.err
+    assert "line 1 column 2" in ran.err
+    assert "delete it" in ran.err
+    assert times.read_text() == "{"
 
 
 def test_two_runs_leave_two_folders_and_one_latest(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from nanna_ci.commands import build_job
 from nanna_ci.errors import Interrupted, ToolMissing
 from nanna_ci.outcome import Ports
 from nanna_ci.process import Completed
+from nanna_ci.store.build_times import load_build_times
 from recorded_nix import DATA, RecordedNix
 from schemas import check
 
@@ -41,7 +42,15 @@ class Machine:
         fake = self.fake
         return main(
             ["run-job", *words],
-            Ports(fake.environ, fake.stdout, fake.stderr, self.folder, self.run, lambda: fake.seconds, lambda: 1.7e9),
+            Ports(
+                environ=fake.environ,
+                stdout=fake.stdout,
+                stderr=fake.stderr,
+                cwd=self.folder,
+                run=self.run,
+                clock=lambda: fake.seconds,
+                now=lambda: 1.7e9,
+            ),
         )
 
     @property
@@ -81,7 +90,14 @@ def test_the_folder_can_be_named(linux: Machine) -> None:
     assert linux(UNIT, "--output", "results/unit") == 1
     result = json.loads((linux.folder / "results/unit/result.json").read_text())
     assert (result["id"], result["verdict"], result["schemaVersion"]) == (UNIT, "fail", 1)
-    assert not (linux.folder / ".nanna-ci").exists()
+    assert not (linux.folder / ".nanna-ci/jobs").exists()
+
+
+def test_what_was_built_is_timed_for_the_caches(linux: Machine) -> None:
+    linux(UNIT)
+    times = load_build_times(linux.folder / ".nanna-ci/build-times.json")
+    assert times.of(None, "demo-deps") is not None
+    assert times.of(None, "demo-unit") is None, "it failed: nobody knows what it takes"
 
 
 def test_what_an_older_run_left_does_not_speak_for_this_one(linux: Machine) -> None:

@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanna_ci.report import github
-from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.blocks import (
+    Bars,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Stacks,
+    Table,
+    Tone,
+)
 from nanna_ci.report.html import render_html
 from nanna_ci.report.literal import display_width, visible, visible_lines
 from nanna_ci.report.markdown import escape, fence, render_markdown
@@ -42,6 +55,14 @@ BLOCKS: st.SearchStrategy[Block] = (
     | st.builds(Code, TEXTS, TEXTS)
     | st.builds(Facts, st.lists(st.tuples(TEXTS, st.none() | TEXTS), max_size=3).map(tuple))
     | st.builds(Bars, st.lists(st.tuples(TEXTS, st.none() | st.floats(), TEXTS), max_size=3).map(tuple), TEXTS)
+    | st.builds(
+        Stacks,
+        st.lists(st.tuples(TEXTS, st.sampled_from(Tone)), max_size=3).map(tuple),
+        st.lists(st.tuples(TEXTS, st.none() | st.lists(st.floats(), max_size=3).map(tuple), TEXTS), max_size=3).map(
+            tuple
+        ),
+        TEXTS,
+    )
 )
 DOCUMENTS = st.builds(Document, TEXTS, st.lists(BLOCKS, max_size=4).map(tuple))
 

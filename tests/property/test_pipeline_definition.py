@@ -21,6 +21,10 @@ NAMES = st.builds(
     operator.add, st.sampled_from(LOWER + string.ascii_uppercase + "_"), st.text(LOWER + "A-_", max_size=12)
 )
 LOWER_NAMES = st.builds(operator.add, st.sampled_from(LOWER), st.text(LOWER + "-", max_size=12))
+CACHE_URLS = st.builds("https://{}.example.org/{}".format, LOWER_NAMES, st.text(LOWER + "/._~%", max_size=8))
+PATTERNS = st.from_regex(
+    r"\^?([a-z.-]{1,4}|\\\.|\[\^?[a-z]\]\+|\(a\|b\)\?)\$?", fullmatch=True, alphabet=st.characters(codec="ascii")
+)
 CHANNELS = [channel.value for channel in Channel]
 
 
@@ -77,7 +81,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             }
             for name in images
         ],
-        "cache": {"name": draw(st.none() | LOWER_NAMES), "tarball_ttl_s": draw(st.integers(0, 31_536_000))},
+        "cache": {
+            "name": draw(st.none() | LOWER_NAMES),
+            "substituters": draw(some(CACHE_URLS, least=0)),
+            "push_filter": draw(some(PATTERNS, least=0)),
+            "tarball_ttl_s": draw(st.integers(0, 31_536_000)),
+        },
         "budget": {
             "cache_hit_rate": draw(st.floats(0, 1)),
             "artifact_bytes": draw(st.integers(1, 10**15)),

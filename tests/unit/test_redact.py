@@ -105,8 +105,9 @@ def test_secrets_of_the_environment_are_known_by_the_names_of_their_variables():
         "CACHIX_AUTH_TOKEN": "token-value-1",
         "Aws_Secret": "secret-value-2",
         "COSIGN_PASSWORD": "password-3",
+        "AWS_SECRET_ACCESS_KEY": "access-key-4",
         "HOME": "/home/somebody",
         "USE_TOKEN": "1",
         "TOKENIZER": "sentencepiece",
     }
-    assert set(known_secrets(environ)) == {"token-value-1", "secret-value-2", "password-3"}
+    assert set(known_secrets(environ)) == {"token-value-1", "secret-value-2", "password-3", "access-key-4"}

@@ -28,6 +28,7 @@ let
     zizmor = fromDebian "${need "tools" inputs.tools}/bin/zizmor";
     check-jsonschema = fromDebian "${need "tools" inputs.tools}/bin/check-jsonschema";
     ruff = fromDebian "${need "tools" inputs.tools}/bin/ruff";
+    cachix = unavailable "Debian has no cachix package";
     cargo-audit = unavailable "Debian has no cargo-audit package";
     cargo-deny = unavailable "Debian has no cargo-deny package";
   };

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nanna_ci.build import targets
 from nanna_ci.build.cargo import CargoCommand, CargoJob, plan_job, query_workspace, render_nextest_config, run_cargo
-from nanna_ci.errors import CommandFailed
+from nanna_ci.errors import CommandFailed, NannaError
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
@@ -18,6 +18,9 @@ from nanna_ci.pipeline.plan import Job, JobKind
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.reproduce import Origin
 from nanna_ci.pipeline.results import JobResult, unavailable
+from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.report.blocks import Tone
+from nanna_ci.store.build_times import DEFAULT_FILE, built_seconds, record_build_times
 from nanna_ci.store.nix import Nix
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Ports
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.run_folder import JobFolders
+    from nanna_ci.store.build_log import BuildLog
 
 
 def run_locally(
@@ -52,12 +56,26 @@ def run_locally(
             nix=nix,
             run_effect=run_effect,
             reproduce=origin.build_command,
+            on_built=lambda log: _record_times(log, ports, view),
             folders=folders,
             tracker=tracker,
             note=view.note,
             clock=ports.clock,
             verbose=context.verbosity > 0,
         ).run(jobs)
+
+
+def _record_times(log: BuildLog, ports: Ports, view: LiveView) -> None:
+    """Keep what was built and how long that took, for the caches' commands; a run never fails over it."""
+    seconds = built_seconds(log.derivations())
+    if not seconds:
+        return
+    try:
+        ensure_base(ports.cwd)
+        record_build_times(ports.cwd / DEFAULT_FILE, seconds, ports.now())
+    except NannaError as error:
+        hint = f"; {error.hint}" if error.hint else ""
+        view.note(f"build times are not kept: {error.message}{hint}", Tone.WARN)
 
 
 def live_view(context: Context, tracker: Tracker) -> LiveView:

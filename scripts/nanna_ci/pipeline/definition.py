@@ -83,10 +83,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The binary cache; without a name there is none. `push_filter` holds patterns of names that are not pushed."""
+    """The binary cache; without a name nothing is pushed. `substituters` are the URLs of more caches to take from.
+
+    `push_filter` holds patterns (nanna_ci.name_pattern) of names that are not pushed.
+    """
 
     name: str | None
     public_keys: tuple[str, ...]
+    substituters: tuple[str, ...]
     push_filter: tuple[str, ...]
     maximum_size_bytes: int
     tarball_ttl_s: int
@@ -196,6 +200,7 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
         cache=Cache(
             name=cache["name"],
             public_keys=tuple(cache["public_keys"]),
+            substituters=tuple(cache["substituters"]),
             push_filter=tuple(cache["push_filter"]),
             maximum_size_bytes=cache["maximum_size_bytes"],
             tarball_ttl_s=cache["tarball_ttl_s"],

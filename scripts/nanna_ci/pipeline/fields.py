@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nanna_ci.name_pattern import PatternProblem, parse_name_pattern
+
 STRING_LIMIT_BYTES = 200
 """No string of the file may be longer: Nix's regular expressions overflow the stack on long ones."""
 
@@ -117,6 +119,17 @@ def string(pattern: str, wanted: str) -> Kind:
         return [Problem(path, f"{shown(value)} is not {wanted}")]
 
     return check
+
+
+def name_pattern(path: str, value: object) -> list[Problem]:
+    """A pattern of store path names."""
+    if not isinstance(value, str):
+        return wrong_type(path, "a string", value)
+    try:
+        parse_name_pattern(value)
+    except PatternProblem as problem:
+        return [Problem(path, f"{shown(value)} is no pattern of names: {problem.says}", problem.hint)]
+    return []
 
 
 def choice(options: Sequence[str]) -> Kind:

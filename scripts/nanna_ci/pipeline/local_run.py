@@ -18,6 +18,7 @@ from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.pipeline.run_report import result_note
 from nanna_ci.pipeline.vocabulary import RUNNERS
 from nanna_ci.report.blocks import Tone
+from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.nix import Nix
 
 
@@ -42,12 +43,14 @@ class LocalRun:
     """What a run needs. `host` is this machine's system double, None where it is none that is known.
 
     `nix` is only asked where a job on this machine needs it. `reproduce` gives the command that builds an attribute.
+    `on_built` gets the log of the one `nix build` once it is over, whatever its end.
     """
 
     host: str | None
     nix: Nix
     run_effect: RunEffect
     reproduce: Callable[[str], str]
+    on_built: Callable[[BuildLog], None]
     folders: JobFolders
     tracker: Tracker
     note: Note
@@ -105,6 +108,9 @@ class LocalRun:
             for result in interrupted_results(answers, watch.log, self.folders):
                 self._record(results, result)
             raise
+        finally:
+            if watch.log is not None:
+                self.on_built(watch.log)
         judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
         for result in judged:
             self._record(results, result)

@@ -19,6 +19,7 @@ from nanna_ci.pipeline.fields import (
     integer,
     known,
     list_of,
+    name_pattern,
     number,
     quoted,
     required,
@@ -36,6 +37,10 @@ _LOWER_NAME = string("[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, d
 _MODEL = string("[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*", "a model with its tag, such as qwen3:0.6b")
 _PATH = string("/[A-Za-z0-9._~/?=&%-]*", "a path such as /health")
 _COMMAND = string("[!-~]+( [!-~]+)*", "a command: words of printable ASCII characters, one blank between two")
+_CACHE_URL = (
+    r"(https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(:[0-9]+)?(/[A-Za-z0-9._~/%+=@-]*)?|file:///[A-Za-z0-9._~/%+=@-]*)"
+    r"(\?[A-Za-z0-9._~/%+=&@:-]*)?"
+)
 _CHANNEL = choice(tuple(Channel))
 _RUNNER = choice(tuple(RUNNERS))
 
@@ -73,11 +78,8 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
     "cache": (
         Field("name", _LOWER_NAME),
         Field("public_keys", list_of(string("[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=", "a public key, name:base64")), []),
-        Field(
-            "push_filter",
-            list_of(string("[A-Za-z0-9+._?=*-]+", "a pattern of a store path's name, with * and ?")),
-            ["*-source", "*.tar.*", "nixpkgs*"],
-        ),
+        Field("substituters", list_of(string(_CACHE_URL, "the URL of a cache: http://, https:// or file:///")), []),
+        Field("push_filter", list_of(name_pattern), ["(^|-)source$", r"\.tar\.", "^nixpkgs"]),
         Field("maximum_size_bytes", integer(1, _PETABYTE), 50_000_000_000),
         Field("tarball_ttl_s", integer(0, 31_536_000), 300),
     ),

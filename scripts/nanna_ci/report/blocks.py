@@ -78,7 +78,20 @@ class Bars:
     caption: str
 
 
-Block = Heading | Paragraph | Notice | Table | Code | Facts | Bars
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Bars of one length, each cut into parts: how a whole divides. Markdown and text draw them with characters.
+
+    `parts` are the names of the parts and how they read, in order. An item is a label, the values of its parts (None:
+    n/a), and its text.
+    """
+
+    parts: tuple[tuple[str, Tone], ...]
+    items: tuple[tuple[str, tuple[float, ...] | None, str], ...]
+    caption: str
+
+
+Block = Heading | Paragraph | Notice | Table | Code | Facts | Bars | Stacks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""GitHub's files and workflow commands: step summary, outputs, annotations, and log text that commands nothing.
+"""GitHub's files and workflow commands: step summary, outputs, environment, annotations, inert log text.
 
 The runner's limits: a summary over 1,048,576 bytes is dropped whole, 10 annotations of a type a step count, 4,096
 characters each. The runner reads `##[command]` anywhere in a line, and `::command::` after leading white space; CR ends
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO, cast
 
+from nanna_ci.errors import NannaError
 from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table, Tone
 from nanna_ci.report.markdown import escape, render_block, render_markdown
 
@@ -30,10 +31,11 @@ _CUT: Final = "This summary was cut to fit GitHub's limit; failures come first. 
 
 @dataclass(frozen=True, slots=True)
 class GithubFiles:
-    """Where the runner wants the step summary and the outputs; None where it named no file."""
+    """Where the runner wants the step summary, the outputs, the environment of later steps; None: it named no file."""
 
     summary: Path | None
     outputs: Path | None
+    variables: Path | None = None
 
 
 def environment(environ: Mapping[str, str]) -> GithubFiles | None:
@@ -44,7 +46,7 @@ def environment(environ: Mapping[str, str]) -> GithubFiles | None:
     def file(name: str) -> Path | None:
         return Path(environ[name]) if environ.get(name) else None
 
-    return GithubFiles(file("GITHUB_STEP_SUMMARY"), file("GITHUB_OUTPUT"))
+    return GithubFiles(file("GITHUB_STEP_SUMMARY"), file("GITHUB_OUTPUT"), file("GITHUB_ENV"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,17 @@ def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str],
     log.flush()
 
 
+def set_variables(github: GithubFiles, variables: Mapping[str, str]) -> None:
+    """Give environment variables to the later steps of the job.
+
+    Raises:
+        NannaError: they cannot be written, so that later steps will not have them.
+    """
+    problem = _append(github.variables, render_outputs(variables).encode("utf-8", "surrogateescape"))
+    if problem:
+        raise NannaError(f"{', '.join(variables)} not given to later steps: {problem}")
+
+
 def _append_summary(path: Path | None, document: Document) -> str | None:
     try:
         present = path.stat().st_size if path is not None else 0
@@ -104,11 +117,11 @@ def _append(path: Path | None, data: bytes) -> str | None:
 
 
 def render_outputs(outputs: Mapping[str, str]) -> str:
-    """Outputs as the runner's file wants them, each with a fresh random delimiter that its value cannot contain."""
+    """Outputs or variables as the runner's files want them, each with a fresh random delimiter, in no value."""
     parts = []
     for name, value in outputs.items():
         if not _OUTPUT_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for an output")
+            raise ValueError(f"{name!r} is no name for an output or a variable")
         delimiter = f"nanna_{secrets.token_hex(16)}"
         parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
     return "".join(parts)

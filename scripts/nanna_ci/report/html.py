@@ -8,8 +8,21 @@ import html
 from collections.abc import Iterator
 from typing import Final, assert_never
 
-from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
-from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, shares, visible, visible_lines
+from nanna_ci.report.blocks import (
+    Bars,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Stacks,
+    Table,
+    Tone,
+)
+from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, part_shares, shares, visible, visible_lines
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
@@ -38,6 +51,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
 th, td { padding: 0.5rem 0.85rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; }
 th { background: var(--panel); font-weight: 600; white-space: nowrap; }
+td { min-width: 5.5rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: var(--panel); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -53,6 +67,10 @@ figure { margin: 1.25rem 0; } figcaption { font-weight: 600; margin-bottom: 0.6r
   align-items: center; font-size: 0.92rem; }
 .bars svg { width: 100%; height: 0.95rem; display: block; }
 .track { fill: var(--panel); } .bar { fill: var(--bar); }
+.part.neutral { fill: var(--faint); } .part.good { fill: var(--good); } .part.bad { fill: var(--bad); }
+.part.warn { fill: var(--warn); }
+.legend { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin: 0 0 0.6rem; font-size: 0.88rem; }
+.legend svg { width: 0.8rem; height: 0.8rem; margin-right: 0.4rem; }
 @media print { main { max-width: none; padding: 0; } .scroll { overflow: visible; } }
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -106,6 +124,8 @@ def _parts(block: Block) -> Iterator[str]:
             yield f"<dl>\n{rows}\n</dl>"
         case Bars():
             yield from _bars(block)
+        case Stacks():
+            yield from _stacks(block)
         case _:
             assert_never(block)
 
@@ -142,4 +162,28 @@ def _bar(share: float | None) -> str:
     return (
         '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         f'<rect class="track" width="100" height="10"/>{filled}</svg>'
+    )
+
+
+def _stacks(block: Stacks) -> Iterator[str]:
+    yield f'<figure>\n<figcaption>{_text(block.caption)}</figcaption>\n<div class="legend">'
+    for name, tone in block.parts:
+        swatch = f'<rect class="part {tone.value}" width="10" height="10" rx="2"/>'
+        yield f'<span><svg viewBox="0 0 10 10" aria-hidden="true">{swatch}</svg>{_text(name)}</span>'
+    yield '</div>\n<div class="bars">'
+    for label, values, text in block.items:
+        shown = _known(None if values is None else text)
+        yield f'<span>{_text(label)}</span>{_stack(block, values)}<span class="number">{shown}</span>'
+    yield "</div>\n</figure>"
+
+
+def _stack(block: Stacks, values: tuple[float, ...] | None) -> str:
+    """The parts beside each other; the text beside them says what they are, so the picture stays silent."""
+    parts, at = [], 0.0
+    for (_, tone), share in zip(block.parts, part_shares(values), strict=False):
+        parts.append(f'<rect class="part {tone.value}" x="{at * 100:.2f}" width="{share * 100:.2f}" height="10"/>')
+        at += share
+    return (
+        '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="track" width="100" height="10"/>{"".join(parts)}</svg>'
     )

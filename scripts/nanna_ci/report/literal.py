@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nanna_ci.report.blocks import Cell, Tone
 
 NOT_KNOWN: Final = "n/a"
+PART_FILLS: Final = "█▒░▓·"  # of the parts of a stacked bar, in order
 SYMBOLS: Final = {Tone.NEUTRAL: "", Tone.GOOD: "✔", Tone.BAD: "✘", Tone.WARN: "⚠"}
 
 # C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls, BOM, lone surrogates
@@ -52,6 +53,26 @@ def shares(values: Iterable[float | None]) -> list[float | None]:
     return [
         None if value is None else max(0.0, value / largest) if largest > 0 else 0.0 for value in finite
     ]  # fmt: skip
+
+
+def part_shares(values: Sequence[float] | None) -> list[float]:
+    """Each part of a stacked bar as a share (0..1) of the whole; none where there is nothing to divide."""
+    if values is None or not all(0 <= value < float("inf") for value in values):
+        return []
+    largest = max(values, default=0.0)
+    if largest == 0:
+        return []
+    scaled = [value / largest for value in values]  # the sum of two large numbers may be infinite
+    return [value / sum(scaled) for value in scaled]
+
+
+def part_columns(values: Sequence[float] | None, width: int) -> list[int]:
+    """Columns of each part, together `width`; a small part still shows. None where there is nothing to divide."""
+    parts = part_shares(values)
+    columns = [max(1, int(share * width)) if share > 0 else 0 for share in parts]
+    if columns:
+        columns[columns.index(max(columns))] += width - sum(columns)
+    return columns
 
 
 def display_width(text: str) -> int:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
-from nanna_ci.report.blocks import Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Table
-from nanna_ci.report.literal import SYMBOLS, cell_text, known, shares, visible_lines
+from nanna_ci.report.blocks import Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table
+from nanna_ci.report.literal import PART_FILLS, SYMBOLS, cell_text, known, part_columns, shares, visible_lines
 from nanna_ci.report.text import text_bar
 
 _BAR_WIDTH: Final = 20
@@ -86,6 +86,8 @@ def _lines(block: Block) -> Iterator[str]:
             yield from (f"- **{escape(name)}:** {escape(value)}" for name, value in items)
         case Bars():
             yield from _bars(block)
+        case Stacks():
+            yield from _stacks(block)
         case _:
             assert_never(block)
 
@@ -97,6 +99,19 @@ def _bars(block: Bars) -> Iterator[str]:
         for (label, _, value), share in zip(block.items, parts, strict=True)
     )
     yield from _table([escape(block.caption), "", ""], rows, frozenset({2}))
+
+
+def _stacks(block: Stacks) -> Iterator[str]:
+    legend = " ".join(f"{fill} {escape(name)}" for fill, (name, _) in zip(PART_FILLS, block.parts, strict=False))
+    rows = (
+        [
+            escape(label),
+            "".join(fill * count for fill, count in zip(PART_FILLS, part_columns(values, _BAR_WIDTH), strict=False)),
+            escape(None if values is None else text),
+        ]
+        for label, values, text in block.items
+    )
+    yield from _table([escape(block.caption), legend, ""], rows, frozenset({2}))
 
 
 def _table(header: Iterable[str], rows: Iterable[list[str]], numeric: frozenset[int]) -> Iterator[str]:

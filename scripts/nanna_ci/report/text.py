@@ -5,8 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
-from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
-from nanna_ci.report.literal import SYMBOLS, cell_text, display_width, known, shares, visible, visible_lines
+from nanna_ci.report.blocks import (
+    Bars,
+    Block,
+    Cell,
+    Code,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Stacks,
+    Table,
+    Tone,
+)
+from nanna_ci.report.literal import (
+    NOT_KNOWN,
+    PART_FILLS,
+    SYMBOLS,
+    cell_text,
+    display_width,
+    known,
+    part_columns,
+    shares,
+    visible,
+    visible_lines,
+)
 
 _GAP: Final = "  "
 _NARROWEST_COLUMN: Final = 12
@@ -62,6 +86,8 @@ class _Painter:
                 yield from self._facts(items)
             case Bars():
                 yield from self._bars(block)
+            case Stacks():
+                yield from self._stacks(block)
             case _:
                 assert_never(block)
 
@@ -85,6 +111,24 @@ class _Painter:
         parts = shares(value for _, value, _ in block.items)
         for label, share, (_, _, value) in zip(labels, parts, block.items, strict=True):
             yield f"{_pad(label, column)}{_GAP}{_pad(text_bar(share), _BAR_WIDTH)}{_GAP}{visible(value)}".rstrip()
+
+    def _stacks(self, block: Stacks) -> Iterator[str]:
+        codes = [_CODES[tone] for _, tone in block.parts]
+        legend = [
+            self.paint(f"{fill} {visible(name)}", code)
+            for fill, (name, _), code in zip(PART_FILLS, block.parts, codes, strict=False)
+        ]
+        yield self.paint(visible(block.caption), _BOLD) + "".join(_GAP + name for name in legend)
+        labels = [visible(label) for label, _, _ in block.items]
+        column = max(map(display_width, labels), default=0)
+        for label, (_, values, text) in zip(labels, block.items, strict=True):
+            columns = part_columns(values, _BAR_WIDTH)
+            drawn = "".join(
+                self.paint(fill * count, code) for fill, count, code in zip(PART_FILLS, columns, codes, strict=False)
+            )
+            rest = " " * (_BAR_WIDTH - sum(columns))
+            shown = visible(text) if values is not None else NOT_KNOWN
+            yield f"{_pad(label, column)}{_GAP}{drawn}{rest}{_GAP}{shown}".rstrip()
 
     def _table(self, table: Table) -> Iterator[str]:
         header = [visible(name) for name in table.header]

@@ -12,6 +12,11 @@ from nanna_ci.errors import MalformedData, shorten
 from nanna_ci.json_data import JsonValue, as_text
 from nanna_ci.store.store_path import NIX32_DIGITS
 
+# From Nix's digits to those that int() reads as base 32; all else, to what int() refuses.
+_PYTHON32 = bytes(
+    b"0123456789abcdefghijklmnopqrstuv"[NIX32_DIGITS.index(chr(code))] if chr(code) in NIX32_DIGITS else ord("!")
+    for code in range(256)
+)
 _SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "blake3": 32}
 
 
@@ -28,9 +33,13 @@ class NixHash:
     @property
     def nix32(self) -> str:
         """`sha256:…` in Nix's base 32, as narinfo files and signatures have it."""
-        number = int.from_bytes(self.digest, "little")
-        length = _nix32_length(len(self.digest))
-        return f"{self.algorithm}:" + "".join(NIX32_DIGITS[number >> (5 * at) & 31] for at in reversed(range(length)))
+        return f"{self.algorithm}:{render_nix32(self.digest)}"
+
+
+def render_nix32(digest: bytes) -> str:
+    """Bytes in Nix's base 32, as store paths and narinfo files have them."""
+    number = int.from_bytes(digest, "little")
+    return "".join(NIX32_DIGITS[number >> (5 * at) & 31] for at in reversed(range(_nix32_length(len(digest)))))
 
 
 def parse_hash(text: str, source: str) -> NixHash:
@@ -76,19 +85,18 @@ def _decode(encoded: str, size: int, *, base64_only: bool) -> bytes | None:
         if len(encoded) == 2 * size:
             return bytes.fromhex(encoded) if re.fullmatch("[0-9a-f]+", encoded) else None
         if len(encoded) == _nix32_length(size):
-            return _decode_nix32(encoded, size)
+            return decode_nix32(encoded, size)
     except (binascii.Error, ValueError):
         pass
     return None
 
 
-def _decode_nix32(encoded: str, size: int) -> bytes | None:
-    number = 0
-    for character in encoded:
-        digit = NIX32_DIGITS.find(character)
-        if digit < 0:
-            return None
-        number = number << 5 | digit
+def decode_nix32(encoded: str, size: int) -> bytes | None:
+    """The digest of `size` bytes that Nix's base 32 writes so; None where it is none."""
+    try:
+        number = int(encoded.encode("ascii", "replace").translate(_PYTHON32), 32)
+    except ValueError:
+        return None
     return number.to_bytes(size, "little") if number >> (8 * size) == 0 else None
 
 

@@ -25,9 +25,7 @@ _QUICK_S = 60.0
 BUILD_TIMEOUT_S = 6 * 3600.0
 _ANY_CODE = frozenset(range(-64, 256))
 _PATHS_A_CALL = 500  # an argument list has about 2 MB
-_MISSING_ATTRIBUTE = re.compile(
-    r"does not provide attribute|attribute '[^']*' (?:in selection path '[^']*' )?not found"
-)
+MISSING_ATTRIBUTE = re.compile(r"does not provide attribute|attribute '[^']*' (?:in selection path '[^']*' )?not found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +83,13 @@ class Nix:
     def version(self) -> Version:
         """What `nix --version` says, asked once."""
         if self._version is None:
-            self._version = parse_version(self._call(["--version"], _QUICK_S).text().strip())
+            self._version = parse_version(self.call(["--version"], _QUICK_S).text().strip())
         return self._version
 
     def current_system(self) -> str:
         """The system double of this machine, as nix sees it."""
         argv = ["eval", "--impure", "--raw", "--expr", "builtins.currentSystem"]
-        system = self._call(argv, QUERY_TIMEOUT_S).text().strip()
+        system = self.call(argv, QUERY_TIMEOUT_S).text().strip()
         if re.fullmatch(r"\w+-\w+", system) is None:
             raise MalformedData("builtins.currentSystem", f"{shorten(system)} is no system double")
         return system
@@ -100,7 +98,7 @@ class Nix:
         """Nix's own settings here, name → value: `system`, `extra-platforms`, `builders` and the others."""
         words = ["config", "show"] if self.version().numbers >= (2, 20, 0) else ["show-config"]
         source = "nix config show"
-        shown = as_object(load_json(self._call([*words, "--json"], _QUICK_S).stdout, source), source, "it")
+        shown = as_object(load_json(self.call([*words, "--json"], _QUICK_S).stdout, source), source, "it")
         return {name: as_object(entry, source, name).get("value") for name, entry in shown.items()}
 
     def evaluate(self, attribute: str, *, apply: str | None = None, timeout_s: float = QUERY_TIMEOUT_S) -> Any:
@@ -109,13 +107,13 @@ class Nix:
         Raises:
             ConfigError: where the flake has no such attribute.
         """
-        argv = ["eval", "--json", *self._flake_flags(), f"{self.flake}#{attribute}"]
+        argv = ["eval", "--json", *self.flake_flags(), f"{self.flake}#{attribute}"]
         if apply is not None:
             argv += ["--apply", apply]
         try:
-            completed = self._call(argv, timeout_s)
+            completed = self.call(argv, timeout_s)
         except CommandFailed as error:
-            if _MISSING_ATTRIBUTE.search(error.stderr_tail):
+            if MISSING_ATTRIBUTE.search(error.stderr_tail):
                 raise ConfigError(f"flake {self.flake}", f"there is no attribute {attribute}") from error
             raise
         return load_json(completed.stdout, f"nix eval {self.flake}#{attribute}")
@@ -131,7 +129,7 @@ class Nix:
         known: dict[StorePath, PathInfo | None] = {}
         flags = ["--offline", *(["--json-format", "2"] if self.version().has_json_format else [])]
         for part in _parts(paths):
-            completed = self._call(["path-info", "--json", *flags, *map(str, part)], QUERY_TIMEOUT_S)
+            completed = self.call(["path-info", "--json", *flags, *map(str, part)], QUERY_TIMEOUT_S)
             known |= parse_path_info(completed.stdout, "nix path-info")
         _refuse_gaps(paths, known, "nix path-info")
         return known
@@ -141,7 +139,7 @@ class Nix:
         shown: dict[StorePath, Derivation] = {}
         flags = ["--recursive"] if recursive else []
         for part in _parts(derivations):
-            completed = self._call(["derivation", "show", *flags, *map(str, part)], QUERY_TIMEOUT_S)
+            completed = self.call(["derivation", "show", *flags, *map(str, part)], QUERY_TIMEOUT_S)
             shown |= parse_derivations(completed.stdout, "nix derivation show")
         _refuse_gaps(derivations, shown, "nix derivation show")
         return shown
@@ -181,7 +179,7 @@ class Nix:
         argv += ["--no-link"] if out_link is None else ["--out-link", str(out_link)]
         argv += [target.installable for target in targets]
         try:
-            completed = self._call(argv, timeout_s, accept=_ANY_CODE, on_stderr=on_stderr, on_silence=on_silence)
+            completed = self.call(argv, timeout_s, accept=_ANY_CODE, on_stderr=on_stderr, on_silence=on_silence)
         except CommandTimedOut as error:
             raise CommandTimedOut(error.argv, timeout_s, _said(log)) from None
         success = completed.returncode == 0
@@ -200,27 +198,34 @@ class Nix:
         known = self.path_info(sorted({path for path in paths if path is not None}))
         return frozenset(path for path, info in known.items() if info is not None)
 
-    def _flake_flags(self) -> list[str]:
+    def flake_flags(self) -> list[str]:
+        """What every call that reads a flake takes: the caller's ground, and no lock file written."""
         overrides = [word for name, url in self.overrides for word in ("--override-input", name, url)]
         return ["--no-write-lock-file", *overrides]
 
-    def _call(
+    def call(
         self,
         argv: Sequence[str],
         timeout_s: float,
         *,
         accept: frozenset[int] = frozenset({0}),
+        environ: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        secrets: Sequence[str] = (),
         on_stderr: Callable[[bytes], None] | None = None,
         on_silence: Callable[[float], None] | None = None,
     ) -> process.Completed:
+        """nix with any words, for the modules beside this one; `environ` is put over the environment of every call."""
         try:
             return self._run(
                 [self._executable, "--extra-experimental-features", "nix-command flakes", *argv],
                 timeout_s=timeout_s,
                 accept=accept,
-                env=self._environ,
+                env={**self._environ, **(environ or {})},
                 on_stderr=on_stderr,
                 on_silence=on_silence,
+                stdin=stdin,
+                secrets=secrets,
             )
         except ToolMissing as error:
             reason = error.message.removeprefix(f"{error.tool}: ")

@@ -14,7 +14,7 @@ NIX32_DIGITS = "0123456789abcdfghijklmnpqrsvwxyz"
 _HASH = f"[{NIX32_DIGITS}]{{32}}"
 _NAME = r"[0-9A-Za-z+\-._?=]{1,211}"
 BASE_NAME_PATTERN = f"{_HASH}-{_NAME}"
-_BASE_NAME = re.compile(f"({_HASH})-({_NAME})")
+_BASE_NAME = re.compile(rf"({_HASH})-((?!\.\.?(?:-|$)){_NAME})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,6 +23,10 @@ class StorePath:
 
     hash: str
     name: str
+
+    def __hash__(self) -> int:
+        """The hash part tells paths apart by itself; this is asked for hundreds of thousands of times."""
+        return hash(self.hash)
 
     def __str__(self) -> str:
         return f"{STORE_DIR}/{self.base_name}"
@@ -45,7 +49,7 @@ def parse_base_name(text: str, source: str = "store path") -> StorePath:
         MalformedData: where it is anything else; as in Nix, no name is `.` or `..`, or begins with `.-` or `..-`.
     """
     match = _BASE_NAME.fullmatch(text)
-    if match is None or re.match(r"\.\.?(-|$)", match[2]):
+    if match is None:
         raise MalformedData(source, f"{shorten(text)} is not HASH-NAME of a store path")
     return StorePath(match[1], match[2])
 

@@ -18,6 +18,8 @@ from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.run_folder import JobFolders
 from nanna_ci.report.blocks import Tone
+from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_state import State
 from nanna_ci.store.nix import Nix
 from recorded_nix import DATA, RecordedNix
 
@@ -34,6 +36,7 @@ class Run:
         self.folder = folder
         self.notes: list[tuple[str, Tone]] = []
         self.effects: list[EffectRequest] = []
+        self.logs: list[BuildLog] = []
         self.tracker = Tracker(len(JOBS), lambda: 0.0)
         self.effect: Callable[[EffectRequest], JobResult] = lambda request: JobResult(
             request.job.id, Verdict.PASS, 1.0, JobState.RAN
@@ -43,6 +46,7 @@ class Run:
             nix=Nix(nix, environ={}),
             run_effect=self._effect,
             reproduce=lambda attribute: f"nix build .#{attribute} -L",
+            on_built=self.logs.append,
             folders=JobFolders(lambda job_id: folder / job_id),
             tracker=self.tracker,
             note=lambda line, tone: self.notes.append((line, tone)),
@@ -93,6 +97,13 @@ def test_each_result_says_how_it_came_to_its_answer_and_on_what_it_rests(passing
     assert output["path"].endswith("-demo-unit")
     assert output["narHash"].startswith("sha256-")
     assert results[UNIT].evidence["derivation"] == passing.nix.evaluated["derivations"]["checks.x86_64-linux.unit"]
+
+
+def test_the_log_of_the_build_is_handed_on_once_with_what_was_built(passing: Run) -> None:
+    passing()
+    (log,) = passing.logs
+    built = {heard.derivation.name for heard in log.derivations() if heard.state is State.BUILT}
+    assert {"demo-unit.drv", "demo-doc-deps.drv"} <= built
 
 
 def test_what_the_toolkit_or_the_machine_lacks_is_unavailable_with_the_reason(passing: Run) -> None:
@@ -212,6 +223,7 @@ def test_a_signal_keeps_what_is_known_and_marks_the_rest(passing: Run) -> None:
     assert results["audit-x86_64-linux-stable"].reason == "no cargo-audit"
     assert passing.effects == []
     assert len(list(passing.folder.glob("*/result.json"))) == len(JOBS)
+    assert len(passing.logs) == 1, "what was built before the signal took its time"
 
 
 def test_a_signal_after_a_failure_and_a_success_keeps_both(failing: Run) -> None:

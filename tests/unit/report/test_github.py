@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.errors import NannaError
 from nanna_ci.report import github
 from nanna_ci.report.blocks import Cell, Code, Document, Heading, Notice, Paragraph, Table, Tone
 
@@ -194,3 +195,30 @@ def test_no_file_named_is_a_warning():
     assert publish(github.GithubFiles(None, None)) == (
         "nanna-ci: warning: step summary not written: the runner named no file\n"
     )
+
+
+def test_variables_are_appended_with_a_delimiter_that_no_value_can_know(tmp_path):
+    file = tmp_path / "env"
+    file.write_text("OTHER=1\n")
+    runner = github.GithubFiles(None, None, file)
+    value = "a = b\nNIX_CONFIG<<x\nEVIL=1\nx\n"
+    for _ in range(2):
+        github.set_variables(runner, {"NIX_CONFIG": value})
+    text = file.read_text()
+    assert text.startswith("OTHER=1\n")
+    delimiters = re.findall(r"^NIX_CONFIG<<(nanna_\w+)$", text, re.MULTILINE)
+    assert len(set(delimiters)) == 2
+    assert read_outputs(text.removeprefix("OTHER=1\n")) == {"NIX_CONFIG": value}
+
+
+def test_a_variable_of_undecodable_bytes_is_written_byte_for_byte(tmp_path):
+    file = tmp_path / "env"
+    file.touch()
+    github.set_variables(github.GithubFiles(None, None, file), {"X": "a\udcffb"})
+    assert b"\na\xffb\n" in file.read_bytes()
+
+
+@pytest.mark.parametrize("file", [None, Path("/nonexistent/env")])
+def test_variables_that_later_steps_will_not_have_are_an_error(file):
+    with pytest.raises(NannaError, match="NIX_CONFIG not given to later steps"):
+        github.set_variables(github.GithubFiles(None, None, file), {"NIX_CONFIG": "x"})

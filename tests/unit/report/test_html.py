@@ -7,7 +7,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.report.html import render_html
 
 EVIL = "<script>alert(1)</script> \"'&<img src=x onerror=y> javascript:z \u202e\x1b"
@@ -51,6 +51,7 @@ def evil_page() -> str:
         Code(EVIL, EVIL),
         Facts(((EVIL, EVIL), (EVIL, None))),
         Bars(((EVIL, 1.0, EVIL), (EVIL, None, EVIL)), EVIL),
+        Stacks(((EVIL, Tone.GOOD), (EVIL, Tone.BAD)), ((EVIL, (1.0, 1.0), EVIL), (EVIL, None, EVIL)), EVIL),
     )
     return render_html(Document(EVIL, blocks))
 
@@ -67,7 +68,7 @@ def test_literal_text_brings_no_tag_and_no_attribute():
 
 def test_literal_text_shows_as_itself_with_what_hides_made_visible():
     shown = EVIL.replace("\u202e", r"\u202e").replace("\x1b", r"\x1b")
-    assert [text.removeprefix("✘ ") for text in Page(evil_page()).texts].count(shown) == 16
+    assert [text.removeprefix("✘ ") for text in Page(evil_page()).texts].count(shown) == 22
 
 
 def test_the_policy_loads_nothing_and_allows_just_this_style():
@@ -104,3 +105,12 @@ def test_a_page_in_a_runners_log_commands_nothing():
     page = render_html(Document("T", (Code("::error::x\n  ::set-output name=a::b\n##[add-mask]x"),)))
     assert not re.search(r"^\s*::", page, re.MULTILINE)
     assert "##[" not in page
+
+
+def test_the_parts_of_a_stack_lie_beside_each_other_in_the_colours_of_their_tones():
+    parts = (("hit", Tone.GOOD), ("missing", Tone.BAD))
+    page = render_html(Document("T", (Stacks(parts, (("a", (3.0, 1.0), "75 %"), ("b", None, "")), "C"),)))
+    drawn = re.findall(r'<rect class="part (\w+)" x="([\d.]+)" width="([\d.]+)"', page)
+    assert drawn == [("good", "0.00", "75.00"), ("bad", "75.00", "25.00")]
+    assert "hit</span>" in page
+    assert '<span class="unknown">n/a</span>' in page

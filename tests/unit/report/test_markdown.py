@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.report.markdown import escape, fence, render_markdown
 
 
@@ -71,3 +71,14 @@ def test_a_document():
         "###### Deep\n\n```\nmake\n```\n\n- **Digest:** n/a\n- **Path:** /nix\n\n"
         "| Time |  |  |\n|---|---|---:|\n| a | ████████████████████ | 2 s |\n| b |  | n/a |\n\nend\n"
     )
+
+
+def test_a_stack_is_a_table_with_a_legend():
+    parts = (("hit", Tone.GOOD), ("missing", Tone.BAD))
+    document = Document("T", (Stacks(parts, (("a|b", (1.0, 3.0), "25 %"), ("c", None, "")), "Paths"),))
+    assert render_markdown(document).splitlines()[2:] == [
+        "| Paths | █ hit ▒ missing |  |",
+        "|---|---|---:|",
+        f"| a\\|b | {'█' * 5}{'▒' * 15} | 25 % |",
+        "| c |  | n/a |",
+    ]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.report.literal import display_width
 from nanna_ci.report.text import render_text, text_bar, wrap
 
@@ -103,3 +103,23 @@ def test_notices_in_a_row_stand_together():
 
 def test_an_empty_table_is_its_header():
     assert text(table()) == "Name  Value\n────  ─────\n"
+
+
+PARTS = (("hit", Tone.GOOD), ("missing", Tone.BAD))
+
+
+def test_a_stack_is_as_long_as_any_other_and_a_small_part_still_shows():
+    items = (("a", (1.0, 1.0), "50 %"), ("bc", (9999.0, 1.0), "100 %"), ("d", None, ""), ("e", (0.0, 0.0), "none"))
+    lines = text(Stacks(PARTS, items, "Paths")).splitlines()
+    assert lines == [
+        "Paths  █ hit  ▒ missing",
+        "a   " + "█" * 15 + "▒" * 15 + "  50 %",
+        "bc  " + "█" * 29 + "▒" + "  100 %",
+        "d   " + " " * 30 + "  n/a",
+        "e   " + " " * 30 + "  none",
+    ]
+
+
+@pytest.mark.parametrize("values", [(float("nan"), 1.0), (float("inf"), 1.0), (-1.0, 2.0), ()])
+def test_parts_that_are_no_numbers_are_not_drawn(values):
+    assert text(Stacks(PARTS, (("a", values, "?"),), "Paths")).splitlines()[1] == "a  " + " " * 30 + "  ?"

@@ -1,0 +1,1 @@
+"""What hits, what misses, and why."""

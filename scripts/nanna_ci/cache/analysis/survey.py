@@ -1,0 +1,211 @@
+"""Asks the caches, the local store and Nix's own narinfo cache, and has the answers judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nanna_ci.cache.analysis.hits import combine, combined_view, decide_gate, judge_holdings, measure_hit_rate
+from nanna_ci.cache.analysis.misses import Evidence, Hidden, explain_misses
+from nanna_ci.cache.analysis.substitution import plan_substitution
+from nanna_ci.cache.analysis.values import Analysis, StoreSize, Subject
+from nanna_ci.cache.analysis.weights import weigh_seconds, weigh_sizes
+from nanna_ci.cache.client.folder import query_size_bytes
+from nanna_ci.cache.substituters import Kind, Substituter
+from nanna_ci.errors import UsageError
+
+if TYPE_CHECKING:
+    from nanna_ci.cache.analysis.baseline import Baseline
+    from nanna_ci.cache.analysis.hits import Holdings, Tally
+    from nanna_ci.cache.analysis.lineage import Descent
+    from nanna_ci.cache.analysis.substitution import SubstitutionPlan
+    from nanna_ci.cache.client.bulk import QueryResult
+    from nanna_ci.cache.client.narinfo_query import Query
+    from nanna_ci.cache.negative_entries import NegativeEntries
+    from nanna_ci.cache.push_filter import PushFilter
+    from nanna_ci.store.build_times import BuildTimes
+    from nanna_ci.store.local_store import LocalStore
+    from nanna_ci.store.narinfo import NarInfo
+    from nanna_ci.store.store_path import StorePath
+    from nanna_ci.store.trust import TrustedKeys
+
+_BUILD_TIMES = ".nanna-ci/build-times.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to find out, and what is known beforehand.
+
+    `keys` None: signatures do not count. `walk`: also all that the subject's paths refer to. `limit_bytes` and
+    `target` are shown, `minimum` is a gate.
+    """
+
+    subject: Subject
+    substituters: tuple[Substituter, ...]
+    keys: TrustedKeys | None
+    walk: bool
+    minimum: float | None
+    baseline: Baseline | None
+    push_filter: PushFilter
+    build_times: BuildTimes | None
+    negative: NegativeEntries
+    always_allow: bool
+    limit_bytes: int | None
+    target: float | None
+
+
+def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
+    """The recorded times of the file that is named, else of the one that `ci` keeps; None where nothing is recorded.
+
+    Raises:
+        UsageError: the file that is named is not there.
+        MalformedData: it is no such file.
+    """
+    file = cwd / (named or _BUILD_TIMES)
+    if file.exists():
+        from nanna_ci.store.build_times import load_build_times  # noqa: PLC0415 - where there is something to read
+
+        return load_build_times(file)
+    if named is not None:
+        raise UsageError(f"--build-times {named}: there is no such file")
+    return None
+
+
+def analyse(request: Request, local: LocalStore, query: Query, clock: Callable[[], float]) -> Analysis:
+    """Ask, judge, explain."""
+    begun_s = clock()
+    subject = request.subject
+    asked = _asked(subject)
+    results = query(request.substituters, asked, walk=request.walk)
+    if request.walk:
+        asked = list(dict.fromkeys([*asked, *(path for one in results for path in _answered(one))]))
+    holdings = tuple(judge_holdings(one, request.keys, asked) for one in results)
+    tally = combine(holdings)
+    local.ask(asked)
+    view = combined_view(holdings)
+    plan = _plan(request, local, query, view, asked)
+    sizes = weigh_sizes(tally, holdings, view, local.valid)
+    seconds = weigh_seconds(tally, subject.graph, view, request.build_times)
+    rate = measure_hit_rate(tally, sizes, seconds)
+    hidden = _hidden(request.negative, holdings, tally)
+    evidence = Evidence(
+        tally=tally,
+        holdings=holdings,
+        graph=subject.graph,
+        references=_references(tally, view, local),
+        built_here=[path for path in tally.absent if path in local.valid and local.valid[path].is_ultimate],
+        hidden=hidden,
+        filtered_by=request.push_filter.matching,
+        baseline=request.baseline,
+        lineage=_lineage(request),
+    )
+    return Analysis(
+        subject=subject,
+        holdings=holdings,
+        tally=tally,
+        view=view,
+        sizes=sizes,
+        seconds_to_build=seconds,
+        rate=rate,
+        plan=plan,
+        gate=None if request.minimum is None else decide_gate(request.minimum, rate, tally),
+        misses=explain_misses(evidence),
+        baseline=request.baseline,
+        store_sizes=tuple(_store_size(one.result.substituter, request.baseline) for one in holdings),
+        limit_bytes=request.limit_bytes,
+        target=request.target,
+        notes=tuple(_notes(request)),
+        seconds=clock() - begun_s,
+    )
+
+
+def _asked(subject: Subject) -> list[StorePath]:
+    """Every output of the graph, or the plain paths."""
+    outputs = (output.path for one in subject.graph.values() for output in one.outputs.values())
+    return list(dict.fromkeys([*subject.paths, *(path for path in outputs if path is not None)]))
+
+
+def _notes(request: Request) -> Iterator[str]:
+    """What the figures leave out."""
+    if request.negative.problem is not None:
+        yield f"Nix's own narinfo cache is not known in full: {request.negative.problem}"
+    graph = request.subject.graph
+    floating = sum(output.path is None for one in graph.values() for output in one.outputs.values())
+    if floating:
+        yield f"{floating:,} outputs are not counted: only their build shows where they are."
+
+
+def _answered(result: QueryResult) -> Iterable[StorePath]:
+    return (*result.found, *result.missing, *result.corrupt, *result.failed)
+
+
+def _plan(
+    request: Request, local: LocalStore, query: Query, view: dict[StorePath, NarInfo], asked: Iterable[StorePath]
+) -> SubstitutionPlan:
+    """As Nix's dry run has it. What outputs refer to beyond the graph is asked for, and added to `view`."""
+    subject, known = request.subject, set(asked)
+    while True:
+        plan = plan_substitution(
+            (*subject.wanted, *subject.paths),
+            subject.graph,
+            found=view,
+            asked=known,
+            valid=local.valid,
+            always_allow=request.always_allow,
+        )
+        if not plan.unasked or not subject.graph:  # of a plain list, only its own paths count
+            return plan
+        local.ask(plan.unasked)
+        known.update(plan.unasked)
+        rest = [path for path in plan.unasked if path not in local.valid]
+        results = query(request.substituters, rest, walk=True) if rest else ()
+        known.update(path for one in results for path in _answered(one))
+        view.update(combined_view(judge_holdings(one, None, rest) for one in results))
+
+
+def _references(
+    tally: Tally, view: Mapping[StorePath, NarInfo], local: LocalStore
+) -> dict[StorePath, tuple[StorePath, ...]]:
+    """What misses refer to, as an untrusted answer or the local store says."""
+    known = {path: local.valid[path].references for path in tally.absent if path in local.valid}
+    return known | {path: view[path].references for path in tally.absent if path in view}
+
+
+def _hidden(negative: NegativeEntries, holdings: Sequence[Holdings], tally: Tally) -> dict[StorePath, Hidden]:
+    """Hits that Nix here does not see: noted as absent for every cache that has them."""
+    hidden: dict[StorePath, Hidden] = {}
+    seen: set[StorePath] = set()
+    for one in holdings:
+        url, is_noted = one.result.substituter.url, one.result.substituter.kind is Kind.HTTP
+        ages = negative.for_(url, [path.hash for path in one.present]) if is_noted else {}
+        if not ages:
+            seen.update(one.present)
+            continue
+        for path in one.present:
+            if path.hash not in ages:
+                seen.add(path)
+                continue
+            left_s = max(0.0, negative.ttl_s - ages[path.hash])
+            if path not in hidden or left_s < hidden[path].seconds:
+                hidden[path] = Hidden(url, left_s)
+    return {path: one for path, one in hidden.items() if path not in seen and path in tally.present}
+
+
+def _lineage(request: Request) -> dict[StorePath, Descent]:
+    baseline, graph = request.baseline, request.subject.graph
+    if baseline is None or not graph:
+        return {}
+    from nanna_ci.cache.analysis.derivation_record import DerivationRecords  # noqa: PLC0415 - only against a baseline
+    from nanna_ci.cache.analysis.lineage import trace_lineage  # noqa: PLC0415 - as above
+
+    roots = [(one.derivation, baseline.roots.get(one.label)) for one in request.subject.wanted]
+    return trace_lineage(DerivationRecords(graph), baseline.records, roots)
+
+
+def _store_size(substituter: Substituter, baseline: Baseline | None) -> StoreSize:
+    folder = substituter.folder
+    size = None if folder is None else query_size_bytes(folder)
+    before = None if baseline is None else baseline.sizes.get(substituter.url)
+    return StoreSize(size, None if size is None or before is None else size - before)

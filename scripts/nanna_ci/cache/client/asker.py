@@ -1,0 +1,142 @@
+"""What one substituter was asked and has said so far; and a folder asked."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from nanna_ci.cache.client.folder import read_cache_info, read_narinfo
+from nanna_ci.cache.client.request import Tally
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import MalformedData, NannaError, ToolMissing
+from nanna_ci.store.narinfo import NarInfo, parse_narinfo
+from nanna_ci.store.store_path import StorePath
+
+_FILES_A_ROUND: Final = 64  # of a folder, before the event loop may turn to the network again
+
+
+class Survey(Protocol):
+    """What a question to several substituters has in common for them. `known` are store paths by base name."""
+
+    known: dict[str, StorePath]
+
+    def log(self, line: str, /) -> None:
+        """One line of talk."""
+
+    def found(self, info: NarInfo) -> None:
+        """A path is there: its references may be wanted too."""
+
+    def settled(self) -> None:
+        """A substituter has said all that it was asked for."""
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` beside; what it raises ends the whole question."""
+
+
+class Asker(ABC):
+    """The state of one substituter. `outstanding` are the questions without an answer; with `error` there are none."""
+
+    def __init__(self, substituter: Substituter, survey: Survey) -> None:
+        self.substituter = substituter
+        self.survey = survey
+        self.found: dict[StorePath, NarInfo] = {}
+        self.missing: set[StorePath] = set()
+        self.corrupt: dict[StorePath, str] = {}
+        self.failures: dict[StorePath, str] = {}
+        self.error: NannaError | None = None
+        self.priority = 0
+        self.tally = Tally()
+        self.outstanding = 0
+        self.settled_s = asyncio.get_running_loop().time()
+
+    @abstractmethod
+    def want(self, paths: Sequence[StorePath]) -> None:
+        """Ask for paths that were not asked for before."""
+
+    def finish(self) -> None:  # noqa: B027 - most have nothing to decide
+        """All has been said: decide what only the whole can tell."""
+
+    def take(self, path: StorePath, data: bytes, source: str) -> None:
+        """A narinfo that came for a path."""
+        try:
+            info = parse_narinfo(data, source, self.survey.known)
+        except MalformedData as error:
+            self.corrupt[path] = error.message
+            return
+        if info.store_path is not path and info.store_path != path:  # mostly they share it, and that is told faster
+            self.corrupt[path] = f"{source}: is of another path, {info.store_path}"
+            return
+        self.found[path] = info
+        self.survey.found(info)
+
+    def settle(self, questions: int = 1) -> None:
+        """So many questions were answered."""
+        self.outstanding -= questions
+        if self.outstanding == 0:
+            self.settled_s = asyncio.get_running_loop().time()
+            self.survey.settled()
+
+    def abandon(self, error: NannaError) -> None:
+        """The substituter cannot be asked: what it has said so far does not count."""
+        self.error = error
+        for said in (self.found, self.missing, self.corrupt, self.failures):
+            said.clear()
+        self.settle(self.outstanding)
+
+
+class FolderAsker(Asker):
+    """Reads a folder, some files a round."""
+
+    def __init__(self, substituter: Substituter, folder: Path, survey: Survey) -> None:
+        super().__init__(substituter, survey)
+        self._folder = folder
+        self._queue: deque[StorePath] = deque()
+        self._is_due = False
+        self.outstanding = 1
+        self._loop = asyncio.get_running_loop()
+        self._loop.call_soon(self._begin)
+
+    def want(self, paths: Sequence[StorePath]) -> None:
+        """Ask for paths that were not asked for before."""
+        if self.error is None:
+            self.outstanding += len(paths)
+            self._queue.extend(paths)
+            self._read_soon()
+
+    def _begin(self) -> None:
+        try:
+            self.priority = read_cache_info(self._folder).priority
+        except (ToolMissing, MalformedData) as error:
+            self._queue.clear()
+            self.abandon(error)
+        else:
+            self.settle()
+
+    def _read_soon(self) -> None:
+        if self._queue and not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._read)
+
+    def _read(self) -> None:
+        self._is_due = False
+        for _ in range(min(_FILES_A_ROUND, len(self._queue))):
+            path = self._queue.popleft()
+            self.tally.requests += 1
+            try:
+                data = read_narinfo(self._folder, path)
+            except MalformedData as error:
+                self.corrupt[path] = error.message
+            except OSError as error:
+                self.failures[path] = f"{self._folder}/{path.hash}.narinfo: {error.strerror}"
+            else:
+                if data is None:
+                    self.missing.add(path)
+                else:
+                    self.tally.received_bytes += len(data)
+                    self.take(path, data, f"{self._folder}/{path.hash}.narinfo")
+            self.settle()
+        self._read_soon()

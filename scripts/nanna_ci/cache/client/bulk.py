@@ -1,0 +1,251 @@
+"""The bulk narinfo client: many paths, asked of several substituters at once, one request a path.
+
+What bounds it: ceil(paths / connections) times the delay of an answer for a known list, depth times the delay for a
+walk; with a server as near as loopback, the processor. Of about 45 µs a path the kernel takes 18 (send, receive),
+asyncio and its selector 12; the rest reads the answer (HTTP 3, the narinfo 8) and hands out the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nanna_ci.cache.client.asker import Asker, FolderAsker
+from nanna_ci.cache.client.background import Tasks
+from nanna_ci.cache.client.credentials import find_authorization
+from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
+from nanna_ci.cache.client.pace import Limits
+from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.pool import Pool
+from nanna_ci.cache.client.route import Route, decide_route, make_tls_context, parse_origin
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.store_path import StorePath
+
+# Connections to one host. A public cache gets twice what Nix would open: HTTP/1.1 has one request on each. One near by
+# gets as many as pay: beyond 512 it is the processor that limits, not the delay.
+_NEAR_START: Final = 64
+_NEAR_MOST: Final = 512
+_FAR_START: Final = 8
+_FAR_MOST: Final = 50
+_SPARE_DESCRIPTORS: Final = 64
+_MOST_WALKED: Final = 500_000
+_PROGRESS_S: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """What one substituter said.
+
+    `corrupt` (a narinfo that is refused, with its line) and `failed` (asked in vain) are unknown, not missing; their
+    values say why. `priority` is that of the URL, else of nix-cache-info; lower is asked first. `retries` are requests
+    sent again after a failure, `peak_connections` those to its host. With `error` it could not be asked at all, and
+    all is empty.
+    """
+
+    substituter: Substituter
+    found: Mapping[StorePath, NarInfo]
+    missing: frozenset[StorePath]
+    corrupt: Mapping[StorePath, str]
+    failed: Mapping[StorePath, str]
+    priority: int
+    requests: int
+    bytes_received: int
+    retries: int
+    peak_connections: int
+    seconds: float
+    error: NannaError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
+
+    answered: int
+    asked: int
+
+
+def query(
+    substituters: Sequence[Substituter],
+    paths: Sequence[StorePath],
+    *,
+    walk: bool = False,
+    concurrency: int | None = None,
+    environ: Mapping[str, str],
+    sieves: Mapping[Substituter, Sieve] | None = None,
+    netrc: Path | None = None,
+    log: Callable[[str], None],
+    on_progress: Callable[[Progress], None] | None = None,
+    patience: Patience | None = None,
+) -> tuple[QueryResult, ...]:
+    """Ask every substituter for every path; the answers are in the order of the substituters.
+
+    `walk`: also for all that the paths refer to, as far as any substituter knows. `concurrency`: connections to a host
+    at most; None for our own choice. `environ` names proxies, certificates, and the token of Cachix caches. `sieves`
+    tell in bulk what a substituter lacks; what remains is then asked for path by path. `log` gets a line on a failed
+    attempt, `on_progress` a count now and then.
+
+    Raises:
+        ConfigError: of the proxy, the certificates or `netrc`.
+        MalformedData: a walk that has no end.
+    """
+    results: list[QueryResult] = []
+
+    async def ask() -> None:  # it gives nothing: Runner would write it all out when it restores the signal handler
+        limits = _limits(concurrency, len(substituters))
+        survey = _Survey(environ, limits, patience or Patience(), log, walk=walk)
+        try:
+            for substituter in substituters:
+                survey.add(substituter, netrc, (sieves or {}).get(substituter))
+            results.extend(await survey.ask(tuple(dict.fromkeys(paths)), on_progress))
+        finally:
+            await survey.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(ask())
+    return tuple(results)
+
+
+def _limits(concurrency: int | None, hosts: int) -> Limits:
+    share = max(1, (_descriptors() - _SPARE_DESCRIPTORS) // max(1, hosts))
+    near, far = (_NEAR_MOST, _FAR_MOST) if concurrency is None else (concurrency, concurrency)
+    return Limits(_NEAR_START, min(near, share), _FAR_START, min(far, share))
+
+
+def _descriptors() -> int:
+    """Files that this process may have open."""
+    try:
+        import resource  # noqa: PLC0415 - Unix only
+    except ImportError:
+        return 512
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 65_536 if limit == resource.RLIM_INFINITY else limit
+
+
+class _Survey:
+    """One question to several substituters, and what they share."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        limits: Limits,
+        patience: Patience,
+        log: Callable[[str], None],
+        *,
+        walk: bool,
+    ) -> None:
+        self.known: dict[str, StorePath] = {}
+        self.log = log
+        self._environ = environ
+        self._limits = limits
+        self._patience = patience
+        self._walk = walk
+        self._loop = asyncio.get_running_loop()
+        self._begun_s = self._loop.time()
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._askers: list[Asker] = []
+        self._pools: dict[Route, Pool] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._seen: set[StorePath] = set()
+        self._tasks = Tasks()
+        # What is raised in a callback, an interruption too, would only be logged otherwise.
+        self._loop.set_exception_handler(self._crashed)
+
+    def add(self, substituter: Substituter, netrc: Path | None, sieve: Sieve | None) -> None:
+        """One more to ask."""
+        if (folder := substituter.folder) is not None:
+            self._askers.append(FolderAsker(substituter, folder, self))
+            return
+        origin = parse_origin(substituter.url)
+        route = decide_route(origin, self._environ)
+        authorization = find_authorization(substituter, origin, netrc, self._environ)
+        if origin.is_tls and self._tls is None:
+            self._tls = make_tls_context(self._environ)
+        pool = self._pools.get(route)
+        if pool is None:
+            pool = self._pools[route] = Pool(route, self._limits, self._patience, self._tls, self.log)
+        self._askers.append(HttpAsker(substituter, self, pool, route=route, authorization=authorization, sieve=sieve))
+
+    async def ask(
+        self, paths: Sequence[StorePath], on_progress: Callable[[Progress], None] | None
+    ) -> tuple[QueryResult, ...]:
+        """Have every substituter asked, to the end."""
+        self.known.update((path.base_name, path) for path in paths)
+        self._follow(paths)
+        if on_progress is not None:
+            self.spawn(self._tell(on_progress))
+        self.settled()
+        await self._done
+        for asker in self._askers:
+            asker.finish()
+        return tuple(self._result(asker) for asker in self._askers)
+
+    async def close(self) -> None:
+        """End what is still under way."""
+        await self._tasks.cancel()
+        for pool in self._pools.values():
+            await pool.close()
+
+    def found(self, info: NarInfo) -> None:
+        """A path is there: in a walk, its references are wanted too."""
+        if self._walk:
+            self._follow([path for path in info.references if path not in self._seen])
+
+    def settled(self) -> None:
+        """A substituter has said all that it was asked for: perhaps all have."""
+        if not self._done.done() and not any(asker.outstanding for asker in self._askers):
+            self._done.set_result(None)
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Run `work` beside; what it raises ends the whole question."""
+        self._tasks.spawn(work)
+
+    def _follow(self, paths: Sequence[StorePath]) -> None:
+        if not paths:
+            return
+        self._seen.update(paths)
+        if self._walk and len(self._seen) > _MOST_WALKED:
+            self._fail(MalformedData("the walk", f"leads to more than {_MOST_WALKED} paths"))
+            return
+        for asker in self._askers:
+            asker.want(paths)
+
+    async def _tell(self, on_progress: Callable[[Progress], None]) -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_S)
+            outstanding = sum(asker.outstanding for asker in self._askers)
+            asked = len(self._seen) * len(self._askers)
+            on_progress(Progress(max(0, asked - outstanding), asked))
+
+    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is None or self._done.done():
+            loop.default_exception_handler(context)
+        else:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._done.done():
+            self._done.set_exception(error)
+
+    def _result(self, asker: Asker) -> QueryResult:
+        substituter, tally = asker.substituter, asker.tally
+        return QueryResult(
+            substituter=substituter,
+            found=asker.found,
+            missing=frozenset(asker.missing),
+            corrupt=asker.corrupt,
+            failed=asker.failures,
+            priority=asker.priority if substituter.priority is None else substituter.priority,
+            requests=tally.requests,
+            bytes_received=tally.received_bytes,
+            retries=tally.retries,
+            peak_connections=asker.pool.peak_connections if isinstance(asker, HttpAsker) else 0,
+            seconds=asker.settled_s - self._begun_s,
+            error=asker.error,
+        )

@@ -1,0 +1,52 @@
+"""Who we are to a cache: what the netrc file says for its host, as for Nix, else the token of a Cachix cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE
+from nanna_ci.cache.client.route import Origin, basic_authorization
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import ConfigError
+
+_CACHIX_USER: Final = "cachix"  # any name does: the token is the password
+
+
+def find_authorization(
+    substituter: Substituter, origin: Origin, netrc_file: Path | None, environ: Mapping[str, str]
+) -> str | None:
+    """The value of the Authorization header for a cache, None where it gets none.
+
+    The token of the environment goes to caches of Cachix itself alone, and to a service on this machine.
+
+    Raises:
+        ConfigError: the netrc file cannot be understood. One that is not there is no error, as for Nix.
+    """
+    known = None if netrc_file is None else _look_up(netrc_file, origin.host)
+    if known is not None:
+        return basic_authorization(*known)
+    token = environ.get(CACHIX_TOKEN_VARIABLE)
+    if token and substituter.cachix is not None and substituter.cachix.takes_token:
+        return basic_authorization(_CACHIX_USER, token)
+    return None
+
+
+def _look_up(file: Path, host: str) -> tuple[str, str] | None:
+    import netrc  # noqa: PLC0415 - rarely needed
+
+    try:
+        found = netrc.netrc(str(file)).authenticators(host)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
+        told = error.msg if isinstance(error, netrc.NetrcParseError) else str(error)
+        raise ConfigError(str(file), f"no netrc file: {told}") from None
+    return None if found is None else (found[0] or "", found[2] or "")
+
+
+def explain_refusal(substituter: Substituter) -> str:
+    """How to mend a 401 or 403."""
+    where = "netrc-file of nix.conf"
+    return f"set {CACHIX_TOKEN_VARIABLE}, or {where}" if substituter.cachix is not None else f"credentials: {where}"

@@ -1,0 +1,70 @@
+"""A `file://` cache: its files, read where they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from nanna_ci.cache.client.cache_info import FILE_NAME, CacheInfo, parse_cache_info
+from nanna_ci.cache.client.wire import BODY_LIMIT_BYTES
+from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.store.store_path import StorePath
+
+
+def read_cache_info(folder: Path) -> CacheInfo:
+    """What the cache says of itself.
+
+    Raises:
+        ToolMissing: the folder, or its nix-cache-info, is not there or cannot be read.
+        MalformedData: it is a cache for another store folder.
+    """
+    try:
+        data = _read(folder / FILE_NAME)
+    except OSError as error:
+        hint = f"`nix copy --to file://{folder}` makes one"
+        raise ToolMissing(str(folder), f"no binary cache: {FILE_NAME}: {error.strerror}", hint=hint) from None
+    return parse_cache_info(data, str(folder / FILE_NAME))
+
+
+def read_narinfo(folder: Path, path: StorePath) -> bytes | None:
+    """The narinfo of a path, not parsed; None where the cache has none.
+
+    Raises:
+        MalformedData: it is too large, or no file.
+        OSError: it cannot be read.
+    """
+    try:
+        return _read(folder / f"{path.hash}.narinfo")
+    except FileNotFoundError:
+        return None
+
+
+def _read(file: Path) -> bytes:
+    # Without O_NONBLOCK, a FIFO in place of the file would hold us up for ever.
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise MalformedData(str(file), "is no file")
+        data = stream.read(BODY_LIMIT_BYTES + 1)
+    if len(data) > BODY_LIMIT_BYTES:
+        raise MalformedData(str(file), f"is over {BODY_LIMIT_BYTES} bytes")
+    return data
+
+
+def query_size_bytes(folder: Path) -> int | None:
+    """What all files below weigh, a hard link counted once and links not followed; None where that cannot be read."""
+    sizes: dict[tuple[int, int], int] = {}
+    waiting = [folder]
+    try:
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        sizes[status.st_dev, status.st_ino] = status.st_size
+    except OSError:
+        return None
+    return sum(sizes.values())

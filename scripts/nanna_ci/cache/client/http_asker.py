@@ -1,0 +1,224 @@
+"""Asks a substituter over HTTP: nix-cache-info first, then one request a path; in bulk before, where it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from nanna_ci.cache.client.asker import Asker, Survey
+from nanna_ci.cache.client.background import run_in_daemon
+from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
+from nanna_ci.cache.client.credentials import explain_refusal
+from nanna_ci.cache.client.pool import Pool
+from nanna_ci.cache.client.request import Request
+from nanna_ci.cache.client.route import Route, parse_target
+from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import MalformedData, NannaError, shorten
+from nanna_ci.store.store_path import StorePath
+from nanna_ci.web import RequestRefused, ServiceUnavailable
+
+Sieve = Callable[[Sequence[str]], frozenset[str]]
+"""The hashes that a cache lacks, of those given; it may block."""
+
+_MOST_SIEVED: Final = 32_768
+_ABSENT: Final = frozenset({404, 410})
+
+
+class HttpAsker(Asker):
+    """Asks over `pool`, which other substituters on the same host may use too."""
+
+    def __init__(
+        self,
+        substituter: Substituter,
+        survey: Survey,
+        pool: Pool,
+        *,
+        route: Route,
+        authorization: str | None,
+        sieve: Sieve | None,
+    ) -> None:
+        super().__init__(substituter, survey)
+        self.pool = pool
+        self._host = route.origin.host
+        self._sieve = sieve
+        self._prefix = parse_target(substituter.url).rstrip("/")
+        self._whole = str(route.origin) if route.is_absolute else ""
+        self._before = f"GET {self._whole}{self._prefix}/".encode("ascii")
+        self._headers = _headers(route, authorization)
+        self._behind = b".narinfo" + self._headers
+        self._is_open = False
+        self._early: list[StorePath] = []  # wanted before the cache said what it is
+        self._unsifted: list[StorePath] = []
+        self._is_sifting = False
+        self._forbidden: list[StorePath] = []
+        self._has_answered = False  # for some path, 200 or 404
+        self.outstanding = 1
+        pool.ask(Request(self, None))
+
+    def want(self, paths: Sequence[StorePath]) -> None:
+        """Ask for paths that were not asked for before."""
+        if self.error is not None:
+            return
+        self.outstanding += len(paths)
+        if not self._is_open:
+            self._early.extend(paths)
+        elif self._sieve is not None:
+            self._unsifted.extend(paths)
+            if not self._is_sifting:
+                self._is_sifting = True
+                self.survey.spawn(self._sift(self._sieve))
+        else:
+            self._ask(paths)
+
+    def _ask(self, paths: Sequence[StorePath]) -> None:
+        for path in paths:
+            self.pool.ask(Request(self, path))
+
+    def target(self, request: Request) -> str:
+        """The path of the file on the server."""
+        return f"{self._prefix}/{FILE_NAME if request.path is None else f'{request.path.hash}.narinfo'}"
+
+    def message(self, request: Request) -> bytes:
+        """The request as it goes over the wire."""
+        if request.path is not None and request.target is None:
+            return self._before + request.path.hash.encode("ascii") + self._behind
+        target = request.target or self.target(request)
+        return f"GET {self._whole}{target}".encode("ascii") + self._headers
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """An answer, of any status but those that may pass and redirects."""
+        path, status = request.path, answer.head.status
+        if self.error is not None:
+            return
+        if path is None:
+            self._open(answer)
+            return
+        if status == 200:
+            self._has_answered = True
+            self._take(path, answer)
+        elif status in _ABSENT:
+            self._has_answered = True
+            self.missing.add(path)
+        elif status == 403:
+            self._forbidden.append(path)
+        elif status == 401:
+            self.abandon(self._refusal(request, status))
+            return
+        else:
+            self.failures[path] = f"{self._url(path)}: HTTP {status}"
+        self.settle()
+
+    def refused(self, request: Request, problem: str) -> None:
+        """An answer that is none to take, and that would be the same another time."""
+        path = request.path
+        if self.error is not None:
+            return
+        if path is None:
+            self.abandon(MalformedData(f"{self.substituter.url}/{FILE_NAME}", problem))
+            return
+        self.corrupt[path] = f"{self._url(path)}: {problem}"
+        self.settle()
+
+    def failed(self, request: Request, problem: str) -> None:
+        """No answer, after as many attempts as make sense."""
+        path = request.path
+        if self.error is not None:
+            return
+        if path is None:
+            self.abandon(ServiceUnavailable(self._host, problem, attempts=max(1, request.attempts)))
+            return
+        self.failures[path] = f"{self._url(path)}: {problem}"
+        self.settle()
+
+    def abandon(self, error: NannaError) -> None:
+        """The substituter cannot be asked: what it has said so far does not count, and no more is sent."""
+        self.pool.discard(self)
+        super().abandon(error)
+
+    def finish(self) -> None:
+        """A bucket that must not be listed says 403 for what it lacks, and Nix takes it so; one that only says 403
+        lets nobody in, as far as can be seen."""
+        if not self._forbidden or self.error is not None:
+            return
+        if self._has_answered:
+            self.missing.update(self._forbidden)
+        else:
+            self.abandon(self._refusal(Request(self, self._forbidden[0]), 403))
+
+    def _url(self, path: StorePath) -> str:
+        return f"{self.substituter.url}/{path.hash}.narinfo"
+
+    def _refusal(self, request: Request, status: int) -> RequestRefused:
+        name = FILE_NAME if request.path is None else f"{request.path.hash}.narinfo"
+        return RequestRefused(f"GET {self.substituter.url}/{name}", status, "", hint=explain_refusal(self.substituter))
+
+    def _open(self, answer: Answer) -> None:
+        """nix-cache-info has come: it is a cache, or cannot be asked."""
+        status, source = answer.head.status, f"{self.substituter.url}/{FILE_NAME}"
+        if status != 200:
+            denied = status in {401, 403}
+            hint = explain_refusal(self.substituter) if denied else "is this the URL of a binary cache?"
+            self.abandon(RequestRefused(f"GET {source}", status, "", hint=hint))
+            return
+        try:
+            self.priority = parse_cache_info(answer.body, source).priority
+        except MalformedData as error:
+            self.abandon(error)
+            return
+        self._is_open = True
+        early, self._early = self._early, []
+        self.outstanding -= len(early)  # want() counts them again
+        self.want(early)
+        self.settle()
+
+    def _take(self, path: StorePath, answer: Answer) -> None:
+        self.take(path, answer.body, self._url(path))
+        if path in self.corrupt and (answer.head.content_type or "").lower().startswith("text/html"):
+            self.corrupt[path] = f"{self._url(path)}: is HTML, no narinfo: a login page or a proxy answered"
+
+    async def _sift(self, sieve: Sieve) -> None:
+        """Ask in bulk what is missing, as long as paths come, and then for the narinfo of the rest."""
+        while self._unsifted and self.error is None:
+            paths = self._unsifted[:_MOST_SIEVED]
+            del self._unsifted[:_MOST_SIEVED]
+            hashes = [path.hash for path in paths]
+            try:
+                missing = await run_in_daemon(partial(sieve, hashes))
+                _check_sieved(missing, hashes, self.substituter.url)
+            except MalformedData as error:
+                self.abandon(error)
+                return
+            except (ServiceUnavailable, RequestRefused) as error:
+                self.survey.log(f"{error.message}; asking {self._host} path by path")
+                self._ask([*paths, *self._unsifted])
+                self._sieve = None
+                return
+            lacking = [path for path in paths if path.hash in missing]
+            self.missing.update(lacking)
+            self._ask([path for path in paths if path.hash not in missing])
+            self.settle(len(lacking))
+        self._is_sifting = False
+
+
+def _headers(route: Route, authorization: str | None) -> bytes:
+    lines = [
+        "HTTP/1.1",
+        f"Host: {route.origin.authority}",
+        "User-Agent: nanna-ci",
+        "Accept-Encoding: identity",
+        *([] if authorization is None else [f"Authorization: {authorization}"]),
+        *(
+            [f"Proxy-Authorization: {route.proxy.authorization}"]
+            if route.is_absolute and route.proxy is not None and route.proxy.authorization
+            else []
+        ),
+    ]
+    return (" " + "\r\n".join([*lines, "", ""])).encode("latin-1")
+
+
+def _check_sieved(missing: frozenset[str], hashes: Sequence[str], source: str) -> None:
+    stranger = next(iter(missing.difference(hashes)), None)
+    if stranger is not None:
+        raise MalformedData(source, f"the bulk answer names {shorten(stranger)}, which was not asked for")

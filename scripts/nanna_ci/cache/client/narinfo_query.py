@@ -1,0 +1,66 @@
+"""`bulk.query` with all but its question: what Nix's settings, the environment and the flags say of how to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from nanna_ci.cache.client.bulk import Progress, QueryResult, query
+from nanna_ci.cache.client.cachix_sieve import make_sieves
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import UsageError, shorten
+from nanna_ci.store.store_path import StorePath
+
+_MOST_CONNECTIONS: Final = 4096
+_TALK_EVERY_S: Final = 5.0
+
+
+class Query(Protocol):
+    """Asks all substituters for all paths, and with `walk` for all that these refer to."""
+
+    def __call__(
+        self, substituters: Sequence[Substituter], paths: Sequence[StorePath], *, walk: bool
+    ) -> tuple[QueryResult, ...]: ...
+
+
+def parse_concurrency(text: str) -> int:
+    """Read --concurrency: connections to a host at most.
+
+    Raises:
+        UsageError: it is no whole number from 1 to 4096.
+    """
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= _MOST_CONNECTIONS):
+        raise UsageError(f"--concurrency {shorten(text)} is no number from 1 to {_MOST_CONNECTIONS}")
+    return int(text)
+
+
+def make_query(
+    substituters: Sequence[Substituter],
+    settings: Mapping[str, Any] | None,
+    concurrency: int | None,
+    *,
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    clock: Callable[[], float],
+) -> Query:
+    """`settings` are Nix's, None where there is none. `say` takes a line of talk, now and then one on the progress."""
+    netrc = (settings or {}).get("netrc-file")
+    told_s = clock()
+
+    def tell(progress: Progress) -> None:
+        nonlocal told_s
+        if clock() - told_s >= _TALK_EVERY_S:
+            told_s = clock()
+            say(f"{progress.answered:,} of {progress.asked:,} answers")
+
+    return partial(
+        query,
+        concurrency=concurrency,
+        environ=environ,
+        sieves=make_sieves(substituters, environ, say),
+        netrc=Path(netrc) if isinstance(netrc, str) and netrc else None,
+        log=say,
+        on_progress=tell,
+    )

@@ -1,0 +1,78 @@
+"""How often and how long a host is asked, and when it counts as down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from nanna_ci.cache.client.request import Request
+from nanna_ci.retry import backoff_s
+
+_HOPELESS: Final = 5
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`attempts` a request, `connect_s` for a connection, `answer_s` for a whole answer, however it drips.
+
+    `sleep` and `uniform` are the outside world, `now` is Unix time.
+    """
+
+    attempts: int = 5
+    connect_s: float = 10.0
+    answer_s: float = 30.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    uniform: Callable[[float, float], float] = random.uniform
+    now: Callable[[], float] = time.time
+
+
+class Troubles:
+    """The failures of one host since it last did well. `log` gets the first lines about them."""
+
+    def __init__(self, host: str, patience: Patience, log: Callable[[str], None]) -> None:
+        self._host = host
+        self._patience = patience
+        self._log = log
+        self._logged = 0
+        self._holds = 0
+        self._exhausted = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether so many requests in a row ran out of attempts that the rest need not try."""
+        return self._exhausted >= _HOPELESS
+
+    def end(self) -> None:
+        """The host did well."""
+        self._holds = self._exhausted = 0
+
+    def exhausts(self, request: Request) -> bool:
+        """Count a failed attempt; tells whether it was the request's last one."""
+        request.attempts += 1
+        if request.attempts < self._patience.attempts:
+            request.owner.tally.retries += 1
+            return False
+        self._exhausted += 1
+        return True
+
+    def backoff_s(self, attempts: int) -> float:
+        """Seconds to wait after so many failed attempts."""
+        return backoff_s(attempts, self._patience.uniform)
+
+    def hold_s(self) -> float:
+        """Seconds to leave the host alone: longer each time."""
+        self._holds += 1
+        return self.backoff_s(self._holds)
+
+    def say(self, problem: str, attempts: int, wait_s: float) -> None:
+        """A line about a failed attempt and the next one, unless there were many already."""
+        self._logged += 1
+        if self._logged <= _SHOWN:
+            next_one = f"attempt {attempts + 1} of {self._patience.attempts} in {wait_s:.1f} s"
+            more = "; no more of these are shown" if self._logged == _SHOWN else ""
+            self._log(f"{self._host}: {problem}; {next_one}{more}")

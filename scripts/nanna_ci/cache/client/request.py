@@ -1,0 +1,55 @@
+"""One request for a file of a cache, and who wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from nanna_ci.cache.client.wire import Answer
+from nanna_ci.store.store_path import StorePath
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a cache was asked and gave: requests sent, those of them sent again, bytes of answers with their heads."""
+
+    requests: int = 0
+    retries: int = 0
+    received_bytes: int = 0
+
+
+class Owner(Protocol):
+    """Who wants a request's answer. One of `answered`, `refused` and `failed` is called, once."""
+
+    tally: Tally
+
+    def target(self, request: Request) -> str:
+        """The path that a request names at first."""
+
+    def message(self, request: Request) -> bytes:
+        """The request as it goes over the wire."""
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """An answer, of any status but those that may pass and redirects."""
+
+    def refused(self, request: Request, problem: str) -> None:
+        """An answer that is none to take, and that would be the same another time."""
+
+    def failed(self, request: Request, problem: str) -> None:
+        """No answer, after as many attempts as make sense."""
+
+
+class Request:
+    """What is wanted: the narinfo of `path`, or nix-cache-info where that is None.
+
+    `target` is where a redirect led. `attempts` are those that failed.
+    """
+
+    __slots__ = ("attempts", "owner", "path", "redirects", "target")
+
+    def __init__(self, owner: Owner, path: StorePath | None) -> None:
+        self.owner = owner
+        self.path = path
+        self.target: str | None = None
+        self.attempts = 0
+        self.redirects = 0

@@ -1,0 +1,1 @@
+"""Collecting a folder cache to a size without breaking a closure."""

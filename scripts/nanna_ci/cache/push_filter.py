@@ -1,0 +1,28 @@
+"""Which paths are not pushed: patterns of the names of store paths, from pipeline.toml or flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nanna_ci.errors import ConfigError, shorten
+from nanna_ci.name_pattern import PatternProblem, parse_name_pattern
+
+
+class PushFilter:
+    """Patterns that are searched in a path's name, the part after the hash.
+
+    Raises:
+        ConfigError: a text is no pattern. Those of pipeline.toml are checked where it is read, those of flags are not.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = []
+        for text in patterns:
+            try:
+                self._patterns.append(parse_name_pattern(text))
+            except PatternProblem as problem:
+                raise ConfigError(f"push filter {shorten(text)}", problem.says, hint=problem.hint) from None
+
+    def matching(self, name: str) -> str | None:
+        """The first pattern that keeps a path of this name from being pushed; None where none does."""
+        return next((pattern.pattern for pattern in self._patterns if pattern.search(name)), None)

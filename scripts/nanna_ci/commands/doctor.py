@@ -1,0 +1,240 @@
+"""`doctor`: checks the setup of the caches; each finding with its fix."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from nanna_ci.cache.cachix_api import CachixCache
+    from nanna_ci.cache.substituters import Substituter
+    from nanna_ci.finding import Finding
+    from nanna_ci.outcome import Context, Outcome
+    from nanna_ci.pipeline.definition import Cache, Pipeline
+    from nanna_ci.report.blocks import Document
+    from nanna_ci.store.nix import Nix
+    from nanna_ci.store.store_path import StorePath
+    from nanna_ci.web import Token, WebClient
+
+NAME = "doctor"
+SUMMARY = "check the setup of the caches; each finding with its fix"
+DESCRIPTION = """\
+Checks what decides whether a build hits a cache, and says for each what it found and how to mend it:
+
+  public key        pipeline.toml trusts the key that the cache signs with
+  token             CACHIX_AUTH_TOKEN is there, is accepted, and may push
+  substituter       each one answers, and how fast; its clock is ours
+  signatures        what it holds of the current outputs is signed by a trusted key
+  push filter       what it does to the outputs that are built here
+  size              of a cache in a folder, against [cache] maximum_size_bytes
+  negative entries  paths that are there, and that Nix's own cache still believes absent
+  nix settings      Nix runs with the substituters and keys of pipeline.toml
+
+What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed.
+
+example: nanna-ci doctor --format json
+"""
+DRY_RUN = False
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument(
+        "--substituter",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="check this cache, not those of Nix and pipeline.toml; repeatable",
+    )
+
+
+def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Check everything. Findings are the answer; only a wrong pipeline.toml or flag is an error."""
+    from nanna_ci.cache.substituters import choose_substituters  # noqa: PLC0415
+    from nanna_ci.finding import Health  # noqa: PLC0415
+    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.store.nix import Nix  # noqa: PLC0415
+
+    ports = context.ports
+    pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    cache = pipeline.cache
+    nix = Nix(ports.run, environ=ports.environ)
+    settings, no_nix = _settings(nix)
+    substituters = choose_substituters(arguments.substituter, settings, cache.name, cache.substituters)
+    findings = tuple(_checked(pipeline, substituters, context, nix=nix, settings=settings, no_nix=no_nix))
+    healths = {finding.health for finding in findings}
+    verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
+    if healths == {Health.UNAVAILABLE}:
+        verdict = Verdict.UNAVAILABLE
+    return Outcome(verdict, _document(findings), {"findings": [_to_json(finding) for finding in findings]})
+
+
+def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
+    """Nix's settings, or None and why."""
+    from nanna_ci.errors import NannaError  # noqa: PLC0415
+
+    try:
+        return nix.settings(), None
+    except NannaError as error:
+        return None, error.message
+
+
+def _checked(
+    pipeline: Pipeline,
+    substituters: Sequence[Substituter],
+    context: Context,
+    *,
+    nix: Nix,
+    settings: Mapping[str, Any] | None,
+    no_nix: str | None,
+) -> Iterator[Finding]:
+    from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE  # noqa: PLC0415
+    from nanna_ci.cache.health import check_filter, check_probe, check_settings  # noqa: PLC0415
+    from nanna_ci.cache.probe import query_probe  # noqa: PLC0415
+    from nanna_ci.cache.substituters import named_cache_url  # noqa: PLC0415
+    from nanna_ci.web import Token, WebClient  # noqa: PLC0415
+
+    ports, cache = context.ports, pipeline.cache
+    token = Token(CACHIX_TOKEN_VARIABLE, ports.environ.get(CACHIX_TOKEN_VARIABLE) or None)
+    named = [] if cache.name is None else [named_cache_url(cache.name)]
+    wanted = {"substituters": [*named, *cache.substituters], "trusted-public-keys": list(cache.public_keys)}
+    yield from check_settings(wanted, settings)
+    reachable = []
+    with WebClient(timeout_s=10.0, deadline_s=20.0, attempts=2) as client:
+        for substituter in substituters:
+            context.say(f"asking {substituter.url}")
+            takes_token = substituter.cachix is not None and substituter.cachix.takes_token
+            own_token = token if takes_token and token.value is not None else None
+            probe = query_probe(client, substituter, own_token, clock=ports.clock, now=ports.now)
+            yield from check_probe(probe)
+            reachable += [substituter] if probe.error is None else []
+            if substituter.cachix is not None and substituter.cachix.name == cache.name:
+                yield from _check_cachix(cache, substituter.cachix, client, token, probe.error)
+    job_outputs, outputs, problem = _outputs(nix, pipeline, context) if no_nix is None else ((), (), no_nix)
+    yield check_filter(outputs, cache.push_filter, frozenset(job_outputs), problem)
+    yield from _check_contents(cache, reachable, job_outputs, settings, context)
+
+
+def _check_cachix(
+    cache: Cache, cachix: CachixCache, client: WebClient, token: Token, problem: str | None
+) -> Iterator[Finding]:
+    """Key and token of the cache that pipeline.toml names. `problem`: why it cannot be asked."""
+    from nanna_ci.cache.cachix_api import query_cache  # noqa: PLC0415
+    from nanna_ci.cache.health import KeyFacts, check_keys, check_token  # noqa: PLC0415
+    from nanna_ci.errors import NannaError  # noqa: PLC0415
+    from nanna_ci.web import RequestRefused  # noqa: PLC0415
+
+    announced, permission, refused = None, None, False
+    if problem is None:
+        try:
+            own_token = token if token.value is not None and cachix.takes_token else None
+            description = query_cache(client, cachix, own_token)
+            announced, permission = description.public_signing_keys, description.permission
+        except NannaError as error:
+            problem = error.message
+            refused = isinstance(error, RequestRefused) and error.status in {401, 403}
+    yield check_keys(KeyFacts(cachix.name, cache.public_keys, announced, problem))
+    yield check_token(token.variable, is_set=token.value is not None, permission=permission, refused=refused)
+
+
+def _outputs(
+    nix: Nix, pipeline: Pipeline, context: Context
+) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...], str | None]:
+    """Outputs that are built here: of the pipeline's jobs, and of all that these are built from; or why not."""
+    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
+    from nanna_ci.errors import NannaError  # noqa: PLC0415
+
+    context.say("evaluating the pipeline's jobs")
+    try:
+        jobs = set(planned_derivations(nix, pipeline).values())
+        shown = nix.derivation_show(sorted(jobs), recursive=True) if jobs else {}
+        made_by = {
+            output.path: path
+            for path, derivation in shown.items()
+            for output in derivation.outputs.values()
+            if output.path is not None
+        }
+        valid = sorted(path for path, info in nix.path_info(sorted(made_by)).items() if info is not None)
+    except NannaError as error:
+        return (), (), error.message
+    return tuple(path for path in valid if made_by[path] in jobs), tuple(valid), None
+
+
+def _check_contents(
+    cache: Cache,
+    substituters: Sequence[Substituter],
+    job_outputs: Sequence[StorePath],
+    settings: Mapping[str, Any] | None,
+    context: Context,
+) -> Iterator[Finding]:
+    """What each cache holds of the jobs' outputs: signatures, entries that hide it; and how large a folder is."""
+    from nanna_ci.cache.client.folder import query_size_bytes  # noqa: PLC0415
+    from nanna_ci.cache.client.narinfo_query import make_query  # noqa: PLC0415
+    from nanna_ci.cache.health import check_negative, check_signatures, check_size  # noqa: PLC0415
+    from nanna_ci.cache.negative_entries import load_negative_entries  # noqa: PLC0415
+    from nanna_ci.cache.substituters import choose_keys  # noqa: PLC0415
+
+    keys = choose_keys((), settings, cache.public_keys)
+    entries = load_negative_entries(context.ports.environ, settings, now=context.ports.now())
+    ports = context.ports
+    query = make_query(substituters, settings, None, environ=ports.environ, say=context.say, clock=ports.clock)
+    for answer in query(substituters if job_outputs else (), job_outputs, walk=False):
+        url = answer.substituter.url
+        if answer.error is None:
+            names = frozenset(signature.key_name for info in answer.found.values() for signature in info.signatures)
+            judged = [keys.judge(info) for info in answer.found.values()]
+            if not answer.substituter.is_trusted:
+                yield check_signatures(url, judged, names)
+            ages_s = entries.for_(url, [path.hash for path in answer.found])
+            hidden = {path: entries.ttl_s - ages_s[path.hash] for path in answer.found if path.hash in ages_s}
+            yield check_negative(url, hidden, entries.problem)
+    for substituter in substituters:
+        folder = substituter.folder
+        size_bytes = None if folder is None else query_size_bytes(folder)
+        yield check_size(substituter.url, size_bytes, cache.maximum_size_bytes)
+
+
+def _to_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "check": finding.check,
+        "subject": finding.subject,
+        "health": finding.health.value,
+        "says": finding.says,
+        "fix": finding.fix,
+    }
+
+
+def _document(findings: Sequence[Finding]) -> Document:
+    """What is bad first, with its fix; then all of it."""
+    from nanna_ci.finding import Health  # noqa: PLC0415
+    from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone  # noqa: PLC0415
+
+    tones = {
+        Health.GOOD: Tone.GOOD,
+        Health.WARN: Tone.WARN,
+        Health.BAD: Tone.BAD,
+        Health.UNAVAILABLE: Tone.NEUTRAL,
+    }
+    blocks: list[Block] = []
+    for health in (Health.BAD, Health.WARN):
+        for finding in findings:
+            if finding.health is health:
+                subject = f" ({finding.subject})" if finding.subject else ""
+                fix = f"; fix: {finding.fix}" if finding.fix else ""
+                blocks.append(Notice(tones[health], f"{finding.check}{subject}: {finding.says}{fix}"))
+    if not blocks:
+        blocks.append(Notice(Tone.GOOD, "nothing that needs mending"))
+    rows = tuple(
+        (
+            Cell(finding.health.value, tones[finding.health]),
+            Cell(finding.check),
+            Cell(finding.subject or ""),
+            Cell(finding.says),
+        )
+        for finding in findings
+    )
+    blocks.append(Table(("Health", "Check", "Of", "Found"), rows))
+    return Document("Setup of the caches", tuple(blocks))

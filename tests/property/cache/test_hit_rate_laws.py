@@ -1,0 +1,64 @@
+"""Hit rates lie in 0..1 and equal a plain count, whatever the caches answer."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from derivation_graphs import holdings, store_path
+from nanna_ci.cache.analysis.hits import Holdings, combine, decide_gate, measure_hit_rate
+from nanna_ci.cache.analysis.weights import weigh
+from nanna_ci.outcome import Verdict
+from nanna_ci.store.trust import Trust
+
+PATHS = [store_path(f"path-{number}") for number in range(8)]
+ANSWERS = st.sampled_from(["present", "missing", "untrusted", "unknown"])
+WEIGHTS = st.lists(st.none() | st.floats(0, 1e9), max_size=6)
+
+
+@st.composite
+def caches(draw: st.DrawFn) -> list[dict[int, str]]:
+    asked = draw(st.integers(0, len(PATHS)))
+    one = st.fixed_dictionaries(dict.fromkeys(range(asked), ANSWERS))
+    return draw(st.lists(one, min_size=1, max_size=3))
+
+
+def as_holdings(answers: dict[int, str]) -> Holdings:
+    def having(answer: str) -> list:
+        return [PATHS[index] for index, one in answers.items() if one == answer]
+
+    return holdings(
+        having("present"),
+        having("missing"),
+        dict.fromkeys(having("untrusted"), Trust.UNSIGNED),
+        dict.fromkeys(having("unknown"), "failed"),
+    )
+
+
+@given(caches(), WEIGHTS, WEIGHTS, st.floats(0, 1))
+def test_rates(answers: list[dict[int, str]], hit: list, absent: list, minimum: float) -> None:
+    tally = combine([as_holdings(one) for one in answers])
+    asked = len(answers[0])
+    seen = [{one[index] for one in answers} for index in range(asked)]
+    hits = sum("present" in each for each in seen)
+    unknown = sum("present" not in each and "unknown" in each for each in seen)
+    assert tally.paths == asked
+    assert (len(tally.present), len(tally.unknown)) == (hits, unknown)
+    rate = measure_hit_rate(tally, weigh(hit, absent), weigh(absent, hit))
+    assert rate.paths == (None if unknown or not asked else hits / asked)
+    for share in (rate.paths, rate.bytes, rate.build_seconds):
+        assert share is None or 0 <= share <= 1
+    verdict = decide_gate(minimum, rate, tally).verdict
+    if unknown:
+        assert verdict is Verdict.UNAVAILABLE
+    else:
+        assert (verdict is Verdict.PASS) == (asked > 0 and hits / asked >= minimum)
+
+
+@given(WEIGHTS, WEIGHTS)
+def test_a_share_of_weights_is_known_only_where_all_are(hit: list, absent: list) -> None:
+    share = weigh(hit, absent).share
+    known = None not in (*hit, *absent)
+    total = sum(value or 0 for value in (*hit, *absent))
+    assert (share is not None) == (known and total > 0)
+    assert share is None or 0 <= share <= 1

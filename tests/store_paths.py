@@ -1,0 +1,57 @@
+"""Store paths and what a store knows of them, made up: the same name gives the same path."""
+
+from __future__ import annotations
+
+import hashlib
+
+from nanna_ci.store.hashes import NixHash, Signature
+from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.path_info import PathInfo
+from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
+
+
+def path(name: str) -> StorePath:
+    digest = hashlib.sha256(name.encode()).digest()
+    return StorePath("".join(NIX32_DIGITS[byte % 32] for byte in digest), name)
+
+
+def nar_hash(of: StorePath) -> NixHash:
+    return NixHash("sha256", hashlib.sha256(str(of).encode()).digest())
+
+
+def info(
+    of: StorePath,
+    *references: StorePath,
+    size: int | None = 120,
+    deriver: StorePath | None = None,
+    signatures: tuple[Signature, ...] = (),
+    registered_s: int | None = 1_700_000_000,
+    is_ultimate: bool = True,
+) -> PathInfo:
+    return PathInfo(
+        path=of,
+        nar_hash=nar_hash(of),
+        nar_size_bytes=size,
+        references=references,
+        deriver=deriver,
+        ca=None,
+        signatures=signatures,
+        registered_s=registered_s,
+        is_ultimate=is_ultimate,
+    )
+
+
+def narinfo(of: StorePath, *references: StorePath, size: int = 120, signatures: tuple[Signature, ...] = ()) -> NarInfo:
+    return NarInfo(
+        store_path=of,
+        url=f"nar/{of.hash}.nar",
+        compression="none",
+        file_hash=None,
+        file_size_bytes=size,
+        nar_hash=nar_hash(of),
+        nar_size_bytes=size,
+        references=references,
+        deriver=None,
+        signatures=signatures,
+        ca=None,
+    )

@@ -1,0 +1,315 @@
+"""The bulk client when all goes well: what it finds, how it asks, and how it goes on in a walk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from bulk_queries import Asking, put, target
+from nanna_ci.cache.client import bulk, http_asker
+from nanna_ci.cache.client.bulk import Progress
+from nanna_ci.cache.substituters import parse_substituter
+from nanna_ci.errors import MalformedData, NannaError, ToolMissing
+from nanna_ci.store.narinfo import render_narinfo
+from nanna_ci.web import ServiceUnavailable
+from stand_in_cache import CACHE_INFO, CacheStandIn, Client, says, serving
+from store_paths import narinfo, path
+
+
+@pytest.fixture
+def cache() -> Iterator[CacheStandIn]:
+    with serving() as cache:
+        yield cache
+
+
+@pytest.fixture
+def other() -> Iterator[CacheStandIn]:
+    with serving() as other:
+        yield other
+
+
+def test_what_is_there_is_found_and_the_rest_is_missing(cache: CacheStandIn) -> None:
+    here, absent = put(cache, "here", "x", "y"), path("absent")
+    result = Asking().ask(cache.url, [here, absent])
+    assert dict(result.found) == {here: narinfo(here, path("x"), path("y"))}
+    assert result.missing == {absent}
+    assert (dict(result.corrupt), dict(result.failed), result.error) == ({}, {}, None)
+
+
+def test_each_path_is_asked_for_once_and_the_counts_say_so(cache: CacheStandIn) -> None:
+    paths = [put(cache, f"p{number}") for number in range(50)]
+    result = Asking().ask(cache.url, [*paths, *paths])
+    assert sorted(cache.targets()) == sorted(map(target, paths))
+    assert [asked.target for asked in cache.asked].count("/nix-cache-info") == 1
+    assert (result.requests, result.retries, len(result.found)) == (51, 0, 50)
+    assert result.bytes_received > sum(map(len, cache.files.values()))
+    assert 1 <= result.peak_connections == cache.peak
+    assert result.seconds > 0
+
+
+def test_connections_are_used_again_and_never_more_than_allowed(cache: CacheStandIn) -> None:
+    paths = [put(cache, f"p{number}") for number in range(100)]
+    result = Asking().ask(cache.url, paths, concurrency=3)
+    assert len(result.found) == 100
+    assert (result.peak_connections, cache.peak, cache.connections) == (3, 3, 3)
+
+
+def test_requests_are_under_way_at_the_same_time(cache: CacheStandIn) -> None:
+    """Nobody is answered before four have asked: one after the other would never end."""
+    together = threading.Barrier(4, timeout=20)
+
+    def waits_for_others(client: Client) -> bool:
+        together.wait()
+        return says(404)(client)
+
+    cache.always = waits_for_others
+    paths = [path(f"p{number}") for number in range(8)]
+    assert Asking().ask(cache.url, paths, concurrency=4).missing == set(paths)
+
+
+def test_a_request_asks_for_plain_bytes_and_tells_no_secret(cache: CacheStandIn) -> None:
+    asking = Asking()
+    asking.environ["CACHIX_AUTH_TOKEN"] = "hunter2hunter2"
+    asking.ask(cache.url, [path("a")])
+    for asked in cache.asked:
+        assert asked.headers["host"] == cache.url.removeprefix("http://")
+        assert asked.headers["accept-encoding"] == "identity"
+        assert "authorization" not in asked.headers
+
+
+def test_a_cache_below_a_folder_of_the_server_is_asked_there(cache: CacheStandIn) -> None:
+    here = path("here")
+    cache.files = {"/a%20b/nix-cache-info": CACHE_INFO, f"/a%20b{target(here)}": render_narinfo(narinfo(here))}
+    assert set(Asking().ask(f"{cache.url}/a%20b/", [here]).found) == {here}
+
+
+def test_several_substituters_are_all_asked_and_answer_in_the_order_given(
+    cache: CacheStandIn, other: CacheStandIn, tmp_path: Path
+) -> None:
+    first, second = put(cache, "first"), put(other, "second")
+    (tmp_path / "nix-cache-info").write_bytes(CACHE_INFO)
+    third = path("third")
+    (tmp_path / f"{third.hash}.narinfo").write_bytes(render_narinfo(narinfo(third)))
+    urls = [other.url, cache.url, str(tmp_path)]
+    results = Asking().ask_all(urls, [first, second, third])
+    assert [set(result.found) for result in results] == [{second}, {first}, {third}]
+    assert [result.missing for result in results] == [{first, third}, {second, third}, {first, second}]
+    assert [result.substituter.url for result in results] == [other.url, cache.url, f"file://{tmp_path}"]
+
+
+def test_two_caches_of_one_server_share_its_connections(cache: CacheStandIn) -> None:
+    here = path("here")
+    for name in ("one", "two"):
+        cache.files[f"/{name}/nix-cache-info"] = CACHE_INFO
+    cache.files[f"/two{target(here)}"] = render_narinfo(narinfo(here))
+    paths = [here, *(path(f"p{number}") for number in range(20))]
+    one, two = Asking().ask_all([f"{cache.url}/one", f"{cache.url}/two"], paths, concurrency=2)
+    assert (set(one.found), set(two.found)) == (set(), {here})
+    assert cache.peak == 2
+
+
+def test_one_that_cannot_be_asked_leaves_the_others_alone(cache: CacheStandIn, tmp_path: Path) -> None:
+    here = put(cache, "here")
+    broken, fine = Asking().ask_all([f"file://{tmp_path}/nothing", cache.url], [here])
+    assert isinstance(broken.error, ToolMissing)
+    assert (broken.found, broken.missing) == ({}, frozenset())
+    assert set(fine.found) == {here}
+
+
+def test_nothing_to_ask_still_tells_whether_the_cache_is_there(cache: CacheStandIn) -> None:
+    assert Asking().ask(cache.url, []).error is None
+    assert Asking().ask_all([], [path("a")]) == ()
+    cache.answers["/nix-cache-info"] = [says(404)]
+    assert Asking().ask(cache.url, []).error is not None
+
+
+@pytest.mark.parametrize(
+    ("info", "parameter", "priority"),
+    [(CACHE_INFO, "", 40), (CACHE_INFO, "?priority=7", 7), (b"StoreDir: /nix/store\n", "", 0)],
+)
+def test_the_priority_is_that_of_the_url_else_of_the_cache(
+    cache: CacheStandIn, info: bytes, parameter: str, priority: int
+) -> None:
+    cache.files["/nix-cache-info"] = info
+    assert Asking().ask(cache.url + parameter, []).priority == priority
+
+
+@pytest.mark.parametrize("info", [b"StoreDir: /gnu/store\n", b"<html>log in</html>", b""])
+def test_what_is_no_cache_of_our_store_is_an_error(cache: CacheStandIn, info: bytes) -> None:
+    here = put(cache, "here")
+    cache.files["/nix-cache-info"] = info
+    result = Asking().ask(cache.url, [here])
+    assert isinstance(result.error, MalformedData)
+    assert f"{cache.url}/nix-cache-info" in result.error.message
+    assert (dict(result.found), result.missing, cache.targets()) == ({}, frozenset(), [])
+
+
+def test_a_walk_asks_for_all_that_the_roots_refer_to_once(cache: CacheStandIn) -> None:
+    root = put(cache, "root", "left", "right", "root")
+    left, right, below = put(cache, "left", "below"), put(cache, "right", "below", "root"), put(cache, "below", "gone")
+    result = Asking().ask(cache.url, [root], walk=True)
+    assert set(result.found) == {root, left, right, below}
+    assert result.missing == {path("gone")}
+    assert len(cache.targets()) == len(set(cache.targets())) == 5
+
+
+def test_without_a_walk_references_are_not_asked_for(cache: CacheStandIn) -> None:
+    root = put(cache, "root", "left")
+    put(cache, "left")
+    assert set(Asking().ask(cache.url, [root]).found) == {root}
+    assert cache.targets() == [target(root)]
+
+
+def test_in_a_walk_what_one_substituter_knows_leads_the_others(
+    cache: CacheStandIn, other: CacheStandIn, tmp_path: Path
+) -> None:
+    """Each knows every third path of a chain."""
+    (tmp_path / "nix-cache-info").write_bytes(CACHE_INFO)
+    chain = [path(f"p{number}") for number in range(9)]
+    for number, (here, beyond) in enumerate(zip(chain, [*chain[1:], None], strict=True)):
+        data = render_narinfo(narinfo(here, *([] if beyond is None else [beyond])))
+        if number % 3 == 2:
+            (tmp_path / f"{here.hash}.narinfo").write_bytes(data)
+        else:
+            (cache, other)[number % 3].files[target(here)] = data
+    results = Asking().ask_all([cache.url, other.url, str(tmp_path)], chain[:1], walk=True)
+    assert [set(result.found) for result in results] == [set(chain[start::3]) for start in range(3)]
+    assert all(len(result.found) + len(result.missing) == 9 for result in results)
+
+
+def test_a_walk_that_has_no_end_is_refused(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_MOST_WALKED", 20)
+    numbers = iter(range(10_000))
+
+    def leads_on(client: Client) -> bool:
+        asked = next(one for one in reversed(cache.asked) if one.connection == client.number)
+        of = next(known for known in made if known.hash in asked.target)
+        made.append(path(f"p{next(numbers)}"))
+        return says(200, render_narinfo(narinfo(of, made[-1])))(client)
+
+    made = [path("start")]
+    cache.always = leads_on
+    with pytest.raises(MalformedData, match="more than 20 paths"):
+        Asking().ask(cache.url, made[:1], walk=True, concurrency=1)
+
+
+Sieve = Callable[[Sequence[str]], frozenset[str]]
+
+
+def ask_sifted(cache: CacheStandIn, names: Sequence[str], sieve: Sieve, **options: bool) -> bulk.QueryResult:
+    substituter = parse_substituter(cache.url)
+    return Asking().ask(cache.url, [path(name) for name in names], sieves={substituter: sieve}, **options)
+
+
+def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStandIn) -> None:
+    here = put(cache, "here")
+    batches: list[list[str]] = []
+
+    def sieve(hashes: Sequence[str]) -> frozenset[str]:
+        batches.append(list(hashes))
+        return frozenset({path("absent").hash})
+
+    result = ask_sifted(cache, ["here", "absent", "surprise"], sieve)
+    assert set(result.found) == {here}
+    assert result.missing == {path("absent"), path("surprise")}
+    assert batches == [[path(name).hash for name in ("here", "absent", "surprise")]]
+    assert path("absent").hash not in "".join(cache.targets())
+
+
+def test_a_sieve_is_asked_in_batches_of_what_one_call_takes(
+    cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_asker, "_MOST_SIEVED", 3)
+    sizes: list[int] = []
+
+    def sieve(hashes: Sequence[str]) -> frozenset[str]:
+        sizes.append(len(hashes))
+        return frozenset(hashes)
+
+    result = ask_sifted(cache, [f"p{number}" for number in range(7)], sieve)
+    assert (sizes, len(result.missing), cache.targets()) == ([3, 3, 1], 7, [])
+    ask_sifted(cache, [], sieve)
+    assert sizes == [3, 3, 1]
+
+
+def test_in_a_walk_a_sieve_gets_what_was_found_meanwhile(cache: CacheStandIn) -> None:
+    put(cache, "root", "left", "right")
+    put(cache, "left")
+    result = ask_sifted(cache, ["root"], lambda hashes: frozenset({path("right").hash}) & set(hashes), walk=True)
+    assert set(result.found) == {path("root"), path("left")}
+    assert result.missing == {path("right")}
+
+
+def test_a_sieve_that_names_what_was_not_asked_for_is_refused(cache: CacheStandIn) -> None:
+    put(cache, "here")
+    result = ask_sifted(cache, ["here"], lambda _: frozenset({path("stranger").hash}))
+    assert isinstance(result.error, MalformedData)
+    assert path("stranger").hash in result.error.message
+    assert (dict(result.found), result.missing) == ({}, frozenset())
+
+
+def test_without_its_sieve_a_cache_is_asked_path_by_path(cache: CacheStandIn) -> None:
+    here = put(cache, "here")
+
+    def sieve(_: Sequence[str]) -> frozenset[str]:
+        raise ServiceUnavailable("cachix.example.org", "HTTP 503", attempts=5)
+
+    result = ask_sifted(cache, ["here", "absent"], sieve)
+    assert (set(result.found), result.missing, result.error) == ({here}, {path("absent")}, None)
+
+
+def test_what_a_sieve_does_not_expect_ends_the_question(cache: CacheStandIn) -> None:
+    def sieve(_: Sequence[str]) -> frozenset[str]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ask_sifted(cache, ["here"], sieve)
+
+
+def test_progress_is_told_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_PROGRESS_S", 0.01)
+    told: list[Progress] = []
+    enough = threading.Event()
+
+    def waits(client: Client) -> bool:
+        enough.wait(20)
+        return says(404)(client)
+
+    def on_progress(progress: Progress) -> None:
+        told.append(progress)
+        enough.set()
+
+    cache.answers[target(path("slow"))] = [waits]
+    Asking().ask(cache.url, [path("slow"), put(cache, "quick")], on_progress=on_progress)
+    assert told
+    assert all(0 <= progress.answered <= progress.asked == 2 for progress in told)
+
+
+class Stop(NannaError):
+    """What a signal handler raises."""
+
+
+@pytest.mark.parametrize("interruption", [Stop("now"), KeyboardInterrupt()])
+def test_an_interruption_ends_it_at_once_and_closes_its_connections(
+    cache: CacheStandIn, interruption: BaseException
+) -> None:
+    begun = time.monotonic()
+    released = threading.Event()
+
+    def interrupts(_: Progress) -> None:
+        raise interruption
+
+    def waits(client: Client) -> bool:
+        assert client.socket.recv(1) == b""  # the other side went away
+        released.set()
+        return False
+
+    cache.always = waits
+    with pytest.raises(type(interruption)):
+        Asking().ask(cache.url, [path("a")], on_progress=interrupts)
+    assert released.wait(20)
+    assert time.monotonic() - begun < 20
