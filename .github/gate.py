@@ -4,7 +4,8 @@ usage: gate.py RESULTS NEED…
 
 RESULTS is a folder with the jobs' artifacts; each NEED is a job of the workflow that must have succeeded. In the
 environment, NEEDS is `toJSON(needs)` and MATRIX the plan. Anything but a success fails: failed, cancelled, skipped,
-unknown, absent. The one exception is a declared skip: a job that the plan calls skippable and that was unavailable.
+unknown, absent. An entry of the matrix accounts for all its `jobs`; one that several machines ran must have passed on
+each. The one exception is a declared skip: a job that the plan calls skippable and that was unavailable.
 Exit code 0 or 1; runs on a bare Python.
 """
 
@@ -29,15 +30,21 @@ def judge_jobs(matrix: dict[str, Any], results: Path) -> Iterator[tuple[str, str
         result = json.loads(path.read_text(encoding="utf-8"))
         verdicts.setdefault(result["id"], []).append(result["verdict"])
     for entry in matrix["include"]:
-        match verdicts.get(entry["id"], []):
-            case ["pass"]:
-                yield entry["id"], "success"
-            case ["unavailable"] if entry["skippable"] is True:
-                yield entry["id"], "declared skip"
-            case []:
-                yield entry["id"], "absent"
-            case found:
-                yield entry["id"], ", ".join(found)
+        for job in entry["jobs"]:
+            yield job, judge(verdicts.get(job, []), skippable=entry["skippable"] is True)
+
+
+def judge(verdicts: list[str], *, skippable: bool) -> str:
+    """`success` or `declared skip`, or else what is wrong."""
+    match sorted(set(verdicts)):
+        case ["pass"]:
+            return "success"
+        case ["unavailable"] if skippable:
+            return "declared skip"
+        case []:
+            return "absent"
+        case _:
+            return ", ".join(verdicts)
 
 
 def main(argv: list[str]) -> int:

@@ -7,16 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nanna_ci.cli import REGISTRY
+from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
+from nanna_ci.pipeline.run_folder import ensure_base
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
@@ -31,6 +34,7 @@ PINS = {
     "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
 }
 REPORTS = {"cache-report"}  # they tell, and decide nothing
+AFTER = {"publish-images"}  # what only a passed run does
 
 
 def jobs_of(text: str) -> dict[str, str]:
@@ -44,7 +48,7 @@ JOBS = jobs_of(TEXT)
 
 
 def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
-    assert set(JOBS) == {"plan", "jobs", "cache-report", "ci-summary"}
+    assert set(JOBS) == {"plan", "jobs", "cache-report", "ci-summary", "publish-images"}
     for name, job in JOBS.items():
         assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
         assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name
@@ -60,13 +64,13 @@ def test_every_action_is_pinned_to_a_known_commit_with_its_version() -> None:
 
 def test_it_calls_only_commands_that_exist() -> None:
     called = re.findall(r"(?:nix run \.#|nanna-ci |-m nanna_ci )([\w-]+)", "\n".join(JOBS.values()))
-    assert set(called) == {"plan", "run-job", "cache-setup", "cache-push", "cache-analytics"}
+    assert set(called) == {"plan", "run-job", "cache-setup", "cache-push", "cache-analytics", "publish-images"}
     assert set(called) <= set(REGISTRY)
 
 
 def test_it_uses_only_what_the_matrix_gives() -> None:
     used = set(re.findall(r"\bmatrix\.(\w+)", "\n".join(JOBS.values())))
-    assert used == set(ENTRIES[0])
+    assert used | {"jobs"} == set(ENTRIES[0])  # `jobs` is for the gate
     assert set(re.findall(r"matrix\.route == '(\w+)'", TEXT)) == {route.value for route in Route}
 
 
@@ -77,10 +81,29 @@ def test_it_starts_on_every_event_that_plan_knows() -> None:
 
 def test_the_summary_always_runs_and_waits_for_every_job_that_decides() -> None:
     summary = JOBS["ci-summary"]
-    others = [name for name in JOBS if name not in {"ci-summary", *REPORTS}]
+    others = [name for name in JOBS if name not in {"ci-summary", *REPORTS, *AFTER}]
     assert re.search(r"(?m)^    if: always\(\)$", summary)
     assert f"    needs: [{', '.join(others)}]\n" in summary
     assert f"python3 .github/gate.py results {' '.join(others)}\n" in summary
+
+
+def test_images_are_published_and_signed_by_one_job_and_only_after_a_push_has_passed() -> None:
+    job = JOBS["publish-images"]
+    assert "    needs: ci-summary\n    if: github.event_name == 'push'\n" in job
+    assert [name for name, text in JOBS.items() if ": write" in text] == ["publish-images"]
+    assert set(re.findall(r"(?m)^      ([\w-]+): write$", job)) == {"packages", "id-token"}
+    assert TEXT.count("github.token") == 1
+    step = next(step for step in job.split("      - name: ") if "github.token" in step)
+    assert step.rstrip().endswith("run: nix run .#publish-images -- --format json --output publish-images.json")
+
+
+def test_the_results_that_are_kept_are_where_run_job_leaves_them(tmp_path: Path) -> None:
+    kept = re.search(r"name: job-\$\{\{ matrix\.id }}\n          path: \|\n((?: {12}\S+\n)+)", TEXT)
+    assert kept is not None
+    subject = re.search(r"(?m)^          path: (\w+)$", JOBS["jobs"])
+    assert subject is not None
+    folder = ensure_base(tmp_path).relative_to(tmp_path) / JOB_FOLDERS
+    assert kept[1].split() == [f"{folder}/", f"{subject[1]}/{folder}/"]
 
 
 def test_the_caches_token_is_seen_by_one_step_that_only_a_push_runs() -> None:
@@ -121,7 +144,7 @@ SUCCESS = {"plan": "success", "jobs": "success"}
 def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: Any = MATRIX) -> tuple[int, str]:
     """The gate's exit code and its last line but one: what it holds against the run, if anything."""
     for number, result in enumerate(results):
-        job = folder / "results" / f"job-{number}" / ".nanna-ci/runs/20260101T000000Z-1/jobs" / result.id
+        job = folder / "results" / f"job-{number}" / ".nanna-ci/jobs" / result.id
         job.mkdir(parents=True)
         (job / "result.json").write_bytes(render_result(result))
     environ = {
@@ -178,10 +201,22 @@ def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: 
         ([PASSED, failed(STEADY), NIGHTLY], f"{STEADY}: pass, fail"),
     ],
 )
-def test_the_gate_fails_on_a_planned_job_without_exactly_one_pass(
+def test_the_gate_fails_on_a_planned_job_that_did_not_pass_wherever_it_ran(
     results: list[JobResult], complaint: str, tmp_path: Path
 ) -> None:
     assert gate(tmp_path, SUCCESS, results) == (1, complaint)
+
+
+def test_the_gate_accounts_for_what_a_job_needs_on_every_machine_that_ran_it(tmp_path: Path) -> None:
+    def entry(*jobs: str) -> dict[str, object]:
+        return {"id": jobs[-1], "jobs": list(jobs), "skippable": False}
+
+    matrix = {"include": [entry("image-a", "test-a"), entry("image-a", "image-b", "test-b")]}
+    passed = [replace(PASSED, id=job) for job in ("image-a", "test-a", "image-a", "image-b", "test-b")]
+    assert gate(tmp_path / "all", SUCCESS, passed, matrix)[0] == 0
+    assert gate(tmp_path / "absent", SUCCESS, [*passed[:3], passed[4]], matrix) == (1, "image-b: absent")
+    other = [*passed[:2], failed("image-a"), *passed[3:]]
+    assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: pass, fail")
 
 
 @pytest.mark.parametrize("matrix", ["", {"include": []}])

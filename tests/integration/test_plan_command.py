@@ -57,9 +57,15 @@ def test_the_table_shows_each_job_with_runner_and_installable() -> None:
     ]
 
 
+def test_the_table_shows_what_a_container_test_runs_and_needs() -> None:
+    _, out, _ = plan(environ={"COLUMNS": "200"})
+    line = next(line for line in out.splitlines() if line.startswith("container-test-harness-x86_64-linux"))
+    assert line.split()[1:] == ["ubuntu-24.04", "container-test", "harness", "image-harness-x86_64-linux"]
+
+
 def test_json_has_every_job_of_the_event() -> None:
     code, push = plan_json()
-    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 26)
+    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 34)
     _, release = plan_json("--event", "release")
     assert {job["channel"] for job in release["jobs"]} == {"stable"}
 
@@ -83,7 +89,8 @@ def test_github_gets_the_matrix_as_an_output(tmp_path: Path) -> None:
     name, value, end = outputs.read_text().splitlines()
     assert name == f"matrix<<{end}"
     entries = json.loads(value)["include"]
-    assert [entry["id"] for entry in entries] == [job["id"] for job in plan_json("--event", "pull_request")[1]["jobs"]]
+    jobs = plan_json("--event", "pull_request")[1]["jobs"]
+    assert {job for entry in entries for job in entry["jobs"]} == {job["id"] for job in jobs}
     assert "build-aarch64-darwin" in summary.read_text()
 
 
@@ -100,7 +107,7 @@ def test_a_plan_over_its_budget_says_so_and_passes(tmp_path: Path) -> None:
     pipeline_in(tmp_path, '[workspace]\nname = "x"\n[budget]\nparallel_jobs = 4\n')
     code, out, _ = plan(cwd=tmp_path)
     assert code == 0
-    assert "5 jobs are over the budget of 4." in out
+    assert "5 machines at once are over the budget of 4." in out
     pipeline_in(tmp_path, '[workspace]\nname = "x"\n[budget]\nparallel_jobs = 5\n')
     assert "over the budget" not in plan(cwd=tmp_path)[1]
 

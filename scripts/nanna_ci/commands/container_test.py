@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nanna_ci.containers.container_report import Report
-    from nanna_ci.containers.find_engine import Found
-    from nanna_ci.containers.image_tests import EngineRun, Request
     from nanna_ci.outcome import Context, Outcome
 
 NAME = "container-test"
@@ -48,9 +46,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import os  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
-    from nanna_ci.commands.tested_images import choose_images, find_images, parse_sources  # noqa: PLC0415
+    from nanna_ci.commands.tested_images import (  # noqa: PLC0415
+        choose_images,
+        find_images,
+        find_working_engine,
+        parse_sources,
+        run_tests,
+    )
     from nanna_ci.containers.container_report import Report  # noqa: PLC0415
-    from nanna_ci.containers.find_engine import find_engine  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
 
@@ -59,8 +62,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     chosen = choose_images(pipeline, arguments.images)
     sources = parse_sources(pipeline, arguments.sources, ports.cwd)
-    user = os.getuid() if hasattr(os, "getuid") else -1
-    found, reason = find_engine(arguments.engine, ports.run, ports.environ, user)
+    found, reason = find_working_engine(arguments.engine, ports)
     if found is None:
         told = f"no container engine works here: {reason}"
         return _outcome(Report((), None, told, None, ports.clock() - started))
@@ -68,7 +70,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     layouts = folder.path / "layouts"
     try:
         images = find_images(pipeline, chosen, sources, layouts, context)
-        tested = _test(images.request(folder.path), found, context) if images.subjects else None
+        tested = run_tests(images.request(folder.path), found, context, context.say) if images.subjects else None
     finally:
         shutil.rmtree(layouts, ignore_errors=True)  # what was converted for the test is as large as the images
     results = {image.name: image for image in (*images.unbuilt, *(() if tested is None else tested.images))}
@@ -82,35 +84,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     outcome = _outcome(report)
     folder.finish(_files(report, outcome))
     return outcome
-
-
-def _test(request: Request, found: Found, context: Context) -> EngineRun:
-    """Test on the engine that was found, or in a room where podman works nowhere else."""
-    import secrets  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
-    from nanna_ci.containers.image_tests import new_mark, run_image_tests  # noqa: PLC0415
-    from nanna_ci.containers.room import Rooms, rooms_folder  # noqa: PLC0415
-    from nanna_ci.containers.run_lock import RunLocks, locks_folder  # noqa: PLC0415
-
-    ports = context.ports
-    mark = new_mark(secrets.token_hex, ports.now())
-    folder = locks_folder(ports.environ)
-    locks = RunLocks(folder, found.engine.name)
-    if found.facts is None:
-        rooms = Rooms(rooms_folder(folder), locks)
-        return rooms.test(request, mark, run=ports.run, environ=ports.environ, say=context.say)
-    return run_image_tests(
-        request,
-        found.engine,
-        found.facts,
-        mark,
-        locks,
-        say=context.say,
-        clock=ports.clock,
-        sleep=time.sleep,
-        now=ports.now,
-    )
 
 
 def _outcome(report: Report) -> Outcome:

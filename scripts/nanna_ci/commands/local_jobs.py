@@ -46,9 +46,15 @@ def run_locally(
     tracker = Tracker(len(jobs), ports.clock)
 
     def run_effect(request: EffectRequest) -> JobResult:
-        if request.job.kind is JobKind.BUILD:
-            return run_build_job(request, pipeline, origin, context)
-        return _run_cargo_job(request, ports)
+        match request.job.kind:
+            case JobKind.BUILD:
+                return run_build_job(request, pipeline, origin, context)
+            case JobKind.CONTAINER_TEST:
+                from nanna_ci.commands.container_job import run_container_job  # noqa: PLC0415 - where there is an image
+
+                return run_container_job(request, pipeline, origin, context)
+            case _:
+                return _run_cargo_job(request, ports)
 
     with live_view(context, tracker) as view:
         return LocalRun(

@@ -37,22 +37,24 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.plan import Event, matrix_entries, plan_jobs  # noqa: PLC0415
+    from nanna_ci.pipeline.plan import Event, matrix_entries, parallel_jobs, plan_jobs  # noqa: PLC0415
     from nanna_ci.report.blocks import Document, Facts, Notice, Tone  # noqa: PLC0415
 
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)
     pipeline = load_pipeline(path)
     jobs = plan_jobs(pipeline, Event(arguments.event))
     budget = pipeline.budget.parallel_jobs
-    facts = Facts((("Pipeline", str(path)), ("Jobs", f"{len(jobs)} (budget: {budget})")))
+    parallel = len(parallel_jobs(jobs))
+    told = f"{len(jobs)}, at most {parallel} machines at once (budget: {budget})"
+    facts = Facts((("Pipeline", str(path)), ("Jobs", told)))
     blocks: list[Block] = [facts, _table(jobs)]
     if not jobs:
         blocks = [
             facts,
-            Notice(Tone.BAD, f"No job runs for {arguments.event}: {path} has no [[test]] and no [[target]]."),
+            Notice(Tone.BAD, f"No job runs for {arguments.event}: {path} has no [[test]], [[target]] or [[image]]."),
         ]
-    elif len(jobs) > budget:
-        blocks.insert(0, Notice(Tone.WARN, f"{len(jobs)} jobs are over the budget of {budget}."))
+    elif parallel > budget:
+        blocks.insert(0, Notice(Tone.WARN, f"{parallel} machines at once are over the budget of {budget}."))
     return Outcome(
         verdict=Verdict.PASS if jobs else Verdict.FAIL,
         document=Document(f"Plan for {arguments.event}: {len(jobs)} jobs", tuple(blocks)),
@@ -70,12 +72,18 @@ def _table(jobs: tuple[Job, ...]) -> Table:
             (
                 Cell(job.id),
                 Cell(job.runner),
-                Cell(_installable(job) or "cargo on the runner"),
+                Cell(_what_runs(job)),
                 Cell(", ".join(job.needs) or "-"),
             )
             for job in jobs
         ),
     )
+
+
+def _what_runs(job: Job) -> str:
+    if job.needs:
+        return f"container-test {job.image}"
+    return _installable(job) or "cargo on the runner"
 
 
 def _installable(job: Job) -> str | None:
@@ -94,4 +102,5 @@ def _job_to_json(job: Job) -> dict[str, object]:
         "installable": _installable(job),
         "needs": list(job.needs),
         "skippable": job.skippable,
+        "image": job.image,
     }

@@ -16,13 +16,15 @@ NAME = "run-job"
 SUMMARY = "run one job, the same here and in CI"
 DESCRIPTION = """\
 Runs one job of the plan on this machine: through Nix on Linux, with the host's cargo on macOS and Windows. `plan`
-lists the jobs. The folder gets result.json, log.txt, and junit.xml where the job has tests.
+lists the jobs. The folder gets result.json, log.txt, and junit.xml where the job has tests; a job that this one needs
+is run before it, and has a folder of its own beside it.
 
 A job for another machine, or one that the toolkit lacks something for, is `unavailable` (exit 3).
 
 example: nanna-ci run-job unit-x86_64-linux-stable --output results/unit
 """
 DRY_RUN = False
+JOB_FOLDERS = "jobs"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,38 +45,42 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
-    job = _find_job(pipeline, arguments.id)
+    *needed, job = _find_jobs(pipeline, arguments.id)
     folder = _folder(arguments.folder, job.id, ports.cwd)
-    folders = JobFolders(lambda _: folder)
-    folders.job(job.id).clear()
+    folders = JobFolders(lambda id_: folder if id_ == job.id else folder.parent / id_)
+    for one in (*needed, job):
+        folders.job(one.id).clear()
     try:
-        results, interrupted = run_locally((job,), pipeline, folders, context)
+        results, interrupted = run_locally((*needed, job), pipeline, folders, context)
     finally:
         folders.close()
     if interrupted is not None:
         raise interrupted
-    result = results[job.id]
+    result, others = results[job.id], [results[one.id] for one in needed]
     line = f"{job.id}: {result.verdict.value}" + (f": {result.reason}" if result.reason else "")
     files = Facts((("Files", str(folder)),))
+    blocks = (*failure_blocks([*others, result]), results_table([*others, result]), files)
     return Outcome(
         verdict=result.verdict,
-        document=Document(
-            job.id, (Notice(TONES[result.verdict], line), *failure_blocks([result]), results_table([result]), files)
-        ),
-        data={"folder": str(folder), "job": result_to_json(result)},
+        document=Document(job.id, (Notice(TONES[result.verdict], line), *blocks)),
+        data={
+            "folder": str(folder),
+            "job": result_to_json(result),
+            "needed": [result_to_json(other) for other in others],
+        },
     )
 
 
-def _find_job(pipeline: Pipeline, job_id: str) -> Job:
-    """The job with this id, of whatever event. UsageError with the nearest id where there is none."""
+def _find_jobs(pipeline: Pipeline, job_id: str) -> tuple[Job, ...]:
+    """The job with this id, of whatever event, behind what it needs. UsageError with the nearest id for none such."""
     import difflib  # noqa: PLC0415
 
     from nanna_ci.errors import UsageError  # noqa: PLC0415
-    from nanna_ci.pipeline.plan import Event, plan_jobs  # noqa: PLC0415
+    from nanna_ci.pipeline.plan import Event, plan_jobs, with_needs  # noqa: PLC0415
 
     jobs = {job.id: job for event in Event for job in plan_jobs(pipeline, event)}
     if job_id in jobs:
-        return jobs[job_id]
+        return with_needs(jobs[job_id], list(jobs.values()))
     near = difflib.get_close_matches(job_id, jobs, n=1)
     hint = f"did you mean {near[0]}?" if near else "`nanna-ci plan` lists the jobs"
     raise UsageError(f"{job_id}: no such job", hint=hint)
@@ -83,4 +89,4 @@ def _find_job(pipeline: Pipeline, job_id: str) -> Job:
 def _folder(given: str | None, job_id: str, cwd: Path) -> Path:
     from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
 
-    return ensure_base(cwd) / "jobs" / job_id if given is None else cwd / given
+    return ensure_base(cwd) / JOB_FOLDERS / job_id if given is None else cwd / given

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nanna_ci.commands.image_builds import image_attribute
+from nanna_ci.containers.find_engine import Found, find_engine
 from nanna_ci.containers.image_tests import ARCHITECTURES, Request
 from nanna_ci.containers.oci_layout import ImageForm, open_image
 from nanna_ci.containers.scenario import (
@@ -25,10 +26,12 @@ from nanna_ci.containers.scenario import (
 from nanna_ci.containers.skopeo import Skopeo
 from nanna_ci.errors import CommandFailed, MalformedData, UsageError
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.store.nix import Nix
 
 if TYPE_CHECKING:
-    from nanna_ci.outcome import Context
+    from nanna_ci.containers.image_tests import EngineRun
+    from nanna_ci.outcome import Context, Ports
     from nanna_ci.pipeline.definition import Image, Pipeline
 
 _MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
@@ -85,30 +88,88 @@ def parse_sources(pipeline: Pipeline, words: Sequence[str], cwd: Path) -> dict[s
 def find_images(
     pipeline: Pipeline, chosen: Sequence[Image], sources: Mapping[str, Path], layouts: Path, context: Context
 ) -> FoundImages:
-    """Build what was not given, and what talks to the models of what was chosen.
+    """Build what was not given, and arrange it. Raises ConfigError where the flake lacks an image."""
+    paths: dict[str, Path | NotBuilt] = dict(sources)
+    needed = needed_images(pipeline, chosen)
+    paths |= _build([image for image in needed if image.name not in sources], _machine(), context)
+    return arrange_images(pipeline, chosen, paths, layouts, context)
 
-    An image that nix2container wrote becomes a layout below `layouts`. Raises ConfigError where the flake lacks one.
-    """
-    machine = _MACHINES.get(platform.machine().lower(), platform.machine())
+
+def needed_images(pipeline: Pipeline, chosen: Sequence[Image]) -> tuple[Image, ...]:
+    """What a test of `chosen` takes: these, and what talks to their models."""
     served = {model.image for model in pipeline.models}
-    clients = [image for image in pipeline.images if image.model_command is not None]
     needed = {image.name: image for image in chosen}
     if any(image.name in served for image in chosen):
-        needed |= {image.name: image for image in clients}
-    paths: dict[str, Path | NotBuilt] = dict(sources)
-    paths |= _build([image for image in needed.values() if image.name not in sources], machine, context)
+        needed |= {image.name: image for image in pipeline.images if image.model_command is not None}
+    return tuple(needed.values())
+
+
+def arrange_images(
+    pipeline: Pipeline,
+    chosen: Sequence[Image],
+    paths: Mapping[str, Path | NotBuilt],
+    layouts: Path,
+    context: Context,
+) -> FoundImages:
+    """What a test takes, from the output of each of the `needed_images`, or why there is none.
+
+    An image that nix2container wrote becomes a layout below `layouts`.
+    """
+    needed = {image.name: image for image in needed_images(pipeline, chosen)}
     made = {name: _layout(name, paths[name], layouts, context) for name in needed}
     subjects = {
         name: _subject(needed[name], layout, pipeline) for name, layout in made.items() if isinstance(layout, Path)
     }
     return FoundImages(
         subjects=tuple(subjects[image.name] for image in chosen if image.name in subjects),
-        companions=tuple(_companion(image, made[image.name], subjects) for image in clients if image.name in made),
+        companions=tuple(
+            _companion(image, made[name], subjects) for name, image in needed.items() if image.model_command is not None
+        ),
         unbuilt=tuple(
             _unbuilt(image.name, layout) for image in chosen if isinstance(layout := made[image.name], NotBuilt)
         ),
-        machine=machine,
+        machine=_machine(),
     )
+
+
+def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
+    """The engine for --engine, or None and why there is none."""
+    user = os.getuid() if hasattr(os, "getuid") else -1
+    return find_engine(choice, ports.run, ports.environ, user)
+
+
+def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:
+    """Test on the engine that was found, or in a room where podman works nowhere else."""
+    import secrets  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from nanna_ci.containers.image_tests import new_mark, run_image_tests  # noqa: PLC0415
+    from nanna_ci.containers.room import Rooms, rooms_folder  # noqa: PLC0415
+    from nanna_ci.containers.run_lock import RunLocks, locks_folder  # noqa: PLC0415
+
+    ports = context.ports
+    mark = new_mark(secrets.token_hex, ports.now())
+    folder = locks_folder(ports.environ)
+    locks = RunLocks(folder, found.engine.name)
+    if found.facts is None:
+        return Rooms(rooms_folder(folder), locks).test(request, mark, run=ports.run, environ=ports.environ, say=say)
+    return run_image_tests(
+        request,
+        found.engine,
+        found.facts,
+        mark,
+        locks,
+        say=say,
+        clock=ports.clock,
+        sleep=time.sleep,
+        now=ports.now,
+    )
+
+
+def _machine() -> str:
+    """This machine's architecture, by pipeline.toml's name of it."""
+    machine = platform.machine()
+    return _MACHINES.get(machine.lower(), machine)
 
 
 def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subject]) -> Companion:

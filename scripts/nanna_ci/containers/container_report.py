@@ -55,9 +55,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
     """The command's JSON body."""
     tested = report.tested
     return {
-        "engine": None
-        if tested is None
-        else {"name": tested.engine.name, "version": tested.engine.version, "private": tested.private},
+        "engine": engine_to_json(tested),
         "images": [image_to_json(image) for image in report.images],
         "swept": [] if tested is None else list(tested.swept),
         "problems": [] if tested is None else list(tested.problems),
@@ -65,6 +63,13 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "folder": report.folder,
         "seconds": round(report.seconds, 3),
     }
+
+
+def engine_to_json(tested: EngineRun | None) -> dict[str, Any] | None:
+    """What the images ran on; None where nothing did."""
+    if tested is None:
+        return None
+    return {"name": tested.engine.name, "version": tested.engine.version, "private": tested.private}
 
 
 def report_junit(images: Sequence[ImageResult]) -> bytes:
@@ -97,7 +102,7 @@ def report_document(report: Report) -> Document:
     tested = report.tested
     if tested is not None:
         blocks += [Notice(Tone.BAD, f"could not be removed: {problem}") for problem in tested.problems]
-    blocks += _limit_notices(report.images)
+    blocks += [Notice(Tone.WARN, remark) for remark in limit_remarks(report.images)]
     if report.images:
         blocks.append(_images_table(report.images))
     wrong = [image for image in report.images if image.verdict is not Verdict.PASS]
@@ -117,7 +122,7 @@ def report_document(report: Report) -> Document:
     return Document(f"Container tests: {report.verdict.value}", tuple(blocks))
 
 
-def _limit_notices(images: Sequence[ImageResult]) -> list[Block]:
+def limit_remarks(images: Sequence[ImageResult]) -> list[str]:
     """What the machine did not hold containers to, once for all images that it concerns."""
     concerned: dict[tuple[str, str], list[str]] = {}
     for image in images:
@@ -125,7 +130,7 @@ def _limit_notices(images: Sequence[ImageResult]) -> list[Block]:
             if limit.force is not Force.HELD:
                 told = f"the limit on {limit.name} is {limit.force.value}", limit.reason or ""
                 concerned.setdefault(told, []).append(image.name)
-    return [Notice(Tone.WARN, f"{', '.join(names)}: {what}: {reason}") for (what, reason), names in concerned.items()]
+    return [f"{', '.join(names)}: {what}: {reason}" for (what, reason), names in concerned.items()]
 
 
 def _images_table(images: Sequence[ImageResult]) -> Table:

@@ -39,11 +39,19 @@ def derivation_name(path: StorePath) -> str:
 class BuildWatch:
     """Folds the events of a `nix build` into the tracker, notes and job logs.
 
-    `log` is the build log, once there is one. `verbose` notes every line of every build.
+    `log` is the build log, once there is one. `verbose` notes every line of every build. `on_there` is told of each job
+    whose outputs are in the store, as soon as that is known.
     """
 
     def __init__(
-        self, jobs: Iterable[NixJob], folder: JobFolders, tracker: Tracker, note: Note, *, verbose: bool
+        self,
+        jobs: Iterable[NixJob],
+        folder: JobFolders,
+        tracker: Tracker,
+        note: Note,
+        *,
+        verbose: bool,
+        on_there: Callable[[NixJob], None],
     ) -> None:
         self.log: BuildLog | None = None
         self.announced: set[str] = set()
@@ -54,6 +62,7 @@ class BuildWatch:
         self._tracker = tracker
         self._note = note
         self._verbose = verbose
+        self._on_there = on_there
         self._running: dict[int, str] = {}
 
     def on_event(self, log: BuildLog, event: Event) -> None:
@@ -116,6 +125,8 @@ class BuildWatch:
         self._note(f"{job.id}: {what}{spent}", Tone.BAD if failed else Tone.GOOD)
         if job.is_answer:
             self._tracker.finish_job(job.id, failed=failed)
+        if not failed:
+            self._on_there(job)
 
 
 def _short(path: str) -> str:

@@ -1,16 +1,29 @@
-"""Runs a plan on this machine: one `nix build` for all pure jobs, then the jobs with effects, each with a result."""
+"""Runs a plan on this machine: one `nix build` for all pure jobs, and the jobs with effects, each with a result.
+
+A job that needs others starts as soon as they are there, beside the build; the rest of them when it is over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
 from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.followers import Followers, Needed
 from nanna_ci.pipeline.log_text import plain_line, useful_lines
-from nanna_ci.pipeline.nix_jobs import INTERRUPTED, Prebuilt, build_jobs, interrupted_results, judge_jobs
+from nanna_ci.pipeline.nix_jobs import (
+    INTERRUPTED,
+    PRESENT,
+    Prebuilt,
+    build_jobs,
+    interrupted_results,
+    judge_jobs,
+    look_up_outputs,
+)
 from nanna_ci.pipeline.plan import Effect, Job, Route
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, unavailable
@@ -26,11 +39,13 @@ from nanna_ci.store.nix import Nix
 class EffectRequest:
     """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None where there is none.
 
-    `on_line` takes each plain line of output, for the log and the live view; `folder` takes the job's other files.
+    `needed` are the jobs that it needs, which passed. `on_line` takes each plain line of output, for the log and the
+    live view; `folder` takes the job's other files.
     """
 
     job: Job
     prebuilt: Prebuilt | None
+    needed: Sequence[Needed]
     folder: JobFolder
     on_line: Callable[[str], None]
 
@@ -81,16 +96,20 @@ class LocalRun:
         return {job.id: results[job.id] for job in jobs}, interrupted
 
     def _run_mine(self, jobs: Sequence[Job], results: dict[str, JobResult]) -> None:
-        prebuilt = self._run_nix([job for job in jobs if job.route is Route.NIX], results)
-        for job in jobs:
-            if job.effect is Effect.EFFECTFUL:
-                blocker = _blocker(job, results)
-                if blocker is None:
-                    self._run_effect(job, prebuilt.get(job.id), results)
-                else:
-                    self._record(results, unavailable(job.id, f"needs {blocker}, which did not pass"))
+        def follow(job: Job, needed: Sequence[Needed]) -> None:
+            self._run_effect(job, None, needed, results)
 
-    def _run_nix(self, jobs: Sequence[Job], results: dict[str, JobResult]) -> Mapping[str, Prebuilt]:
+        with Followers([job for job in jobs if job.needs], follow) as followers:
+            prebuilt = self._run_nix([job for job in jobs if job.route is Route.NIX], followers, results)
+            for job in jobs:
+                if job.effect is Effect.EFFECTFUL and not job.needs:
+                    self._run_effect(job, prebuilt.get(job.id), (), results)
+            for job in followers.finish():
+                self._record(results, unavailable(job.id, f"needs {_blocker(job, results)}, which did not pass"))
+
+    def _run_nix(
+        self, jobs: Sequence[Job], followers: Followers, results: dict[str, JobResult]
+    ) -> Mapping[str, Prebuilt]:
         """Results of the pure jobs, and what became of the attributes behind the effectful ones, by job."""
         if not jobs or self.host is None:
             return {}
@@ -100,7 +119,18 @@ class LocalRun:
         planned = self._locate(jobs, evaluation, results)
         if not planned:
             return {}
-        watch = BuildWatch(planned, self.folders, self.tracker, self.note, verbose=self.verbose)
+        awaited = [job for job in planned if job.id in followers.needs]
+        outputs, present = look_up_outputs(awaited, self.nix)
+        known = {job.id: job for job in jobs}
+
+        def on_there(job: NixJob) -> None:
+            if job.id in outputs:
+                followers.there(known[job.id], outputs[job.id])
+
+        watch = BuildWatch(planned, self.folders, self.tracker, self.note, verbose=self.verbose, on_there=on_there)
+        for job in awaited:
+            if job.id in present:
+                watch.announce(job, failed=False, seconds=None, how=PRESENT)
         try:
             built, log = build_jobs(planned, self.nix, watch)
         except Interrupted:
@@ -111,6 +141,10 @@ class LocalRun:
         finally:
             if watch.log is not None:
                 self.on_built(watch.log)
+        for job in awaited:
+            output = built[job.derivation].outputs.get("out")
+            if built[job.derivation].state.there and output is not None:
+                followers.there(known[job.id], Path(str(output)))
         judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
         for result in judged:
             self._record(results, result)
@@ -129,7 +163,9 @@ class LocalRun:
                 self._record(results, unavailable(job.id, place.reason))
         return planned
 
-    def _run_effect(self, job: Job, prebuilt: Prebuilt | None, results: dict[str, JobResult]) -> None:
+    def _run_effect(
+        self, job: Job, prebuilt: Prebuilt | None, needed: Sequence[Needed], results: dict[str, JobResult]
+    ) -> None:
         folder = self.folders.job(job.id)
         started = self.clock()
         self.tracker.begin(job.id, job.id)
@@ -140,7 +176,7 @@ class LocalRun:
             if self.verbose:
                 self.note(f"{job.id}> {line}", Tone.NEUTRAL)
 
-        request = EffectRequest(job, prebuilt, folder, on_line)
+        request = EffectRequest(job, prebuilt, needed, folder, on_line)
         try:
             result = self.run_effect(request)
         except ToolMissing as error:
@@ -175,5 +211,5 @@ def tail(text: str) -> tuple[str, ...]:
     return useful_lines([plain_line(line) for line in text.splitlines()])
 
 
-def _blocker(job: Job, results: Mapping[str, JobResult]) -> str | None:
-    return next((need for need in job.needs if need in results and results[need].verdict is not Verdict.PASS), None)
+def _blocker(job: Job, results: Mapping[str, JobResult]) -> str:
+    return next(need for need in job.needs if need not in results or results[need].verdict is not Verdict.PASS)

@@ -28,9 +28,10 @@ JOB_STATES = {
     BuildOutcome.PRESENT: JobState.PRESENT,
 }
 
+PRESENT = "already in the store"
 _HOW = {
     BuildOutcome.SUBSTITUTED: "fetched from a cache",
-    BuildOutcome.PRESENT: "already in the store",
+    BuildOutcome.PRESENT: PRESENT,
     BuildOutcome.DEPENDENCY_FAILED: "failed, for a dependency failed",
 }
 
@@ -38,6 +39,22 @@ _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 INTERRUPTED = "interrupted before it ended"
 
 Built = Mapping[StorePath, DerivationResult]
+
+
+def look_up_outputs(jobs: Sequence[NixJob], nix: Nix) -> tuple[dict[str, Path], frozenset[str]]:
+    """Where each job's output `out` will be, by id, as far as that is known before; and the jobs that have it now."""
+    if not jobs:
+        return {}, frozenset()
+    shown = nix.derivation_show(list(dict.fromkeys(job.derivation for job in jobs)), recursive=False)
+    paths = {}
+    for job in jobs:
+        output = shown[job.derivation].outputs.get("out")
+        if output is not None and output.path is not None:
+            paths[job.id] = output.path
+    known = nix.path_info(sorted(set(paths.values()))) if paths else {}
+    return {id_: Path(str(path)) for id_, path in paths.items()}, frozenset(
+        id_ for id_, path in paths.items() if known[path] is not None
+    )
 
 
 def build_jobs(jobs: Sequence[NixJob], nix: Nix, watch: BuildWatch) -> tuple[Built, BuildLog]:

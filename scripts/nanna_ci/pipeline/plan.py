@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nanna_ci.errors import UsageError
-from nanna_ci.pipeline.definition import Pipeline
+from nanna_ci.pipeline.definition import Image, Pipeline
+from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, Channel, OperatingSystem
 
 MATRIX_LIMIT = 256
@@ -25,7 +26,7 @@ class Event(enum.StrEnum):
 
 
 class JobKind(enum.StrEnum):
-    """What a job does: a test suite's kind, or a build."""
+    """What a job does: a test suite's kind, a build, an image, or a test of one alive."""
 
     UNIT = "unit"
     INTEGRATION = "integration"
@@ -35,6 +36,8 @@ class JobKind(enum.StrEnum):
     AUDIT = "audit"
     DENY = "deny"
     BUILD = "build"
+    IMAGE = "image"
+    CONTAINER_TEST = "container-test"
 
 
 class Route(enum.StrEnum):
@@ -55,10 +58,11 @@ class Effect(enum.StrEnum):
 class Job:
     """One job of a plan.
 
-    `id` is unique in it: KIND-SYSTEM-CHANNEL, or build-SYSTEM. `system` is what the job is about; a build may happen on
-    a `runner` of another one. `attribute` is the flake's output behind it (a build's first strategy may use it), None
-    for the cargo route. `needs` are ids of jobs that must pass first. A `skippable` job that cannot run is a declared
-    skip: that fails no gate.
+    `id` is unique in it: KIND-SYSTEM-CHANNEL, build-SYSTEM, image-NAME-SYSTEM or container-test-NAME-SYSTEM.
+    `system` is what the job is about; a build may happen on a `runner` of another one. `attribute` is the flake's
+    output behind it (a build's first strategy may use it), None for the cargo route and for a job that works on what it
+    needs. `needs` are ids of jobs that must pass first, on the same runner. A `skippable` job that cannot run is a
+    declared skip: that fails no gate. `image` is the name of the image that the job is about.
     """
 
     id: str
@@ -71,36 +75,53 @@ class Job:
     attribute: str | None
     needs: tuple[str, ...]
     skippable: bool
+    image: str | None = None
 
 
 def plan_jobs(pipeline: Pipeline, event: Event) -> tuple[Job, ...]:
-    """The jobs of an event, tests before builds.
+    """The jobs of an event: tests, builds, images, and the tests of these; what a job needs stands before it.
 
     A release is judged by the channel it is built with: early warnings from other channels must not hold it.
     """
-    jobs = (*_test_jobs(pipeline), *_build_jobs(pipeline))
+    jobs = (*_test_jobs(pipeline), *_build_jobs(pipeline), *_image_jobs(pipeline), *_container_tests(pipeline))
     if event is Event.RELEASE:
         return tuple(job for job in jobs if job.channel is pipeline.toolchain.default)
     return jobs
 
 
+def parallel_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """The jobs that get a machine of their own: one that another needs is run along with that, on the same machine."""
+    needed = {need for job in jobs for need in job.needs}
+    return tuple(job for job in jobs if job.id not in needed)
+
+
+def with_needs(job: Job, jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """A job behind those of `jobs` that it needs."""
+    return (*(one for one in jobs if one.id in job.needs), job)
+
+
 def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """The `include` list of a GitHub matrix, plain JSON. UsageError where GitHub would not take so many."""
-    if len(jobs) > MATRIX_LIMIT:
+    """The `include` list of a GitHub matrix, plain JSON: an entry a machine, with `jobs` that it must account for.
+
+    UsageError where GitHub would not take so many.
+    """
+    mains = parallel_jobs(jobs)
+    if len(mains) > MATRIX_LIMIT:
         raise UsageError(
-            f"{len(jobs)} jobs are more than the {MATRIX_LIMIT} of a GitHub matrix",
+            f"{len(mains)} jobs are more than the {MATRIX_LIMIT} of a GitHub matrix",
             hint="name fewer runners or channels in [[test]]",
         )
     return [
         {
             "id": job.id,
+            "jobs": [one.id for one in with_needs(job, jobs)],
             "runner": job.runner,
             "route": job.route.value,
             "channel": job.channel.value,
             "triple": SYSTEMS[job.system].triple,
             "skippable": job.skippable,
         }
-        for job in jobs
+        for job in mains
     ]
 
 
@@ -142,6 +163,68 @@ def _build_jobs(pipeline: Pipeline) -> Iterator[Job]:
             needs=(),
             skippable=False,
         )
+
+
+def _image_jobs(pipeline: Pipeline) -> Iterator[Job]:
+    for image in pipeline.images:
+        host = _image_host(image)
+        for architecture in image.architectures:
+            yield _image_job(
+                pipeline,
+                image,
+                JobKind.IMAGE,
+                f"{architecture}-linux",
+                effect=Effect.PURE,
+                attribute=image_attribute(image.name, architecture, host),
+            )
+
+
+def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
+    """A test of each image on the machine that builds it; of a model server with every image that talks to one."""
+    served = {model.image for model in pipeline.models}
+    for image in pipeline.images:
+        host = _image_host(image)
+        tested = [
+            one
+            for one in pipeline.images
+            if one is image or (image.name in served and one.model_command is not None and _image_host(one) == host)
+        ]
+        needs = tuple(_image_id(JobKind.IMAGE, one, host) for one in tested)
+        yield _image_job(pipeline, image, JobKind.CONTAINER_TEST, host, effect=Effect.EFFECTFUL, needs=needs)
+
+
+def _image_job(
+    pipeline: Pipeline,
+    image: Image,
+    kind: JobKind,
+    system: str,
+    *,
+    effect: Effect,
+    attribute: str | None = None,
+    needs: tuple[str, ...] = (),
+) -> Job:
+    return Job(
+        id=_image_id(kind, image, system),
+        kind=kind,
+        system=system,
+        channel=pipeline.toolchain.default,
+        runner=SYSTEMS[_image_host(image)].runner,
+        route=Route.NIX,
+        effect=effect,
+        attribute=attribute,
+        needs=needs,
+        skippable=False,
+        image=image.name,
+    )
+
+
+def _image_id(kind: JobKind, image: Image, system: str) -> str:
+    return f"{kind.value}-{image.name}-{system}"
+
+
+def _image_host(image: Image) -> str:
+    """The system that builds an image for all architectures, and tests it: its own where it is for one alone."""
+    return f"{'x86_64' if 'x86_64' in image.architectures else image.architectures[0]}-linux"
 
 
 def _route(runner: str) -> Route:

@@ -9,7 +9,17 @@ import pytest
 
 from nanna_ci.errors import UsageError
 from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
-from nanna_ci.pipeline.plan import Effect, Event, Job, JobKind, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.plan import (
+    Effect,
+    Event,
+    Job,
+    JobKind,
+    Route,
+    matrix_entries,
+    parallel_jobs,
+    plan_jobs,
+    with_needs,
+)
 from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
 
 OWN = load_pipeline(Path(__file__).parents[3] / "pipeline.toml")
@@ -22,15 +32,23 @@ def plan(text: str, event: Event = Event.PUSH) -> dict[str, Job]:
 
 def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
     jobs = plan_jobs(OWN, Event.PUSH)
-    assert len(jobs) == 26
-    assert len({job.id for job in jobs}) == 26
+    assert len(jobs) == 34
+    assert len({job.id for job in jobs}) == 34
     assert [job.id for job in jobs if job.kind is JobKind.BUILD] == [
         "build-x86_64-linux",
         "build-aarch64-linux",
         "build-x86_64-darwin",
         "build-aarch64-darwin",
     ]
-    assert len(jobs) <= OWN.budget.parallel_jobs
+    assert [job.id for job in jobs if job.kind is JobKind.IMAGE] == [
+        "image-harness-x86_64-linux",
+        "image-harness-aarch64-linux",
+        "image-ollama-x86_64-linux",
+        "image-ollama-aarch64-linux",
+        "image-qwen3-container-x86_64-linux",
+        "image-llama3-container-x86_64-linux",
+    ]
+    assert len(parallel_jobs(jobs)) <= OWN.budget.parallel_jobs
 
 
 def test_a_linux_test_is_a_derivation_named_by_its_channel_unless_that_is_the_default() -> None:
@@ -109,13 +127,14 @@ def test_nightly_is_no_skip_for_those_who_build_with_it() -> None:
 
 
 def test_every_test_kind_is_a_job_kind() -> None:
-    assert {kind.value for kind in JobKind} == {kind.value for kind in SuiteKind} | {"build"}
+    assert {kind.value for kind in JobKind} == {kind.value for kind in SuiteKind} | {"build", "image", "container-test"}
 
 
 def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
-    entry = matrix_entries(plan_jobs(OWN, Event.PUSH))[-1]
-    assert entry == {
+    entries = {entry["id"]: entry for entry in matrix_entries(plan_jobs(OWN, Event.PUSH))}
+    assert entries["build-aarch64-darwin"] == {
         "id": "build-aarch64-darwin",
+        "jobs": ["build-aarch64-darwin"],
         "runner": "macos-15",
         "route": "cargo",
         "channel": "stable",
@@ -130,3 +149,77 @@ def test_a_matrix_takes_256_jobs_and_no_more() -> None:
     assert len(matrix_entries(jobs[:256])) == 256
     with pytest.raises(UsageError, match="257 jobs are more than the 256"):
         matrix_entries(jobs)
+
+
+IMAGES = """
+[[image]]
+name = "client"
+contents = ["tool"]
+architectures = ["x86_64", "aarch64"]
+port = 1
+model_command = "tool {url} {model}"
+[[image]]
+name = "some-container"
+contents = ["ollama"]
+port = 2
+[[image]]
+name = "arm"
+contents = ["ollama"]
+architectures = ["aarch64"]
+port = 3
+[[model]]
+name = "small:1b"
+image = "some-container"
+[[model]]
+name = "other:1b"
+image = "arm"
+"""
+
+
+def test_an_image_is_a_derivation_for_each_architecture_made_on_one_machine() -> None:
+    jobs = plan(IMAGES)
+    assert jobs["image-client-x86_64-linux"].attribute == "packages.x86_64-linux.client-image"
+    cross = jobs["image-client-aarch64-linux"]
+    assert (cross.attribute, cross.system) == ("packages.x86_64-linux.client-image-aarch64-linux", "aarch64-linux")
+    assert (cross.runner, cross.effect, cross.image) == ("ubuntu-24.04", Effect.PURE, "client")
+    assert jobs["image-some-container-x86_64-linux"].attribute == "packages.x86_64-linux.some-container"
+    arm = jobs["image-arm-aarch64-linux"]
+    assert (arm.attribute, arm.runner) == ("packages.aarch64-linux.arm-image", "ubuntu-24.04-arm")
+
+
+def test_an_image_is_tested_where_it_is_built_and_needs_it() -> None:
+    jobs = plan(IMAGES)
+    test = jobs["container-test-client-x86_64-linux"]
+    assert (test.effect, test.attribute, test.route) == (Effect.EFFECTFUL, None, Route.NIX)
+    assert (test.needs, test.runner, test.image) == (("image-client-x86_64-linux",), "ubuntu-24.04", "client")
+    assert "container-test-client-aarch64-linux" not in jobs
+    assert jobs["container-test-arm-aarch64-linux"].runner == "ubuntu-24.04-arm"
+
+
+def test_a_model_server_is_tested_with_the_clients_that_are_built_beside_it() -> None:
+    jobs = plan(IMAGES)
+    needs = jobs["container-test-some-container-x86_64-linux"].needs
+    assert needs == ("image-client-x86_64-linux", "image-some-container-x86_64-linux")
+    assert jobs["container-test-arm-aarch64-linux"].needs == ("image-arm-aarch64-linux",)
+
+
+def test_what_a_job_needs_stands_before_it_and_runs_on_its_machine() -> None:
+    jobs = tuple(plan(IMAGES).values())
+    for job in jobs:
+        assert with_needs(job, jobs)[-1] is job
+        for need in with_needs(job, jobs)[:-1]:
+            assert jobs.index(need) < jobs.index(job)
+            assert need.runner == job.runner
+
+
+def test_a_job_that_another_needs_takes_no_machine_of_its_own_and_is_accounted_for() -> None:
+    jobs = tuple(plan(IMAGES).values())
+    entries = {entry["id"]: entry["jobs"] for entry in matrix_entries(jobs)}
+    assert "image-client-x86_64-linux" not in entries
+    assert entries["image-client-aarch64-linux"] == ["image-client-aarch64-linux"]
+    assert entries["container-test-some-container-x86_64-linux"] == [
+        "image-client-x86_64-linux",
+        "image-some-container-x86_64-linux",
+        "container-test-some-container-x86_64-linux",
+    ]
+    assert {id_ for ids in entries.values() for id_ in ids} == {job.id for job in jobs}
