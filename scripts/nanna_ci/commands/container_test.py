@@ -48,10 +48,11 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import os  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
-    from nanna_ci.commands.tested_images import choose_images, find_images, parse_sources  # noqa: PLC0415
+    from nanna_ci.commands.tested_images import find_images, parse_sources  # noqa: PLC0415
     from nanna_ci.containers.container_report import Report  # noqa: PLC0415
     from nanna_ci.containers.find_engine import find_engine  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.images import choose_images  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
 
     ports = context.ports

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 
 from nanna_ci.errors import GateFailed, NannaError
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.store.nix import Nix
 
 if TYPE_CHECKING:
     from nanna_ci.outcome import Context
-
-
-def image_attribute(name: str, architecture: str, host: str) -> str:
-    """Where the flake has an image: `packages.HOST.harness-image`, with `-SYSTEM` for another system than the host."""
-    package = name if name.endswith("-container") else f"{name}-image"
-    system = f"{architecture}-linux"
-    return f"packages.{host}.{package}{'' if system == host else f'-{system}'}"
 
 
 def build_images(wanted: Sequence[tuple[str, str]], context: Context) -> Mapping[tuple[str, str], Path]:

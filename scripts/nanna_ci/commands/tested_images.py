@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nanna_ci.commands.image_builds import image_attribute
 from nanna_ci.containers.image_tests import ARCHITECTURES, Request
 from nanna_ci.containers.oci_layout import ImageForm, open_image
 from nanna_ci.containers.scenario import (
@@ -23,8 +22,9 @@ from nanna_ci.containers.scenario import (
     Subject,
 )
 from nanna_ci.containers.skopeo import Skopeo
-from nanna_ci.errors import CommandFailed, MalformedData, UsageError
+from nanna_ci.errors import CommandFailed, MalformedData
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.images import choose_images, image_attribute, parse_image_files
 from nanna_ci.store.nix import Nix
 
 if TYPE_CHECKING:
@@ -57,28 +57,10 @@ class FoundImages:
         return Request(self.subjects, self.companions, ARCHITECTURES.get(self.machine, self.machine), folder)
 
 
-def choose_images(pipeline: Pipeline, names: Sequence[str]) -> tuple[Image, ...]:
-    """The images with these names, all where there are none. Raises UsageError for a name that is not declared."""
-    import difflib  # noqa: PLC0415 - only for a mistake
-
-    known = {image.name: image for image in pipeline.images}
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"pipeline.toml has: {', '.join(known) or 'none'}"
-            raise UsageError(f"{name}: no such image in pipeline.toml", hint=hint)
-    return tuple(known[name] for name in dict.fromkeys(names or known))
-
-
 def parse_sources(pipeline: Pipeline, words: Sequence[str], cwd: Path) -> dict[str, Path]:
     """The images given with --from IMAGE=PATH. Raises UsageError."""
-    sources = {}
-    for word in words:
-        name, _, path = word.partition("=")
-        if not path:
-            raise UsageError(f"--from {word}: not IMAGE=PATH")
-        choose_images(pipeline, [name])
-        sources[name] = cwd / path
+    sources = dict(parse_image_files(words, "--from", cwd))
+    choose_images(pipeline, list(sources))
     return sources
 
 
