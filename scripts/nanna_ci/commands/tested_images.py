@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nanna_ci.commands.image_builds import NotBuilt, build_images
 from nanna_ci.containers.image_tests import ARCHITECTURES, Request
 from nanna_ci.containers.oci_layout import ImageForm, open_image
 from nanna_ci.containers.scenario import (
@@ -23,24 +24,13 @@ from nanna_ci.containers.scenario import (
 )
 from nanna_ci.containers.skopeo import Skopeo
 from nanna_ci.errors import CommandFailed, MalformedData
-from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
-from nanna_ci.pipeline.images import choose_images, image_attribute, parse_image_files
-from nanna_ci.store.nix import Nix
+from nanna_ci.pipeline.images import choose_images, parse_image_files
 
 if TYPE_CHECKING:
     from nanna_ci.outcome import Context
     from nanna_ci.pipeline.definition import Image, Pipeline
 
 _MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-
-
-@dataclass(frozen=True, slots=True)
-class NotBuilt:
-    """Why there is no image to test: the machine or the toolkit cannot make it, or its build failed (`cause`)."""
-
-    reason: str
-    cause: Cause | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +88,8 @@ def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subje
 
 
 def _unbuilt(name: str, why: NotBuilt) -> ImageResult:
-    status = Status.UNAVAILABLE if why.cause is None else Status.FAILED
-    check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, why.cause, why.reason)
+    status, cause = (Status.FAILED, Cause.NOT_BUILT) if why.failed else (Status.UNAVAILABLE, None)
+    check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, cause, why.reason)
     return ImageResult(name, (check,), Facts(), why.seconds)
 
 
@@ -118,41 +108,14 @@ def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
 
 
 def _build(images: Sequence[Image], machine: str, context: Context) -> dict[str, Path | NotBuilt]:
-    """The output of each image, from one `nix build`, or why there is none."""
-    made: dict[str, Path | NotBuilt] = {}
-    for image in images:
-        if machine not in image.architectures:
-            made[image.name] = NotBuilt(
-                f"it is declared for {', '.join(image.architectures)}, this machine is {machine}"
-            )
-    wanted = [image.name for image in images if image.name not in made]
-    if not wanted:
-        return made
-    nix = Nix(context.ports.run, environ=context.ports.environ)
-    host = nix.current_system()
-    attribute = pipeline_attribute(host)
-    evaluation = parse_evaluation(nix.evaluate(attribute), f"{nix.flake}#{attribute}")
-    derivations = {}
-    for name in wanted:
-        place = evaluation.locate(image_attribute(name, machine, host))
-        if isinstance(place, Unavailable):
-            made[name] = NotBuilt(place.reason)
-        else:
-            derivations[name] = place
-    if not derivations:
-        return made
-    context.say(f"building {', '.join(derivations)}")
-    result = nix.build([f"{path}^out" for path in dict.fromkeys(derivations.values())], keep_going=True)
-    results = {one.derivation: one for one in result.results}
-    for name, derivation in derivations.items():
-        one = results[derivation]
-        output = one.outputs.get("out")
-        if one.state.there and output is not None:
-            made[name] = Path(str(output))
-        else:
-            told = f"{one.reason or 'nix does not say why'}; nix log {derivation}"
-            made[name] = NotBuilt(told, Cause.NOT_BUILT, one.seconds or 0.0)
-    return made
+    """Each image for this machine, or why there is none."""
+    here = [(image.name, machine) for image in images if machine in image.architectures]
+    foreign = {
+        image.name: NotBuilt(f"it is declared for {', '.join(image.architectures)}, this machine is {machine}")
+        for image in images
+        if machine not in image.architectures
+    }
+    return foreign | {name: made for (name, _), made in build_images(here, context).items()}
 
 
 def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -> Path | NotBuilt:
@@ -167,4 +130,4 @@ def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -
     try:
         return skopeo.layout_of(source, layouts / name).path
     except (CommandFailed, MalformedData) as error:
-        return NotBuilt(f"it is no layout: {error.message}", Cause.NOT_BUILT)
+        return NotBuilt(f"it is no layout: {error.message}", failed=True)
