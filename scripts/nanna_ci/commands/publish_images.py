@@ -70,18 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Plan, and publish unless the event or --dry-run forbids it."""
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
     from nanna_ci.containers.publish_plan import decide_event  # noqa: PLC0415
     from nanna_ci.report.github import run_of  # noqa: PLC0415
+    from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
     run = run_of(context.ports.environ)
     reason = decide_event(arguments.event, None if run is None else run.event)
     if reason is not None:
         return _nothing(reason, context)
-    with tempfile.TemporaryDirectory(prefix="nanna-ci-publish-") as name:
-        return _publish(arguments, context, run, Path(name))
+    with scratch_folder("nanna-ci-publish-") as scratch:
+        return _publish(arguments, context, run, scratch)
 
 
 def _nothing(reason: str, context: Context) -> Outcome:
