@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nanna_ci.commands.tested_images import NotBuilt, arrange_images, find_working_engine, needed_images, run_tests
+from nanna_ci.commands.image_builds import NotBuilt
+from nanna_ci.commands.tested_images import arrange_images, find_working_engine, run_tests
 from nanna_ci.containers.container_report import Report, engine_to_json, limit_remarks, report_junit
 from nanna_ci.containers.results_json import image_to_json
 from nanna_ci.containers.scenario import Status
 from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.images import needed_images
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
 
 if TYPE_CHECKING:

@@ -47,7 +47,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import shutil  # noqa: PLC0415
 
     from nanna_ci.commands.tested_images import (  # noqa: PLC0415
-        choose_images,
         find_images,
         find_working_engine,
         parse_sources,
@@ -55,6 +54,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
     from nanna_ci.containers.container_report import Report  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.pipeline.images import choose_images  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
 
     ports = context.ports

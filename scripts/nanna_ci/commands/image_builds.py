@@ -1,44 +1,56 @@
-"""Images of the flake, built: what `publish-images` pushes."""
+"""Images of the flake, built: what `publish-images` pushes and `container-test` tests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nanna_ci.errors import GateFailed, NannaError
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.images import image_attribute
+from nanna_ci.store.build_result import DerivationResult
 from nanna_ci.store.nix import Nix
 
 if TYPE_CHECKING:
     from nanna_ci.outcome import Context
 
 
-def build_images(wanted: Sequence[tuple[str, str]], context: Context) -> Mapping[tuple[str, str], Path]:
-    """The output of each (image, architecture), from one `nix build`.
+@dataclass(frozen=True, slots=True)
+class NotBuilt:
+    """Why there is no image: it cannot be made here, or its build `failed`, after so many seconds."""
 
-    Raises NannaError where the toolkit cannot make one, with its reason; GateFailed where a build fails; ConfigError
-    where the flake has no such image.
+    reason: str
+    failed: bool = False
+    seconds: float = 0.0
+
+
+def build_images(wanted: Sequence[tuple[str, str]], context: Context) -> dict[tuple[str, str], Path | NotBuilt]:
+    """The output of each (image, architecture), or why there is none, in the order asked; from one `nix build`.
+
+    Raises ConfigError where the flake has no such image, and what Nix raises. Nothing is run where nothing is wanted.
     """
+    if not wanted:
+        return {}
     nix = Nix(context.ports.run, environ=context.ports.environ)
     host = nix.current_system()
     attribute = pipeline_attribute(host)
     evaluation = parse_evaluation(nix.evaluate(attribute), f"{nix.flake}#{attribute}")
-    derivations = {}
-    for name, architecture in wanted:
-        found = evaluation.locate(image_attribute(name, architecture, host))
-        if isinstance(found, Unavailable):
-            raise NannaError(
-                f"{name} for {architecture} cannot be made here: {found.reason}", hint="name the images to publish"
-            )
-        derivations[name, architecture] = found
-    context.say(f"building {len(derivations)} image{'' if len(derivations) == 1 else 's'}")
-    result = nix.build([f"{path}^out" for path in dict.fromkeys(derivations.values())], keep_going=True)
-    outputs = {}
-    for one in result.results:
-        path = one.outputs["out"]
-        if not one.state.there or path is None:
-            raise GateFailed(f"{one.derivation.name}: {one.reason}", hint=f"nix log {one.derivation}")
-        outputs[one.derivation] = Path(str(path))
-    return {image: outputs[derivation] for image, derivation in derivations.items()}
+    places = {image: evaluation.locate(image_attribute(*image, host)) for image in wanted}
+    installables = dict.fromkeys(f"{place}^out" for place in places.values() if not isinstance(place, Unavailable))
+    built = {}
+    if installables:
+        context.say(f"building {len(installables)} image{'' if len(installables) == 1 else 's'}")
+        built = {one.derivation: one for one in nix.build(list(installables), keep_going=True).results}
+    return {
+        image: NotBuilt(place.reason) if isinstance(place, Unavailable) else _judge(built[place])
+        for image, place in places.items()
+    }
+
+
+def _judge(result: DerivationResult) -> Path | NotBuilt:
+    output = result.outputs.get("out")
+    if result.state.there and output is not None:
+        return Path(str(output))
+    why = f"{result.reason or 'nix does not say why'}; nix log {result.derivation}"
+    return NotBuilt(why, failed=True, seconds=result.seconds or 0.0)

@@ -70,18 +70,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Plan, and publish unless the event or --dry-run forbids it."""
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
     from nanna_ci.containers.publish_plan import decide_event  # noqa: PLC0415
     from nanna_ci.report.github import run_of  # noqa: PLC0415
+    from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
     run = run_of(context.ports.environ)
     reason = decide_event(arguments.event, None if run is None else run.event)
     if reason is not None:
         return _nothing(reason, context)
-    with tempfile.TemporaryDirectory(prefix="nanna-ci-publish-") as name:
-        return _publish(arguments, context, run, Path(name))
+    with scratch_folder("nanna-ci-publish-") as scratch:
+        return _publish(arguments, context, run, scratch)
 
 
 def _nothing(reason: str, context: Context) -> Outcome:
@@ -198,16 +196,29 @@ def _plans(request: Request, skopeo: Skopeo, context: Context, scratch: Path) ->
             raise GateFailed(f"{name}: {path} is for {layout.config.architecture}, which {why}")
         layouts[name][found] = layout
     wanted = [(name, one.value) for name, every in declared.items() if not layouts[name] for one in every]
-    if wanted:
-        from nanna_ci.commands.image_builds import build_images  # noqa: PLC0415 - nix, only where it is needed
-
-        for number, ((name, architecture), path) in enumerate(build_images(wanted, context).items()):
-            layout = skopeo.layout_of(open_image(path), scratch / f"built-{number}")
-            layouts[name][Architecture(architecture)] = layout
+    for number, ((name, architecture), path) in enumerate(_built(wanted, context).items()):
+        layouts[name][Architecture(architecture)] = skopeo.layout_of(open_image(path), scratch / f"built-{number}")
     for name, every in declared.items():
         if missing := [one.value for one in every if one not in layouts[name]]:
             raise UsageError(f"--from {name}: {missing[0]} is missing", hint="give every architecture, or none")
     return [plan_image(name, request.repository(name), layouts[name], request.revision) for name in declared]
+
+
+def _built(wanted: Sequence[tuple[str, str]], context: Context) -> dict[tuple[str, str], Path]:
+    """What the flake builds; all of it or nothing, for an index that lacks a part is another index."""
+    from nanna_ci.commands.image_builds import NotBuilt, build_images  # noqa: PLC0415 - nix, which --from goes without
+    from nanna_ci.errors import GateFailed, NannaError  # noqa: PLC0415
+
+    paths = {}
+    for (name, architecture), made in build_images(wanted, context).items():
+        if not isinstance(made, NotBuilt):
+            paths[name, architecture] = made
+        elif made.failed:
+            raise GateFailed(f"{name} for {architecture}: {made.reason}")
+        else:
+            hint = "name the images to publish"
+            raise NannaError(f"{name} for {architecture} cannot be made here: {made.reason}", hint=hint)
+    return paths
 
 
 def _attestations(request: Request, plans: Sequence[ImagePlan]) -> Mapping[str, list[Attestation]]:

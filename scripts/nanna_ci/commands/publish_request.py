@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +13,7 @@ from nanna_ci.containers.publish_plan import parse_revision
 from nanna_ci.containers.reference import Repository, parse_repository
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import Image, find_pipeline, load_pipeline
+from nanna_ci.pipeline.images import choose_images, parse_image_files
 from nanna_ci.report.github import GithubRun
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context:
         signing=_signing(arguments, run, context),
         images=_images(arguments, context),
         auth_file=None if arguments.auth_file is None else cwd / arguments.auth_file,
-        sources=tuple(_pairs(arguments.sources, "--from", cwd)),
-        sboms=tuple(_pairs(arguments.sbom, "--sbom", cwd)),
-        provenances=tuple(_pairs(arguments.provenance, "--provenance", cwd)),
+        sources=parse_image_files(arguments.sources, "--from", cwd),
+        sboms=parse_image_files(arguments.sbom, "--sbom", cwd),
+        provenances=parse_image_files(arguments.provenance, "--provenance", cwd),
         clobber=arguments.clobber,
     )
     for image in request.images:
@@ -67,7 +67,6 @@ def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context:
 
 
 def _base(arguments: argparse.Namespace, run: GithubRun | None) -> Repository:
-
     if arguments.to is not None:
         return parse_repository(arguments.to)
     if run is None or run.owner is None:
@@ -76,7 +75,6 @@ def _base(arguments: argparse.Namespace, run: GithubRun | None) -> Repository:
 
 
 def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> str:
-
     ports = context.ports
     told = arguments.revision or (None if run is None else run.revision)
     found = told or query_revision(ports.cwd, run=ports.run, environ=ports.environ)
@@ -88,7 +86,6 @@ def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Con
 
 
 def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> Signing | None:
-
     if arguments.unsigned:
         if arguments.sbom or arguments.provenance:
             raise UsageError("--sbom and --provenance are signed, so --unsigned cannot go with them")
@@ -114,22 +111,8 @@ def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Cont
 
 
 def _images(arguments: argparse.Namespace, context: Context) -> tuple[Image, ...]:
-
     ports = context.ports
-    images = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).images
-    known = [image.name for image in images]
-    for name in arguments.images:
-        if name not in known:
-            raise UsageError(f"{shorten(name)} is no [[image]]", hint=f"known: {', '.join(known) or 'none'}")
-    chosen = tuple(image for image in images if not arguments.images or image.name in arguments.images)
+    chosen = choose_images(load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)), arguments.images)
     if not chosen:
         raise UsageError("pipeline.toml has no [[image]]: there is nothing to publish")
     return chosen
-
-
-def _pairs(words: Sequence[str], flag: str, cwd: Path) -> Iterator[tuple[str, Path]]:
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals and value):
-            raise UsageError(f"{flag} {shorten(word)} is not IMAGE=PATH")
-        yield name, cwd / value

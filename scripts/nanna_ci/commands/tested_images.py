@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nanna_ci.commands.image_builds import NotBuilt, build_images
 from nanna_ci.containers.find_engine import Found, find_engine
 from nanna_ci.containers.image_tests import ARCHITECTURES, Request
 from nanna_ci.containers.oci_layout import ImageForm, open_image
@@ -24,10 +25,8 @@ from nanna_ci.containers.scenario import (
     Subject,
 )
 from nanna_ci.containers.skopeo import Skopeo
-from nanna_ci.errors import CommandFailed, MalformedData, UsageError
-from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
-from nanna_ci.pipeline.images import image_attribute
-from nanna_ci.store.nix import Nix
+from nanna_ci.errors import CommandFailed, MalformedData
+from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
 
 if TYPE_CHECKING:
     from nanna_ci.containers.image_tests import EngineRun
@@ -35,15 +34,6 @@ if TYPE_CHECKING:
     from nanna_ci.pipeline.definition import Image, Pipeline
 
 _MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-
-
-@dataclass(frozen=True, slots=True)
-class NotBuilt:
-    """Why there is no image to test: the machine or the toolkit cannot make it, or its build failed (`cause`)."""
-
-    reason: str
-    cause: Cause | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +50,10 @@ class FoundImages:
         return Request(self.subjects, self.companions, ARCHITECTURES.get(self.machine, self.machine), folder)
 
 
-def choose_images(pipeline: Pipeline, names: Sequence[str]) -> tuple[Image, ...]:
-    """The images with these names, all where there are none. Raises UsageError for a name that is not declared."""
-    import difflib  # noqa: PLC0415 - only for a mistake
-
-    known = {image.name: image for image in pipeline.images}
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"pipeline.toml has: {', '.join(known) or 'none'}"
-            raise UsageError(f"{name}: no such image in pipeline.toml", hint=hint)
-    return tuple(known[name] for name in dict.fromkeys(names or known))
-
-
 def parse_sources(pipeline: Pipeline, words: Sequence[str], cwd: Path) -> dict[str, Path]:
     """The images given with --from IMAGE=PATH. Raises UsageError."""
-    sources = {}
-    for word in words:
-        name, _, path = word.partition("=")
-        if not path:
-            raise UsageError(f"--from {word}: not IMAGE=PATH")
-        choose_images(pipeline, [name])
-        sources[name] = cwd / path
+    sources = dict(parse_image_files(words, "--from", cwd))
+    choose_images(pipeline, list(sources))
     return sources
 
 
@@ -93,15 +65,6 @@ def find_images(
     needed = needed_images(pipeline, chosen)
     paths |= _build([image for image in needed if image.name not in sources], _machine(), context)
     return arrange_images(pipeline, chosen, paths, layouts, context)
-
-
-def needed_images(pipeline: Pipeline, chosen: Sequence[Image]) -> tuple[Image, ...]:
-    """What a test of `chosen` takes: these, and what talks to their models."""
-    served = {model.image for model in pipeline.models}
-    needed = {image.name: image for image in chosen}
-    if any(image.name in served for image in chosen):
-        needed |= {image.name: image for image in pipeline.images if image.model_command is not None}
-    return tuple(needed.values())
 
 
 def arrange_images(
@@ -177,8 +140,8 @@ def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subje
 
 
 def _unbuilt(name: str, why: NotBuilt) -> ImageResult:
-    status = Status.UNAVAILABLE if why.cause is None else Status.FAILED
-    check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, why.cause, why.reason)
+    status, cause = (Status.FAILED, Cause.NOT_BUILT) if why.failed else (Status.UNAVAILABLE, None)
+    check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, cause, why.reason)
     return ImageResult(name, (check,), Facts(), why.seconds)
 
 
@@ -197,41 +160,14 @@ def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
 
 
 def _build(images: Sequence[Image], machine: str, context: Context) -> dict[str, Path | NotBuilt]:
-    """The output of each image, from one `nix build`, or why there is none."""
-    made: dict[str, Path | NotBuilt] = {}
-    for image in images:
-        if machine not in image.architectures:
-            made[image.name] = NotBuilt(
-                f"it is declared for {', '.join(image.architectures)}, this machine is {machine}"
-            )
-    wanted = [image.name for image in images if image.name not in made]
-    if not wanted:
-        return made
-    nix = Nix(context.ports.run, environ=context.ports.environ)
-    host = nix.current_system()
-    attribute = pipeline_attribute(host)
-    evaluation = parse_evaluation(nix.evaluate(attribute), f"{nix.flake}#{attribute}")
-    derivations = {}
-    for name in wanted:
-        place = evaluation.locate(image_attribute(name, machine, host))
-        if isinstance(place, Unavailable):
-            made[name] = NotBuilt(place.reason)
-        else:
-            derivations[name] = place
-    if not derivations:
-        return made
-    context.say(f"building {', '.join(derivations)}")
-    result = nix.build([f"{path}^out" for path in dict.fromkeys(derivations.values())], keep_going=True)
-    results = {one.derivation: one for one in result.results}
-    for name, derivation in derivations.items():
-        one = results[derivation]
-        output = one.outputs.get("out")
-        if one.state.there and output is not None:
-            made[name] = Path(str(output))
-        else:
-            told = f"{one.reason or 'nix does not say why'}; nix log {derivation}"
-            made[name] = NotBuilt(told, Cause.NOT_BUILT, one.seconds or 0.0)
-    return made
+    """Each image for this machine, or why there is none."""
+    here = [(image.name, machine) for image in images if machine in image.architectures]
+    foreign = {
+        image.name: NotBuilt(f"it is declared for {', '.join(image.architectures)}, this machine is {machine}")
+        for image in images
+        if machine not in image.architectures
+    }
+    return foreign | {name: made for (name, _), made in build_images(here, context).items()}
 
 
 def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -> Path | NotBuilt:
@@ -246,4 +182,4 @@ def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -
     try:
         return skopeo.layout_of(source, layouts / name).path
     except (CommandFailed, MalformedData) as error:
-        return NotBuilt(f"it is no layout: {error.message}", Cause.NOT_BUILT)
+        return NotBuilt(f"it is no layout: {error.message}", failed=True)

@@ -11,7 +11,6 @@ import binascii
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, Final
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import ConfigError, MalformedData, UsageError
 from nanna_ci.json_data import as_object, load_json
+from nanna_ci.scratch import scratch_folder
 
 USERNAME_VARIABLE: Final = "REGISTRY_USERNAME"
 PASSWORD_VARIABLE: Final = "REGISTRY_PASSWORD"  # noqa: S105 - a variable's name
@@ -103,8 +103,7 @@ def stored(credentials: Credentials | None) -> Iterator[Path | None]:
     if credentials is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="nanna-ci-login-") as name:  # made with mode 0700
-        folder = Path(name)
+    with scratch_folder("nanna-ci-login-") as folder:
         descriptor = os.open(folder / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(credentials.document)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from nanna_ci.containers.publish_plan import Index
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.process import Completed
+from nanna_ci.scratch import scratch_folder
 
 PROGRAM_VARIABLE: Final = "NANNA_CI_SKOPEO"  # the one that reads what the toolkit's images are
 COPY_TIMEOUT_S: Final = 3600.0
@@ -80,8 +80,7 @@ class Skopeo:
 
     def push_index(self, index: Index, repository: Repository, tag: str) -> None:
         """Push an index under a tag; what it names must be there already."""
-        with tempfile.TemporaryDirectory(prefix="nanna-ci-index-") as name:
-            folder = Path(name)
+        with scratch_folder("nanna-ci-index-") as folder:
             blobs = folder / "blobs" / "sha256"
             blobs.mkdir(parents=True)
             (blobs / index.blob.digest.removeprefix("sha256:")).write_bytes(index.data)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nanna_ci.errors import UsageError
 from nanna_ci.pipeline.definition import Image, Pipeline
-from nanna_ci.pipeline.images import image_attribute
+from nanna_ci.pipeline.images import image_attribute, needed_images
 from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, Channel, OperatingSystem
 
 MATRIX_LIMIT = 256
@@ -180,15 +180,10 @@ def _image_jobs(pipeline: Pipeline) -> Iterator[Job]:
 
 
 def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
-    """A test of each image on the machine that builds it; of a model server with every image that talks to one."""
-    served = {model.image for model in pipeline.models}
+    """A test of each image on the machine that builds it; of a model server with what talks to it from there."""
     for image in pipeline.images:
         host = _image_host(image)
-        tested = [
-            one
-            for one in pipeline.images
-            if one is image or (image.name in served and one.model_command is not None and _image_host(one) == host)
-        ]
+        tested = [one for one in needed_images(pipeline, [image]) if _image_host(one) == host]
         needs = tuple(_image_id(JobKind.IMAGE, one, host) for one in tested)
         yield _image_job(pipeline, image, JobKind.CONTAINER_TEST, host, effect=Effect.EFFECTFUL, needs=needs)
 

@@ -83,7 +83,7 @@ def test_without_an_engine_it_is_unavailable_and_nothing_is_built(world):
 def test_an_unknown_image_is_a_usage_error_with_the_nearest(world):
     code, data = answer(world, "harnes")
     assert code == 2
-    assert data["error"] == {"message": "harnes: no such image in pipeline.toml", "hint": "did you mean harness?"}
+    assert data["error"] == {"message": "'harnes': no such image in pipeline.toml", "hint": "did you mean harness?"}
 
 
 @pytest.mark.parametrize("word", ["harness", "harness=", "nothing=/x"])

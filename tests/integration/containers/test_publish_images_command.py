@@ -12,6 +12,7 @@ import schemas
 from fakes import FakePorts
 from layered_layouts import content, digests_of, write_layered
 from nanna_ci.cli import main
+from nanna_ci.commands.image_builds import NotBuilt
 from publishing import PIPELINE, REVISION
 
 GITHUB = {
@@ -137,8 +138,8 @@ def test_a_changed_work_tree_has_no_commit(ports: FakePorts) -> None:
         (2, ("app", "--to", "owner", "--unsigned", "--revision", REVISION, *BOTH), "does not begin with a registry"),
         (2, ("app", "--to", "http://registry.example.org/o", "--unsigned", "--revision", REVISION), "over TLS"),
         (2, ("app", "--to", "ghcr.io/o", "--unsigned", "--revision", "abc"), "no full commit hash"),
-        (2, ("nothing", *TO), "known: app, lone"),
-        (2, ("app", *TO, "--from", "app"), "is not IMAGE=PATH"),
+        (2, ("nothing", *TO), "pipeline.toml has: app, lone"),
+        (2, ("app", *TO, "--from", "app"), "--from 'app': not IMAGE=PATH"),
         (2, ("app", *TO, "--from", "lone=lone"), "no such image is published"),
         (2, ("app", *TO, "--from", "app=absent"), "there is no image"),
         (2, ("app", *TO, "--from", "app=amd64"), "aarch64 is missing"),
@@ -177,9 +178,16 @@ def evaluated(ports: FakePorts, **unavailable: str) -> None:
 
 
 def test_an_image_that_the_toolkit_cannot_make_is_unavailable_with_its_reason(ports: FakePorts) -> None:
-    evaluated(ports, **{"packages.x86_64-linux.app-image": "no compiler for it"})
-    assert publish(ports, "app", *TO) == 3
-    assert "app for x86_64 cannot be made here: no compiler for it" in ports.stderr.getvalue()
+    evaluated(ports, **{"packages.x86_64-linux.lone-image": "no compiler for it"})
+    assert publish(ports, "lone", *TO) == 3
+    assert "lone for x86_64 cannot be made here: no compiler for it" in ports.stderr.getvalue()
+
+
+def test_an_image_whose_build_fails_is_a_no(ports: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = NotBuilt("exit code 1; nix log /nix/store/x.drv", failed=True)
+    monkeypatch.setattr("nanna_ci.commands.image_builds.build_images", lambda wanted, _: dict.fromkeys(wanted, failed))
+    assert publish(ports, "lone", *TO) == 1
+    assert "lone for x86_64: exit code 1; nix log" in ports.stderr.getvalue()
 
 
 def test_an_image_that_the_flake_lacks_is_a_mistake(ports: FakePorts) -> None:

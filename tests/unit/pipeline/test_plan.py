@@ -199,7 +199,7 @@ def test_an_image_is_tested_where_it_is_built_and_needs_it() -> None:
 def test_a_model_server_is_tested_with_the_clients_that_are_built_beside_it() -> None:
     jobs = plan(IMAGES)
     needs = jobs["container-test-some-container-x86_64-linux"].needs
-    assert needs == ("image-client-x86_64-linux", "image-some-container-x86_64-linux")
+    assert needs == ("image-some-container-x86_64-linux", "image-client-x86_64-linux")
     assert jobs["container-test-arm-aarch64-linux"].needs == ("image-arm-aarch64-linux",)
 
 
