@@ -81,6 +81,34 @@ def test_the_failing_test_and_the_command_that_reproduces_it_are_named(
     assert any("two_and_two_are_five" in line for line in unit["logTail"])
 
 
+def test_an_image_that_is_built_and_does_not_serve_fails_its_container_test(
+    faulty_run: subprocess.CompletedProcess[str],
+) -> None:
+    jobs = jobs_of(faulty_run.stdout)
+    assert jobs["image-faulty-x86_64-linux"]["verdict"] == "pass"
+    test = jobs["container-test-faulty-x86_64-linux"]
+    assert test["verdict"] == "fail"
+    assert "exit" in test["reason"]
+    assert [name.partition(":")[0] for name in test["failingTests"]] == ["health /health"]
+    assert test["logTail"] == ["3"]
+    assert "container-test" in test["reproduce"]
+
+
+def test_a_container_test_runs_as_a_job_with_the_image_that_it_needs(tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "harness"
+    words = ["container-test-harness-x86_64-linux", "--format", "json", "--output", str(folder)]
+    done = nixw("run", f"path:{REPO}#run-job", "--", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    (image,) = answer["needed"]
+    assert (image["id"], image["verdict"]) == ("image-harness-x86_64-linux", "pass")
+    tested = answer["job"]["evidence"]["image"]
+    assert {check["status"] for check in tested["checks"]} == {"passed"}
+    assert tested["manifestDigest"].startswith("sha256:")
+    assert sorted(path.name for path in folder.iterdir()) == ["junit.xml", "log.txt", "result.json"]
+    assert (folder.parent / image["id"] / "result.json").is_file()
+
+
 def test_another_project_takes_the_pipeline_by_its_own_flake(tmp_path: Path) -> None:
     workspace = copy("other-workspace", tmp_path)
     done = nixw("run", ".#ci", "--", "--format", "json", cwd=workspace)
