@@ -4,5 +4,5 @@
   # where Nanna CI lives; `nix flake update pipeline` takes a newer one
   inputs.pipeline.url = "github:DominicBurkart/nanna-coder-ci";
 
-  outputs = { pipeline, ... }: pipeline.lib.mkPipeline { src = ./.; };
+  outputs = { self, pipeline, ... }: pipeline.lib.mkPipeline { src = self; };
 }

@@ -3,5 +3,5 @@
 
   inputs.pipeline.url = "path:../../..";
 
-  outputs = { pipeline, ... }: pipeline.lib.mkPipeline { src = ./.; };
+  outputs = { self, pipeline, ... }: pipeline.lib.mkPipeline { src = self; };
 }

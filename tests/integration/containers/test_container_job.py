@@ -54,7 +54,10 @@ image = "arm"
 )
 JOBS = {job.id: job for job in plan_jobs(PIPELINE, Event.PUSH)}
 FACTS = EngineFacts("podman", "5.4.2", Controllers())
-PASSED = (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.1), CheckResult(Check(CheckKind.START), Status.PASSED, 1.0))
+PASSED = (
+    CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.1),
+    CheckResult(Check(CheckKind.START), Status.PASSED, 1.0),
+)
 
 
 class Job:
@@ -88,7 +91,9 @@ class Job:
             needed.append(Needed(JOBS[need], layout))
         request = EffectRequest(job, None, needed, JobFolder(self.folder), self.lines.append)
         origin = Origin(".", (), {}, self.world.cwd)
-        return run_container_job(request, PIPELINE, origin, Context(self.world.ports, None, 0, color=False, dry_run=False))
+        return run_container_job(
+            request, PIPELINE, origin, Context(self.world.ports, None, 0, color=False, dry_run=False)
+        )
 
 
 @pytest.fixture
