@@ -1,4 +1,4 @@
-"""What images cost: seconds to build each one again from its contents, and its size beside the closure of what is in it.
+"""What images cost: seconds to build each again from its contents, and its size beside the closure of these.
 
     ./nixw develop --command python3 benchmarks/images.py
 
@@ -20,7 +20,7 @@ from side_by_side import REPO, judge
 
 sys.path.insert(0, str(REPO / "scripts"))
 
-from nanna_ci.containers.oci_layout import load_layout  # noqa: E402 - only now on the path
+from nanna_ci.containers.oci_layout import load_layout
 
 IMAGES = ("harness-image", "ollama-image", "qwen3-container", "llama3-container")
 CONTENTS = {"harness-image": "harness"}
