@@ -99,7 +99,7 @@ def _nothing(reason: str, context: Context) -> Outcome:
 def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | None, scratch: Path) -> Outcome:
     from nanna_ci.commands.publish_request import parse_request  # noqa: PLC0415
     from nanna_ci.containers.cosign import Cosign  # noqa: PLC0415
-    from nanna_ci.containers.credentials import find_credentials, stored  # noqa: PLC0415
+    from nanna_ci.containers.credentials import PASSWORD_VARIABLE, find_credentials, stored  # noqa: PLC0415
     from nanna_ci.containers.publish import Publication, Publisher  # noqa: PLC0415
     from nanna_ci.containers.skopeo import Skopeo  # noqa: PLC0415
     from nanna_ci.redact import known_secrets  # noqa: PLC0415
@@ -108,8 +108,9 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
     request = parse_request(arguments, run, context)
     login = None if context.dry_run else find_credentials(ports.environ, request.auth_file, request.base)
     secrets = (*known_secrets(ports.environ), *(() if login is None else login.secrets))
+    environ = {name: value for name, value in ports.environ.items() if name != PASSWORD_VARIABLE}  # it is in the file
     with stored(login) as folder:
-        skopeo = Skopeo(ports.run, environ=ports.environ, login=folder, secrets=secrets)
+        skopeo = Skopeo(ports.run, environ=environ, login=folder, secrets=secrets)
         plans = _plans(request, skopeo, context, scratch)
         attestations = _attestations(request, plans)
         opened = [Publication.open(plan, attestations[plan.name], signed=request.signing is not None) for plan in plans]
@@ -120,7 +121,7 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
             if request.signing is None
             else Cosign(
                 ports.run,
-                environ=ports.environ,
+                environ=environ,
                 signing=request.signing,
                 scratch=scratch,
                 login=folder,

@@ -23,7 +23,6 @@ _MISMATCH: Final = re.compile(
     r"no signatures found|no matching (signatures|attestations)|none of the attestations matched"
 )
 _URL: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/@:+%-]*)?")
-_MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 _HAS_SIGNING_CONFIG: Final = "--use-signing-config"
 
 
@@ -36,22 +35,20 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Keyless:
-    """A certificate for a workflow's identity, in the public transparency log. Both are exact, never patterns."""
+    """A certificate that GitHub vouches for, in the public transparency log. The identity is exact, never a pattern."""
 
     identity: str
-    issuer: str = GITHUB_ISSUER
 
 
 Signing = KeyPair | Keyless
 
 
-def parse_keyless(identity: str, issuer: str = GITHUB_ISSUER) -> Keyless:
+def parse_keyless(identity: str) -> Keyless:
     """An identity to verify against. Raises UsageError for a pattern: what matches `.*` is no identity."""
-    for what, text in (("identity", identity), ("issuer", issuer)):
-        if _URL.fullmatch(text) is None and (what == "issuer" or _MAIL.fullmatch(text) is None):
-            hint = "the exact one, such as https://github.com/OWNER/REPO/.github/workflows/ci.yml@refs/heads/main"
-            raise UsageError(f"{shorten(text)} is no exact {what}", hint=hint)
-    return Keyless(identity, issuer)
+    if _URL.fullmatch(identity) is None:
+        hint = "the exact one, such as https://github.com/OWNER/REPO/.github/workflows/ci.yml@refs/heads/main"
+        raise UsageError(f"{shorten(identity)} is no exact identity", hint=hint)
+    return Keyless(identity)
 
 
 class Cosign:
@@ -135,7 +132,7 @@ class Cosign:
                 "--certificate-identity",
                 self._signing.identity,
                 "--certificate-oidc-issuer",
-                self._signing.issuer,
+                GITHUB_ISSUER,
             ]
         try:
             public = self._call(["public-key", "--key", self._signing.key]).stdout

@@ -161,6 +161,8 @@ def test_the_login_is_in_no_argument_and_in_no_output(
     for form in forms:
         assert form not in answer.said
         assert not [argv for argv in answer.argvs if any(form in word for word in argv)]
+        assert not [environ for environ in answer.environs if form in environ.values()]
+    assert {Path(argv[0]).name for argv in answer.argvs} == {"skopeo", "cosign"}
     assert not list(Path(environment["TMPDIR"]).iterdir())
 
 
