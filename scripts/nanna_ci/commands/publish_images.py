@@ -75,7 +75,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
     run = run_of(context.ports.environ)
-    reason = decide_event(arguments.event, None if run is None else run.event)
+    told = None if run is None else run.event or "an event without a name"
+    reason = decide_event(arguments.event, told)
     if reason is not None:
         return _nothing(reason, context)
     with scratch_folder("nanna-ci-publish-") as scratch:
@@ -145,8 +146,8 @@ def _run_all(
         try:
             publisher.publish(publication, attestations[publication.plan.name])
         except Interrupted:
-            left = [one.plan.name for one in opened if not one.complete]
-            context.say(f"not finished: {', '.join(left)}; the same command goes on where this one ended")
+            if left := [one.plan.name for one in opened if not one.complete]:
+                context.say(f"not finished: {', '.join(left)}; the same command goes on where this one ended")
             raise
         except NannaError as error:
             return error
@@ -192,9 +193,12 @@ def _plans(request: Request, skopeo: Skopeo, context: Context, scratch: Path) ->
     for number, (name, path) in enumerate(request.sources):
         layout = skopeo.layout_of(open_image(path), scratch / f"given-{number}")
         found = next((one for one in declared[name] if one.go == layout.config.architecture), None)
-        if found is None or found in layouts[name]:
-            why = "was given already" if found else "is none of its architectures in pipeline.toml"
-            raise GateFailed(f"{name}: {path} is for {layout.config.architecture}, which {why}")
+        if found is None:
+            raise GateFailed(
+                f"{name}: {path} is for {layout.config.architecture}, which pipeline.toml does not declare"
+            )
+        if found in layouts[name]:
+            raise UsageError(f"--from {name}: {path} is for {layout.config.architecture}, which was given already")
         layouts[name][found] = layout
     wanted = [(name, one.value) for name, every in declared.items() if not layouts[name] for one in every]
     for number, ((name, architecture), path) in enumerate(_built(wanted, context).items()):
@@ -241,5 +245,10 @@ def _attestations(request: Request, plans: Sequence[ImagePlan]) -> Mapping[str, 
                 hint = f"known: {', '.join(parts)}"
                 raise UsageError(f"{flag} {shorten(part)}: no such image is published", hint=hint)
             image, digest = parts[part]
-            found[image].append(read(file, digest))
+            one = read(file, digest)
+            if any((one.digest, one.kind) == (other.digest, other.kind) for other in found[image]):
+                raise UsageError(
+                    f"{flag} {part} is given twice", hint="an image has one: the later replaces the earlier"
+                )
+            found[image].append(one)
     return found

@@ -31,13 +31,15 @@ class Resolved:
 
 def parse_registry(text: str) -> str:
     """A registry's URL without a path: https, or http on this machine. Raises UsageError for any other."""
+    if "@" in text:  # not shown: it may be a password
+        raise UsageError("a registry's URL has no login in it", hint=f"set {TOKEN_VARIABLE}")
     url = text.rstrip("/")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if host is None or url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+    if host is None or url != f"{parts.scheme}://{parts.netloc}":
         raise UsageError(f"{shorten(text)} is no URL of a registry", hint=f"such as {DEFAULT_REGISTRY}")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise UsageError(
