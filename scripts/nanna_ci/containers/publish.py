@@ -85,6 +85,7 @@ class Publisher:
                 if self._query(plan, layout.manifest_digest) is None:
                     self.say(f"pushing {plan.repository.pinned(layout.manifest_digest)}")
                     self.skopeo.push(layout, plan.repository, None)
+                    self._read_back(plan, layout.manifest_digest, layout.manifest_digest)
         for tag in plan.commit_tags:
             publication.tags[tag.name] = self._place(plan, tag, before[tag.name])
         self._sign(publication)
@@ -109,13 +110,16 @@ class Publisher:
         else:
             assert plan.index is not None
             self.skopeo.push_index(plan.index, plan.repository, tag.name)
-        after = self.skopeo.query_digest(plan.repository, tag.name)
-        if after != tag.digest:
-            raise GateFailed(
-                f"{plan.repository.tagged(tag.name)} is {after or 'not there'} after {tag.digest} was pushed",
-                hint="does someone else push this tag at the same time?",
-            )
+        self._read_back(plan, tag.name, tag.digest)
         return State.DONE
+
+    def _read_back(self, plan: ImagePlan, tag_or_digest: str, expected: str) -> None:
+        after = self.skopeo.query_digest(plan.repository, tag_or_digest)
+        if after != expected:
+            raise GateFailed(
+                f"{plan.repository}: {tag_or_digest} is {after or 'not there'} after {expected} was pushed",
+                hint="does someone else push it at the same time?",
+            )
 
     def _sign(self, publication: Publication) -> None:
         plan = publication.plan

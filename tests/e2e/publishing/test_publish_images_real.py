@@ -341,9 +341,15 @@ def test_on_github_the_references_go_on_to_later_steps(
     }
     answer = publish(f"http://{plain.address}/owner", environ=environ)
     value = next(line for line in outputs.read_text().splitlines() if line.startswith("["))
+    (image,) = answer.data["images"]
     assert json.loads(value) == [
-        {"name": "app", "architecture": one["architecture"], "reference": f"{plain.address}/owner/app@{one['digest']}"}
-        for one in answer.data["images"][0]["architectures"]
+        {
+            "name": "app",
+            "architecture": one["architecture"],
+            "reference": f"{plain.address}/owner/app@{one['digest']}",
+            "index": f"{plain.address}/owner/app@{image['index']}",
+        }
+        for one in image["architectures"]
     ]
     assert "Images: published" in summary.read_text()
 

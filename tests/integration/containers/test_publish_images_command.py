@@ -177,10 +177,8 @@ def test_an_attestation_of_an_image_that_is_not_published_is_refused(ports: Fake
 def test_two_sboms_of_one_image_are_refused_for_each_run_would_replace_the_other(ports: FakePorts) -> None:
     (ports.cwd / "key").touch()
     (ports.cwd / "x.json").write_text('{"bomFormat":"CycloneDX"}')
-    sboms = ("--sbom", "lone=x.json", "--sbom", "lone=x.json")
-    assert "--sbom lone is given twice" in refused(
-        ports, 2, "lone", *TO[:-1], "--key", "key", "--from", "lone=lone", *sboms
-    )
+    words = ("lone", *TO[:-1], "--key", "key", "--from", "lone=lone", "--sbom", "lone=x.json", "--sbom", "lone=x.json")
+    assert "--sbom lone is given twice" in refused(ports, 2, *words)
 
 
 def test_half_a_login_is_refused(ports: FakePorts) -> None:
@@ -203,7 +201,8 @@ def test_an_image_that_the_toolkit_cannot_make_is_unavailable_with_its_reason(po
 
 def test_an_image_whose_build_fails_is_a_no(ports: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = NotBuilt("exit code 1; nix log /nix/store/x.drv", failed=True)
-    monkeypatch.setattr("nanna_ci.commands.image_builds.build_images", lambda wanted, _: dict.fromkeys(wanted, failed))
+    build = "nanna_ci.commands.publish_sources.build_images"
+    monkeypatch.setattr(build, lambda wanted, _: dict.fromkeys(wanted, failed))
     assert publish(ports, "lone", *TO) == 1
     assert "lone for x86_64: exit code 1; nix log" in ports.stderr.getvalue()
 
