@@ -116,18 +116,12 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
         opened = [Publication.open(plan, attestations[plan.name], signed=request.signing is not None) for plan in plans]
         if context.dry_run:
             return _outcome(opened, request, context, None)
-        cosign = (
-            None
-            if request.signing is None
-            else Cosign(
-                ports.run,
-                environ=environ,
-                signing=request.signing,
-                scratch=scratch,
-                login=folder,
-                secrets=secrets,
+        cosign = None
+        if request.signing is not None:
+            cosign = Cosign(
+                ports.run, environ=environ, signing=request.signing, scratch=scratch, login=folder, secrets=secrets
             )
-        )
+            cosign.check()
         publisher = Publisher(skopeo, cosign, scratch, request.clobber, context.say)
         return _outcome(opened, request, context, _run_all(opened, attestations, publisher, context))
 

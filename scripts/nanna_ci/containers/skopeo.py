@@ -131,7 +131,8 @@ class Skopeo:
         except CommandFailed as error:
             said = _plain(error.stderr_tail)
             if repository is not None and _DENIED.search(said):
-                raise AccessDenied(f"{repository}: {said.splitlines()[-1]}", hint=HINT) from error
+                hint = f"is the login right, and may it push? {HINT}"
+                raise AccessDenied(f"{repository}: {said.splitlines()[-1]}", hint=hint) from error
             raise CommandFailed(error.argv, error.returncode, said) from error
 
 

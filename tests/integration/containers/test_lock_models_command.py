@@ -126,7 +126,7 @@ def test_the_difference_names_what_moved(fake_ports: FakePorts, lock: Lock, stan
     fake_ports.stdout.truncate(0)
     assert main(["lock-models", "--registry", stand_in.url], fake_ports.ports) == 1
     shown = fake_ports.stdout.getvalue()
-    assert "alpha:1b:\nmanifest sha256:" in shown
+    assert "alpha:1b:\n    manifest sha256:" in shown
     assert f"- template {registry.digest(b'{{ .Prompt }}')}, 13 bytes" in shown
     assert f"+ template {registry.digest(b'another')}, 7 bytes" in shown
     assert "license sha256" not in shown

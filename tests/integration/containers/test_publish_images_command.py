@@ -174,6 +174,15 @@ def test_an_attestation_of_an_image_that_is_not_published_is_refused(ports: Fake
     assert "known: lone" in refused(ports, 2, *words)
 
 
+def test_an_attestation_is_of_the_architecture_that_its_name_ends_with(ports: FakePorts) -> None:
+    (ports.cwd / "key").touch()
+    (ports.cwd / "x.json").write_text('{"bomFormat":"CycloneDX"}')
+    for name, part in (("app", "amd64"), ("app-arm64", "arm64")):
+        words = ("app", *TO[:-1], "--key", "key", *BOTH, "--sbom", f"{name}=x.json", "--dry-run")
+        (attestation,) = answered(ports, *words)[1]["images"][0]["attestations"]
+        assert attestation["digest"] == digests_of(ports.cwd / part)[0]
+
+
 def test_two_sboms_of_one_image_are_refused_for_each_run_would_replace_the_other(ports: FakePorts) -> None:
     (ports.cwd / "key").touch()
     (ports.cwd / "x.json").write_text('{"bomFormat":"CycloneDX"}')

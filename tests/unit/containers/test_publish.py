@@ -142,6 +142,20 @@ def test_the_same_again_does_nothing(publish: Publish) -> None:
     assert not world.acts
 
 
+def test_a_tag_that_is_right_already_is_said_to_be_there_also_where_a_step_before_it_fails(
+    publish: Publish, plan: ImagePlan, attestations: list[Attestation], tmp_path: Path
+) -> None:
+    world = World()
+    publish(world)
+    world.signed.clear()
+    world.dies_at, world.dies_before = len(world.acts) + 1, True
+    publication = Publication.open(plan, attestations, signed=True)
+    with pytest.raises(Died):
+        Publisher(cast(Skopeo, world), cast(Cosign, world), tmp_path, False, lambda _: None).publish(publication, [])
+    assert set(publication.tags.values()) == {State.PRESENT}
+    assert set(publication.signatures.values()) == {State.OPEN}
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("step", range(1, 10))
 def test_a_run_that_dies_at_any_step_is_finished_by_the_next(publish: Publish, step: int, before: bool) -> None:
