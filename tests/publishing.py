@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,13 @@ port = 1
 
 @dataclass
 class Answer:
-    """What one run gave: exit code, JSON, everything that it printed, and the argv of every program that it ran."""
+    """What one run gave: exit code, JSON, everything that it printed, argv and environment of every program."""
 
     code: int
     data: dict[str, Any]
     said: str
     argvs: list[tuple[str, ...]] = field(default_factory=list)
+    environs: list[Mapping[str, str]] = field(default_factory=list)
 
 
 Publish = Callable[..., Answer]

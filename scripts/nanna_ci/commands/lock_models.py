@@ -114,13 +114,8 @@ def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
 def _resolve(
     names: Sequence[str], before: Mapping[str, LockedModel], arguments: argparse.Namespace, context: Context
 ) -> dict[str, Resolved]:
-    from nanna_ci.containers.model_registry import (  # noqa: PLC0415
-        DEFAULT_REGISTRY,
-        SMALL_BYTES,
-        TOKEN_VARIABLE,
-        ModelRegistry,
-        parse_registry,
-    )
+    from nanna_ci.containers.model_lock import DEFAULT_REGISTRY, parse_registry  # noqa: PLC0415
+    from nanna_ci.containers.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry  # noqa: PLC0415
     from nanna_ci.web import Token, WebClient  # noqa: PLC0415
 
     given = None if arguments.registry is None else parse_registry(arguments.registry)
@@ -181,7 +176,7 @@ def _document(answer: Mapping[str, Any], differences: Sequence[Difference]) -> D
         for model in answer["models"]
     )
     blocks += [Table(("Model", "Change", "Manifest", "Bytes", "Verified"), rows, frozenset({3}))] if rows else []
-    told = [line for one in differences if len(one.lines) > 1 for line in (f"{one.name}:", *one.lines)]
+    told = [line for one in differences if one.lines for line in (f"{one.name}:", *one.lines)]
     blocks += [Code("\n".join(told), "diff")] if told else []
     if answer["written"]:
         state = "written"

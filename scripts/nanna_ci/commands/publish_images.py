@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from nanna_ci.commands.publish_request import Request
     from nanna_ci.containers.attestation import Attestation
     from nanna_ci.containers.publish import Publication, Publisher
-    from nanna_ci.containers.publish_plan import ImagePlan
-    from nanna_ci.containers.skopeo import Skopeo
     from nanna_ci.errors import NannaError
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.github import GithubRun
@@ -75,7 +73,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
     run = run_of(context.ports.environ)
-    reason = decide_event(arguments.event, None if run is None else run.event)
+    told = None if run is None else run.event or "an event without a name"
+    reason = decide_event(arguments.event, told)
     if reason is not None:
         return _nothing(reason, context)
     with scratch_folder("nanna-ci-publish-") as scratch:
@@ -98,8 +97,9 @@ def _nothing(reason: str, context: Context) -> Outcome:
 
 def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | None, scratch: Path) -> Outcome:
     from nanna_ci.commands.publish_request import parse_request  # noqa: PLC0415
+    from nanna_ci.commands.publish_sources import plan_images, read_attestations  # noqa: PLC0415
     from nanna_ci.containers.cosign import Cosign  # noqa: PLC0415
-    from nanna_ci.containers.credentials import find_credentials, stored  # noqa: PLC0415
+    from nanna_ci.containers.credentials import PASSWORD_VARIABLE, find_credentials, stored  # noqa: PLC0415
     from nanna_ci.containers.publish import Publication, Publisher  # noqa: PLC0415
     from nanna_ci.containers.skopeo import Skopeo  # noqa: PLC0415
     from nanna_ci.redact import known_secrets  # noqa: PLC0415
@@ -108,25 +108,20 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
     request = parse_request(arguments, run, context)
     login = None if context.dry_run else find_credentials(ports.environ, request.auth_file, request.base)
     secrets = (*known_secrets(ports.environ), *(() if login is None else login.secrets))
+    environ = {name: value for name, value in ports.environ.items() if name != PASSWORD_VARIABLE}  # it is in the file
     with stored(login) as folder:
-        skopeo = Skopeo(ports.run, environ=ports.environ, login=folder, secrets=secrets)
-        plans = _plans(request, skopeo, context, scratch)
-        attestations = _attestations(request, plans)
+        skopeo = Skopeo(ports.run, environ=environ, login=folder, secrets=secrets)
+        plans = plan_images(request, skopeo, context, scratch)
+        attestations = read_attestations(request, plans)
         opened = [Publication.open(plan, attestations[plan.name], signed=request.signing is not None) for plan in plans]
         if context.dry_run:
             return _outcome(opened, request, context, None)
-        cosign = (
-            None
-            if request.signing is None
-            else Cosign(
-                ports.run,
-                environ=ports.environ,
-                signing=request.signing,
-                scratch=scratch,
-                login=folder,
-                secrets=secrets,
+        cosign = None
+        if request.signing is not None:
+            cosign = Cosign(
+                ports.run, environ=environ, signing=request.signing, scratch=scratch, login=folder, secrets=secrets
             )
-        )
+            cosign.check()
         publisher = Publisher(skopeo, cosign, scratch, request.clobber, context.say)
         return _outcome(opened, request, context, _run_all(opened, attestations, publisher, context))
 
@@ -144,8 +139,8 @@ def _run_all(
         try:
             publisher.publish(publication, attestations[publication.plan.name])
         except Interrupted:
-            left = [one.plan.name for one in opened if not one.complete]
-            context.say(f"not finished: {', '.join(left)}; the same command goes on where this one ended")
+            if left := [one.plan.name for one in opened if not one.complete]:
+                context.say(f"not finished: {', '.join(left)}; the same command goes on where this one ended")
             raise
         except NannaError as error:
             return error
@@ -176,69 +171,3 @@ def _outcome(opened: Sequence[Publication], request: Request, context: Context, 
         exit_code=None if error is None else error.exit_code,
         outputs={} if planned or error is not None else outputs_of([one.plan for one in opened]),
     )
-
-
-def _plans(request: Request, skopeo: Skopeo, context: Context, scratch: Path) -> list[ImagePlan]:
-    """Every image, from what is given and what the flake builds."""
-    from nanna_ci.containers.oci_layout import Layout, open_image  # noqa: PLC0415
-    from nanna_ci.containers.publish_plan import Architecture, plan_image  # noqa: PLC0415
-    from nanna_ci.errors import GateFailed, UsageError  # noqa: PLC0415
-
-    declared = {
-        image.name: [one for one in Architecture if one.value in image.architectures] for image in request.images
-    }
-    layouts: dict[str, dict[Architecture, Layout]] = {name: {} for name in declared}
-    for number, (name, path) in enumerate(request.sources):
-        layout = skopeo.layout_of(open_image(path), scratch / f"given-{number}")
-        found = next((one for one in declared[name] if one.go == layout.config.architecture), None)
-        if found is None or found in layouts[name]:
-            why = "was given already" if found else "is none of its architectures in pipeline.toml"
-            raise GateFailed(f"{name}: {path} is for {layout.config.architecture}, which {why}")
-        layouts[name][found] = layout
-    wanted = [(name, one.value) for name, every in declared.items() if not layouts[name] for one in every]
-    for number, ((name, architecture), path) in enumerate(_built(wanted, context).items()):
-        layouts[name][Architecture(architecture)] = skopeo.layout_of(open_image(path), scratch / f"built-{number}")
-    for name, every in declared.items():
-        if missing := [one.value for one in every if one not in layouts[name]]:
-            raise UsageError(f"--from {name}: {missing[0]} is missing", hint="give every architecture, or none")
-    return [plan_image(name, request.repository(name), layouts[name], request.revision) for name in declared]
-
-
-def _built(wanted: Sequence[tuple[str, str]], context: Context) -> dict[tuple[str, str], Path]:
-    """What the flake builds; all of it or nothing, for an index that lacks a part is another index."""
-    from nanna_ci.commands.image_builds import NotBuilt, build_images  # noqa: PLC0415 - nix, which --from goes without
-    from nanna_ci.errors import GateFailed, NannaError  # noqa: PLC0415
-
-    paths = {}
-    for (name, architecture), made in build_images(wanted, context).items():
-        if not isinstance(made, NotBuilt):
-            paths[name, architecture] = made
-        elif made.failed:
-            raise GateFailed(f"{name} for {architecture}: {made.reason}")
-        else:
-            hint = "name the images to publish"
-            raise NannaError(f"{name} for {architecture} cannot be made here: {made.reason}", hint=hint)
-    return paths
-
-
-def _attestations(request: Request, plans: Sequence[ImagePlan]) -> Mapping[str, list[Attestation]]:
-    """What is attested, by image. A part goes by its tags' names: `harness`, `harness-arm64`."""
-    from nanna_ci.containers.attestation import read_provenance, read_sbom  # noqa: PLC0415
-    from nanna_ci.errors import UsageError, shorten  # noqa: PLC0415
-
-    parts: dict[str, tuple[str, str]] = {}
-    for plan in plans:
-        for architecture, layout in plan.parts.items():
-            parts[plan.name + architecture.suffix] = (plan.name, layout.manifest_digest)
-    found: dict[str, list[Attestation]] = {plan.name: [] for plan in plans}
-    for flag, pairs, read in (
-        ("--sbom", request.sboms, read_sbom),
-        ("--provenance", request.provenances, read_provenance),
-    ):
-        for part, file in pairs:
-            if part not in parts:
-                hint = f"known: {', '.join(parts)}"
-                raise UsageError(f"{flag} {shorten(part)}: no such image is published", hint=hint)
-            image, digest = parts[part]
-            found[image].append(read(file, digest))
-    return found

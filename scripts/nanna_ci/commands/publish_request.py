@@ -86,6 +86,8 @@ def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Con
 
 
 def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> Signing | None:
+    if arguments.identity is not None and (arguments.unsigned or arguments.key is not None):
+        raise UsageError("--identity is about keyless signatures", hint="leave it out, or say --keyless")
     if arguments.unsigned:
         if arguments.sbom or arguments.provenance:
             raise UsageError("--sbom and --provenance are signed, so --unsigned cannot go with them")

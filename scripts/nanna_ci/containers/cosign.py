@@ -23,7 +23,6 @@ _MISMATCH: Final = re.compile(
     r"no signatures found|no matching (signatures|attestations)|none of the attestations matched"
 )
 _URL: Final = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/@:+%-]*)?")
-_MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
 _HAS_SIGNING_CONFIG: Final = "--use-signing-config"
 
 
@@ -36,22 +35,20 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Keyless:
-    """A certificate for a workflow's identity, in the public transparency log. Both are exact, never patterns."""
+    """A certificate that GitHub vouches for, in the public transparency log. The identity is exact, never a pattern."""
 
     identity: str
-    issuer: str = GITHUB_ISSUER
 
 
 Signing = KeyPair | Keyless
 
 
-def parse_keyless(identity: str, issuer: str = GITHUB_ISSUER) -> Keyless:
+def parse_keyless(identity: str) -> Keyless:
     """An identity to verify against. Raises UsageError for a pattern: what matches `.*` is no identity."""
-    for what, text in (("identity", identity), ("issuer", issuer)):
-        if _URL.fullmatch(text) is None and (what == "issuer" or _MAIL.fullmatch(text) is None):
-            hint = "the exact one, such as https://github.com/OWNER/REPO/.github/workflows/ci.yml@refs/heads/main"
-            raise UsageError(f"{shorten(text)} is no exact {what}", hint=hint)
-    return Keyless(identity, issuer)
+    if _URL.fullmatch(identity) is None:
+        hint = "the exact one, such as https://github.com/OWNER/REPO/.github/workflows/ci.yml@refs/heads/main"
+        raise UsageError(f"{shorten(identity)} is no exact identity", hint=hint)
+    return Keyless(identity)
 
 
 class Cosign:
@@ -77,7 +74,13 @@ class Cosign:
         self._secrets = tuple(secrets)
         self._executable = environ.get(PROGRAM_VARIABLE) or "cosign"
         self._signs: tuple[str, ...] | None = None
-        self._trust: tuple[str, ...] | None = None
+
+    def check(self) -> None:
+        """Raise now what would be raised after the first push: there is no cosign, or the key cannot be opened."""
+        if isinstance(self._signing, KeyPair):
+            self._open_key()
+        else:
+            self._call(["version"])
 
     def is_signed(self, repository: Repository, digest: str) -> bool:
         """Whether a signature by our key or identity is there and good."""
@@ -125,26 +128,24 @@ class Cosign:
         return [*self._signs, *_registry_flags(repository)]
 
     def _verify_flags(self, repository: Repository) -> list[str]:
-        if self._trust is None:
-            self._trust = tuple(self._trusted())
-        return [*self._trust, *_registry_flags(repository)]
+        if isinstance(self._signing, KeyPair):
+            trusted = ["--key", str(self._open_key()), "--insecure-ignore-tlog=true"]
+        else:
+            trusted = ["--certificate-identity", self._signing.identity, "--certificate-oidc-issuer", GITHUB_ISSUER]
+        return [*trusted, *_registry_flags(repository)]
 
-    def _trusted(self) -> list[str]:
-        if isinstance(self._signing, Keyless):
-            return [
-                "--certificate-identity",
-                self._signing.identity,
-                "--certificate-oidc-issuer",
-                self._signing.issuer,
-            ]
-        try:
-            public = self._call(["public-key", "--key", self._signing.key]).stdout
-        except CommandFailed as error:
-            hint = "is COSIGN_PASSWORD the password of this key?"
-            raise CommandFailed(error.argv, error.returncode, error.stderr_tail, hint=hint) from error
+    def _open_key(self) -> Path:
+        """The file with the public half of our key, made once."""
+        assert isinstance(self._signing, KeyPair)
         file = self._scratch / "cosign.pub"
-        file.write_bytes(public)
-        return ["--key", str(file), "--insecure-ignore-tlog=true"]
+        if not file.exists():
+            try:
+                public = self._call(["public-key", "--key", self._signing.key]).stdout
+            except CommandFailed as error:
+                hint = "is the key there, and COSIGN_PASSWORD its password?"
+                raise CommandFailed(error.argv, error.returncode, error.stderr_tail, hint=hint) from error
+            file.write_bytes(public)
+        return file
 
     def _call(self, argv: Sequence[str]) -> Completed:
         return self._run(

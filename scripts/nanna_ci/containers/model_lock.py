@@ -18,16 +18,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from nanna_ci.containers.blob import Blob, digest_of, parse_blob, parse_digest, parse_media_type
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.containers.reference import is_loopback
+from nanna_ci.errors import MalformedData, UsageError, shorten
 from nanna_ci.json_data import JsonValue, as_count, as_list, as_object, as_text, load_json
 
 SCHEMA_VERSION: Final = 1
+DEFAULT_REGISTRY: Final = "https://registry.ollama.ai"
 MANIFEST_TYPE: Final = "application/vnd.docker.distribution.manifest.v2+json"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REGISTRY: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 _LIBRARY: Final = "library/"
+_MOST_LAYERS: Final = 64  # real models have about five; each small one is downloaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,30 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One model, before and after; `lines` say for people what moved, empty for SAME."""
+    """One model, before and after; `lines` say for people what moved, if anything did."""
 
     name: str
     change: Change
     lines: tuple[str, ...]
+
+
+def parse_registry(text: str) -> str:
+    """A registry's URL without a path: https, or http on this machine. Raises UsageError for any other."""
+    if "@" in text:  # not shown: it may be a password
+        raise UsageError("a registry's URL has no login in it", hint=f"such as {DEFAULT_REGISTRY}")
+    url = text.rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or _REGISTRY.fullmatch(url) is None:
+        raise UsageError(f"{shorten(text)} is no URL of a registry", hint=f"such as {DEFAULT_REGISTRY}")
+    if parts.scheme != "https" and not is_loopback(host):
+        raise UsageError(
+            f"{shorten(text)}: a registry is asked over https", hint="plain http is for this machine's own (127.0.0.1)"
+        )
+    return url
 
 
 def repository_of(name: str) -> tuple[str, str]:
@@ -111,8 +134,8 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
         parse_blob(layer, source, f"layers[{index}]")
         for index, layer in enumerate(as_list(document.get("layers"), source, "layers"))
     )
-    if not layers:
-        raise MalformedData(source, "a model without layers")
+    if not 0 < len(layers) <= _MOST_LAYERS:
+        raise MalformedData(source, f"{len(layers)} layers, where a model has 1 to {_MOST_LAYERS}")
     manifest = Manifest(media_type, parse_blob(document.get("config"), source, "config"), layers)
     if render_manifest(manifest) != data:
         raise MalformedData(
@@ -134,10 +157,11 @@ def parse_lock(data: bytes, source: str) -> dict[str, LockedModel]:
 
 def _parse_model(name: str, value: JsonValue, source: str) -> LockedModel:
     entry = as_object(value, source, "the model")
-    registry = as_text(entry.get("registry"), source, "registry")
+    try:
+        registry = parse_registry(as_text(entry.get("registry"), source, "registry"))
+    except UsageError as error:
+        raise MalformedData(source, f"registry: {error.message}", hint=error.hint) from error
     place = as_text(entry.get("repository"), source, "repository"), as_text(entry.get("tag"), source, "tag")
-    if _REGISTRY.fullmatch(registry) is None:
-        raise MalformedData(source, f"registry is {shorten(registry)}, no URL of a registry")
     if _NAME.fullmatch(name) is None or place != repository_of(name):
         raise MalformedData(source, f"{shorten(':'.join(place))} is not what the name stands for")
     stated = as_object(entry.get("manifest"), source, "manifest")
@@ -179,18 +203,19 @@ def _descriptor(blob: Blob, size_key: str) -> dict[str, Any]:
 
 
 def compare_locks(before: Mapping[str, LockedModel], after: Mapping[str, LockedModel]) -> tuple[Difference, ...]:
-    """What happened to each model, by name. Another registry with the same content is no change of the model."""
+    """What happened to each model, by name. Another registry with the same content is shown, and is no change."""
     return tuple(_compare(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
 
 
 def _compare(name: str, old: LockedModel | None, new: LockedModel | None) -> Difference:
     if old is None or new is None:
-        one, change = (new, Change.ADDED) if new is not None else (old, Change.REMOVED)
+        one, change, sign = (new, Change.ADDED, "+") if new is not None else (old, Change.REMOVED, "-")
         assert one is not None
-        return Difference(name, change, (f"manifest {one.manifest_digest}",))
+        return Difference(name, change, (f"{sign} manifest {one.manifest_digest}",))
+    moved = [] if old.registry == new.registry else [f"registry {old.registry} -> {new.registry}"]
     if old.manifest_digest == new.manifest_digest:
-        return Difference(name, Change.SAME, ())
-    lines = [f"manifest {old.manifest_digest} -> {new.manifest_digest}"]
+        return Difference(name, Change.SAME, tuple(moved))
+    lines = [*moved, f"manifest {old.manifest_digest} -> {new.manifest_digest}"]
     lines += [f"- {_line(blob)}" for blob in old.manifest.blobs if blob not in new.manifest.blobs]
     lines += [f"+ {_line(blob)}" for blob in new.manifest.blobs if blob not in old.manifest.blobs]
     return Difference(name, Change.CHANGED, tuple(lines))

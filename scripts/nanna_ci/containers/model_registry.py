@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.model_lock import MANIFEST_TYPE, LockedModel, parse_manifest, part_of, repository_of
-from nanna_ci.containers.reference import is_loopback
-from nanna_ci.errors import ConfigError, MalformedData, UsageError, shorten
+from nanna_ci.errors import ConfigError, MalformedData, shorten
 from nanna_ci.web import RequestRefused, Token, WebClient
 
-DEFAULT_REGISTRY: Final = "https://registry.ollama.ai"
 TOKEN_VARIABLE: Final = "MODEL_REGISTRY_TOKEN"  # noqa: S105 - a variable's name
 SMALL_BYTES: Final = 1024 * 1024  # up to here a blob is downloaded and its digest computed
 _DIGEST_HEADERS: Final = ("docker-content-digest", "ollama-content-digest")
@@ -27,23 +24,6 @@ class Resolved:
 
     model: LockedModel
     hashed: frozenset[str]
-
-
-def parse_registry(text: str) -> str:
-    """A registry's URL without a path: https, or http on this machine. Raises UsageError for any other."""
-    url = text.rstrip("/")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if host is None or url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
-        raise UsageError(f"{shorten(text)} is no URL of a registry", hint=f"such as {DEFAULT_REGISTRY}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
-        raise UsageError(
-            f"{shorten(text)}: a registry is asked over https", hint="plain http is for this machine's own (127.0.0.1)"
-        )
-    return url
 
 
 class ModelRegistry:

@@ -6,7 +6,6 @@ import enum
 import hashlib
 import io
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Final
 
 from nanna_ci.containers.blob import Blob, digest_of, parse_blob, parse_digest
 from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, as_text, as_texts, describe, load_json
+from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, as_text, describe, load_json
 
 INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -24,22 +23,15 @@ CONFIG_TYPE: Final = "application/vnd.oci.image.config.v1+json"
 _PLAIN_LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
 _LAYER_TYPES: Final = frozenset({_PLAIN_LAYER, f"{_PLAIN_LAYER}+gzip", f"{_PLAIN_LAYER}+zstd"})
 _DOCUMENT_BYTES: Final = 8 * 1024 * 1024
-_PORT: Final = re.compile(r"\d{1,5}(/(tcp|udp|sctp))?")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What an image says of itself. `architecture` is Go's name (amd64, arm64); `healthcheck` is Docker's, or None."""
+    """What an image says of itself. `architecture` is Go's name (amd64, arm64)."""
 
     architecture: str
     os: str
-    user: str
-    exposed_ports: tuple[str, ...]
     labels: Mapping[str, str]
-    entrypoint: tuple[str, ...]
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    healthcheck: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,21 +187,9 @@ def _opened(file: Path) -> Iterator[io.BufferedReader]:
 
 def _parse_config(document: JsonObject, source: str) -> ImageConfig:
     inner = as_object(document.get("config") or {}, source, "config")
-    ports = tuple(sorted(as_object(inner.get("ExposedPorts") or {}, source, "config.ExposedPorts")))
-    if wrong := [port for port in ports if _PORT.fullmatch(port) is None]:
-        raise MalformedData(source, f"config.ExposedPorts has {shorten(wrong[0])}")
     labels = as_object(inner.get("Labels") or {}, source, "config.Labels")
-    variables = as_texts(inner.get("Env") or [], source, "config.Env")
-    health = inner.get("Healthcheck")
-    tested = None if health is None else as_object(health, source, "config.Healthcheck").get("Test")
     return ImageConfig(
         architecture=as_text(document.get("architecture"), source, "architecture"),
         os=as_text(document.get("os"), source, "os"),
-        user=as_text(inner.get("User") or "", source, "config.User"),
-        exposed_ports=ports,
         labels={name: as_text(value, source, f"config.Labels.{shorten(name)}") for name, value in labels.items()},
-        entrypoint=as_texts(inner.get("Entrypoint") or [], source, "config.Entrypoint"),
-        command=as_texts(inner.get("Cmd") or [], source, "config.Cmd"),
-        env={name: value for name, _, value in (variable.partition("=") for variable in variables)},
-        healthcheck=None if tested is None else as_texts(tested, source, "config.Healthcheck.Test"),
     )

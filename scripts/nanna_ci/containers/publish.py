@@ -80,17 +80,19 @@ class Publisher:
                     f"{plan.repository.tagged(tag.name)} is {before[tag.name]}, and would become {tag.digest}",
                     hint="a commit's tag never moves; --clobber moves it all the same",
                 )
-        if any(before[tag.name] != tag.digest for tag in plan.commit_tags):
+        for tag in plan.tags:
+            if before[tag.name] == tag.digest:
+                publication.tags[tag.name] = State.PRESENT
+        if any(publication.tags[tag.name] is State.OPEN for tag in plan.commit_tags):
             for layout in plan.untagged:
                 if self._query(plan, layout.manifest_digest) is None:
                     self.say(f"pushing {plan.repository.pinned(layout.manifest_digest)}")
                     self.skopeo.push(layout, plan.repository, None)
-        for tag in plan.commit_tags:
-            publication.tags[tag.name] = self._place(plan, tag, before[tag.name])
+                    self._read_back(plan, layout.manifest_digest, layout.manifest_digest)
+        self._place(publication, plan.commit_tags)
         self._sign(publication)
         self._attest(publication, attestations)
-        for tag in plan.moving_tags:
-            publication.tags[tag.name] = self._place(plan, tag, before[tag.name])
+        self._place(publication, plan.moving_tags)
 
     def _query(self, plan: ImagePlan, tag_or_digest: str) -> str | None:
         try:
@@ -99,23 +101,28 @@ class Publisher:
             # ghcr.io says that of a package that nobody has pushed yet: whether we may, the push will tell
             return None
 
-    def _place(self, plan: ImagePlan, tag: Tag, before: str | None) -> State:
-        """Let a tag name what it must, and read back that it does."""
-        if before == tag.digest:
-            return State.PRESENT
-        self.say(f"pushing {plan.repository.tagged(tag.name)}")
-        if tag.layout is not None:
-            self.skopeo.push(tag.layout, plan.repository, tag.name)
-        else:
-            assert plan.index is not None
-            self.skopeo.push_index(plan.index, plan.repository, tag.name)
-        after = self.skopeo.query_digest(plan.repository, tag.name)
-        if after != tag.digest:
+    def _place(self, publication: Publication, tags: Iterable[Tag]) -> None:
+        """Let each open tag name what it must, and read back that it does."""
+        plan = publication.plan
+        for tag in tags:
+            if publication.tags[tag.name] is not State.OPEN:
+                continue
+            self.say(f"pushing {plan.repository.tagged(tag.name)}")
+            if tag.layout is not None:
+                self.skopeo.push(tag.layout, plan.repository, tag.name)
+            else:
+                assert plan.index is not None
+                self.skopeo.push_index(plan.index, plan.repository, tag.name)
+            self._read_back(plan, tag.name, tag.digest)
+            publication.tags[tag.name] = State.DONE
+
+    def _read_back(self, plan: ImagePlan, tag_or_digest: str, expected: str) -> None:
+        after = self.skopeo.query_digest(plan.repository, tag_or_digest)
+        if after != expected:
             raise GateFailed(
-                f"{plan.repository.tagged(tag.name)} is {after or 'not there'} after {tag.digest} was pushed",
-                hint="does someone else push this tag at the same time?",
+                f"{plan.repository}: {tag_or_digest} is {after or 'not there'} after {expected} was pushed",
+                hint="does someone else push it at the same time?",
             )
-        return State.DONE
 
     def _sign(self, publication: Publication) -> None:
         plan = publication.plan

@@ -97,11 +97,6 @@ class ImagePlan:
         parts = [part.manifest_digest for part in self.parts.values()]
         return (*([] if self.index is None else [self.index.blob.digest]), *parts)
 
-    def digest_for(self, architecture: Architecture) -> str | None:
-        """One part's digest; None where there is none."""
-        part = self.parts.get(architecture)
-        return None if part is None else part.manifest_digest
-
 
 def decide_event(asked: str | None, told: str | None) -> str | None:
     """Why nothing is pushed for an event, or None where it is published.

@@ -49,12 +49,16 @@ def publication_to_json(publication: Publication) -> dict[str, Any]:
 
 
 def outputs_of(plans: Sequence[ImagePlan]) -> dict[str, str]:
-    """`images`: a JSON array, for a matrix of later jobs, of what each architecture is pulled by."""
+    """`images`: a JSON array, for a matrix of later jobs, of what each architecture is pulled by.
+
+    `index` is what the plain tags name where that is an index of several, else None.
+    """
     images = [
         {
             "name": plan.name,
             "architecture": architecture.value,
             "reference": plan.repository.pinned(layout.manifest_digest),
+            "index": None if plan.index is None else plan.repository.pinned(plan.index.blob.digest),
         }
         for plan in plans
         for architecture, layout in plan.parts.items()

@@ -68,6 +68,8 @@ def parse_repository(text: str) -> Repository:
 
     `http://127.0.0.1:5000/…` is a registry without TLS on this machine. Raises UsageError for anything else.
     """
+    if "@" in text:  # not shown: it may be a password
+        raise UsageError("a registry with an owner has no @ in it: neither a login nor a digest", hint=_EXAMPLE)
     rest, plain_http = text, False
     if text.lower().startswith("http://"):
         rest, plain_http = text[len("http://") :], True

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.blob import digest_of
-from nanna_ci.containers.credentials import HINT, PASSWORD_VARIABLE
+from nanna_ci.containers.credentials import HINT
 from nanna_ci.containers.oci_layout import ImageForm, ImageSource, Layout, load_layout
 from nanna_ci.containers.publish_plan import Index
 from nanna_ci.containers.reference import Repository
@@ -22,7 +22,9 @@ COPY_TIMEOUT_S: Final = 3600.0
 _QUERY_TIMEOUT_S: Final = 120.0
 _NOT_FOUND: Final = 2  # what skopeo says of a reference that the registry does not have
 _RETRIES: Final = "3"
-_DENIED: Final = re.compile(r"unauthorized|authentication required|denied|forbidden|\b40[13]\b", re.IGNORECASE)
+_DENIED: Final = re.compile(
+    r"unauthorized|authentication required|(?<!permission )denied|forbidden|(status:?|code:?) 40[13]\b", re.IGNORECASE
+)
 
 
 class AccessDenied(NannaError):
@@ -33,7 +35,7 @@ class Skopeo:
     """Runs skopeo with the login in `login` (a folder with config.json; None: where skopeo looks by itself).
 
     Digests are preserved: what a layout says is what the registry has, byte for byte. Images are read from our own
-    store, which no signature policy is about. `executable` is by default what NANNA_CI_SKOPEO says.
+    store, which no signature policy is about. The program is what NANNA_CI_SKOPEO says, else skopeo.
     Every method may raise ToolMissing, CommandFailed, CommandTimedOut and AccessDenied.
     """
 
@@ -44,13 +46,12 @@ class Skopeo:
         environ: Mapping[str, str],
         login: Path | None = None,
         secrets: Sequence[str] = (),
-        executable: str | None = None,
     ) -> None:
         self._run = run
-        self._environ = {name: value for name, value in environ.items() if name != PASSWORD_VARIABLE}
+        self._environ = environ
         self._login = login
         self._secrets = tuple(secrets)
-        self._executable = executable or environ.get(PROGRAM_VARIABLE) or "skopeo"
+        self._executable = environ.get(PROGRAM_VARIABLE) or "skopeo"
 
     def query_digest(self, repository: Repository, tag_or_digest: str) -> str | None:
         """What a tag names, from the manifest's own bytes; None where the registry has no such tag or digest."""
@@ -130,7 +131,8 @@ class Skopeo:
         except CommandFailed as error:
             said = _plain(error.stderr_tail)
             if repository is not None and _DENIED.search(said):
-                raise AccessDenied(f"{repository}: {said.splitlines()[-1]}", hint=HINT) from error
+                hint = f"is the login right, and may it push? {HINT}"
+                raise AccessDenied(f"{repository}: {said.splitlines()[-1]}", hint=hint) from error
             raise CommandFailed(error.argv, error.returncode, said) from error
 
 

@@ -104,9 +104,11 @@ def publish(
         environ: Mapping[str, str] | None = None, sources: Mapping[str, Path] | None = None,
     ) -> Answer:  # fmt: skip
         argvs: list[tuple[str, ...]] = []
+        environs: list[Mapping[str, str]] = []
 
         def recorded(argv: Any, **options: Any) -> process.Completed:
             argvs.append(tuple(argv))
+            environs.append(options["env"])
             return process.run(argv, **options)
 
         layouts = sources if sources is not None else images
@@ -121,6 +123,6 @@ def publish(
         data = json.loads(stdout.getvalue())
         if "error" not in data:
             schemas.check(data)
-        return Answer(code, data, stdout.getvalue() + stderr.getvalue(), argvs)
+        return Answer(code, data, stdout.getvalue() + stderr.getvalue(), argvs, environs)
 
     return run

@@ -156,11 +156,13 @@ def test_a_changed_application_layer_is_all_that_is_sent(
 def test_the_login_is_in_no_argument_and_in_no_output(
     guarded: local_registry.Registry, publish: Publish, environment: dict[str, str]
 ) -> None:
-    answer = publish(f"{guarded.address}/owner", "-v", environ=trusting(guarded))
+    answer = publish(f"{guarded.address}/owner", "-v", image="lone", environ=trusting(guarded))
     forms = (PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
     for form in forms:
         assert form not in answer.said
         assert not [argv for argv in answer.argvs if any(form in word for word in argv)]
+        assert not [environ for environ in answer.environs if form in environ.values()]
+    assert {Path(argv[0]).name for argv in answer.argvs} == {"skopeo", "cosign"}
     assert not list(Path(environment["TMPDIR"]).iterdir())
 
 
@@ -168,7 +170,8 @@ def test_a_wrong_password_fails_with_a_hint_and_is_not_shown(
     guarded: local_registry.Registry, publish: Publish
 ) -> None:
     wrong = "another-password-that-is-wrong"
-    answer = publish(f"{guarded.address}/owner", environ={**trusting(guarded), "REGISTRY_PASSWORD": wrong})
+    environ = {**trusting(guarded), "REGISTRY_PASSWORD": wrong}
+    answer = publish(f"{guarded.address}/owner", "--unsigned", key=None, environ=environ)
     assert (answer.code, answer.data["verdict"], answer.data["published"]) == (3, "unavailable", False)
     assert states(answer, "tags") == {"open"}
     assert wrong not in answer.said
@@ -176,12 +179,12 @@ def test_a_wrong_password_fails_with_a_hint_and_is_not_shown(
 
 def test_without_a_login_the_hint_names_the_variables(guarded: local_registry.Registry, publish: Publish) -> None:
     authority = {"SSL_CERT_FILE": trusting(guarded)["SSL_CERT_FILE"]}
-    answer = publish(f"{guarded.address}/owner", environ=authority)
+    answer = publish(f"{guarded.address}/owner", "--unsigned", key=None, environ=authority)
     assert answer.code == 3
     assert guarded.address in answer.data["reason"]
 
 
-@pytest.mark.parametrize("kept_for", ["", "/owner", "/owner/app"])
+@pytest.mark.parametrize("kept_for", ["", "/owner", "/owner/lone"])
 def test_an_auth_file_is_taken_also_for_a_longer_path_and_beside_other_logins(
     guarded: local_registry.Registry, publish: Publish, tmp_path: Path, kept_for: str
 ) -> None:
@@ -191,13 +194,13 @@ def test_an_auth_file_is_taken_also_for_a_longer_path_and_beside_other_logins(
     logins = {f"{guarded.address}/{name}": {"auth": wrong} for name in ("a", "b", "c", "owner/b")}
     file.write_text(json.dumps({"auths": {**logins, f"{guarded.address}{kept_for}": {"auth": auth}}}))
     environ = {"SSL_CERT_FILE": trusting(guarded)["SSL_CERT_FILE"]}
-    answer = publish(f"{guarded.address}/owner", "--auth-file", str(file), environ=environ)
+    answer = publish(f"{guarded.address}/owner", "--auth-file", str(file), image="lone", environ=environ)
     assert answer.code == 0, answer.said
     assert auth not in answer.said
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(guarded: local_registry.Registry, publish: Publish) -> None:
-    answer = publish(f"{guarded.address}/owner", environ=LOGIN)
+    answer = publish(f"{guarded.address}/owner", "--unsigned", key=None, environ=LOGIN)
     assert answer.code == 3
     assert "certificate" in answer.said
     assert not tags(guarded, "owner/app")
@@ -226,7 +229,11 @@ def test_latest_stays_where_it_is_when_signing_fails(
     publish(to, image="lone")
     before = tags(plain, "owner/lone")["latest"]
     other = write_layered(tmp_path / "other", [content(9, 1000)])
-    answer = publish(to, image="lone", sources={"lone": other}, revision="2" * 40, environ={"COSIGN_PASSWORD": "wrong"})
+    broken = tmp_path / "cosign"
+    broken.write_text('#!/bin/sh\n[ "$1 $2" != "sign --yes" ] && exec cosign "$@"\n')
+    broken.chmod(0o755)
+    environ = {"NANNA_CI_COSIGN": str(broken)}
+    answer = publish(to, image="lone", sources={"lone": other}, revision="2" * 40, environ=environ)
     assert (answer.code, states(answer, "signatures")) == (3, {"open"})
     assert {one["tag"]: one["state"] for one in answer.data["images"][0]["tags"]} == {
         "2" * 40: "done",
@@ -239,6 +246,15 @@ def test_latest_stays_where_it_is_when_signing_fails(
         "2" * 40: "present",
         "latest": "done",
     }
+
+
+def test_a_key_that_cannot_be_opened_stops_everything_before_the_first_push(
+    plain: local_registry.Registry, publish: Publish
+) -> None:
+    answer = publish(f"http://{plain.address}/owner", image="lone", environ={"COSIGN_PASSWORD": "wrong"})
+    assert answer.code == 3
+    assert "COSIGN_PASSWORD" in answer.said
+    assert not tags(plain, "owner/lone")
 
 
 def test_a_signature_of_another_image_does_not_count(
@@ -262,31 +278,29 @@ def test_sbom_and_provenance_are_attested_once(
     plain: local_registry.Registry, publish: Publish, images: dict[str, Path], tmp_path: Path
 ) -> None:
     to = f"http://{plain.address}/owner"
-    subject = digests_of(images["arm64"])[0]
+    subject = digests_of(images["lone"])[0]
     sbom, provenance = tmp_path / "sbom.json", tmp_path / "provenance.json"
     sbom.write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [], "own": {"b": 1.5}}))
     statement = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": "app", "digest": {"sha256": subject[7:]}}],
+        "subject": [{"name": "lone", "digest": {"sha256": subject[7:]}}],
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {"buildDefinition": {"buildType": "https://example.org/x", "unusual": True}, "runDetails": {}},
     }
     provenance.write_text(json.dumps(statement))
-    flags = ("--sbom", f"app={sbom}", "--provenance", f"app-arm64={provenance}")
-    first, again = publish(to, *flags), publish(to, *flags)
+    flags = ("--sbom", f"lone={sbom}", "--provenance", f"lone={provenance}")
+    first, again = publish(to, *flags, image="lone"), publish(to, *flags, image="lone")
     assert (first.code, states(first, "attestations")) == (0, {"done"}), first.said
     assert (again.code, states(again, "attestations")) == (0, {"present"})
     assert {(one["digest"], one["predicateType"]) for one in first.data["images"][0]["attestations"]} == {
-        (digests_of(images["amd64"])[0], "https://cyclonedx.org/bom"),
+        (subject, "https://cyclonedx.org/bom"),
         (subject, "https://slsa.dev/provenance/v1"),
     }
-    attested = json.loads(raw(plain, f"owner/app:sha256-{subject[7:]}.att"))
-    assert len(attested["layers"]) == 1
     sbom.write_text(json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"name": "new"}]}))
-    changed = publish(to, *flags)
+    changed = publish(to, *flags, image="lone")
     assert sorted(one["state"] for one in changed.data["images"][0]["attestations"]) == ["done", "present"]
-    replaced = json.loads(raw(plain, f"owner/app:sha256-{digests_of(images['amd64'])[0][7:]}.att"))
-    assert len(replaced["layers"]) == 1
+    attested = json.loads(raw(plain, f"owner/lone:sha256-{subject[7:]}.att"))
+    assert len(attested["layers"]) == 2, "the new SBOM takes the place of the old one, beside the provenance"
 
 
 def test_provenance_of_another_image_is_refused_before_anything_is_pushed(
@@ -319,8 +333,9 @@ def test_a_spoilt_blob_is_refused_before_anything_is_pushed(
     assert not tags(plain, "owner/app")
 
 
-def test_a_registry_that_is_not_there_is_named(publish: Publish) -> None:
-    answer = publish("http://127.0.0.1:9/owner", image="lone")
+def test_a_registry_that_is_not_there_is_named(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nanna_ci.containers.skopeo._RETRIES", "0")  # its waits between them take seconds
+    answer = publish("http://127.0.0.1:9/owner", "--unsigned", image="lone", key=None)
     assert (answer.code, answer.data["verdict"]) == (3, "unavailable")
     assert "127.0.0.1:9" in answer.data["reason"]
 
@@ -337,11 +352,17 @@ def test_on_github_the_references_go_on_to_later_steps(
         "GITHUB_OUTPUT": str(outputs),
         "GITHUB_STEP_SUMMARY": str(summary),
     }
-    answer = publish(f"http://{plain.address}/owner", environ=environ)
+    answer = publish(f"http://{plain.address}/owner", "--unsigned", key=None, environ=environ)
     value = next(line for line in outputs.read_text().splitlines() if line.startswith("["))
+    (image,) = answer.data["images"]
     assert json.loads(value) == [
-        {"name": "app", "architecture": one["architecture"], "reference": f"{plain.address}/owner/app@{one['digest']}"}
-        for one in answer.data["images"][0]["architectures"]
+        {
+            "name": "app",
+            "architecture": one["architecture"],
+            "reference": f"{plain.address}/owner/app@{one['digest']}",
+            "index": f"{plain.address}/owner/app@{image['index']}",
+        }
+        for one in image["architectures"]
     ]
     assert "Images: published" in summary.read_text()
 

@@ -13,8 +13,7 @@ import model_registry_stand_in as registry
 import schemas
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.containers.model_lock import parse_lock, render_manifest
-from nanna_ci.containers.model_registry import DEFAULT_REGISTRY
+from nanna_ci.containers.model_lock import DEFAULT_REGISTRY, parse_lock, render_manifest
 
 PIPELINE = """\
 [workspace]
@@ -127,6 +126,7 @@ def test_the_difference_names_what_moved(fake_ports: FakePorts, lock: Lock, stan
     fake_ports.stdout.truncate(0)
     assert main(["lock-models", "--registry", stand_in.url], fake_ports.ports) == 1
     shown = fake_ports.stdout.getvalue()
+    assert "alpha:1b:\n    manifest sha256:" in shown
     assert f"- template {registry.digest(b'{{ .Prompt }}')}, 13 bytes" in shown
     assert f"+ template {registry.digest(b'another')}, 7 bytes" in shown
     assert "license sha256" not in shown
@@ -188,6 +188,23 @@ def test_the_token_goes_to_the_registry_and_not_where_blobs_are_redirected_to(
         for server in ("registry", "store")
     }
     assert tokens == {"registry": {f"Bearer {SECRET}"}, "store": {None}}
+
+
+def test_no_token_goes_to_a_registry_that_the_lock_names_without_tls(
+    fake_ports: FakePorts, lock: Lock, folder: Path, stand_in: registry.StandIn
+) -> None:
+    lock()
+    path = folder / "nix/models.lock.json"
+    path.write_text(path.read_text().replace(stand_in.url, "http://registry.example.org"))
+    fake_ports.environ["MODEL_REGISTRY_TOKEN"] = SECRET
+    assert main(["lock-models"], fake_ports.ports) == 4
+    assert "asked over https" in fake_ports.stderr.getvalue()
+
+
+def test_a_redirect_in_a_circle_is_refused(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
+    stand_in.fault(TEMPLATE, 307, location=f"{stand_in.url}/v2/library/alpha/blobs/{TEMPLATE}")
+    assert "redirects" in refused(lock, 4)
+    assert not (folder / "nix/models.lock.json").exists()
 
 
 def test_a_wrong_token_is_named_by_its_variable_and_never_shown(

@@ -67,6 +67,13 @@ def test_nothing_is_run_or_read_on_a_pull_request(fake_ports: FakePorts, event: 
     assert not fake_ports.run.calls
 
 
+def test_on_a_runner_that_names_no_event_nothing_is_pushed(ports: FakePorts) -> None:
+    ports.environ.update({**GITHUB, "GITHUB_EVENT_NAME": ""})
+    code, answer = answered(ports, "--event", "push", *TO, *BOTH)
+    assert (code, answer["published"]) == (0, False)
+    assert "an event without a name" in answer["reason"]
+
+
 def test_the_word_of_the_caller_does_not_make_a_pull_request_a_push(ports: FakePorts) -> None:
     ports.environ.update({**GITHUB, "GITHUB_EVENT_NAME": "pull_request"})
     code, answer = answered(ports, "--event", "push", *TO, *BOTH)
@@ -143,11 +150,13 @@ def test_a_changed_work_tree_has_no_commit(ports: FakePorts) -> None:
         (2, ("app", *TO, "--from", "lone=lone"), "no such image is published"),
         (2, ("app", *TO, "--from", "app=absent"), "there is no image"),
         (2, ("app", *TO, "--from", "app=amd64"), "aarch64 is missing"),
-        (1, ("app", *TO, "--from", "app=amd64", "--from", "app=amd64"), "was given already"),
-        (1, ("lone", *TO, "--from", "lone=arm64"), "none of its architectures"),
+        (2, ("app", "--to", "https://u:p@ghcr.io/o", *TO[2:], *BOTH), "neither a login nor a digest"),
+        (2, ("app", *TO, "--from", "app=amd64", "--from", "app=amd64"), "was given already"),
+        (1, ("lone", *TO, "--from", "lone=arm64"), "arm64, which pipeline.toml does not declare"),
         (4, ("app", *TO, "--from", "app=pipeline.toml"), "line 1"),
         (2, ("app", *TO[:-1], "--key", "absent.key", *BOTH), "no such key"),
         (2, ("app", *TO[:-1], "--keyless", *BOTH), "--identity URL"),
+        (2, ("app", *TO, "--identity", "https://github.com/o", *BOTH), "--identity is about keyless"),
         (2, ("app", *TO[:-1], "--keyless", "--identity", "https://github.com/.*", *BOTH), "no exact identity"),
         (2, ("app", *TO, "--sbom", "app=x.json", *BOTH), "--unsigned cannot go with them"),
         (2, ("app", *TO, "--key", "k", *BOTH), "not allowed with"),
@@ -163,6 +172,22 @@ def test_an_attestation_of_an_image_that_is_not_published_is_refused(ports: Fake
     (ports.cwd / "key").touch()
     words = ("lone", *TO[:-1], "--key", "key", "--from", "lone=lone", "--sbom", "lone-arm64=x.json")
     assert "known: lone" in refused(ports, 2, *words)
+
+
+def test_an_attestation_is_of_the_architecture_that_its_name_ends_with(ports: FakePorts) -> None:
+    (ports.cwd / "key").touch()
+    (ports.cwd / "x.json").write_text('{"bomFormat":"CycloneDX"}')
+    for name, part in (("app", "amd64"), ("app-arm64", "arm64")):
+        words = ("app", *TO[:-1], "--key", "key", *BOTH, "--sbom", f"{name}=x.json", "--dry-run")
+        (attestation,) = answered(ports, *words)[1]["images"][0]["attestations"]
+        assert attestation["digest"] == digests_of(ports.cwd / part)[0]
+
+
+def test_two_sboms_of_one_image_are_refused_for_each_run_would_replace_the_other(ports: FakePorts) -> None:
+    (ports.cwd / "key").touch()
+    (ports.cwd / "x.json").write_text('{"bomFormat":"CycloneDX"}')
+    words = ("lone", *TO[:-1], "--key", "key", "--from", "lone=lone", "--sbom", "lone=x.json", "--sbom", "lone=x.json")
+    assert "--sbom lone is given twice" in refused(ports, 2, *words)
 
 
 def test_half_a_login_is_refused(ports: FakePorts) -> None:
@@ -185,7 +210,8 @@ def test_an_image_that_the_toolkit_cannot_make_is_unavailable_with_its_reason(po
 
 def test_an_image_whose_build_fails_is_a_no(ports: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = NotBuilt("exit code 1; nix log /nix/store/x.drv", failed=True)
-    monkeypatch.setattr("nanna_ci.commands.image_builds.build_images", lambda wanted, _: dict.fromkeys(wanted, failed))
+    build = "nanna_ci.commands.publish_sources.build_images"
+    monkeypatch.setattr(build, lambda wanted, _: dict.fromkeys(wanted, failed))
     assert publish(ports, "lone", *TO) == 1
     assert "lone for x86_64: exit code 1; nix log" in ports.stderr.getvalue()
 

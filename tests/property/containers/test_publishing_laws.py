@@ -123,7 +123,7 @@ def test_a_difference_is_there_just_where_content_differs(
 
 
 def layout(go: str, seed: bytes, labels: dict[str, str]) -> Layout:
-    config = ImageConfig(go, "linux", "", (), labels, (), (), {}, None)
+    config = ImageConfig(go, "linux", labels)
     return Layout(Path(go), Blob(IMAGE_TYPE, digest_of(seed), len(seed)), digest_of(b""), config, (), 0)
 
 

@@ -76,6 +76,10 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
     [
         ({"registry": "registry.example.org"}, "no URL of a registry"),
         ({"registry": "https://registry.example.org/a"}, "no URL of a registry"),
+        ({"registry": "https://registry.example.org:x"}, "no URL of a registry"),
+        ({"registry": "https://registry example.org"}, "no URL of a registry"),
+        ({"registry": "http://registry.example.org"}, "asked over https"),
+        ({"registry": "https://user:secret@registry.example.org"}, "registry: a registry's URL has no login in it"),
         ({"registry": None}, "registry is 'null'"),
         ({"repository": "library/../m"}, "not what the name stands for"),
         ({"tag": "2b"}, "not what the name stands for"),
@@ -110,6 +114,13 @@ def test_a_manifest_list_is_refused() -> None:
         parse_manifest(data, "m")
 
 
+@pytest.mark.parametrize("count", [0, 65])
+def test_a_manifest_of_no_or_of_endless_layers_is_refused(count: int) -> None:
+    manifest = replace(locked().manifest, layers=tuple(blob("model") for _ in range(count)))
+    with pytest.raises(MalformedData, match=f"{count} layers, where a model has 1 to 64"):
+        parse_manifest(render_manifest(manifest), "m")
+
+
 @pytest.mark.parametrize("spoil", [lambda data: data + b"\n", lambda data: data.replace(b":2,", b": 2,")])
 def test_a_manifest_of_other_bytes_is_refused(spoil: Any) -> None:
     with pytest.raises(MalformedData, match="more than a lock can hold"):
@@ -128,10 +139,13 @@ def test_another_order_of_the_same_parts_is_a_change() -> None:
     assert (found.change, len(found.lines)) == (Change.CHANGED, 1)
 
 
-def test_another_registry_with_the_same_content_is_none() -> None:
+def test_another_registry_with_the_same_content_is_shown_and_no_change() -> None:
     elsewhere = replace(locked(), registry="https://mirror.example.org")
     (found,) = compare_locks({"m:1b": locked()}, {"m:1b": elsewhere})
-    assert (found.change, found.lines) == (Change.SAME, ())
+    assert (found.change, found.lines) == (
+        Change.SAME,
+        ("registry https://registry.example.org -> https://mirror.example.org",),
+    )
 
 
 def test_models_that_came_and_went_are_told_apart() -> None:

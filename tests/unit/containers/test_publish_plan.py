@@ -18,7 +18,7 @@ REPOSITORY = Repository("ghcr.io", "owner/app")
 
 
 def layout(go: str, *, system: str = "linux", **labels: str) -> Layout:
-    config = ImageConfig(go, system, "", (), labels, (), (), {}, None)
+    config = ImageConfig(go, system, labels)
     manifest = Blob(MANIFEST_TYPE, digest_of(go.encode()), len(go))
     return Layout(Path(go), manifest, digest_of(b"config"), config, (Blob("a/b", digest_of(b"layer"), 9),), 10)
 

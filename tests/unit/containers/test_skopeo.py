@@ -19,7 +19,7 @@ LAYOUT = Layout(
     Path("/layout"),
     Blob(MANIFEST_TYPE, digest_of(b"manifest"), 8),
     digest_of(b"config"),
-    ImageConfig("amd64", "linux", "", (), {}, (), (), {}, None),
+    ImageConfig("amd64", "linux", {}),
     (Blob("a/b", digest_of(b"layer"), 5),),
     9,
 )
@@ -27,8 +27,7 @@ FATAL = b'time="2026-01-01T00:00:00Z" level=fatal msg="reading manifest: %b"\n'
 
 
 def skopeo(run: FakeRun, **more: object) -> Skopeo:
-    environ = {"HOME": "/home", "REGISTRY_PASSWORD": "hunter2hunter2"}
-    return Skopeo(run, environ=environ, **more)  # type: ignore[arg-type]
+    return Skopeo(run, environ={"HOME": "/home"}, **more)  # type: ignore[arg-type]
 
 
 def test_a_digest_is_that_of_the_manifests_own_bytes() -> None:
@@ -52,7 +51,14 @@ def test_a_registry_that_answers_with_another_image_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"unauthorized: x", b"denied: requested access", b"authentication required", b"403 x"]
+    "said",
+    [
+        b"unauthorized: x",
+        b"requested access to the resource is denied",
+        b"authentication required",
+        b"received unexpected HTTP status: 403 x",
+        b"StatusCode: 401, x",
+    ],
 )
 def test_a_refusal_says_how_to_log_in(said: bytes) -> None:
     run = FakeRun()
@@ -60,6 +66,14 @@ def test_a_refusal_says_how_to_log_in(said: bytes) -> None:
     with pytest.raises(AccessDenied, match=r"^ghcr\.io/owner/app: reading manifest: ") as caught:
         skopeo(run).query_digest(REPOSITORY, "latest")
     assert "REGISTRY_PASSWORD" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("said", [b"dial tcp 127.0.0.1:403: connection refused", b"open /x.crt: permission denied"])
+def test_a_port_and_a_file_of_ours_are_no_refusal(said: bytes) -> None:
+    run = FakeRun()
+    run.script("skopeo", returncode=1, stderr=FATAL % said)
+    with pytest.raises(CommandFailed):
+        skopeo(run).query_digest(REPOSITORY, "latest")
 
 
 def test_other_trouble_is_told_in_skopeos_words_without_its_decoration() -> None:
@@ -90,14 +104,13 @@ def test_without_tls_only_where_the_repository_says_so() -> None:
     assert "--tls-verify=false" in run.calls[1].argv
 
 
-def test_the_login_goes_by_file_and_the_password_nowhere_else() -> None:
+def test_the_login_goes_by_file_and_its_secrets_are_taken_out() -> None:
     run = FakeRun()
     run.script("skopeo")
     with_login = skopeo(run, login=Path("/login"), secrets=("hunter2hunter2",))
     with_login.push(LAYOUT, REPOSITORY, "latest")
     call = run.calls[0]
     assert call.argv[-4:-2] == ("--dest-authfile", "/login/config.json")
-    assert "REGISTRY_PASSWORD" not in call.options["env"]
     assert call.options["secrets"] == ("hunter2hunter2",)
 
 
