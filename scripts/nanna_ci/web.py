@@ -70,7 +70,7 @@ class WebClient:
     """Requests to services, for one thread; close it, or use it in a `with` statement.
 
     `timeout_s` limits each step (connect, one read), `deadline_s` a whole request with its retries and waits.
-    `direct`: through no proxy, whatever the environment says, for servers on this machine.
+    `direct`: through no proxy, whatever the environment says, and no redirect followed: for servers on this machine.
     `sleep`, `uniform`, `clock` (monotonic) and `now` (Unix time) are the outside world; `log` takes a line a retry.
     """
 
@@ -197,9 +197,10 @@ class WebClient:
             for _ in range(_REDIRECTS + 1):
                 response = await self._once(client, request)
                 location = response.headers.get("location")
-                if response.status not in _REDIRECTING or location is None or request.method not in _REDIRECTED:
+                stays = self._direct or response.status not in _REDIRECTING or request.method not in _REDIRECTED
+                if stays or location is None:
                     return response
-                request = request.moved_to(urljoin(request.url, location))
+                request = request.moved_to(location)
         raise MalformedData(_shown(request.url), f"more than {_REDIRECTS} redirects")
 
     async def _once(self, client: httpx.AsyncClient, request: _Request) -> Response:
@@ -223,12 +224,15 @@ class _Request:
     headers: Mapping[str, str]
     content: bytes | None
 
-    def moved_to(self, url: str) -> _Request:
+    def moved_to(self, location: str) -> _Request:
         """The request after a redirect. Another host, port or scheme is a stranger, who gets no token."""
         try:
+            url = urljoin(self.url, location)
             _host(url)
-        except UsageError as error:
-            raise MalformedData(_shown(self.url), f"redirects to something else: {error.message}") from None
+        except (UsageError, ValueError):
+            raise MalformedData(
+                _shown(self.url), f"redirects to {location!r:.200}, which is no http or https URL"
+            ) from None
         if _origin(url) == _origin(self.url):
             return replace(self, url=url)
         kept = {name: value for name, value in self.headers.items() if name not in {"authorization", "cookie"}}

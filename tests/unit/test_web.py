@@ -393,11 +393,11 @@ def test_redirects_in_a_circle_end(server, waits):
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://a/b"])
 def test_a_redirect_to_anything_but_http_is_refused(server, waits, location):
     server.answers = [says(302, location=location)]
-    with client(waits) as web, pytest.raises(MalformedData, match="redirects to something else"):
+    with client(waits) as web, pytest.raises(MalformedData, match=r"redirects to .*no http or https URL"):
         web.request("GET", server.url)
 
 
-@pytest.mark.parametrize("location", ["http://[::1", "http://a:x/", "mailto:a@b"])
+@pytest.mark.parametrize("location", ["http://[", "http://[::1", "http://a:x/", "mailto:a@b"])
 def test_a_redirect_to_nowhere_is_an_error(server, waits, location):
     server.answers = [says(302, location=location)]
     with client(waits, attempts=1) as web, pytest.raises((ServiceUnavailable, MalformedData), match="127"):

@@ -118,8 +118,8 @@ class Rooms:
     def _sweep(self, own: str) -> tuple[str, ...]:
         """Remove the rooms of dead runs; their folders' names."""
         swept = []
-        alive = self._locks.alive()
         entries = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
+        alive = self._locks.alive()  # after the list: a room is made by who holds its lock already
         for run in (entry.name for entry in entries if _FOLDER.fullmatch(entry.name)):
             if run != own and not alive.get(run, False):
                 swept.append(f"room {run}")

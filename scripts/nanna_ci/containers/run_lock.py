@@ -34,13 +34,27 @@ class RunLocks:
         """Hold the lock of a run. The file stays: `forget` removes it once nothing of the run is left."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path(run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._take(self._path(run))
         except OSError as error:
             raise NannaError(f"{self._path(run)}: {error.strerror}", hint="set XDG_CACHE_HOME") from error
         try:
-            _lock(descriptor)
             yield
         finally:
+            os.close(descriptor)
+
+    def _take(self, path: Path) -> int:
+        """The descriptor of a file that is locked and still there: until it is locked, a sweep may take it away."""
+        import fcntl  # noqa: PLC0415 - there is none on Windows, and no engine either
+
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits for those who only look, and they are quick
+                if _is_file(path, descriptor):
+                    return descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
 
     def note(self, run: str, image_id: str) -> None:
@@ -75,22 +89,25 @@ class RunLocks:
                 yield match[2]
 
     def _is_held(self, run: str) -> bool:
+        import fcntl  # noqa: PLC0415 - as above
+
         try:
             descriptor = os.open(self._path(run), os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             return False
         try:
-            return not _lock(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        else:
+            return False
         finally:
             os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool:
-    """Whether the lock could be taken at once."""
-    import fcntl  # noqa: PLC0415 - there is none on Windows, and no engine either
-
+def _is_file(path: Path, descriptor: int) -> bool:
+    """Whether the path still names the open file."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
         return False
-    return True

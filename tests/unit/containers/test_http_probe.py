@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -51,3 +52,20 @@ def test_no_proxy_is_asked(server, monkeypatch):
 def test_warming_up_harms_nobody():
     with HttpProbe() as http:
         http.warm_up(5)
+
+
+@pytest.mark.parametrize("location", ["/health", "http://127.0.0.1:9/", "http://["])
+def test_a_redirect_is_an_answer_and_not_followed(location):
+    with socket.create_server(("127.0.0.1", 0)) as listening, HttpProbe() as http:
+        thread = threading.Thread(target=redirect_once, args=(listening, location))
+        thread.start()
+        answer = http.get(listening.getsockname()[1], "/moved", 5)
+        thread.join()
+    assert answer.status == 302
+
+
+def redirect_once(listening: socket.socket, location: str) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(f"HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n".encode())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,31 @@ def test_a_lock_is_held_as_long_as_its_block_and_stays_until_it_is_forgotten(tmp
     locks.forget(RUN)
     locks.forget(RUN)
     assert locks.alive() == {}
+
+
+def test_who_only_looks_does_not_keep_a_run_from_its_lock(tmp_path):
+    locks = RunLocks(tmp_path, "podman")
+    (tmp_path / f"podman-{RUN}").touch()
+    with (tmp_path / f"podman-{RUN}").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.1, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
+        with locks.held(RUN):
+            assert locks.alive() == {RUN: True}
+
+
+def test_a_lock_file_that_a_sweep_took_for_a_dead_runs_is_made_anew(tmp_path, monkeypatch):
+    locks = RunLocks(tmp_path, "podman")
+    flock, taken = fcntl.flock, []
+
+    def after_a_sweep(descriptor, how):
+        if not taken:
+            taken.append(locks.forget(RUN))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", after_a_sweep)
+    with locks.held(RUN):
+        assert taken
+        assert locks.alive() == {RUN: True}
 
 
 def test_what_a_run_notes_is_read_back_by_others(tmp_path):
