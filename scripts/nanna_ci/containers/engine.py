@@ -87,8 +87,12 @@ class Engine(abc.ABC):
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and give its ID."""
-        words = [*create_words(spec), *self.extra_create_words(spec), spec.image_id.removeprefix("sha256:")]
+        image = spec.image_id.removeprefix("sha256:")
+        words = [*create_words(spec), *self.extra_create_words(spec), image, *spec.command[1:]]
         return self.call("create", *words).text().strip().rpartition("\n")[2]
+
+    def prepare(self, container: str) -> None:  # noqa: B027 - docker cannot
+        """Let a created container's first process wait, confined and limited, for `start`; nothing where none can."""
 
     def start(self, container: str) -> None:
         """Start a container, for the first time or again."""

@@ -22,8 +22,8 @@ def plan(text: str, event: Event = Event.PUSH) -> dict[str, Job]:
 
 def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
     jobs = plan_jobs(OWN, Event.PUSH)
-    assert len(jobs) == 26
-    assert len({job.id for job in jobs}) == 26
+    assert len(jobs) == 24
+    assert len({job.id for job in jobs}) == 24
     assert [job.id for job in jobs if job.kind is JobKind.BUILD] == [
         "build-x86_64-linux",
         "build-aarch64-linux",
