@@ -198,7 +198,9 @@ class Engine(abc.ABC):
 def reason_of(error: CommandFailed) -> str:
     """An engine's own words, without the headings that each puts before them."""
     lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("time=")] or lines or [error.message]
+    # docker names the container last, after the reason
+    empty = ("time=", "Error: failed to start containers: ", "failed to start containers: ")
+    told = [line for line in lines if not line.startswith(empty)] or lines or [error.message]
     last = told[-1]
     for heading in ("Error response from daemon: ", "Error: ", "docker: "):
         last = last.removeprefix(heading)
