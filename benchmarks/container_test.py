@@ -85,7 +85,7 @@ def compare_loads(room: EngineRoom, name: str, layout: Path, rounds: int, folder
 def test_all(room: EngineRoom, layouts: dict[str, Path], folder: Path) -> bool:
     """All images, one after the other."""
     argv = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", room.engine, "--format", "json"]
-    argv += ["--config", str(REPO / "pipeline.toml")]
+    argv += ["--config", str(REPO / "tests/workspace/pipeline.toml")]
     argv += [word for name, path in layouts.items() for word in ("--from", f"{name}={path}")]
     answer = json.loads(in_room(room, argv, folder))
     for image in answer["images"]:

@@ -53,6 +53,11 @@ let
         version = stated "version";
       };
 
+  healthOf = definition: {
+    "${ours}.health-path" = definition.health_path;
+    "${ours}.health-timeout-s" = toString definition.health_timeout_s;
+  };
+
   imageFor =
     definition: system:
     let
@@ -80,9 +85,8 @@ let
           // {
             "org.opencontainers.image.title" = definition.name;
             "org.opencontainers.image.description" = main.description;
-            "${ours}.health-path" = definition.health_path;
-            "${ours}.health-timeout-s" = toString definition.health_timeout_s;
-          };
+          }
+          // (if definition.port == null then { } else healthOf definition);
       };
 
   # qwen3-container keeps its name, harness becomes harness-image: `harness` is the program

@@ -149,9 +149,9 @@ let
       (field "contents" (someOf name))
       (optional "arguments" (arrayOf (string "[ -~]+" "an argument of printable ASCII characters")) [ ])
       (optional "architectures" (someOf (choice [ "x86_64" "aarch64" ])) [ "x86_64" ])
-      (field "port" (integer 1 65535))
-      (optional "health_path" path "/health")
-      (optional "health_timeout_s" (integer 1 3600) 60)
+      (optional "port" (integer 1 65535) null)
+      (derived "health_path" path)
+      (derived "health_timeout_s" (integer 1 3600))
       (optional "probe_paths" (listOf path) [ ])
       (optional "probe_commands" (listOf command) [ ])
       (optional "model_command" command null)
@@ -231,9 +231,13 @@ let
     (t: t // { channels = or' [ toolchain.default ] t.channels; })
     (if raw ? test then filled "test"
     else map (kind: fill tables.test { inherit kind; }) [ "unit" "integration" "clippy" "fmt" "doc" ]);
+  image = map
+    (i: if i.port == null then i else i // {
+      health_path = or' "/health" i.health_path; health_timeout_s = or' 60 i.health_timeout_s;
+    })
+    (filled "image");
   value = {
-    inherit workspace toolchain target test;
-    image = filled "image";
+    inherit workspace toolchain target test image;
     model = filled "model";
     cache = filled "cache";
     budget = let b = filled "budget"; in b // {
@@ -248,6 +252,21 @@ let
     (problem path "${toJSON word} is not one of ${what}" // { hint = suggest word options (known options); });
   jobs = concatMap (t: concatMap (runner: map (channel: "${t.kind} on ${runner} with ${channel}") t.channels) t.runners);
   firsts = n: list: genList (elemAt list) n;
+  images = map (i: i.name) image;
+  programs = map (i: i.name) (filter (i: i.port == null) image);
+  # An image without port is a program of the workspace: it is tested by running it, and has no health.
+  programProblems = i: program:
+    let first = head program.contents; in
+    when (elem first workspace.binaries)
+      (problem (at "image" i "port") "is missing: without it this image is a program, and ${toJSON first} is none of workspace.binaries"
+        // { hint = suggest first workspace.binaries null; })
+    ++ concatMap
+      (key: when (elem program.${key} [ null [ ] ])
+        (problem (at "image" i key) "is for servers: without port this image is a program" // { hint = "give the port, or leave this out"; }))
+      [ "health_path" "health_timeout_s" "probe_paths" ]
+    ++ when (program.probe_commands != [ ])
+      (problem (at "image" i "probe_commands") "must not be empty: without port this image is a program, which is tested by running it"
+        // { hint = "give a command that exits with 0, or the port"; });
   crossProblems =
     declared "toolchain.default" "toolchain.channels" toolchain.channels toolchain.default
     ++ when (target == [ ] || workspace.binaries != [ ]) (problem "target" "there is nothing to build: workspace.binaries is empty")
@@ -267,9 +286,14 @@ let
     ++ indexed
       (i: t: concatMap (job: when (!elem job (jobs (firsts i test))) (problem "test[${toString i}]" "${job} comes twice")) (jobs [ t ]))
       test
-    ++ twice (i: at "image" i "name") (map (image: image.name) value.image)
+    ++ twice (i: at "image" i "name") images
+    ++ indexed (i: program: if program.port != null then [ ] else programProblems i program) image
     ++ twice (i: at "model" i "name") (map (model: model.name) value.model)
-    ++ indexed (i: model: declared (at "model" i "image") "the images" (map (image: image.name) value.image) model.image) value.model;
+    ++ indexed
+      (i: model: declared (at "model" i "image") "the images" images model.image
+        ++ when (!elem model.image programs)
+          (problem (at "model" i "image") "${toJSON model.image} serves no model: without port it is a program"))
+      value.model;
 in
 if tableProblems != [ ] then refuse (message (head tableProblems))
 else if crossProblems != [ ] then refuse (message (head crossProblems))

@@ -56,17 +56,30 @@ class Bakery:
         **keys: Any,
     ) -> Made:
         """An image whose container runs the server with these arguments."""
-        layout = write_layout(
+        layout = self._layout(name, ["/bin/server", *arguments], program, architecture, port)
+        one = Made(name, layout, {"port": port, "health_timeout_s": 30, **keys}, tuple(models))
+        self.made.append(one)
+        return one
+
+    def program(
+        self, name: str, *commands: str, program: str = "amd64", architecture: str = "amd64", **keys: Any
+    ) -> Made:
+        """An image without a port, which is tested by these commands."""
+        layout = self._layout(name, ["/bin/server"], program, architecture, None)
+        one = Made(name, layout, {"probe_commands": list(commands), **keys})
+        self.made.append(one)
+        return one
+
+    def _layout(self, name: str, entrypoint: Sequence[str], program: str, architecture: str, port: int | None) -> Path:
+        return write_layout(
             self.folder / name,
             {"bin/server": self.programs[program]},
-            entrypoint=["/bin/server", *arguments],
+            entrypoint=entrypoint,
+            command=["this is never run"] if port is None else [],
             architecture=architecture,
             port=port,
             folders={"data": 0o777},
         )
-        one = Made(name, layout, {"port": port, "health_timeout_s": 30, **keys}, tuple(models))
-        self.made.append(one)
-        return one
 
 
 def write_pipeline(folder: Path, images: Sequence[Made]) -> Path:

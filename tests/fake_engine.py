@@ -58,11 +58,16 @@ class FakeContainer:
 
 @dataclass
 class Behaviour:
-    """What the containers do. `start_errors` are an engine's words for the next starts that fail."""
+    """What the containers do. `start_errors` are an engine's words for the next starts that fail.
+
+    `ends_with` and `never_ends` are a program's, `can_wait` lets it be seen before it starts.
+    """
 
     answer: Callable[[str], tuple[int, bytes]] = lambda path: (200, b"{}")
     start_errors: list[str] = field(default_factory=list)
     ends_with: int | None = None
+    never_ends: bool = False
+    can_wait: bool = False
     out_of_memory: bool = False
     stop_code: int | None = 0
     writable_helps: bool = False
@@ -108,7 +113,7 @@ class FakeEngine(Engine):
 
     def create(self, spec: ContainerSpec) -> str:
         assert spec.name not in {one.spec.name for one in self.containers.values()}, "a name twice"
-        self.calls.append("create")
+        self.calls.append(" ".join(["create", *spec.command]))
         self.specs.append(spec)
         identity = f"id{len(self.specs)}"
         state = ContainerState(
@@ -124,18 +129,31 @@ class FakeEngine(Engine):
         self.containers[identity] = FakeContainer(spec, state)
         return identity
 
+    def prepare(self, container: str) -> None:
+        self.calls.append("prepare")
+        one = self.containers[container]
+        if self.behaviour.can_wait:
+            one.state = replace(one.state, pid=1)
+
     def start(self, container: str) -> None:
         self.calls.append("start")
         if self.behaviour.start_errors:
             raise CommandFailed(["podman"], 125, f"Error: {self.behaviour.start_errors.pop(0)}")
         one = self.containers[container]
         helped = self.behaviour.writable_helps and one.spec.writable
+        if one.spec.command:
+            code = 0 if helped else self.behaviour.ends_with or 0
+            out_of_memory = self.behaviour.out_of_memory
+            running = self.behaviour.never_ends
+            one.state = replace(one.state, running=running, exit_code=code, out_of_memory=out_of_memory, pid=None)
+            return
         if self.behaviour.ends_with is not None and not helped:
             one.state = replace(
                 one.state, exit_code=self.behaviour.ends_with, out_of_memory=self.behaviour.out_of_memory
             )
             return
         one.server = Server(self.behaviour.answer)
+        assert one.spec.port is not None, "a server has one"
         port = one.server.server_address[1]
         one.state = replace(one.state, running=True, pid=1, ports={one.spec.port: port})
 
@@ -147,6 +165,9 @@ class FakeEngine(Engine):
             self._end(container, 137)
 
     def wait(self, container: str, timeout_s: float) -> int | None:
+        one = self.containers[container]
+        if one.spec.command:
+            return None if self.behaviour.never_ends else one.state.exit_code
         if self.behaviour.stop_code is not None:
             self._end(container, self.behaviour.stop_code)
         return self.behaviour.stop_code

@@ -35,7 +35,7 @@ def write_layout(
     entrypoint: Sequence[str],
     command: Sequence[str] = (),
     architecture: str = "amd64",
-    port: int = 8080,
+    port: int | None = 8080,
     user: str = "65534:65534",
     labels: Mapping[str, str] | None = None,
     config: Mapping[str, Any] | None = None,
@@ -43,7 +43,7 @@ def write_layout(
 ) -> Path:
     """An OCI layout with one layer that holds `files` (path without its first slash -> content), all executable.
 
-    `folders` are made besides, each with its mode.
+    `folders` are made besides, each with its mode. Without a `port` it is no server.
     """
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
@@ -61,7 +61,7 @@ def write_layout(
         "os": "linux",
         "config": {
             "User": user,
-            "ExposedPorts": {f"{port}/tcp": {}},
+            **({} if port is None else {"ExposedPorts": {f"{port}/tcp": {}}}),
             "Env": ["PATH=/bin"],
             "Entrypoint": list(entrypoint),
             "Cmd": list(command),

@@ -17,13 +17,15 @@
 #   server              { name, system, port, models } -> how images run a program that the workspace does not build:
 #                       { package; models; command; environment; description }
 #       name            by its nixpkgs name; Debian has something in the place of a few
+#       port            that it shall serve; null where it stands in an image beside a program and is no server there
 #       models          [ { name, lock } ] that it shall serve: a name with tag, its entry in models.lock.json or null;
 #                       in the answer a derivation for each, with files for the image's root
-#   image               { name, system, packages, models ? [ ], command, environment ? { }, port, labels } -> derivation
+#   image               { name, system, packages, models ? [ ], command, environment ? { }, port ? null, labels } -> derivation
 #       the image for one Linux system: an OCI layout, or what programs.skopeo makes one of by `copy nix:FILE oci:FOLDER`
 #       packages        derivations that stand at the image's root, with their libraries; no shell, no package manager
 #       layers          runtime (libraries, CA certificates, users), a model each, application: what code changes comes last
 #       command         argv of the container's program, which is not root
+#       port            that it serves; null: it serves none
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
 #   binary              { package, name } -> derivation with only bin/NAME of the package

@@ -96,7 +96,8 @@ def assert_same(paths: Sequence[Path], folder: Path) -> list[Answer]:
 
 
 def test_both_readers_give_the_same_value_for_every_good_file(tmp_path: Path) -> None:
-    answers = assert_same([ROOT / "pipeline.toml", ROOT / "templates/rust/pipeline.toml", *GOOD], tmp_path)
+    own = [ROOT / "pipeline.toml", ROOT / "tests/workspace/pipeline.toml", ROOT / "templates/rust/pipeline.toml"]
+    answers = assert_same([*own, *GOOD], tmp_path)
     assert len(answers) > 15
     assert not [answer for answer in answers if "refused" in answer]
 
@@ -152,6 +153,39 @@ def test_both_readers_agree_when_a_line_is_lost_or_doubled(tmp_path: Path) -> No
     assert_same(readable, tmp_path)
     broken = [path for path in paths if path not in readable]
     refuse_one_by_one(broken[:: max(1, len(broken) // 16)], tmp_path)  # a sample: each takes a process
+
+
+def test_both_readers_agree_on_images_with_and_without_port(tmp_path: Path) -> None:
+    dice = random.Random(20260103)
+    choices: dict[str, list[Any]] = {
+        "contents": [["ollama"], ["ollama", "tool"], ["tool", "ollama"], ["tol"], ["other", "tool"]],
+        "port": [None, 8080, 0],
+        "health_path": [None, "/health", "health"],
+        "health_timeout_s": [None, 60, 0],
+        "probe_paths": [None, [], ["/a"]],
+        "probe_commands": [None, [], ["tool --help", "tool list"], ["tool  x"]],
+        "model_command": ["tool ask {url} {model}"],
+        "arguments": [["serve"]],
+    }
+    bases: list[dict[str, Any]] = [{"port": None, "probe_commands": ["tool --help"]}, {"port": 1}]
+    paths = []
+    for number in range(500):
+        images = [
+            {"name": name, "contents": ["tool"], **dice.choice(bases)}
+            | {key: dice.choice(choices[key]) for key in dice.sample(list(choices), dice.randint(0, 2))}
+            for name in ("tool", "server")
+        ]
+        models = [{"name": "m:1", "image": dice.choice(["tool", "server", "tol"])}] if dice.randrange(2) else []
+        workspace = {"name": "x", "binaries": dice.choice([["tool"], ["tool", "other"]])}
+        path = tmp_path / f"{number}.toml"
+        path.write_text(render_toml({"workspace": workspace, "image": images, "model": models}), encoding="utf-8")
+        paths.append(path)
+    answers = assert_same(paths, tmp_path)
+    refused = {answer["refused"].partition(": ")[2] for answer in answers if "refused" in answer}
+    accepted = [image for answer in answers for image in answer.get("image", [])]
+    assert {image["port"] for image in accepted} == {None, 1, 8080}
+    for told in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
+        assert [message for message in refused if told in message], told
 
 
 def test_both_readers_agree_on_patterns_of_every_kind(tmp_path: Path) -> None:

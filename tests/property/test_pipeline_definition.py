@@ -63,21 +63,40 @@ def suites(draw: st.DrawFn, channels: list[str]) -> list[dict[str, Any]]:
 
 
 @st.composite
+def servers(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "contents": draw(some(NAMES)),
+        "port": draw(st.integers(1, 65535)),
+        "health_path": draw(st.none() | st.just("/ready")),
+        "health_timeout_s": draw(st.none() | st.integers(1, 3600)),
+        "probe_paths": draw(some(st.sampled_from(["/a", "/b"]), least=0)),
+    }
+
+
+@st.composite
+def programs(draw: st.DrawFn, binaries: list[str]) -> dict[str, Any]:
+    """What an image without port must have."""
+    first = draw(st.sampled_from(binaries))
+    others = draw(some(NAMES.filter(lambda name: name != first), least=0))
+    return {"contents": [first, *others], "probe_commands": draw(some(st.sampled_from(["x", "x --help", "/x y"])))}
+
+
+@st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A file that must be read."""
     channels = draw(some(st.sampled_from(CHANNELS)))
     images = draw(some(LOWER_NAMES, least=0))
+    binaries = draw(some(NAMES))
     document: dict[str, Any] = {
-        "workspace": {"name": draw(NAMES), "binaries": draw(some(NAMES)), "libraries": draw(some(NAMES, least=0))},
+        "workspace": {"name": draw(NAMES), "binaries": binaries, "libraries": draw(some(NAMES, least=0))},
         "toolchain": {"channels": channels, "default": draw(st.none() | st.sampled_from(channels))},
         "target": draw(targets()),
         "test": draw(suites(channels)),
         "image": [
             {
                 "name": name,
-                "contents": draw(some(NAMES)),
                 "architectures": draw(some(st.sampled_from(["x86_64", "aarch64"]))),
-                "port": draw(st.integers(1, 65535)),
+                **draw(servers() | programs(binaries)),
             }
             for name in images
         ],
@@ -107,6 +126,13 @@ def read(document: dict[str, Any]) -> Pipeline:
 def test_a_pipeline_written_and_read_again_is_the_same(document: dict[str, Any]) -> None:
     pipeline = read(document)
     assert read(normalised(pipeline)) == pipeline
+
+
+@given(documents())
+def test_an_image_has_health_where_it_has_a_port(document: dict[str, Any]) -> None:
+    for image in read(document).images:
+        assert {image.port is None, image.health_path is None, image.health_timeout_s is None} != {True, False}
+        assert image.port is not None or image.probe_commands
 
 
 @given(documents())

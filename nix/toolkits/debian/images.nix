@@ -76,7 +76,7 @@ in
       models ? [ ],
       command,
       environment ? { },
-      port,
+      port ? null,
       labels,
     }:
     let
@@ -117,9 +117,9 @@ in
           Env = map (variable: "${variable}=${variables.${variable}}") (builtins.attrNames variables);
           Entrypoint = command;
           WorkingDir = "/tmp";
-          ExposedPorts."${toString port}/tcp" = { };
           StopSignal = "SIGTERM";
           Labels = labels;
-        };
+        }
+        // (if port == null then { } else { ExposedPorts."${toString port}/tcp" = { }; });
       };
 }

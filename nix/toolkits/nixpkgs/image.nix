@@ -1,4 +1,4 @@
-# { name, system, packages, models ? [ ], command, environment ? { }, port, labels } -> nix2container's image: a JSON file that
+# { name, system, packages, models ? [ ], command, environment ? { }, port ? null, labels } -> nix2container's image: a JSON file that
 # names store paths, from which its skopeo (programs.skopeo) makes the layers as they are copied: runtime, models, application.
 {
   pkgs,
@@ -11,7 +11,7 @@
   models ? [ ],
   command,
   environment ? { },
-  port,
+  port ? null,
   labels,
 }:
 let
@@ -72,8 +72,8 @@ nix2container.buildImage {
     Env = lib.mapAttrsToList (variable: value: "${variable}=${value}") variables;
     Entrypoint = command;
     WorkingDir = "/tmp";
-    ExposedPorts."${toString port}/tcp" = { };
     StopSignal = "SIGTERM";
     Labels = labels;
-  };
+  }
+  // lib.optionalAttrs (port != null) { ExposedPorts."${toString port}/tcp" = { }; };
 }

@@ -17,6 +17,9 @@ network of its own, with a read-only root (/tmp is a small tmpfs), no capabiliti
 memory (1 GiB and twice the image), processes and time. Its health path is asked until it answers 200; then its other
 paths, its commands, its models: they are listed, a completion has tokens, and every image with a model_command reaches
 them over the container network. SIGTERM must end it in 10 s, with 0 or 143, and a restart must be healthy again.
+An image without a port is a program: each of its commands runs in a container of its own, as confined, and must exit
+with 0 within 2 minutes. What holds it back is read before it starts; where an engine cannot do that, and the program
+has ended before anybody could look, that is called unverified.
 
 Whatever was created is removed in the end, after Ctrl-C too, and nothing else is; what a killed run left goes with the
 next one. Logs of a failure, junit.xml and result.json are kept in .nanna-ci/runs/. A limit that this machine does not

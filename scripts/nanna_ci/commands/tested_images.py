@@ -21,6 +21,7 @@ from nanna_ci.containers.scenario import (
     Companion,
     Facts,
     ImageResult,
+    Service,
     Status,
     Subject,
 )
@@ -146,12 +147,13 @@ def _unbuilt(name: str, why: NotBuilt) -> ImageResult:
 
 
 def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
+    service = None
+    if image.port is not None and image.health_path is not None and image.health_timeout_s is not None:
+        service = Service(image.port, image.health_path, image.health_timeout_s)
     return Subject(
         name=image.name,
         layout=layout,
-        port=image.port,
-        health_path=image.health_path,
-        health_timeout_s=image.health_timeout_s,
+        service=service,
         probe_paths=image.probe_paths,
         probe_commands=image.probe_commands,
         models=tuple(model.name for model in pipeline.models if model.image == image.name),

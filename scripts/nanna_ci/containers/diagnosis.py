@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from nanna_ci.containers.confinement import Confinement, Listener
+from nanna_ci.containers.limits import UNREADABLE
 from nanna_ci.containers.scenario import Cause
 from nanna_ci.errors import NannaError, shorten
 from nanna_ci.report.units import seconds_text
 
 TERMINATED: Final = 128 + 15  # what a program says that lets SIGTERM end it
 _NO_PROGRAM_FOR_THIS: Final = re.compile(r"exec format error|rosetta|cannot execute binary file", re.IGNORECASE)
+_NOT_FOUND: Final = re.compile(r'executable file .*not found|exec: "[^"]*": stat .*no such file', re.IGNORECASE)
 _READ_ONLY: Final = re.compile(r"read-only file ?system|erofs", re.IGNORECASE)
 _BUSY: Final = re.compile(r"address already in use|port is already allocated", re.IGNORECASE)
 _CGROUPS: Final = re.compile(r"cgroup|memory\.max|memory\.limit|pids\.max", re.IGNORECASE)
@@ -52,20 +54,58 @@ class Seen:
     written: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program's command ended; `exit_code` is None where it had not after the time that it was given.
+
+    `written` are paths that it changed when it exited with 0 and a writable root; None where it did not.
+    """
+
+    command: str
+    waited_s: float
+    exit_code: int | None
+    out_of_memory: bool
+    log: str
+    written: tuple[str, ...] | None = None
+
+
+Told = TypeVar("Told", Seen, Ended)
+
+
 def diagnose(seen: Seen) -> CheckFailed:
     """Why a container did not become healthy: the most particular cause that the facts bear out."""
-    if _NO_PROGRAM_FOR_THIS.search(seen.log) and seen.exit_code:
-        return CheckFailed(Cause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(seen.log)}")
-    if seen.out_of_memory:
-        return CheckFailed(Cause.OUT_OF_MEMORY, "it was killed: it needs more memory than its limit")
-    if seen.written is not None:
-        what = f"it writes {', '.join(seen.written)}" if seen.written else "it writes to it"
-        return CheckFailed(Cause.WRITES_ROOT, f"it is healthy only where its root can be written to: {what}")
+    if (obvious := _obvious(seen, "is healthy")) is not None:
+        return CheckFailed(*obvious)
     if seen.exit_code is not None:
-        said = last_line(seen.log)
-        told = f"its last line: {said}" if said else "it wrote nothing"
-        return CheckFailed(Cause.EXITED, f"it exited with {seen.exit_code} before it was healthy; {told}")
+        return CheckFailed(Cause.EXITED, f"it exited with {seen.exit_code} before it was healthy; {_said(seen.log)}")
     return _running(seen)
+
+
+def diagnose_program(ended: Ended) -> CheckFailed:
+    """Why a program's command did not exit with 0: the most particular cause that the facts bear out."""
+    if ended.exit_code is None:
+        cause, told = Cause.TIME_LIMIT, f"it did not end within {seconds_text(ended.waited_s)}; {_said(ended.log)}"
+    else:
+        failed = Cause.COMMAND_FAILED, f"it exited with {ended.exit_code}; {_said(ended.log)}"
+        cause, told = _obvious(ended, "exits with 0") or failed
+    return CheckFailed(cause, f"`{ended.command}`: {told}")
+
+
+def _obvious(told: Seen | Ended, good: str) -> tuple[Cause, str] | None:
+    """The causes that servers and programs share; `good` is what it does where all is well."""
+    if _NO_PROGRAM_FOR_THIS.search(told.log) and told.exit_code:
+        return Cause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(told.log)}"
+    if told.out_of_memory:
+        return Cause.OUT_OF_MEMORY, "it was killed: it needs more memory than its limit"
+    if told.written is not None:
+        what = f"it writes {', '.join(told.written)}" if told.written else "it writes to it"
+        return Cause.WRITES_ROOT, f"it {good} only where its root can be written to: {what}"
+    return None
+
+
+def _said(log: str) -> str:
+    said = last_line(log)
+    return f"its last line: {said}" if said else "it wrote nothing"
 
 
 def _running(seen: Seen) -> CheckFailed:
@@ -84,7 +124,7 @@ def _running(seen: Seen) -> CheckFailed:
     return CheckFailed(Cause.NEVER_HEALTHY, f"GET {seen.health_path} did not answer 200 in {waited}: {seen.answer}")
 
 
-def may_need_writing(seen: Seen) -> bool:
+def may_need_writing(seen: Seen | Ended) -> bool:
     """Whether it is worth a try with a writable root: it ended by itself, or speaks of it."""
     if seen.out_of_memory or _NO_PROGRAM_FOR_THIS.search(seen.log):
         return False
@@ -95,6 +135,8 @@ def diagnose_start(words: str) -> CheckFailed:
     """Why an engine could not start a container, from its own words."""
     if _NO_PROGRAM_FOR_THIS.search(words):
         return CheckFailed(Cause.WRONG_ARCHITECTURE, f"its program is for another machine: {words}")
+    if _NOT_FOUND.search(words):
+        return CheckFailed(Cause.NOT_FOUND, f"its program is not in the image: {words}")
     if _BUSY.search(words):
         return CheckFailed(Cause.PORT_BUSY, f"the port that the engine chose was taken: {words}")
     return CheckFailed(Cause.CANNOT_START, words)
@@ -111,8 +153,8 @@ def decide_architecture(image: str, machine: str, os: str) -> None:
         raise CheckFailed(Cause.WRONG_ARCHITECTURE, f"it says that it is for {os}/{image}, not for linux/{machine}")
 
 
-def decide_confined(seen: Confinement) -> str | None:
-    """A remark on what could not be read; raises CheckFailed for what does not hold."""
+def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
+    """A remark on what could not be read, and why; raises CheckFailed for what does not hold."""
     problems = [
         *(["has capabilities"] if seen.capabilities else []),
         *(["may gain privileges"] if seen.no_new_privileges is False else []),
@@ -121,7 +163,7 @@ def decide_confined(seen: Confinement) -> str | None:
     if problems:
         raise CheckFailed(Cause.NOT_CONFINED, f"its first process {', '.join(problems)}")
     unknown = None in (seen.capabilities, seen.no_new_privileges, seen.read_only_root)
-    return "asked for, but the kernel's answer cannot be read from here" if unknown else None
+    return f"unverified: asked for, but {unread}" if unknown else None
 
 
 def decide_stop(exit_code: int | None, grace_s: float) -> None:
@@ -140,7 +182,7 @@ def written_paths(changes: Sequence[str]) -> tuple[str, ...]:
     return tuple(leaves[:_NAMED])
 
 
-def with_writing(seen: Seen, changes: Sequence[str]) -> Seen:
+def with_writing(seen: Told, changes: Sequence[str]) -> Told:
     """The facts, and what was written when it could be."""
     return replace(seen, written=written_paths(changes))
 

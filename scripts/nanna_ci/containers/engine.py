@@ -87,8 +87,12 @@ class Engine(abc.ABC):
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and give its ID."""
-        words = [*create_words(spec), *self.extra_create_words(spec), spec.image_id.removeprefix("sha256:")]
+        image = spec.image_id.removeprefix("sha256:")
+        words = [*create_words(spec), *self.extra_create_words(spec), image, *spec.command[1:]]
         return self.call("create", *words).text().strip().rpartition("\n")[2]
+
+    def prepare(self, container: str) -> None:  # noqa: B027 - docker cannot
+        """Let a created container's first process wait, confined and limited, for `start`; nothing where none can."""
 
     def start(self, container: str) -> None:
         """Start a container, for the first time or again."""
@@ -194,7 +198,9 @@ class Engine(abc.ABC):
 def reason_of(error: CommandFailed) -> str:
     """An engine's own words, without the headings that each puts before them."""
     lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith("time=")] or lines or [error.message]
+    # docker names the container last, after the reason
+    empty = ("time=", "Error: failed to start containers: ", "failed to start containers: ")
+    told = [line for line in lines if not line.startswith(empty)] or lines or [error.message]
     last = told[-1]
     for heading in ("Error response from daemon: ", "Error: ", "docker: "):
         last = last.removeprefix(heading)

@@ -10,10 +10,11 @@ from typing import Final
 
 from nanna_ci.containers.engine import Engine, EngineFacts
 from nanna_ci.containers.http_probe import HttpProbe
-from nanna_ci.containers.live_container import HEALTH_ANSWER_S, Bench
+from nanna_ci.containers.live_container import Bench
 from nanna_ci.containers.procfs import ProcFs
 from nanna_ci.containers.run_lock import RunLocks
 from nanna_ci.containers.scenario import Companion, ImageResult, Subject
+from nanna_ci.containers.server_container import HEALTH_ANSWER_S
 from nanna_ci.containers.session import open_session
 from nanna_ci.containers.sweep import Mark
 from nanna_ci.containers.trial import run_trial

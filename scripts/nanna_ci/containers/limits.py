@@ -10,6 +10,7 @@ from typing import Final
 from nanna_ci.report.units import bytes_text, seconds_text
 
 PIDS: Final = 512
+UNREADABLE: Final = "the kernel's answer cannot be read from here"
 TMP_BYTES: Final = 256 * 1024 * 1024
 _BASE_BYTES: Final = 1024 * 1024 * 1024
 _PAGE_BYTES: Final = 64 * 1024  # the largest page: kernels round a memory limit to whole ones
@@ -73,25 +74,33 @@ def possible_limits(wanted: Limits, controllers: Controllers) -> Limits:
     )
 
 
-def report_limits(wanted: Limits, given: Limits, effective: Effective, refusal: str | None) -> tuple[LimitReport, ...]:
-    """What became of each limit. `given` is what the engine was asked for; `refusal` its words where it would not."""
+def report_limits(
+    wanted: Limits, given: Limits, effective: Effective, refusal: str | None, unread: str = UNREADABLE
+) -> tuple[LimitReport, ...]:
+    """What became of each limit.
+
+    `given` is what the engine was asked for; `refusal` its words where it would not. `unread` is why there is nothing
+    in `effective`, where there is nothing.
+    """
     assert wanted.memory_bytes is not None
     assert wanted.pids is not None
     because = refusal or "the machine's control groups have no such limit"
     memory = (wanted.memory_bytes + _PAGE_BYTES, given.memory_bytes, effective.memory_bytes)
     pids = (wanted.pids, given.pids, effective.pids)
     return (
-        LimitReport("memory", bytes_text(wanted.memory_bytes), *_decide_force(*memory, because)),
-        LimitReport("processes", str(wanted.pids), *_decide_force(*pids, because)),
+        LimitReport("memory", bytes_text(wanted.memory_bytes), *_decide_force(*memory, because, unread)),
+        LimitReport("processes", str(wanted.pids), *_decide_force(*pids, because, unread)),
         LimitReport("time", seconds_text(wanted.time_s), Force.HELD, None),
     )
 
 
-def _decide_force(most: int, given: int | None, effective: float | None, because: str) -> tuple[Force, str | None]:
+def _decide_force(
+    most: int, given: int | None, effective: float | None, because: str, unread: str
+) -> tuple[Force, str | None]:
     if given is None:
         return Force.REFUSED, because
     if effective is None:
-        return Force.UNVERIFIED, "the container's control group cannot be read from here"
+        return Force.UNVERIFIED, unread
     if effective > most:
         return Force.REFUSED, f"the kernel holds it to {'nothing' if effective == math.inf else f'{effective:.0f}'}"
     return Force.HELD, None

@@ -1,28 +1,23 @@
-"""A container while it is tested: started, asked until it is healthy, looked at, stopped."""
+"""A container while it is tested, whatever it runs: started, looked at, removed."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.containers.confinement import Confinement
-from nanna_ci.containers.diagnosis import CheckFailed, Seen, diagnose_start
+from nanna_ci.containers.diagnosis import diagnose_start
 from nanna_ci.containers.engine import Engine, reason_of
 from nanna_ci.containers.http_probe import HttpProbe
 from nanna_ci.containers.inspection import ContainerState
 from nanna_ci.containers.limits import Controllers, Effective
-from nanna_ci.containers.probe import Answer, is_healthy
 from nanna_ci.containers.procfs import ProcFs
 from nanna_ci.containers.scenario import Cause
 from nanna_ci.containers.session import Session
 from nanna_ci.containers.spec import ContainerSpec
 from nanna_ci.errors import CommandFailed, Interrupted, NannaError
 
-_POLL_S: Final = 0.05
-_LOOK_S: Final = (0.1, 2.0)  # between two looks at a container that does not answer: at first, and at last
-HEALTH_ANSWER_S: Final = 2.0
 _PORT_ATTEMPTS: Final = 3
 
 
@@ -44,25 +39,15 @@ class Bench:
         return self.session.engine
 
 
-class Unhealthy(Exception):
-    """A container did not become healthy; `seen` are the facts."""
-
-    def __init__(self, seen: Seen) -> None:
-        super().__init__(seen.answer)
-        self.seen = seen
-
-
 class LiveContainer:
     """A container of a spec. Engine failures are raised as they come, but those of the first start are CheckFailed."""
 
-    def __init__(self, bench: Bench, spec: ContainerSpec, health_path: str) -> None:
+    def __init__(self, bench: Bench, spec: ContainerSpec) -> None:
         self._bench = bench
         self._spec = spec
-        self._health_path = health_path
         self._id: str | None = None
         self._state: ContainerState | None = None
         self._kept = False
-        self.peak_memory_bytes: int | None = None
 
     @property
     def id(self) -> str:
@@ -75,6 +60,7 @@ class LiveContainer:
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             try:
                 self._id = self._bench.engine.create(self._spec)
+                self._before_start()
                 self._bench.engine.start(self._id)
             except CommandFailed as error:
                 problem = diagnose_start(reason_of(error))
@@ -85,42 +71,8 @@ class LiveContainer:
                 break
         self._look()
 
-    def start_again(self) -> None:
-        """Start it after a stop; the published port may be another."""
-        self._bench.engine.start(self.id)
-        self._look()
-
-    def await_health(self, timeout_s: float) -> None:
-        """Ask the health path until it answers 200. Raises Unhealthy once it has ended or the time is over."""
-        begun = self._bench.clock()
-        pause, last_pause = _LOOK_S
-        look_at = begun + pause
-        while True:
-            answer = self.get(self._health_path, HEALTH_ANSWER_S)
-            if is_healthy(answer):
-                return
-            now = self._bench.clock()
-            over = now - begun >= timeout_s
-            if over or now >= look_at:
-                state = self._look()
-                if over or not state.running:
-                    raise Unhealthy(self._seen(state, answer, now - begun))
-                pause = min(2 * pause, last_pause)
-                look_at = now + pause
-            self._bench.sleep(_POLL_S)
-
-    def get(self, path: str, timeout_s: float) -> Answer:
-        """GET on its published port."""
-        port = self._port()
-        if port is None:
-            return Answer(None, problem="its port is not published")
-        return self._bench.http.get(port, path, timeout_s)
-
-    def post_json(self, path: str, body: bytes, timeout_s: float) -> Answer:
-        """POST on its published port."""
-        port = self._port()
-        assert port is not None, "not healthy"
-        return self._bench.http.post_json(port, path, body, timeout_s)
+    def _before_start(self) -> None:
+        """For those who look at it first."""
 
     def effective_limits(self) -> Effective:
         """What the kernel holds it to."""
@@ -131,23 +83,6 @@ class LiveContainer:
         """What the kernel says of its first process."""
         pid = self._pid()
         return Confinement() if pid is None else self._bench.kernel.confinement(pid)
-
-    def stop(self, grace_s: float) -> int | None:
-        """Send SIGTERM and give the exit code; after the grace KILL, and None."""
-        self._note_memory()
-        try:
-            self._bench.engine.kill(self.id, "TERM")
-        except CommandFailed as error:
-            state = self._look()
-            if state.running:
-                raise
-            told = f"it had ended by itself, with {state.exit_code}, before it was asked to"
-            raise CheckFailed(Cause.EXITED, told) from error
-        code = self._bench.engine.wait(self.id, grace_s)
-        if code is None:
-            with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
-                self._bench.engine.kill(self.id, "KILL")
-        return code
 
     def keep_evidence(self) -> None:
         """Keep its log, and all that the engine knows of it, in the run folder; once."""
@@ -171,36 +106,12 @@ class LiveContainer:
     def _look(self) -> ContainerState:
         """The state as it is now."""
         self._state = self._bench.engine.inspect(self.id)
-        self._note_memory()
         return self._state
-
-    def _port(self) -> int | None:
-        """The published port; a restart may give it another."""
-        return None if self._state is None else self._state.ports.get(self._spec.port)
 
     def _pid(self) -> int | None:
         """Its first process, where that is one of this machine."""
         pid = None if self._state is None else self._state.pid
         return pid if self._bench.kernel.is_in(pid, self.id) else None
-
-    def _note_memory(self) -> None:
-        pid = self._pid()
-        peak = None if pid is None else self._bench.kernel.peak_memory_bytes(pid, self.id)
-        if peak is not None:
-            self.peak_memory_bytes = max(peak, self.peak_memory_bytes or 0)
-
-    def _seen(self, state: ContainerState, answer: Answer, waited_s: float) -> Seen:
-        pid = self._pid() if state.running else None
-        return Seen(
-            port=self._spec.port,
-            health_path=self._health_path,
-            waited_s=waited_s,
-            exit_code=None if state.running else state.exit_code,
-            out_of_memory=state.out_of_memory,
-            log=self._log(),
-            answer=answer.told,
-            listeners=None if pid is None else self._bench.kernel.listeners(pid),
-        )
 
     def _log(self) -> str:
         try:

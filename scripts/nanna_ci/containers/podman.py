@@ -74,6 +74,10 @@ class Podman(Engine):
             controllers=Controllers(memory="memory" in names, pids="pids" in names),
         )
 
+    def prepare(self, container: str) -> None:
+        """podman can: what holds a program back can then be read, however soon it ends."""
+        self.call("init", container)
+
     def remove(self, container: str) -> None:
         """Remove a container. Without a time podman would ask it to stop, and wait."""
         self.call("rm", "--force", "--time", "0", "--volumes", container)

@@ -15,11 +15,12 @@ from nanna_ci.containers.scenario import (
     Companion,
     Facts,
     ImageResult,
+    Service,
     Status,
     Subject,
 )
 from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, as_text, as_texts, describe
+from nanna_ci.json_data import JsonObject, JsonValue, as_count, as_list, as_object, as_text, as_texts, describe
 
 
 def image_to_json(result: ImageResult) -> dict[str, Any]:
@@ -79,9 +80,9 @@ def subject_to_json(subject: Subject) -> dict[str, Any]:
     return {
         "name": subject.name,
         "layout": str(subject.layout),
-        "port": subject.port,
-        "healthPath": subject.health_path,
-        "healthTimeoutSeconds": subject.health_timeout_s,
+        "service": None
+        if (service := subject.service) is None
+        else {"port": service.port, "healthPath": service.health_path, "timeoutSeconds": service.health_timeout_s},
         "probePaths": list(subject.probe_paths),
         "probeCommands": list(subject.probe_commands),
         "models": list(subject.models),
@@ -92,19 +93,23 @@ def subject_to_json(subject: Subject) -> dict[str, Any]:
 def parse_subject(value: JsonValue, source: str) -> Subject:
     """Read what `subject_to_json` wrote."""
     item = as_object(value, source, "a subject")
-    port = _optional_count(item, "port", source)
-    if port is None:
-        raise MalformedData(source, "a subject without a port")
+    service = item.get("service")
     return Subject(
         name=as_text(item.get("name"), source, "name"),
         layout=Path(as_text(item.get("layout"), source, "layout")),
-        port=port,
-        health_path=as_text(item.get("healthPath"), source, "healthPath"),
-        health_timeout_s=_number(item, "healthTimeoutSeconds", source),
+        service=None if service is None else _service(as_object(service, source, "service"), source),
         probe_paths=as_texts(item.get("probePaths"), source, "probePaths"),
         probe_commands=as_texts(item.get("probeCommands"), source, "probeCommands"),
         models=as_texts(item.get("models"), source, "models"),
         model_command=_optional_text(item, "modelCommand", source),
+    )
+
+
+def _service(item: JsonObject, source: str) -> Service:
+    return Service(
+        port=as_count(item.get("port"), source, "port"),
+        health_path=as_text(item.get("healthPath"), source, "healthPath"),
+        health_timeout_s=_number(item, "timeoutSeconds", source),
     )
 
 

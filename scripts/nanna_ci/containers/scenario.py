@@ -13,19 +13,27 @@ from nanna_ci.outcome import Verdict
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """Where a server listens, and the path that answers 200 once it is ready, which must be within a time."""
+
+    port: int
+    health_path: str
+    health_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """An image under test: where its layout is, and what pipeline.toml declares of it.
 
-    `probe_paths` answer 200 once it is healthy; `probe_commands` are run inside and must exit with 0. `models` are
+    A server has a `service`, a program has none. A server's `probe_paths` answer 200 once it is healthy. Its
+    `probe_commands` are run inside, a program's each in a container of its own, and must exit with 0. `models` are
     served by it. With a `model_command` it is a model server's client: the command, in which {url} and {model} stand
-    for the server's address and model, must exit with 0 inside its container.
+    for the server's address and model, must exit with 0 where the probe commands do.
     """
 
     name: str
     layout: Path
-    port: int
-    health_path: str
-    health_timeout_s: float
+    service: Service | None
     probe_paths: tuple[str, ...] = ()
     probe_commands: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -71,7 +79,10 @@ NEEDS: Final[Mapping[CheckKind, CheckKind]] = {
     CheckKind.STOP: CheckKind.HEALTH,
     CheckKind.RESTART: CheckKind.STOP,
 }
-"""What must have passed before. BUILD is the only check of an image that was not built; REMOVED comes in any case."""
+"""What must have passed before, where it is planned: a program is not started by itself, and has no health.
+
+BUILD is the only check of an image that was not built; REMOVED comes in any case.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,7 @@ class Cause(enum.Enum):
 
     NOT_BUILT = "not-built"
     NOT_LOADED = "not-loaded"
+    NOT_FOUND = "not-found"
     WRONG_ARCHITECTURE = "wrong-architecture"
     CANNOT_START = "cannot-start"
     PORT_BUSY = "port-busy"
@@ -201,13 +213,16 @@ def decide_verdict(verdicts: Sequence[Verdict]) -> Verdict:
 
 def plan_checks(subject: Subject, companions: Sequence[Companion]) -> tuple[Check, ...]:
     """The checks of an image that was built. A model server is also asked by each image that has a command for that."""
+    commands = tuple(Check(CheckKind.COMMAND, command) for command in subject.probe_commands)
+    if subject.service is None:
+        return (Check(CheckKind.LOAD), *commands, Check(CheckKind.CONFINED), Check(CheckKind.REMOVED))
     return (
         Check(CheckKind.LOAD),
         Check(CheckKind.START),
-        Check(CheckKind.HEALTH, subject.health_path),
+        Check(CheckKind.HEALTH, subject.service.health_path),
         Check(CheckKind.CONFINED),
         *(Check(CheckKind.PATH, path) for path in subject.probe_paths),
-        *(Check(CheckKind.COMMAND, command) for command in subject.probe_commands),
+        *commands,
         *(Check(kind, model) for model in subject.models for kind in (CheckKind.MODEL, CheckKind.COMPLETION)),
         *(
             Check(CheckKind.TOGETHER, f"{companion.name} {model}")
@@ -223,7 +238,12 @@ def plan_checks(subject: Subject, companions: Sequence[Companion]) -> tuple[Chec
 def find_blocker(check: Check, results: Sequence[CheckResult]) -> CheckResult | None:
     """The check that had to pass before this one and did not."""
     need = NEEDS.get(check.kind)
-    return next((one for one in results if one.check.kind is need and one.status is not Status.PASSED), None)
+    while need is not None:
+        for one in results:
+            if one.check.kind is need:
+                return None if one.status is Status.PASSED else one
+        need = NEEDS.get(need)
+    return None
 
 
 def skip(check: Check, blocker: CheckResult) -> CheckResult:

@@ -7,7 +7,6 @@ from typing import Final
 
 from nanna_ci.containers.diagnosis import CheckFailed, last_line
 from nanna_ci.containers.engine import Engine
-from nanna_ci.containers.live_container import LiveContainer
 from nanna_ci.containers.probe import (
     COMPLETION_PATH,
     MODELS_PATH,
@@ -20,16 +19,17 @@ from nanna_ci.containers.probe import (
     decide_tags,
     is_ollama,
 )
+from nanna_ci.containers.program_container import COMMAND_S
 from nanna_ci.containers.scenario import Cause, Check, CheckKind
+from nanna_ci.containers.server_container import ServerContainer
 from nanna_ci.errors import CommandTimedOut
 from nanna_ci.report.units import seconds_text
 
 _ANSWER_S: Final = 10.0
 _COMPLETION_S: Final = 120.0
-_COMMAND_S: Final = 120.0
 
 
-def ask(check: Check, container: LiveContainer, engine: Engine) -> str | None:
+def ask(check: Check, container: ServerContainer, engine: Engine) -> str | None:
     """Make one of these checks; a remark on it, or None. Raises CheckFailed."""
     match check.kind:
         case CheckKind.PATH:
@@ -46,20 +46,20 @@ def ask(check: Check, container: LiveContainer, engine: Engine) -> str | None:
     return None
 
 
-def run_command(container: LiveContainer, engine: Engine, words: Sequence[str]) -> None:
+def run_command(container: ServerContainer, engine: Engine, words: Sequence[str]) -> None:
     """A command inside the container exits with 0. Raises CheckFailed."""
     shown = " ".join(words)
     try:
-        executed = engine.execute(container.id, words, _COMMAND_S)
+        executed = engine.execute(container.id, words, COMMAND_S)
     except CommandTimedOut as error:
-        told = f"`{shown}` did not end within {seconds_text(_COMMAND_S)}"
+        told = f"`{shown}` did not end within {seconds_text(COMMAND_S)}"
         raise CheckFailed(Cause.COMMAND_FAILED, told) from error
     if executed.returncode != 0:
         told = f"`{shown}` exited with {executed.returncode}: {last_line(executed.output) or 'no output'}"
         raise CheckFailed(Cause.COMMAND_FAILED, told)
 
 
-def _decide_model(model: str, container: LiveContainer) -> str | None:
+def _decide_model(model: str, container: ServerContainer) -> str | None:
     decide_models(container.get(MODELS_PATH, _ANSWER_S), model)
     if not is_ollama(container.get(OLLAMA_VERSION_PATH, _ANSWER_S)):
         return None

@@ -13,24 +13,30 @@ class ContainerSpec:
     """A container of an image by its ID, on a network of its own, confined.
 
     It has no capabilities and gains no privileges; its root is read-only unless `writable`, with room in /tmp alone.
-    `port` is published on a free port of loopback. `alias` is its name for others on the network.
+    `port` is published on a free port of loopback; None: none is. `alias` is its name for others on the network.
+    `command` runs in the place of the image's own program and arguments; empty: those run.
     """
 
     name: str
     image_id: str
     network: str
     alias: str
-    port: int
+    port: int | None
     limits: Limits
     labels: Mapping[str, str]
     writable: bool = False
+    command: tuple[str, ...] = ()
 
 
 def create_words(spec: ContainerSpec) -> list[str]:
-    """The arguments of `create` that both engines take, but for the image."""
+    """The arguments of `create` that both engines take, but for the image and what comes after it."""
     words = ["--name", spec.name, "--network", spec.network, "--network-alias", spec.alias]
     words += [word for name, value in spec.labels.items() for word in ("--label", f"{name}={value}")]
-    words += ["--publish", f"127.0.0.1::{spec.port}/tcp", "--pull", "never", "--no-healthcheck"]
+    words += ["--pull", "never", "--no-healthcheck"]
+    if spec.port is not None:
+        words += ["--publish", f"127.0.0.1::{spec.port}/tcp"]
+    if spec.command:
+        words += ["--entrypoint", spec.command[0]]
     words += ["--cap-drop", "all", "--security-opt", "no-new-privileges"]
     if not spec.writable:
         words += ["--read-only"]

@@ -58,16 +58,17 @@ class Suite:
 class Image:
     """A container image: what is in it, where it listens, and the path that answers 200 once it is ready.
 
-    The first of `contents` is what a container runs, with `arguments`.
+    The first of `contents` is what a container runs, with `arguments`. Without `port` it is a program, not a server: it
+    has no `health_path`, no `health_timeout_s` and no `probe_paths`, and at least one of `probe_commands`.
     """
 
     name: str
     contents: tuple[str, ...]
     arguments: tuple[str, ...]
     architectures: tuple[str, ...]
-    port: int
-    health_path: str
-    health_timeout_s: int
+    port: int | None
+    health_path: str | None
+    health_timeout_s: int | None
     probe_paths: tuple[str, ...]
     probe_commands: tuple[str, ...]
     model_command: str | None

@@ -67,9 +67,9 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
         required("contents", some_of(_NAME)),
         Field("arguments", array_of(string("[ -~]+", "an argument of printable ASCII characters")), []),
         Field("architectures", some_of(choice(("x86_64", "aarch64"))), ["x86_64"]),
-        required("port", integer(1, 65535)),
-        Field("health_path", _PATH, "/health"),
-        Field("health_timeout_s", integer(1, 3600), 60),
+        Field("port", integer(1, 65535)),
+        Field("health_path", _PATH),
+        Field("health_timeout_s", integer(1, 3600)),
         Field("probe_paths", list_of(_PATH), []),
         Field("probe_commands", list_of(_COMMAND), []),
         Field("model_command", _COMMAND),
@@ -139,6 +139,9 @@ def filled(raw: Mapping[str, Any]) -> dict[str, Any]:
         value["test"] = [fill(TABLES["test"], {"kind": kind}) for kind in DEFAULT_SUITES]
     for test in value["test"]:
         test["channels"] = test["channels"] or [toolchain["default"]]
+    for server in (image for image in value["image"] if image["port"] is not None):
+        server["health_path"] = server["health_path"] or "/health"
+        server["health_timeout_s"] = server["health_timeout_s"] or 60
     for ratio in ("cache_hit_rate", "regression_ratio"):
         value["budget"][ratio] = float(value["budget"][ratio])
     return value
@@ -148,6 +151,7 @@ def cross_problems(value: Mapping[str, Any]) -> list[Problem]:
     """What is wrong between the fields of a `filled` value."""
     channels = value["toolchain"]["channels"]
     images = [image["name"] for image in value["image"]]
+    programs = {image["name"] for image in value["image"] if image["port"] is None}
     problems = declared("toolchain.default", "toolchain.channels", channels, value["toolchain"]["default"])
     problems += _target_problems(value["target"], value["workspace"]["binaries"])
     for i, test in enumerate(value["test"]):
@@ -155,10 +159,32 @@ def cross_problems(value: Mapping[str, Any]) -> list[Problem]:
             problems += declared(f"test[{i}].channels", "toolchain.channels", channels, channel)
     problems += _repeated_jobs(value["test"])
     problems += twice(lambda i: f"image[{i}].name", images)
+    problems += _program_problems(value["image"], value["workspace"]["binaries"])
     problems += twice(lambda i: f"model[{i}].name", [model["name"] for model in value["model"]])
     for i, model in enumerate(value["model"]):
         problems += declared(f"model[{i}].image", "the images", images, model["image"])
+        if model["image"] in programs:
+            says = f"{quoted(model['image'])} serves no model: without port it is a program"
+            problems.append(Problem(f"model[{i}].image", says))
     return problems
+
+
+def _program_problems(images: Sequence[Mapping[str, Any]], binaries: Sequence[str]) -> Iterator[Problem]:
+    """An image without port is a program of the workspace: it is tested by running it, and has no health."""
+    for i, image in enumerate(images):
+        if image["port"] is not None:
+            continue
+        first = image["contents"][0]
+        if first not in binaries:
+            says = f"is missing: without it this image is a program, and {quoted(first)} is none of workspace.binaries"
+            yield Problem(f"image[{i}].port", says, suggest(first, binaries))
+        for key in ("health_path", "health_timeout_s", "probe_paths"):
+            if image[key]:
+                says = "is for servers: without port this image is a program"
+                yield Problem(f"image[{i}].{key}", says, "give the port, or leave this out")
+        if not image["probe_commands"]:
+            says = "must not be empty: without port this image is a program, which is tested by running it"
+            yield Problem(f"image[{i}].probe_commands", says, "give a command that exits with 0, or the port")
 
 
 def _target_problems(targets: Sequence[Mapping[str, Any]], binaries: Sequence[str]) -> Iterator[Problem]:

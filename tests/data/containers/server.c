@@ -4,6 +4,7 @@
  *          [--exit CODE] [--term-code CODE] [--write PATH] [--eat MEGABYTES] [--no-tokens]
  *   server ask HOST PORT MODEL     one chat completion; prints the answer, exit 0 where it is a 200
  *   server say WORD                prints the word
+ *   server write PATH              writes a file and ends
  *   server fail                    exit 9
  */
 #include <arpa/inet.h>
@@ -28,6 +29,13 @@ static void on_term(int number) {
 static void die(const char *what) {
   fprintf(stderr, "server: %s: %s\n", what, strerror(errno));
   exit(1);
+}
+
+static void write_state(const char *path) {
+  int file = open(path, O_WRONLY | O_CREAT, 0644);
+  if (file < 0) die(path);
+  if (write(file, "state\n", 6) != 6) die(path);
+  close(file);
 }
 
 static int ask(const char *host, const char *port, const char *model) {
@@ -57,6 +65,10 @@ int main(int count, char **words) {
   const char *model = NULL;
   if (count == 5 && !strcmp(words[1], "ask")) return ask(words[2], words[3], words[4]);
   if (count == 3 && !strcmp(words[1], "say")) return puts(words[2]) < 0;
+  if (count == 3 && !strcmp(words[1], "write")) {
+    write_state(words[2]);
+    return 0;
+  }
   if (count == 2 && !strcmp(words[1], "fail")) {
     fprintf(stderr, "server: failing as asked\n");
     return 9;
@@ -76,10 +88,7 @@ int main(int count, char **words) {
       fprintf(stderr, "server: cannot find my configuration\n");
       return atoi(value);
     } else if (!strcmp(flag, "--write")) {
-      int file = open(value, O_WRONLY | O_CREAT, 0644);
-      if (file < 0) die(value);
-      if (write(file, "state\n", 6) != 6) die(value);
-      close(file);
+      write_state(value);
     } else if (!strcmp(flag, "--eat")) {
       size_t size = (size_t)atoi(value) << 20;
       char *eaten = malloc(size);

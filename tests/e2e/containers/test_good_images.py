@@ -131,7 +131,7 @@ from nanna_ci import process
 from nanna_ci.containers.image_tests import Request, new_mark, run_image_tests
 from nanna_ci.containers.podman import Podman
 from nanna_ci.containers.run_lock import RunLocks
-from nanna_ci.containers.scenario import Subject
+from nanna_ci.containers.scenario import Service, Subject
 
 class Crowded(Podman):
     taken = []
@@ -142,7 +142,8 @@ class Crowded(Podman):
         super().start(container)
 
 engine = Crowded(process.run, environ=os.environ)
-request = Request((Subject("good", Path(sys.argv[1]), 8080, "/health", 30.0),), (), "amd64", Path(sys.argv[2]))
+subject = Subject("good", Path(sys.argv[1]), Service(8080, "/health", 30.0))
+request = Request((subject,), (), "amd64", Path(sys.argv[2]))
 mark = new_mark(lambda count: os.urandom(count).hex(), 0)
 run = run_image_tests(request, engine, engine.facts(), mark, RunLocks(Path(sys.argv[2]), "podman"), say=print)
 for one in engine.taken:

@@ -84,15 +84,17 @@ def is_running(home: Path) -> bool:
     return any("/bin/server" in words for words in programs(home))
 
 
-def test_a_harness_and_a_model_are_tested_in_a_room_that_is_gone_afterwards(home, folder, bakery):
+def test_a_harness_a_program_and_a_model_are_tested_in_a_room_that_is_gone_afterwards(home, folder, bakery):
     model = bakery.image("server", "--model", MODEL, models=[MODEL])
     client = bakery.image("client", model_command="/bin/server ask server 8080 {model}")
     before = networks()
-    answer = answer_of(start(home, folder, [model, client]))
+    program = bakery.program("program", "/bin/server say hello", model_command="/bin/server ask server 8080 {model}")
+    answer = answer_of(start(home, folder, [model, client, program]))
     assert answer.code == 0, answer.data
     assert answer.data["engine"]["private"] is True
     assert {image["verdict"] for image in answer.data["images"]} == {"pass"}
-    assert {limit["force"] for limit in answer.images["server"]["limits"]} == {"held"}
+    for name in ("server", "program"):
+        assert {limit["force"] for limit in answer.images[name]["limits"]} == {"held"}
     assert rooms(home) == []
     assert list((home / "nanna-ci" / "container-runs").iterdir()) == []
     assert networks() == before

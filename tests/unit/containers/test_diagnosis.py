@@ -9,11 +9,13 @@ import pytest
 from nanna_ci.containers.confinement import Confinement, Listener
 from nanna_ci.containers.diagnosis import (
     CheckFailed,
+    Ended,
     Seen,
     decide_architecture,
     decide_confined,
     decide_stop,
     diagnose,
+    diagnose_program,
     diagnose_start,
     is_limit_refused,
     last_line,
@@ -62,6 +64,26 @@ def test_the_most_particular_cause_that_the_facts_bear_out(seen, cause, told):
     assert told in problem.message
 
 
+RAN = Ended("tool list", 120.0, exit_code=3, out_of_memory=False, log="first\nno config\n")
+
+
+@pytest.mark.parametrize(
+    ("ended", "cause", "told"),
+    [
+        (RAN, Cause.COMMAND_FAILED, "`tool list`: it exited with 3; its last line: 'no config'"),
+        (replace(RAN, log=""), Cause.COMMAND_FAILED, "`tool list`: it exited with 3; it wrote nothing"),
+        (replace(RAN, exit_code=None), Cause.TIME_LIMIT, "did not end within 2 min 00 s; its last line: 'no config'"),
+        (replace(RAN, exit_code=137, out_of_memory=True), Cause.OUT_OF_MEMORY, "more memory than its limit"),
+        (replace(RAN, log="exec /bin/x: exec format error\n"), Cause.WRONG_ARCHITECTURE, "exec format error"),
+        (replace(RAN, written=("/data/x",)), Cause.WRITES_ROOT, "exits with 0 only where its root can be written to"),
+    ],
+)
+def test_why_a_programs_command_did_not_do(ended, cause, told):
+    problem = diagnose_program(ended)
+    assert problem.cause is cause
+    assert told in problem.message
+
+
 def test_a_server_that_speaks_of_formats_and_runs_is_not_for_another_machine():
     assert diagnose(replace(RUNNING, log="warning: exec format error in plugin\n")).cause is Cause.NEVER_HEALTHY
 
@@ -95,6 +117,9 @@ def test_what_was_written_is_the_images_own_and_not_the_folders_above():
         ("rootlessport listen tcp 127.0.0.1:41313: bind: address already in use", Cause.PORT_BUSY),
         ("Bind for 127.0.0.1:32768 failed: port is already allocated", Cause.PORT_BUSY),
         ('exec: "/nothing": no such file or directory', Cause.CANNOT_START),
+        ('runc create failed: exec: "x": executable file not found in $PATH: unknown', Cause.NOT_FOUND),
+        ("crun: executable file `x` not found in $PATH: No such file or directory", Cause.NOT_FOUND),
+        ('runc create failed: exec: "/bin/x": stat /bin/x: no such file or directory', Cause.NOT_FOUND),
         ("unable to apply cgroup configuration: permission denied", Cause.CANNOT_START),
     ],
 )

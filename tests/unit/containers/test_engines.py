@@ -168,6 +168,8 @@ def test_podman_loads_from_a_view_with_the_tag_and_the_very_manifest(tmp_path):
     [
         ('Error: no such container\ntime="x" level=error msg="y"\n', "no such container"),
         ("Error response from daemon: conflict\n", "conflict"),
+        ("Error response from daemon: no such program\nError: failed to start containers: x\n", "no such program"),
+        ("Error response from daemon: no such program\n\nfailed to start containers: x\n", "no such program"),
         ('time="x" level=error msg="y"\n', 'time="x" level=error msg="y"'),
         ("", "podman exited with 125: no output on stderr"),
     ],

@@ -72,4 +72,4 @@ def test_a_refusal_has_the_engines_words():
 
 def test_what_cannot_be_read_is_not_called_held():
     report = forces(WANTED, WANTED, Effective(), None)
-    assert report["memory"] == (Force.UNVERIFIED, "the container's control group cannot be read from here")
+    assert report["memory"] == (Force.UNVERIFIED, "the kernel's answer cannot be read from here")

@@ -11,7 +11,7 @@ from nanna_ci.containers.image_tests import Request
 from nanna_ci.containers.results_json import parse_subject
 from nanna_ci.containers.room import Rooms, parse_engine_run, room_words, rooms_folder
 from nanna_ci.containers.run_lock import RunLocks
-from nanna_ci.containers.scenario import Subject
+from nanna_ci.containers.scenario import Service, Subject
 from nanna_ci.containers.sweep import Mark
 from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing
 
@@ -27,7 +27,7 @@ class World:
         self.groups = folder / "cgroup"
         self.groups.mkdir()
         self.locks = RunLocks(folder / "locks", "podman")
-        self.request = Request((Subject("x", Path("/l"), 1, "/h", 2.0),), (), "amd64", folder / "run")
+        self.request = Request((Subject("x", Path("/l"), Service(1, "/h", 2.0)),), (), "amd64", folder / "run")
         self.argv: list[str] = []
         self.asked: dict[str, object] = {}
         self.result: object = RESULT

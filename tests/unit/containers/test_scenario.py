@@ -14,6 +14,7 @@ from nanna_ci.containers.scenario import (
     Companion,
     Facts,
     ImageResult,
+    Service,
     Status,
     Subject,
     find_blocker,
@@ -26,9 +27,7 @@ from nanna_ci.outcome import Verdict
 SUBJECT = Subject(
     name="server",
     layout=Path("/x"),
-    port=1,
-    health_path="/health",
-    health_timeout_s=1,
+    service=Service(1, "/health", 1),
     probe_paths=("/a", "/b"),
     probe_commands=("x --version",),
     models=("m:1", "m:2"),
@@ -55,6 +54,32 @@ def test_the_order_of_a_test():
         "restart",
         "removed",
     ]
+
+
+PROGRAM = Subject("tool", Path("/x"), None, probe_commands=("tool --help", "tool list"))
+
+
+def test_a_program_has_no_health_and_is_not_stopped_or_started_again():
+    assert [check.title for check in plan_checks(PROGRAM, [CLIENT])] == [
+        "load",
+        "command tool --help",
+        "command tool list",
+        "confined",
+        "removed",
+    ]
+
+
+def test_a_program_that_was_not_loaded_is_asked_nothing():
+    failed = result(CheckKind.LOAD, Status.FAILED)
+    for kind in (CheckKind.COMMAND, CheckKind.CONFINED):
+        assert find_blocker(Check(kind), [failed]) is failed
+        assert find_blocker(Check(kind), [result(CheckKind.LOAD, Status.PASSED)]) is None
+
+
+def test_a_command_that_failed_does_not_stop_the_next_one():
+    answers = [result(CheckKind.LOAD, Status.PASSED), result(CheckKind.COMMAND, Status.FAILED)]
+    assert find_blocker(Check(CheckKind.COMMAND), answers) is None
+    assert find_blocker(Check(CheckKind.CONFINED), answers) is None
 
 
 def result(kind: CheckKind, status: Status, reason: str = "because") -> CheckResult:

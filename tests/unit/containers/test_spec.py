@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+from nanna_ci.containers.docker import Docker
 from nanna_ci.containers.limits import Limits
 from nanna_ci.containers.podman import Podman
 from nanna_ci.containers.spec import ContainerSpec, create_words
+from nanna_ci.process import Completed
 
 SPEC = ContainerSpec(
     name="n",
@@ -32,6 +34,39 @@ def test_a_container_is_confined():
 
 def test_its_port_is_on_a_free_port_of_loopback_alone():
     assert ("--publish", "127.0.0.1::8080/tcp") in set(pairwise(create_words(SPEC)))
+
+
+def test_a_program_has_no_port():
+    assert "--publish" not in create_words(replace(SPEC, port=None))
+
+
+def test_a_command_stands_in_the_place_of_the_images_own_with_nothing_of_it_left():
+    said: list[list[str]] = []
+
+    def run(words, **_options):
+        said.append(words)
+        return Completed(tuple(words), 0, b"an-id\n", "", 0.0)
+
+    docker = Docker(run, environ={})
+    assert docker.create(replace(SPEC, port=None, command=("tool", "list", "--all"))) == "an-id"
+    (words,) = said
+    assert ("--entrypoint", "tool") in set(pairwise(words))
+    assert words[-3:] == ["a" * 64, "list", "--all"]
+    docker.create(SPEC)
+    assert "--entrypoint" not in said[1]
+    assert said[1][-1] == "a" * 64
+
+
+def test_podman_lets_a_program_wait_where_it_can_be_looked_at_and_docker_cannot():
+    said: list[list[str]] = []
+
+    def run(words, **_options):
+        said.append(words)
+        return Completed(tuple(words), 0, b"", "", 0.0)
+
+    Podman(run, environ={}).prepare("an-id")
+    Docker(run, environ={}).prepare("an-id")
+    assert said == [["podman", "init", "an-id"]]
 
 
 def test_nothing_is_pulled():

@@ -14,7 +14,7 @@ from nanna_ci.containers.limits import Controllers, Force
 from nanna_ci.containers.live_container import Bench
 from nanna_ci.containers.procfs import ProcFs
 from nanna_ci.containers.run_lock import RunLocks
-from nanna_ci.containers.scenario import Cause, CheckKind, Companion, ImageResult, Status, Subject
+from nanna_ci.containers.scenario import Cause, CheckKind, Companion, ImageResult, Service, Status, Subject
 from nanna_ci.containers.session import Session
 from nanna_ci.containers.sweep import Mark
 from nanna_ci.containers.trial import run_trial
@@ -39,7 +39,7 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     layout = write_layout(tmp_path / "layout", {"bin/a": b"a"}, entrypoint=["/bin/a"])
-    subject = Subject("app", layout, 8080, "/health", 30.0)
+    subject = Subject("app", layout, Service(8080, "/health", 30.0))
     engine = FakeEngine()
     session = Session(engine, Mark("a" * 12, 1), RunLocks(tmp_path / "locks", "podman"))
     kernel = ProcFs(tmp_path / "no-proc", tmp_path / "no-cgroups")
