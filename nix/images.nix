@@ -26,7 +26,8 @@ let
     in
     if strings == [ ] then null else builtins.head strings;
 
-  # A workspace's binary, or a program that the toolkit has: { package; models; command; environment; description; version }.
+  # A workspace's binary, or a program that the toolkit has: { package; models; command; environment; description; version },
+  # with standIn where it is another program than its name says.
   contentFor =
     definition: system: name:
     let
@@ -81,6 +82,8 @@ let
             "org.opencontainers.image.revision" = revision;
             "org.opencontainers.image.source" = stated "repository";
             "org.opencontainers.image.version" = main.version or null;
+            # publish-images keeps these on this machine
+            "${ours}.stand-in" = main.standIn or null;
           }
           // {
             "org.opencontainers.image.title" = definition.name;

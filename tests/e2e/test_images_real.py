@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from nanna_ci.containers.oci_layout import Layout, load_layout
+from nanna_ci.containers.publish_plan import Architecture, plan_image
+from nanna_ci.containers.reference import parse_repository
+from nanna_ci.errors import GateFailed
 
 REPO = Path(__file__).resolve().parents[2]
 WORKSPACE = REPO / "tests/workspace"
@@ -88,6 +91,14 @@ def test_an_image_says_how_to_tell_that_it_is_ready() -> None:
 def test_an_image_says_that_its_weights_are_random() -> None:
     description = image(MODEL).config.labels["org.opencontainers.image.description"]
     assert description == "llama.cpp in the place of Ollama, with random weights in the place of qwen3:0.6b"
+
+
+@pytest.mark.parametrize("name", [SERVER, MODEL])
+def test_what_stands_in_for_something_else_is_not_published_beyond_this_machine(name: str) -> None:
+    parts = {Architecture.X86_64: image(name)}
+    plan_image(name, parse_repository(f"http://127.0.0.1:5000/o/{name}"), parts, "a" * 40)
+    with pytest.raises(GateFailed, match=r"llama\.cpp in the place of Ollama"):
+        plan_image(name, parse_repository(f"ghcr.io/o/{name}"), parts, "a" * 40)
 
 
 def test_packages_are_recorded_where_scanners_look() -> None:

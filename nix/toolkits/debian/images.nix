@@ -66,6 +66,7 @@ in
           LLAMA_ARG_OFFLINE = "1";
         };
         description = described models;
+        standIn = described models;
       };
 
   image =

@@ -32,7 +32,7 @@ workflow_dispatch, nothing is pushed and the exit code is 0.
 The login is --auth-file FILE, else $REGISTRY_USERNAME and $REGISTRY_PASSWORD, else $REGISTRY_AUTH_FILE, else what
 `docker login` left. On GitHub Actions the registry is ghcr.io, owner and commit are the run's, and signatures are
 keyless; elsewhere say --to, and --key or --unsigned. A key's password is $COSIGN_PASSWORD. http:// is for a registry
-on this machine.
+on this machine, and what stands in for another program (the Debian toolkit's model servers) goes to such a one only.
 
 example: nanna-ci publish-images harness --to ghcr.io/OWNER --key cosign.key --dry-run
 """
