@@ -15,7 +15,7 @@
 #   command             { name, application, environment ? { } } -> derivation
 #                       bin/NAME runs `nanna-ci NAME "$@"`, with each variable that the caller has not set
 #   server              { name, system, port, models } -> how images run a program that the workspace does not build:
-#                       { package; models; command; environment; description }
+#                       { package; models; command; environment; description; standIn ? what it is in the place of another program }
 #       name            by its nixpkgs name; Debian has something in the place of a few
 #       port            that it shall serve; null where it stands in an image beside a program and is no server there
 #       models          [ { name, lock } ] that it shall serve: a name with tag, its entry in models.lock.json or null;

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nanna_ci.commands.image_builds import NotBuilt
 from nanna_ci.commands.tested_images import arrange_images, find_working_engine, run_tests
-from nanna_ci.containers.container_report import Report, engine_to_json, limit_remarks, report_junit
+from nanna_ci.containers.container_report import Report, engine_to_json, remarks, report_junit
 from nanna_ci.containers.results_json import image_to_json
 from nanna_ci.containers.scenario import Status
 from nanna_ci.outcome import Verdict
@@ -59,7 +59,7 @@ def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: Origin
 def _result(job_id: str, report: Report, reproduce: str) -> JobResult:
     image = report.images[0]
     problems = [] if report.tested is None else [f"could not be removed: {one}" for one in report.tested.problems]
-    said = [*([] if image.reason is None else [image.reason]), *problems, *limit_remarks(report.images)]
+    said = [*([] if image.reason is None else [image.reason]), *problems, *remarks(report.images)]
     result = JobResult(
         id=job_id,
         verdict=report.verdict,

@@ -102,7 +102,7 @@ def report_document(report: Report) -> Document:
     tested = report.tested
     if tested is not None:
         blocks += [Notice(Tone.BAD, f"could not be removed: {problem}") for problem in tested.problems]
-    blocks += [Notice(Tone.WARN, remark) for remark in limit_remarks(report.images)]
+    blocks += [Notice(Tone.WARN, remark) for remark in remarks(report.images)]
     if report.images:
         blocks.append(_images_table(report.images))
     wrong = [image for image in report.images if image.verdict is not Verdict.PASS]
@@ -122,15 +122,17 @@ def report_document(report: Report) -> Document:
     return Document(f"Container tests: {report.verdict.value}", tuple(blocks))
 
 
-def limit_remarks(images: Sequence[ImageResult]) -> list[str]:
-    """What the machine did not hold containers to, once for all images that it concerns."""
+def remarks(images: Sequence[ImageResult]) -> list[str]:
+    """What a pass must not hide: limits that the machine did not hold containers to, and images that are stand-ins."""
     concerned: dict[tuple[str, str], list[str]] = {}
     for image in images:
         for limit in image.facts.limits:
             if limit.force is not Force.HELD:
                 told = f"the limit on {limit.name} is {limit.force.value}", limit.reason or ""
                 concerned.setdefault(told, []).append(image.name)
-    return [f"{', '.join(names)}: {what}: {reason}" for (what, reason), names in concerned.items()]
+    limits = [f"{', '.join(names)}: {what}: {reason}" for (what, reason), names in concerned.items()]
+    stand_ins = [f"{image.name} is a stand-in: {image.facts.stand_in}" for image in images if image.facts.stand_in]
+    return [*limits, *stand_ins]
 
 
 def _images_table(images: Sequence[ImageResult]) -> Table:

@@ -114,6 +114,7 @@ class ImageTrial(abc.ABC):
             manifest_digest=layout.manifest_digest,
             architecture=layout.config.architecture,
             size_bytes=layout.size_bytes,
+            stand_in=layout.config.stand_in,
         )
         image = self._checked_load(layout, self._subject.name)
         self._facts = replace(self._facts, image_id=image.id, unpacked_bytes=image.unpacked_bytes)

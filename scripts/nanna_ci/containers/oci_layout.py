@@ -24,6 +24,8 @@ _PLAIN_LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
 _LAYER_TYPES: Final = frozenset({_PLAIN_LAYER, f"{_PLAIN_LAYER}+gzip", f"{_PLAIN_LAYER}+zstd"})
 _DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 
+STAND_IN_LABEL: Final = "io.nanna-ci.stand-in"
+
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
@@ -32,6 +34,11 @@ class ImageConfig:
     architecture: str
     os: str
     labels: Mapping[str, str]
+
+    @property
+    def stand_in(self) -> str | None:
+        """What it holds in the place of something else; None where it is what its name says."""
+        return self.labels.get(STAND_IN_LABEL)
 
 
 @dataclass(frozen=True, slots=True)

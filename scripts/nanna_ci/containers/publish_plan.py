@@ -21,7 +21,6 @@ from nanna_ci.errors import GateFailed, UsageError, shorten
 
 LATEST: Final = "latest"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-STAND_IN_LABEL: Final = "io.nanna-ci.stand-in"  # what an image holds in the place of something else
 _ANNOTATED: Final = "org.opencontainers.image."
 PUBLISHING_EVENTS: Final = frozenset({"push", "release", "schedule", "workflow_dispatch"})
 
@@ -125,7 +124,7 @@ def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture,
     """
     parts = {architecture: layouts[architecture] for architecture in Architecture if architecture in layouts}
     for architecture, layout in parts.items():
-        stand_in = layout.config.labels.get(STAND_IN_LABEL)
+        stand_in = layout.config.stand_in
         if stand_in is not None and not repository.is_local:
             raise GateFailed(
                 f"{name} for {architecture.value} is a stand-in ({shorten(stand_in)}): {repository} is not for it",

@@ -50,7 +50,7 @@ class Companion:
 
 
 class CheckKind(enum.StrEnum):
-    """What a check is about, in the order of a test."""
+    """What a check is about, in the order of a test. STEADY: still healthy after all that was asked."""
 
     BUILD = "build"
     LOAD = "load"
@@ -62,6 +62,7 @@ class CheckKind(enum.StrEnum):
     MODEL = "model"
     COMPLETION = "completion"
     TOGETHER = "together"
+    STEADY = "steady"
     STOP = "stop"
     RESTART = "restart"
     REMOVED = "removed"
@@ -76,6 +77,7 @@ NEEDS: Final[Mapping[CheckKind, CheckKind]] = {
     CheckKind.MODEL: CheckKind.HEALTH,
     CheckKind.COMPLETION: CheckKind.HEALTH,
     CheckKind.TOGETHER: CheckKind.HEALTH,
+    CheckKind.STEADY: CheckKind.HEALTH,
     CheckKind.STOP: CheckKind.HEALTH,
     CheckKind.RESTART: CheckKind.STOP,
 }
@@ -128,6 +130,7 @@ class Cause(enum.Enum):
     WRONG_MODEL = "wrong-model"
     NO_TOKENS = "no-tokens"
     NOT_TOGETHER = "not-together"
+    NOT_STEADY = "not-steady"
     IGNORES_TERM = "ignores-term"
     EXIT_CODE = "exit-code"
     NOT_HEALTHY_AGAIN = "not-healthy-again"
@@ -158,7 +161,8 @@ class Facts:
     """What was measured and found of an image; None where it was not.
 
     `size_bytes` is what a registry stores, `unpacked_bytes` what the engine does. `start_s` lasts to the first healthy
-    answer. `files` are those that were kept of a failure.
+    answer. `files` are those that were kept of a failure. `stand_in` is what the image itself says that it holds in the
+    place of something else.
     """
 
     manifest_digest: str | None = None
@@ -170,6 +174,7 @@ class Facts:
     peak_memory_bytes: int | None = None
     limits: tuple[LimitReport, ...] = ()
     files: tuple[str, ...] = ()
+    stand_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,7 @@ def plan_checks(subject: Subject, companions: Sequence[Companion]) -> tuple[Chec
             for model in subject.models
             for companion in companions
         ),
+        Check(CheckKind.STEADY, subject.service.health_path),
         Check(CheckKind.STOP),
         Check(CheckKind.RESTART),
         Check(CheckKind.REMOVED),

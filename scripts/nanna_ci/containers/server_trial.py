@@ -27,6 +27,7 @@ from nanna_ci.containers.serving import ask, run_command
 from nanna_ci.errors import MalformedData
 
 GRACE_S: Final = 10.0  # as engines have it
+_STEADY_S: Final = 10.0  # a server that is at work may miss an answer or two
 _WRITABLE_S: Final = 20.0  # a server that needs its root writable is ready soon once it is
 
 
@@ -53,6 +54,8 @@ class ServerTrial(ImageTrial):
             case CheckKind.TOGETHER:
                 name, model = check.subject.split(" ", 1)
                 self._together(self._companions[name], model)
+            case CheckKind.STEADY:
+                self._await_steady()
             case CheckKind.STOP:
                 decide_stop(self._live.stop(GRACE_S), GRACE_S)
             case CheckKind.RESTART:
@@ -96,6 +99,13 @@ class ServerTrial(ImageTrial):
             return with_writing(seen, self._bench.engine.changed_paths(container.id))
         except (CheckFailed, Unhealthy):
             return seen
+
+    def _await_steady(self) -> None:
+        try:
+            self._live.await_health(_STEADY_S)
+        except Unhealthy as problem:
+            told = f"it was healthy, and no longer is: {diagnose(problem.seen).message}"
+            raise CheckFailed(Cause.NOT_STEADY, told) from None
 
     def _restart(self) -> None:
         self._live.start_again()

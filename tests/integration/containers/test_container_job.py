@@ -136,13 +136,17 @@ def test_what_could_not_be_removed_fails_the_job(job):
     assert (result.verdict, result.reason) == (Verdict.FAIL, "could not be removed: container a: is still there")
 
 
-def test_a_pass_does_not_hide_a_limit_that_nobody_held(job):
+def test_a_pass_does_not_hide_a_limit_that_nobody_held_nor_a_stand_in(job):
     limit = LimitReport("memory", "1 GB", Force.REFUSED, "no controller")
-    image = ImageResult("qwen3-container", PASSED, Facts(limits=(limit,)), 1.0)
+    facts = Facts(limits=(limit,), stand_in="x in the place of y")
+    image = ImageResult("qwen3-container", PASSED, facts, 1.0)
     job.answer = replace(job.answer, images=(image,))
     result = job()
     assert result.verdict is Verdict.PASS
-    assert result.reason == "qwen3-container: the limit on memory is refused: no controller"
+    assert result.reason == (
+        "qwen3-container: the limit on memory is refused: no controller; "
+        "qwen3-container is a stand-in: x in the place of y"
+    )
 
 
 def test_without_an_engine_it_is_unavailable(job):

@@ -29,6 +29,7 @@ GOOD = ImageResult(
         start_s=0.25,
         peak_memory_bytes=15_000_000,
         limits=(LimitReport("memory", "1.1 GB", Force.REFUSED, "no controller"),),
+        stand_in="x in the place of y",
     ),
     1.5,
 )
@@ -74,6 +75,7 @@ def test_failures_come_first_and_what_is_not_held_is_said_once():
     assert notices(REPORT) == [
         (Tone.BAD, "bad: it exited with 3"),
         (Tone.WARN, "good, bad: the limit on memory is refused: no controller"),
+        (Tone.WARN, "good is a stand-in: x in the place of y"),
     ]
 
 

@@ -50,6 +50,7 @@ def test_the_order_of_a_test():
         "completion m:2",
         "together client m:1",
         "together client m:2",
+        "steady /health",
         "stop",
         "restart",
         "removed",

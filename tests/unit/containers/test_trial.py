@@ -172,8 +172,19 @@ def test_who_ignores_sigterm_is_killed(world):
     assert is_clean(world.engine)
 
 
-def test_a_restart_that_is_not_healthy_again(world):
+def test_a_server_that_is_healthy_once_and_never_again(world):
     answers = [(200, b"")] + [(500, b"")] * 10_000
+    result = run(world, answer=lambda _: answers.pop(0))
+    assert failures(result)[0] == (CheckKind.STEADY, Cause.NOT_STEADY)
+
+
+def test_a_server_at_work_that_misses_an_answer_is_steady(world):
+    answers = [(200, b""), (503, b""), (503, b"")] + [(200, b"")] * 10_000
+    assert failures(run(world, answer=lambda _: answers.pop(0))) == []
+
+
+def test_a_restart_that_is_not_healthy_again(world):
+    answers = [(200, b"")] * 2 + [(500, b"")] * 10_000
     result = run(world, answer=lambda _: answers.pop(0))
     assert failures(result) == [(CheckKind.RESTART, Cause.NOT_HEALTHY_AGAIN)]
     assert "HTTP 500" in (result.reason or "")
