@@ -91,6 +91,13 @@ def diagnose_program(ended: Ended) -> CheckFailed:
     return CheckFailed(cause, f"`{ended.command}`: {told}")
 
 
+def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckFailed:
+    """Why a server that was healthy answers no more: it has ended."""
+    if out_of_memory:
+        return CheckFailed(Cause.OUT_OF_MEMORY, "it was killed while it was asked: it needs more memory than its limit")
+    return CheckFailed(Cause.EXITED, f"it exited with {exit_code} while it was asked; {_said(log)}")
+
+
 def _obvious(told: Seen | Ended, good: str) -> tuple[Cause, str] | None:
     """The causes that servers and programs share; `good` is what it does where all is well."""
     if _NO_PROGRAM_FOR_THIS.search(told.log) and told.exit_code:

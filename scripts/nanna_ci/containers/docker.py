@@ -9,6 +9,7 @@ from nanna_ci.containers.docker_archive import archive_chunks
 from nanna_ci.containers.engine import LOAD_S, QUICK_S, Engine, EngineFacts, reason_of
 from nanna_ci.containers.limits import Controllers
 from nanna_ci.containers.oci_layout import Layout
+from nanna_ci.containers.spec import ContainerSpec
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ToolMissing
 from nanna_ci.json_data import as_object, as_text, as_texts, load_json
 
@@ -40,6 +41,10 @@ class Docker(Engine):
             version=as_text(info.get("ServerVersion"), source, "ServerVersion"),
             controllers=Controllers(memory=_flag(info.get("MemoryLimit")), pids=_flag(info.get("PidsLimit"))),
         )
+
+    def extra_create_words(self, spec: ContainerSpec) -> list[str]:  # noqa: ARG002 - the same for all
+        """A log that cannot fill the disk, whatever the daemon's own way is."""
+        return ["--log-driver", "json-file", "--log-opt", "max-size=16m"]
 
     def _context_endpoint(self) -> str:
         words = ("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")

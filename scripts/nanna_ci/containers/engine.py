@@ -27,7 +27,11 @@ QUICK_S: Final = 60.0
 LOAD_S: Final = 900.0
 LOG_BYTES: Final = 1024 * 1024
 _OUTPUT_BYTES: Final = 1024 * 1024
+_INSPECTIONS: Final = 5
 _ANY_CODE: Final = frozenset(range(-64, 256))
+
+
+_HEADINGS: Final = ("time=", "Error: failed to start containers: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +161,13 @@ class Engine(abc.ABC):
     def find_image(self, image_id: str) -> ImageState | None:
         """An image by its ID; None where the engine has none such."""
         short = image_id.removeprefix("sha256:")
-        known = self.call("images", "--quiet", "--all", "--no-trunc").text().split()
-        if not any(line.removeprefix("sha256:") == short for line in known):
-            return None
-        source = f"{self.name} image inspect"
-        return parse_images(self.call("image", "inspect", short).stdout, source)[0]
+
+        def listed() -> list[str]:
+            known = self.call("images", "--quiet", "--all", "--no-trunc").text().split()
+            return [short] if any(line.removeprefix("sha256:") == short for line in known) else []
+
+        data = self._inspect("image", listed)
+        return None if data is None else parse_images(data, f"{self.name} image inspect")[0]
 
     def remove_tag(self, tag: str) -> None:
         """Remove an image's tag, and the image where it was the last one."""
@@ -169,17 +175,28 @@ class Engine(abc.ABC):
 
     def our_containers(self, run: str | None = None) -> tuple[ContainerState, ...]:
         """Containers with our label: of one run, or of any."""
-        ids = self.call("ps", "--all", "--quiet", "--no-trunc", "--filter", self._filter(run)).text().split()
-        if not ids:
-            return ()
-        return parse_containers(self.call("container", "inspect", *ids).stdout, f"{self.name} inspect")
+        words = ("ps", "--all", "--quiet", "--no-trunc", "--filter", self._filter(run))
+        data = self._inspect("container", lambda: self.call(*words).text().split())
+        return () if data is None else parse_containers(data, f"{self.name} inspect")
 
     def our_networks(self, run: str | None = None) -> tuple[NetworkState, ...]:
         """Networks with our label: of one run, or of any."""
-        names = self.call("network", "ls", "--quiet", "--filter", self._filter(run)).text().split()
-        if not names:
-            return ()
-        return parse_networks(self.call("network", "inspect", *names).stdout, f"{self.name} network inspect")
+        words = ("network", "ls", "--quiet", "--filter", self._filter(run))
+        data = self._inspect("network", lambda: self.call(*words).text().split())
+        return () if data is None else parse_networks(data, f"{self.name} network inspect")
+
+    def _inspect(self, kind: str, listed: Callable[[], list[str]]) -> bytes | None:
+        """What the engine says of those that are listed; None for none. Other runs remove theirs meanwhile."""
+        for attempt in range(1, _INSPECTIONS + 1):
+            names = listed()
+            if not names:
+                return None
+            try:
+                return self.call(kind, "inspect", *names).stdout
+            except CommandFailed:
+                if attempt == _INSPECTIONS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def our_tags(self) -> tuple[str, ...]:
         """Tags of images in our own repository, of any run."""
@@ -196,7 +213,7 @@ class Engine(abc.ABC):
 
 
 def reason_of(error: CommandFailed) -> str:
-    """An engine's own words, without the headings that each puts before them."""
+    """An engine's own words, without the headings that each puts before them, and what docker says below them."""
     lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
     # docker names the container last, after the reason
     empty = ("time=", "Error: failed to start containers: ", "failed to start containers: ")

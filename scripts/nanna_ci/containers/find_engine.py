@@ -38,7 +38,7 @@ def find_engine(
         except ToolMissing as error:
             reasons.append(error.message)
     if "podman" in wanted and shutil.which("podman", path=environ.get("PATH", "")) is not None:
-        problem = why_no_room(environ, user)
+        problem = why_no_room(environ, user, run)
         if problem is None:
             return Found(engines["podman"], None), ""
         reasons.append(problem)

@@ -16,7 +16,7 @@ from nanna_ci.containers.procfs import ProcFs
 from nanna_ci.containers.scenario import Cause
 from nanna_ci.containers.session import Session
 from nanna_ci.containers.spec import ContainerSpec
-from nanna_ci.errors import CommandFailed, Interrupted, NannaError
+from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError
 
 _PORT_ATTEMPTS: Final = 3
 
@@ -116,5 +116,5 @@ class LiveContainer:
     def _log(self) -> str:
         try:
             return self._bench.engine.logs(self.id)
-        except CommandFailed:
+        except (CommandFailed, CommandTimedOut):
             return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,7 +50,7 @@ class Podman(Engine):
 
     def extra_create_words(self, spec: ContainerSpec) -> list[str]:
         """No folders that are writable unasked; and an end by podman itself, should we not live to see to it."""
-        words = ["--timeout", str(round(spec.limits.time_s))]
+        words = ["--timeout", str(round(spec.limits.time_s)), "--log-driver", "k8s-file", "--log-opt", "max-size=16mb"]
         if not spec.writable:
             words += ["--read-only-tmpfs=false"]
         if self._cgroup_parent is not None:
@@ -67,10 +68,15 @@ class Podman(Engine):
             raise ToolMissing("podman", f"does not answer within {QUICK_S:g} s") from error
         host = as_object(info.get("host"), source, "host")
         version = as_object(info.get("version"), source, "version")
+        told = as_text(version.get("Version"), source, "version.Version")
+        if host.get("serviceIsRemote") is True:
+            raise ToolMissing("podman", "it is a client of another machine's service: its ports are not reached")
+        if re.match(r"[0-3]\.", told):
+            raise ToolMissing("podman", f"{told} is too old: 4 or newer is needed")
         names = as_texts(host.get("cgroupControllers") or [], source, "host.cgroupControllers")
         return EngineFacts(
             name=self.name,
-            version=as_text(version.get("Version"), source, "version.Version"),
+            version=told,
             controllers=Controllers(memory="memory" in names, pids="pids" in names),
         )
 

@@ -84,7 +84,9 @@ def decide_completion(answer: Answer) -> int:
     except (MalformedData, IndexError) as error:
         raise CheckFailed(Cause.NO_TOKENS, f"POST {COMPLETION_PATH}: no completion: {error or 'no choices'}") from None
     counted = usage.get("completion_tokens")
-    tokens = counted if isinstance(counted, int) else int(bool(message.get("content")))
+    tokens = (
+        counted if isinstance(counted, int) and not isinstance(counted, bool) else int(bool(message.get("content")))
+    )
     if tokens < 1:
         raise CheckFailed(Cause.NO_TOKENS, f"POST {COMPLETION_PATH} answered without a single token")
     return tokens

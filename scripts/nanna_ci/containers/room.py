@@ -20,29 +20,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from nanna_ci.containers.diagnosis import last_line
 from nanna_ci.containers.engine import EngineFacts
 from nanna_ci.containers.image_tests import EngineRun, Request
 from nanna_ci.containers.limits import Controllers
 from nanna_ci.containers.results_json import companion_to_json, parse_image, subject_to_json
 from nanna_ci.containers.run_lock import RunLocks
 from nanna_ci.containers.sweep import Mark
-from nanna_ci.errors import NannaError, ToolMissing
+from nanna_ci.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
 from nanna_ci.json_data import as_list, as_object, as_text, as_texts, load_json
 from nanna_ci.process import Completed
 
 PROGRAMS: Final = ("podman", "unshare", "setpriv", "mount")
+_ENTER_S: Final = 30.0
 TEST_LIMIT_S: Final = 4 * 3600.0
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _FOLDER: Final = re.compile(r"[0-9a-f]{12}")
 _ENDING_S: Final = 5.0  # a killed process leaves its control group a little later
 
 
-def why_no_room(environ: Mapping[str, str], user: int) -> str | None:
+def why_no_room(environ: Mapping[str, str], user: int, run: Callable[..., Completed]) -> str | None:
     """Why podman cannot have a room here; None where it can be tried."""
     if user != 0:
         return "only root can give podman namespaces and a store of its own"
     absent = [name for name in PROGRAMS if shutil.which(name, path=environ.get("PATH", "")) is None]
-    return f"{', '.join(absent)}: not found" if absent else None
+    if absent:
+        return f"{', '.join(absent)}: not found"
+    try:  # in a container root may not be what it seems
+        run(room_words(["true"]), timeout_s=_ENTER_S, env=environ)
+    except (CommandFailed, CommandTimedOut) as error:
+        return f"podman cannot be given namespaces of its own: {last_line(error.stderr_tail) or error.message}"
+    return None
 
 
 def room_words(words: Sequence[str]) -> list[str]:

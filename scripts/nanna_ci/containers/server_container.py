@@ -6,7 +6,7 @@ import contextlib
 import math
 from typing import Final
 
-from nanna_ci.containers.diagnosis import CheckFailed, Seen
+from nanna_ci.containers.diagnosis import CheckFailed, Seen, diagnose_end
 from nanna_ci.containers.inspection import ContainerState
 from nanna_ci.containers.live_container import Bench, LiveContainer
 from nanna_ci.containers.probe import Answer, is_healthy
@@ -92,6 +92,11 @@ class ServerContainer(LiveContainer):
             with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
                 self._bench.engine.kill(self.id, "KILL")
         return code
+
+    def explain(self, problem: CheckFailed) -> CheckFailed:
+        """Why it did not answer: where it has ended meanwhile, that is why."""
+        state = self._look()
+        return problem if state.running else diagnose_end(state.exit_code, state.out_of_memory, self._log())
 
     def _look(self) -> ContainerState:
         state = super()._look()

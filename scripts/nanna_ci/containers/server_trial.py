@@ -61,7 +61,10 @@ class ServerTrial(ImageTrial):
             case CheckKind.RESTART:
                 self._restart()
             case _:
-                return ask(check, self._live, self._bench.engine)
+                try:
+                    return ask(check, self._live, self._bench.engine)
+                except CheckFailed as problem:
+                    raise self._live.explain(problem) from problem
         return None
 
     @property
@@ -104,8 +107,8 @@ class ServerTrial(ImageTrial):
         try:
             self._live.await_health(_STEADY_S)
         except Unhealthy as problem:
-            told = f"it was healthy, and no longer is: {diagnose(problem.seen).message}"
-            raise CheckFailed(Cause.NOT_STEADY, told) from None
+            told = f"it was healthy, and no longer is: {problem.seen.answer}"
+            raise self._live.explain(CheckFailed(Cause.NOT_STEADY, told)) from None
 
     def _restart(self) -> None:
         self._live.start_again()
