@@ -119,6 +119,7 @@ def test_a_machine_with_neither_engine_nix_nor_login_is_told_why_and_does_not_fa
     assert "podman: not found" in engine["says"]
     assert "docker: not found" in engine["says"]
     assert "install podman" in engine["fix"]
+    assert [call.argv[0] for call in ports.run.calls] == ["nix", "podman", "docker"]
     for name in ("container limits", "registry login", "image architectures"):
         assert findings[name, None]["health"] == "unavailable"
 
@@ -199,6 +200,17 @@ def test_a_lock_that_was_edited_fails_with_its_mistake(ports: FakePorts) -> None
     assert findings["model locks", path.relative_to(ports.cwd).as_posix()]["health"] == "bad"
 
 
+def test_memory_is_what_the_largest_image_carries_not_all_of_them(ports: FakePorts) -> None:
+    path = ports.cwd / "pipeline.toml"
+    path.write_text(f'{PIPELINE}[[model]]\nname = "other:1"\nimage = "app"\n')
+    write_lock(ports.cwd, "small:1", "other:1")
+    _, findings = run(ports)
+    disk = next(finding for (name, _), finding in findings.items() if name == "disk for images")
+    assert "3.2 MB of models 3 times" in disk["says"]
+    memory = findings["memory for images", None]
+    assert "1.6 MB of models in the largest image" in memory["says"] or memory["health"] == "unavailable"
+
+
 def test_without_a_lock_what_images_need_is_not_known(ports: FakePorts) -> None:
     (ports.cwd / "nix/models.lock.json").unlink()
     _, findings = run(ports)
@@ -240,6 +252,13 @@ def test_no_secret_is_shown_whatever_the_registry_says(ports: FakePorts, registr
     assert findings["registry login", f"{registry.address}/owner"]["health"] in {"bad", "unavailable"}
     for secret in ("hunter2hunter2", auth, registry.token):
         assert secret not in shown(ports, outcome)
+
+
+def test_on_github_a_denial_is_mended_by_the_jobs_permissions(ports: FakePorts, registry: TokenRegistry) -> None:
+    registry.may_push.clear()
+    ports.environ.update({"GITHUB_ACTIONS": "true", **LOGIN})
+    _, findings = run(ports, f"http://{registry.address}/owner")
+    assert "packages: write" in findings["registry login", f"{registry.address}/owner"]["fix"]
 
 
 def test_half_a_login_fails_and_nothing_is_asked(ports: FakePorts, registry: TokenRegistry) -> None:
