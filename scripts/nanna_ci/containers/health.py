@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.containers.credentials import HINT
+from nanna_ci.containers.credentials import FILE_VARIABLE, PASSWORD_VARIABLE, USERNAME_VARIABLE
 from nanna_ci.containers.limits import BASE_BYTES, Controllers
 from nanna_ci.finding import Finding, Health
 from nanna_ci.report.units import bytes_text
 
 _COPIES: Final = 3  # of a model: in the Nix store, in the image's layout, in the engine
+_LOGIN_FIX: Final = (
+    f"set {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or {FILE_VARIABLE} to a file that `skopeo login` wrote"
+)
 _LOCK_COMMAND: Final = "nix run .#lock-models"
 
 
@@ -122,17 +125,15 @@ def check_login(facts: LoginFacts | None) -> Finding:
         return Finding(check, None, Health.UNAVAILABLE, "no registry is known here: say --to REGISTRY/OWNER")
     subject, answers = facts.registry, facts.answers or {}
     if facts.broken is not None:
-        return Finding(check, subject, Health.BAD, facts.broken, HINT)
+        return Finding(check, subject, Health.BAD, facts.broken, _LOGIN_FIX)
     taken = bool(answers) and set(answers.values()) == {PushAnswer.TAKEN}
     if facts.source is None:
         if taken:
             return Finding(check, subject, Health.GOOD, "the registry takes pushes without a login")
-        fix = HINT
+        fix = _LOGIN_FIX
         if facts.on_github:
-            fix = (
-                "give the step REGISTRY_USERNAME: ${{ github.actor }} and REGISTRY_PASSWORD: ${{ github.token }};"
-                " a fork needs none"
-            )
+            values = f"{USERNAME_VARIABLE}: ${{{{ github.actor }}}} and {PASSWORD_VARIABLE}: ${{{{ github.token }}}}"
+            fix = f"give the step {values}; a fork needs none"
         return Finding(check, subject, Health.WARN, "there is none: no image can be pushed from here", fix)
     if facts.unasked is not None:
         says = f"there is one ({facts.source}), not tried: {facts.unasked}"
@@ -163,7 +164,9 @@ def _unwelcome(subject: str, facts: LoginFacts, answers: Mapping[str, PushAnswer
         says = f"the registry has no {absent}, and makes none for a push"
         return Finding(check, subject, Health.BAD, says, "make the repository at the registry, or say another --to")
     says = f"the registry refuses it ({facts.source})"
-    return Finding(check, subject, Health.BAD, says, f"take a user and a password or token that are valid: {HINT}")
+    return Finding(
+        check, subject, Health.BAD, says, f"take a user and a password or token that are valid: {_LOGIN_FIX}"
+    )
 
 
 def check_locks(facts: LockFacts) -> Finding:
