@@ -34,7 +34,7 @@ let
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
       cache-gc = "Collect a cache folder to a size, never breaking a closure";
-      doctor = "Check the setup of the caches; each finding with its fix";
+      doctor = "Check the setup of caches and containers; each finding with its fix";
     }
     commands
   ];

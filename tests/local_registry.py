@@ -36,9 +36,10 @@ def make_certificates(folder: Path) -> Certificates:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout")
-    openssl("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2")
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python refuses an authority that does not say it
+    openssl("req", "-x509", *key, "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2", *usage)
     openssl("req", *key, "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2")
     openssl("x509", "-req", "-in", "server.csr", "-out", "server.pem", *signed)
     return Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")

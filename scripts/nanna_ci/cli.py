@@ -49,7 +49,7 @@ _COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "cache-analytics": ("cache_analytics", "hit rate by paths, bytes and build time; why each miss missed; a gate"),
         "cache-push": ("cache_push", "filter and push to a cache, then ask for every path again"),
         "cache-gc": ("cache_gc", "collect a cache folder to a size, never breaking a closure"),
-        "doctor": ("doctor", "check the setup of the caches; each finding with its fix"),
+        "doctor": ("doctor", "check the setup of caches and containers; each finding with its fix"),
     },
 }
 REGISTRY: Final[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""`doctor`: checks the setup of the caches; each finding with its fix."""
+"""`doctor`: checks the setup of caches and containers; each finding with its fix."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from nanna_ci.cache.cachix_api import CachixCache
     from nanna_ci.cache.substituters import Substituter
+    from nanna_ci.commands.planned import HostEvaluation
+    from nanna_ci.containers.reference import Repository
     from nanna_ci.finding import Finding
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.definition import Cache, Pipeline
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from nanna_ci.web import Token, WebClient
 
 NAME = "doctor"
-SUMMARY = "check the setup of the caches; each finding with its fix"
+SUMMARY = "check the setup of caches and containers; each finding with its fix"
 DESCRIPTION = """\
 Checks what decides whether a build hits a cache, and says for each what it found and how to mend it:
 
@@ -32,7 +34,17 @@ Checks what decides whether a build hits a cache, and says for each what it foun
   negative entries  paths that are there, and that Nix's own cache still believes absent
   nix settings      Nix runs with the substituters and keys of pipeline.toml
 
-What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed.
+and, where pipeline.toml has an [[image]], what decides whether images can be made, tested and published:
+
+  container engine     podman or docker works
+  container limits     it can limit memory and processes
+  registry login       publish-images would find one, and the registry lets it push each image
+  model locks          every [[model]] is in nix/models.lock.json
+  image architectures  each image can be made here, or why not
+  disk, memory         what the locked models need
+
+What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to ask a
+registry, an upload is opened for each image and cancelled before anything is sent.
 
 example: nanna-ci doctor --format json
 """
@@ -47,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="URL",
         help="check this cache, not those of Nix and pipeline.toml; repeatable",
+    )
+    parser.add_argument(
+        "--to", metavar="REGISTRY/OWNER", help="where images would go; on GitHub: ghcr.io and the run's owner"
     )
 
 
@@ -64,12 +79,27 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     nix = Nix(ports.run, environ=ports.environ)
     settings, no_nix = _settings(nix)
     substituters = choose_substituters(arguments.substituter, settings, cache.name, cache.substituters)
-    findings = tuple(_checked(pipeline, substituters, context, nix=nix, settings=settings, no_nix=no_nix))
+    base = _base(arguments.to, context) if pipeline.images else None
+    evaluated = _evaluated(nix, context) if no_nix is None else no_nix
+    found = list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
+    if pipeline.images:
+        from nanna_ci.commands.doctor_containers import check_containers  # noqa: PLC0415
+
+        found += check_containers(pipeline, base, evaluated, context)
+    findings = tuple(found)
     healths = {finding.health for finding in findings}
     verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
     if healths == {Health.UNAVAILABLE}:
         verdict = Verdict.UNAVAILABLE
-    return Outcome(verdict, _document(findings), {"findings": [_to_json(finding) for finding in findings]})
+    title = "Setup of caches and containers" if pipeline.images else "Setup of the caches"
+    return Outcome(verdict, _document(title, findings), {"findings": [_to_json(finding) for finding in findings]})
+
+
+def _base(to: str | None, context: Context) -> Repository | None:
+    """Where images would go, known before anything is asked: --to may be wrong."""
+    from nanna_ci.commands.doctor_containers import choose_base  # noqa: PLC0415
+
+    return choose_base(to, context.ports.environ)
 
 
 def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
@@ -82,6 +112,18 @@ def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
         return None, error.message
 
 
+def _evaluated(nix: Nix, context: Context) -> HostEvaluation | str:
+    """What the flake has on this system, or why that is not known."""
+    from nanna_ci.commands.planned import query_evaluation  # noqa: PLC0415
+    from nanna_ci.errors import NannaError  # noqa: PLC0415
+
+    context.say("evaluating the pipeline's jobs")
+    try:
+        return query_evaluation(nix)
+    except NannaError as error:
+        return error.message
+
+
 def _checked(
     pipeline: Pipeline,
     substituters: Sequence[Substituter],
@@ -89,7 +131,7 @@ def _checked(
     *,
     nix: Nix,
     settings: Mapping[str, Any] | None,
-    no_nix: str | None,
+    evaluated: HostEvaluation | str,
 ) -> Iterator[Finding]:
     from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE  # noqa: PLC0415
     from nanna_ci.cache.health import check_filter, check_probe, check_settings  # noqa: PLC0415
@@ -113,7 +155,7 @@ def _checked(
             reachable += [substituter] if probe.error is None else []
             if substituter.cachix is not None and substituter.cachix.name == cache.name:
                 yield from _check_cachix(cache, substituter.cachix, client, token, probe.error)
-    job_outputs, outputs, problem = _outputs(nix, pipeline, context) if no_nix is None else ((), (), no_nix)
+    job_outputs, outputs, problem = _outputs(nix, pipeline, evaluated)
     yield check_filter(outputs, cache.push_filter, frozenset(job_outputs), problem)
     yield from _check_contents(cache, reachable, job_outputs, settings, context)
 
@@ -141,15 +183,15 @@ def _check_cachix(
 
 
 def _outputs(
-    nix: Nix, pipeline: Pipeline, context: Context
+    nix: Nix, pipeline: Pipeline, evaluated: HostEvaluation | str
 ) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...], str | None]:
     """Outputs that are built here: of the pipeline's jobs, and of all that these are built from; or why not."""
-    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
     from nanna_ci.errors import NannaError  # noqa: PLC0415
 
-    context.say("evaluating the pipeline's jobs")
+    if isinstance(evaluated, str):
+        return (), (), evaluated
     try:
-        jobs = set(planned_derivations(nix, pipeline).values())
+        jobs = set(evaluated.planned(pipeline).values())
         shown = nix.derivation_show(sorted(jobs), recursive=True) if jobs else {}
         made_by = {
             output.path: path
@@ -207,7 +249,7 @@ def _to_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _document(findings: Sequence[Finding]) -> Document:
+def _document(title: str, findings: Sequence[Finding]) -> Document:
     """What is bad first, with its fix; then all of it."""
     from nanna_ci.finding import Health  # noqa: PLC0415
     from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone  # noqa: PLC0415
@@ -237,4 +279,4 @@ def _document(findings: Sequence[Finding]) -> Document:
         for finding in findings
     )
     blocks.append(Table(("Health", "Check", "Of", "Found"), rows))
-    return Document("Setup of the caches", tuple(blocks))
+    return Document(title, tuple(blocks))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nanna_ci.pipeline.evaluation import parse_evaluation, pipeline_attribute
+from nanna_ci.pipeline.evaluation import Evaluation, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.plan import Event, plan_jobs
 
 if TYPE_CHECKING:
@@ -13,9 +14,26 @@ if TYPE_CHECKING:
     from nanna_ci.store.store_path import StorePath
 
 
+@dataclass(frozen=True, slots=True)
+class HostEvaluation:
+    """What the flake says of the attributes of this system, as nix names it."""
+
+    system: str
+    evaluation: Evaluation
+
+    def planned(self, pipeline: Pipeline) -> dict[str, StorePath]:
+        """Attribute → derivation, for the jobs of a push that the flake has on this system."""
+        planned = {job.attribute for job in plan_jobs(pipeline, Event.PUSH)}
+        return {name: path for name, path in self.evaluation.derivations.items() if name in planned}
+
+
+def query_evaluation(nix: Nix) -> HostEvaluation:
+    """Evaluate the flake for this system."""
+    system = nix.current_system()
+    attribute = pipeline_attribute(system)
+    return HostEvaluation(system, parse_evaluation(nix.evaluate(attribute), attribute))
+
+
 def planned_derivations(nix: Nix, pipeline: Pipeline) -> dict[str, StorePath]:
     """Attribute → derivation, for the jobs of a push that the flake has on this system; the flake is evaluated."""
-    attribute = pipeline_attribute(nix.current_system())
-    evaluated = parse_evaluation(nix.evaluate(attribute), attribute).derivations
-    planned = {job.attribute for job in plan_jobs(pipeline, Event.PUSH)}
-    return {name: path for name, path in evaluated.items() if name in planned}
+    return query_evaluation(nix).planned(pipeline)

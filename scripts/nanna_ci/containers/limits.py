@@ -12,7 +12,7 @@ from nanna_ci.report.units import bytes_text, seconds_text
 PIDS: Final = 512
 UNREADABLE: Final = "the kernel's answer cannot be read from here"
 TMP_BYTES: Final = 256 * 1024 * 1024
-_BASE_BYTES: Final = 1024 * 1024 * 1024
+BASE_BYTES: Final = 1024 * 1024 * 1024
 _PAGE_BYTES: Final = 64 * 1024  # the largest page: kernels round a memory limit to whole ones
 _TEST_S: Final = 300  # for everything that is not the start
 
@@ -62,7 +62,7 @@ class LimitReport:
 
 def plan_limits(image_bytes: int, health_timeout_s: float) -> Limits:
     """The limits of an image's test. A model is about as large in memory as in its image; twice leaves it room."""
-    return Limits(_BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
+    return Limits(BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
 
 
 def possible_limits(wanted: Limits, controllers: Controllers) -> Limits:

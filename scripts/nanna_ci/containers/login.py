@@ -1,0 +1,86 @@
+"""Which login a push would find: what publish-images is given, else what `docker login` or `podman login` left."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nanna_ci.containers.credentials import FILE_VARIABLE, USERNAME_VARIABLE, Credentials, find_credentials
+from nanna_ci.containers.reference import Repository
+from nanna_ci.errors import ConfigError, MalformedData
+from nanna_ci.json_data import JsonObject, as_object, load_json
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login: `source` is the variable or the file that it is in.
+
+    `basic` is user and password in base64; None where a helper has them, or a token that only a push can use.
+    """
+
+    source: str
+    basic: str | None = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def find_login(environ: Mapping[str, str], repository: Repository) -> Login | None:
+    """The login for a repository, or None.
+
+    Raises UsageError for half a login, ConfigError for a file that is none, or names no login for the registry though
+    the environment names the file.
+    """
+    given = find_credentials(environ, None, repository)
+    if given is not None:
+        source = USERNAME_VARIABLE if environ.get(USERNAME_VARIABLE) else environ[FILE_VARIABLE]
+        login = _login(given, source, repository)
+        if login is None:
+            raise ConfigError(f"{FILE_VARIABLE}={source}", f"has no login for {repository.registry}")
+        return login
+    for path in _left(environ):
+        if os.access(path, os.F_OK):
+            found = find_credentials(environ, path, repository)
+            login = None if found is None else _login(found, str(path), repository)
+            if login is not None:
+                return login
+    return None
+
+
+def _left(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Files that skopeo and cosign both look into by themselves."""
+    if environ.get("XDG_RUNTIME_DIR"):
+        yield Path(environ["XDG_RUNTIME_DIR"]) / "containers" / "auth.json"
+    if environ.get("DOCKER_CONFIG"):
+        yield Path(environ["DOCKER_CONFIG"]) / "config.json"
+    elif environ.get("HOME"):
+        yield Path(environ["HOME"]) / ".docker" / "config.json"
+
+
+def _login(credentials: Credentials, source: str, repository: Repository) -> Login | None:
+    """The registry's entry; `find_credentials` has put the one of the longest path there."""
+    document = as_object(load_json(credentials.document, source), source, "the file")
+    entry = _part(document, "auths").get(repository.registry)
+    if entry is None:
+        helped = repository.registry in _part(document, "credHelpers")
+        return Login(source, None, credentials.secrets) if helped else None
+    auth = as_object(entry, source, repository.registry).get("auth")
+    if not isinstance(auth, str) or not auth:
+        return Login(source, None, credentials.secrets)
+    try:
+        user, _, password = base64.b64decode(auth, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeError):
+        user, password = "", ""
+    has_token = bool(as_object(entry, source, repository.registry).get("identitytoken"))
+    if not has_token and not (user and password):
+        raise ConfigError(source, f"the login for {repository.registry} is not a user with a password")
+    return Login(source, None if has_token else auth, credentials.secrets)
+
+
+def _part(document: JsonObject, name: str) -> JsonObject:
+    try:
+        return as_object(document.get(name), "", name)
+    except MalformedData:
+        return {}
