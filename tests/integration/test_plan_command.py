@@ -59,7 +59,7 @@ def test_the_table_shows_each_job_with_runner_and_installable() -> None:
 
 def test_json_has_every_job_of_the_event() -> None:
     code, push = plan_json()
-    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 26)
+    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 24)
     _, release = plan_json("--event", "release")
     assert {job["channel"] for job in release["jobs"]} == {"stable"}
 
