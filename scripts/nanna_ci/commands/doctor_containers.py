@@ -26,7 +26,6 @@ from nanna_ci.containers.machine import query_available_memory_bytes, query_free
 from nanna_ci.containers.model_lock import parse_lock
 from nanna_ci.containers.reference import Repository, parse_repository
 from nanna_ci.containers.registry_api import query_push
-from nanna_ci.containers.room import room_words
 from nanna_ci.errors import ConfigError, NannaError
 from nanna_ci.finding import Finding, Health
 from nanna_ci.pipeline.evaluation import Unavailable
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _LOCK: Final = "nix/models.lock.json"
 _ENGINES: Final = ("podman", "docker")
-_ROOM_S: Final = 30.0
+_VERSION_S: Final = 30.0
 
 
 def choose_base(to: str | None, environ: Mapping[str, str]) -> Repository | None:
@@ -90,10 +89,10 @@ def _engine(ports: Ports) -> tuple[EngineSeen | None, str]:
     if found.facts is not None:
         return EngineSeen(found.facts.name, found.facts.version, False, found.facts.controllers), ""
     name = found.engine.name
-    try:  # whether namespaces can be made, and the engine starts in them
-        said = ports.run(room_words([name, "--version"]), timeout_s=_ROOM_S, env=dict(ports.environ)).text()
+    try:
+        said = ports.run([name, "--version"], timeout_s=_VERSION_S, env=dict(ports.environ)).text()
     except NannaError as error:
-        return None, f"{name} in a room of its own: {error.message}"
+        return None, error.message
     return EngineSeen(name, said.split()[-1] if said.strip() else "", True, Controllers()), ""
 
 

@@ -164,12 +164,13 @@ def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
 def _build(images: Sequence[Image], machine: str, context: Context) -> dict[str, Path | NotBuilt]:
     """Each image for this machine, or why there is none."""
     here = [(image.name, machine) for image in images if machine in image.architectures]
-    foreign = {
+    made: dict[str, Path | NotBuilt] = {
         image.name: NotBuilt(f"it is declared for {', '.join(image.architectures)}, this machine is {machine}")
         for image in images
         if machine not in image.architectures
     }
-    return foreign | {name: made for (name, _), made in build_images(here, context).items()}
+    made |= {name: one for (name, _), one in build_images(here, context).items()}
+    return made
 
 
 def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -> Path | NotBuilt:

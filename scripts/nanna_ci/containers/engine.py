@@ -31,9 +31,6 @@ _INSPECTIONS: Final = 5
 _ANY_CODE: Final = frozenset(range(-64, 256))
 
 
-_HEADINGS: Final = ("time=", "Error: failed to start containers: ")
-
-
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
     """What an engine says of itself."""

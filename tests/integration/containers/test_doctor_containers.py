@@ -140,7 +140,7 @@ def test_an_engine_without_controllers_is_a_warning(ports: FakePorts) -> None:
 @pytest.mark.parametrize(
     ("what", "health", "said"),
     [
-        ({"stdout": b"podman version 5.4.2\n"}, "good", "podman 5.4.2 works, in a room of its own"),
+        ({}, "good", "podman 5.4.2 works, in a room of its own"),
         ({"returncode": 1, "stderr": b"unshare: Operation not permitted"}, "warn", "unshare: Operation not permitted"),
     ],
 )
@@ -151,6 +151,7 @@ def test_a_podman_that_works_nowhere_else_is_tried_in_a_room(ports, monkeypatch,
         (tools / name).touch(0o755)
     ports.environ["PATH"] = str(tools)
     monkeypatch.setattr("os.getuid", lambda: 0)
+    ports.run.script("podman", "--version", stdout=b"podman version 5.4.2\n")
     ports.run.script("setpriv", **what)
     findings = run(ports)[1]
     engine = next(finding for (name, _), finding in findings.items() if name == "container engine")

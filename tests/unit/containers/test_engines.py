@@ -33,6 +33,31 @@ def test_podman_says_what_it_can_limit(run):
     assert facts == EngineFacts("podman", "5.4.2", Controllers(memory=True, pids=False))
 
 
+@pytest.mark.parametrize(
+    ("host", "version", "told"),
+    [({"serviceIsRemote": True}, "5.4.2", "another machine's service"), ({}, "3.4.4", "3.4.4 is too old")],
+)
+def test_a_podman_that_cannot_do_what_a_test_takes_is_missing(run, host, version, told):
+    info = {"host": {"cgroupControllers": [], **host}, "version": {"Version": version}}
+    run.script("podman", "info", stdout=json.dumps(info).encode())
+    with pytest.raises(ToolMissing, match=told):
+        Podman(run, environ={}).facts()
+
+
+def test_what_is_gone_between_the_list_and_the_look_is_asked_for_again(run):
+    run.script("podman", "ps", stdout=b"")
+    run.script("podman", "ps", stdout=b"a\n", times=1)
+    run.script("podman", "container", "inspect", returncode=125, stderr=b"Error: no such container\n")
+    assert Podman(run, environ={}).our_containers() == ()
+
+
+def test_an_engine_that_cannot_tell_of_what_it_lists_fails(run):
+    run.script("podman", "network", "ls", stdout=b"a\n")
+    run.script("podman", "network", "inspect", returncode=125, stderr=b"Error: broken\n")
+    with pytest.raises(CommandFailed):
+        Podman(run, environ={}).our_networks()
+
+
 def test_docker_says_what_it_can_limit(run):
     run.script("docker", "info", stdout=DOCKER_INFO)
     facts = Docker(run, environ=LOCAL).facts()
@@ -214,6 +239,13 @@ def test_a_podman_that_does_not_work_gets_a_room_if_there_can_be_one(run, tmp_pa
     for name in ("podman", "unshare", "setpriv", "mount"):
         (tmp_path / name).touch(mode=0o755)
     environ = {"PATH": str(tmp_path)}
+    run.script("setpriv", returncode=1, stderr=b"unshare: unshare failed: Operation not permitted\n")
+    assert find_engine("podman", run, environ, 0) == (
+        None,
+        "podman: read-only file system; podman cannot be given namespaces of its own: "
+        "'unshare: unshare failed: Operation not permitted'",
+    )
+    run.script("setpriv")
     found, _ = find_engine("podman", run, environ, 0)
     assert found is not None
     assert found.facts is None

@@ -105,6 +105,7 @@ def test_a_completion_has_tokens(usage, content, tokens):
     [
         {"choices": [{"message": {"content": ""}}], "usage": {"completion_tokens": 0}},
         {"choices": [{"message": {"content": "x"}}], "usage": {"completion_tokens": 0}},
+        {"choices": [{"message": {"content": ""}}], "usage": {"completion_tokens": True}},
         {"choices": [{"message": {"content": None}}]},
         {"choices": []},
         {"choices": [{}]},

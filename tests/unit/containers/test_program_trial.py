@@ -119,6 +119,19 @@ def test_one_that_ended_before_the_kernel_could_be_asked_is_unverified_and_says_
     assert limits["memory"] == (Force.UNVERIFIED, "it ended before the kernel could be asked")
 
 
+def test_limits_that_the_kernel_told_of_one_command_are_known_and_the_other_is_still_unverified(world):
+    prepare = world.engine.prepare
+
+    def second_only(container: str) -> None:
+        world.engine.behaviour.can_wait = len(world.engine.specs) == 2
+        prepare(container)
+
+    world.engine.prepare = second_only  # type: ignore[method-assign]
+    result = run(world)
+    assert {limit.force for limit in result.facts.limits} == {Force.HELD}
+    assert confined(result).reason == "unverified: asked for, but it ended before the kernel could be asked"
+
+
 def test_one_that_this_kernel_does_not_know_is_unverified_for_another_reason(world):
     world.kernel.is_in = lambda _pid, _container: False  # type: ignore[method-assign]
     result = run(world, can_wait=True)

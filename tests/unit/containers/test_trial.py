@@ -172,6 +172,26 @@ def test_who_ignores_sigterm_is_killed(world):
     assert is_clean(world.engine)
 
 
+@pytest.mark.parametrize(("out_of_memory", "cause"), [(False, Cause.EXITED), (True, Cause.OUT_OF_MEMORY)])
+def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world, out_of_memory, cause):
+    def answer(path):
+        if path == "/slow":
+            (one,) = world.engine.containers.values()
+            one.state = replace(one.state, running=False, exit_code=9, out_of_memory=out_of_memory)
+            return 500, b""
+        return 200, b""
+
+    world.subject = replace(world.subject, probe_paths=("/slow",))
+    result = run(world, answer=answer, log="no more\n")
+    assert failures(result)[0] == (CheckKind.PATH, cause)
+    told = (
+        "more memory than its limit"
+        if out_of_memory
+        else "it exited with 9 while it was asked; its last line: 'no more'"
+    )
+    assert told in (result.reason or "")
+
+
 def test_a_server_that_is_healthy_once_and_never_again(world):
     answers = [(200, b"")] + [(500, b"")] * 10_000
     result = run(world, answer=lambda _: answers.pop(0))
