@@ -122,11 +122,11 @@ def test_one_that_ended_before_the_kernel_could_be_asked_is_unverified_and_says_
 def test_limits_that_the_kernel_told_of_one_command_are_known_and_the_other_is_still_unverified(world):
     prepare = world.engine.prepare
 
-    def second_only(container: str) -> None:
-        world.engine.behaviour.can_wait = len(world.engine.specs) == 2
+    def first_only(container: str) -> None:
+        world.engine.behaviour.can_wait = len(world.engine.specs) == 1
         prepare(container)
 
-    world.engine.prepare = second_only  # type: ignore[method-assign]
+    world.engine.prepare = first_only  # type: ignore[method-assign]
     result = run(world)
     assert {limit.force for limit in result.facts.limits} == {Force.HELD}
     assert confined(result).reason == "unverified: asked for, but it ended before the kernel could be asked"
