@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.oci_layout import Layout, load_layout
-from nanna_ci.containers.publish_plan import Architecture, plan_image
+from nanna_ci.containers.publish_plan import plan_image
 from nanna_ci.containers.reference import parse_repository
 from nanna_ci.errors import GateFailed
 

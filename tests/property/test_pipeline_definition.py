@@ -153,7 +153,11 @@ def test_a_plan_has_unique_ids_and_no_dangling_needs(document: dict[str, Any], e
     assert len(set(ids)) == len(ids)
     for number, job in enumerate(jobs):
         assert set(job.needs) <= set(ids[:number])  # also: no cycle
-    assert [entry["id"] for entry in matrix_entries(jobs)] == ids
+    runners = {job.id: job.runner for job in jobs}
+    assert all(runners[need] == job.runner for job in jobs for need in job.needs)
+    entries = matrix_entries(jobs)
+    assert {id_ for entry in entries for id_ in entry["jobs"]} == set(ids)
+    assert all(entry["jobs"][-1] == entry["id"] for entry in entries)
 
 
 @given(documents())
@@ -168,15 +172,29 @@ def test_every_target_and_every_test_is_planned_once(document: dict[str, Any]) -
         for runner in suite.runners
         for channel in suite.channels
     }
-    planned = [(job.kind.value, job.runner, job.channel) for job in jobs if job.kind is not JobKind.BUILD]
+    planned = [(job.kind.value, job.runner, job.channel) for job in jobs if job.kind.value in set(SuiteKind)]
     assert len(planned) == len(wanted)
     assert set(planned) == wanted
 
 
 @given(documents())
+def test_every_image_is_planned_for_each_architecture_and_tested_once(document: dict[str, Any]) -> None:
+    pipeline = read(document)
+    jobs = plan_jobs(pipeline, Event.PUSH)
+    images = [(job.image, job.system) for job in jobs if job.kind is JobKind.IMAGE]
+    declared = [(image.name, f"{one}-linux") for image in pipeline.images for one in image.architectures]
+    assert images == declared
+    tests = [job for job in jobs if job.kind is JobKind.CONTAINER_TEST]
+    assert [job.image for job in tests] == [image.name for image in pipeline.images]
+    assert all((job.image, job.system) in images and RUNNERS[job.runner] == job.system for job in tests)
+
+
+@given(documents())
 def test_exactly_the_nix_jobs_name_a_flake_attribute_of_their_runners_system(document: dict[str, Any]) -> None:
     for job in plan_jobs(read(document), Event.PUSH):
-        assert (job.attribute is not None) == (job.route is Route.NIX)
+        works_on_needs = job.kind is JobKind.CONTAINER_TEST
+        assert (job.attribute is not None) == (job.route is Route.NIX and not works_on_needs)
+        assert bool(job.needs) == works_on_needs
         if job.attribute is not None:
             assert job.attribute.split(".")[1] == RUNNERS[job.runner]
 

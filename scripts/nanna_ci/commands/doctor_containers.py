@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from nanna_ci.commands.lock_models import LOCK_FILE
 from nanna_ci.commands.tested_images import find_working_engine
 from nanna_ci.containers.health import (
     EngineSeen,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Ports
     from nanna_ci.pipeline.definition import Pipeline
 
-_LOCK: Final = "nix/models.lock.json"
 _ENGINES: Final = ("podman", "docker")
 _VERSION_S: Final = 30.0
 
@@ -126,7 +126,7 @@ def _lock_facts(pipeline: Pipeline, cwd: Path) -> LockFacts:
     }
     locked, problem = None, None
     try:
-        locked = parse_lock((cwd / _LOCK).read_bytes(), _LOCK)
+        locked = parse_lock((cwd / LOCK_FILE).read_bytes(), LOCK_FILE)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -134,7 +134,7 @@ def _lock_facts(pipeline: Pipeline, cwd: Path) -> LockFacts:
     except NannaError as error:
         problem = error.message
     sizes = None if locked is None else {name: one.manifest.size_bytes for name, one in locked.items()}
-    return LockFacts(_LOCK, models, images, sizes, problem)
+    return LockFacts(LOCK_FILE, models, images, sizes, problem)
 
 
 def _check_architectures(pipeline: Pipeline, evaluated: HostEvaluation | str) -> Iterator[Finding]:

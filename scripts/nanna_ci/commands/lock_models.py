@@ -29,14 +29,14 @@ example: nanna-ci lock-models --update qwen3:0.6b
 """
 DRY_RUN = True
 
-_LOCK = "nix/models.lock.json"
+LOCK_FILE = "nix/models.lock.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("models", nargs="*", metavar="MODEL", help="only these, such as qwen3:0.6b (default: all)")
     parser.add_argument("--update", action="store_true", help="take what the tags name now, also where it changed")
-    parser.add_argument("--lock", default=_LOCK, metavar="FILE", help=f"the lock file (default: {_LOCK})")
+    parser.add_argument("--lock", default=LOCK_FILE, metavar="FILE", help=f"the lock file (default: {LOCK_FILE})")
     parser.add_argument(
         "--registry", metavar="URL", help="ask this one (default: as locked, else https://registry.ollama.ai)"
     )
@@ -82,7 +82,7 @@ def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
     from nanna_ci.errors import NannaError, UsageError  # noqa: PLC0415
 
     if not path.parent.is_dir():
-        hint = f"go to the project's folder, or name the file with --lock (its default is {_LOCK})"
+        hint = f"go to the project's folder, or name the file with --lock (its default is {LOCK_FILE})"
         raise UsageError(f"{path.parent}: no such folder", hint=hint)
     try:
         data = path.read_bytes()

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nanna_ci.commands.image_builds import NotBuilt, build_images
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.attestation import Attestation, read_provenance, read_sbom
 from nanna_ci.containers.oci_layout import Layout, open_image
-from nanna_ci.containers.publish_plan import Architecture, ImagePlan, plan_image
+from nanna_ci.containers.publish_plan import ImagePlan, plan_image
 from nanna_ci.containers.skopeo import Skopeo
 from nanna_ci.errors import GateFailed, NannaError, UsageError, shorten
 

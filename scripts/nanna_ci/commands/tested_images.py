@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from nanna_ci.build.targets import host_system
 from nanna_ci.commands.image_builds import NotBuilt, build_images
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.find_engine import Found, find_engine
-from nanna_ci.containers.image_tests import ARCHITECTURES, Request
+from nanna_ci.containers.image_tests import Request
 from nanna_ci.containers.oci_layout import ImageForm, open_image
 from nanna_ci.containers.scenario import (
     Cause,
@@ -34,8 +37,6 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Ports
     from nanna_ci.pipeline.definition import Image, Pipeline
 
-_MACHINES: Final = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
-
 
 @dataclass(frozen=True, slots=True)
 class FoundImages:
@@ -48,7 +49,8 @@ class FoundImages:
 
     def request(self, folder: Path) -> Request:
         """What the engine is to test; a failure leaves its files in `folder`."""
-        return Request(self.subjects, self.companions, ARCHITECTURES.get(self.machine, self.machine), folder)
+        known = next((one.go for one in Architecture if one.value == self.machine), self.machine)
+        return Request(self.subjects, self.companions, known, folder)
 
 
 def parse_sources(pipeline: Pipeline, words: Sequence[str], cwd: Path) -> dict[str, Path]:
@@ -131,9 +133,9 @@ def run_tests(request: Request, found: Found, context: Context, say: Callable[[s
 
 
 def _machine() -> str:
-    """This machine's architecture, by pipeline.toml's name of it."""
-    machine = platform.machine()
-    return _MACHINES.get(machine.lower(), machine)
+    """This machine's architecture, by pipeline.toml's name of it where there is one."""
+    host = host_system(sys.platform, platform.machine())
+    return platform.machine() if host is None else host.value.partition("-")[0]
 
 
 def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subject]) -> Companion:

@@ -22,7 +22,6 @@ from nanna_ci.report.files import write_atomic
 from nanna_ci.report.units import seconds_text
 
 EXPIRES_AFTER_S: Final = 4 * 3600  # a run whose lock nobody can see is dead after this
-ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}  # pipeline.toml's names -> Go's, which images have
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ name behind them (`latest-arm64`).
 
 from __future__ import annotations
 
-import enum
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.oci_layout import INDEX_TYPE, Layout
 from nanna_ci.containers.reference import Repository
@@ -23,23 +23,6 @@ LATEST: Final = "latest"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ANNOTATED: Final = "org.opencontainers.image."
 PUBLISHING_EVENTS: Final = frozenset({"push", "release", "schedule", "workflow_dispatch"})
-
-
-class Architecture(enum.Enum):
-    """By its name in pipeline.toml; the order is that of an index. `go` is its name in images."""
-
-    X86_64 = "x86_64"
-    AARCH64 = "aarch64"
-
-    @property
-    def go(self) -> str:
-        """amd64 or arm64."""
-        return {"x86_64": "amd64", "aarch64": "arm64"}[self.value]
-
-    @property
-    def suffix(self) -> str:
-        """What its own tags end with; nothing for x86_64, whose tag is the plain one."""
-        return "" if self is Architecture.X86_64 else f"-{self.go}"
 
 
 @dataclass(frozen=True, slots=True)

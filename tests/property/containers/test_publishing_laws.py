@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.model_lock import (
     MANIFEST_TYPE,
@@ -24,7 +25,7 @@ from nanna_ci.containers.model_lock import (
 )
 from nanna_ci.containers.oci_layout import MANIFEST_TYPE as IMAGE_TYPE
 from nanna_ci.containers.oci_layout import ImageConfig, Layout
-from nanna_ci.containers.publish_plan import Architecture, plan_image
+from nanna_ci.containers.publish_plan import plan_image
 from nanna_ci.containers.reference import Repository, parse_repository
 from nanna_ci.errors import MalformedData, UsageError
 

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.attestation import Attestation
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.cosign import Cosign
 from nanna_ci.containers.oci_layout import MANIFEST_TYPE, ImageConfig, Layout
 from nanna_ci.containers.publish import Publication, Publisher, State
-from nanna_ci.containers.publish_plan import Architecture, ImagePlan, plan_image
+from nanna_ci.containers.publish_plan import ImagePlan, plan_image
 from nanna_ci.containers.reference import Repository
 from nanna_ci.containers.skopeo import AccessDenied, Skopeo
 from nanna_ci.errors import GateFailed

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.blob import Blob, digest_of
 from nanna_ci.containers.oci_layout import MANIFEST_TYPE, ImageConfig, Layout
-from nanna_ci.containers.publish_plan import Architecture, decide_event, parse_revision, plan_image
+from nanna_ci.containers.publish_plan import decide_event, parse_revision, plan_image
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import GateFailed, UsageError
 
