@@ -5,6 +5,7 @@ Needs the Debian toolkit (`./nixw run .#test` brings it).
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -91,10 +92,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_the_image_of_a_program_promises_no_port_and_no_health(program: tuple[Path, Path]) -> None:
-    config = load_layout(program[0]).config
-    assert config.entrypoint == ("/bin/harness",)
-    assert config.exposed_ports == ()
-    assert not [label for label in config.labels if label.startswith("io.nanna-ci.")]
+    layout = load_layout(program[0])
+    blob = layout.path / "blobs" / layout.config_digest.replace(":", "/")
+    config = json.loads(blob.read_bytes())["config"]
+    assert config["Entrypoint"] == ["/bin/harness"]
+    assert "ExposedPorts" not in config
+    assert not [label for label in layout.config.labels if label.startswith("io.nanna-ci.")]
 
 
 def test_the_image_of_a_program_passes(room: EngineRoom, program: tuple[Path, Path], tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gc_folder import DAY_S, NOW_S, GcFolder, Killed, KilledFolder, UploadingFolder, path_of, write_times
@@ -237,7 +237,30 @@ def upload(ground: Ground, wanted: frozenset[int]) -> tuple[set[str], str | None
     return {path_of(number).hash for number in present}, archive
 
 
+LONELY = Cached(
+    references=frozenset(),
+    refers_outside=False,
+    archive=0,
+    has_archive=True,
+    archive_bytes=1,
+    is_young=False,
+    used_days=1,
+    seconds=None,
+    is_corrupt=False,
+)
+ALL_GO = Cache(
+    paths=tuple(replace(LONELY, archive=number) for number in range(7)),
+    releases=frozenset(),
+    commits=(),
+    pins=frozenset(),
+    orphans=1,
+    strays=1,
+    share=0.0,
+)
+
+
 @given(caches(), st.frozensets(st.integers(0, 8)), st.integers(0, 20), st.sampled_from([1, 64]))
+@example(ALL_GO, frozenset({0, 2}), 5, 1)  # between an archive's deletion and that of the next narinfo
 def test_an_upload_meanwhile_keeps_what_it_needs_or_is_told_of(
     cache: Cache, wanted: frozenset[int], at: int, batch: int
 ) -> None:

@@ -71,6 +71,7 @@ class _Collector:
         for evictions in _batches(plan.evictions):
             self._look()
             self._delete_archives(waiting)
+            self._look()
             waiting = self._delete_paths(evictions)
         self._look()
         self._delete_archives(waiting)
