@@ -13,9 +13,9 @@ NAME = "ci"
 SUMMARY = "plan and run everything this machine can, in parallel"
 DESCRIPTION = """\
 Plans the jobs of an event and runs all that this machine can: the pure ones, which are derivations, with one
-`nix build --keep-going`; then builds by their ladder of strategies, and on macOS and Windows the host's cargo.
-What has not changed is already in the store and is not run again. What cannot run here is `unavailable`, with the
-reason; --strict turns that into failure.
+`nix build --keep-going`; a container test as soon as its image is there, beside that build; then builds by their ladder
+of strategies, and on macOS and Windows the host's cargo. What has not changed is already in the store and is not built
+again. What cannot run here is `unavailable`, with the reason; --strict turns that into failure.
 
 Results, logs and a report are kept in .nanna-ci/runs/; .nanna-ci/latest is the last run.
 
