@@ -55,6 +55,8 @@ let
   skopeo.NANNA_CI_SKOPEO = toolkit.programs.skopeo;
   cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
   additional = {
+    ci = skopeo;
+    run-job = skopeo;
     container-test = skopeo;
     publish-images = skopeo // cosign;
   };

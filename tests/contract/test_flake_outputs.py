@@ -72,6 +72,16 @@ def test_the_apps_are_the_command_registry() -> None:
     assert names(f"apps.{SYSTEM}") == set(cli.REGISTRY)
 
 
+@pytest.mark.parametrize("name", ["ci", "run-job", "container-test", "publish-images"])
+def test_what_converts_images_is_given_the_toolkits_own_skopeo(name: str) -> None:
+    context = "app: builtins.attrNames (builtins.getContext app.program)"
+    (derivation,) = evaluate(f"apps.{SYSTEM}.{name}", context)
+    done = subprocess.run(
+        [str(REPO / "nixw"), "derivation", "show", derivation], capture_output=True, text=True, check=True, cwd=REPO
+    )
+    assert "NANNA_CI_SKOPEO" in done.stdout
+
+
 def test_every_app_says_what_it_does() -> None:
     described = evaluate(f"apps.{SYSTEM}", "builtins.mapAttrs (_: app: app.meta.description)")
     assert all(len(text) > 10 for text in described.values()), described
