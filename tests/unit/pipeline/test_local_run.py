@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from local_runs import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run
 from nanna_ci.errors import CommandTimedOut, ConfigError, Interrupted, ToolMissing
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline import nix_jobs
-from nanna_ci.pipeline.definition import load_pipeline
-from nanna_ci.pipeline.local_run import EffectRequest, LocalRun, why_not_here
-from nanna_ci.pipeline.plan import Event, Job, JobKind, plan_jobs
-from nanna_ci.pipeline.progress import Tracker
+from nanna_ci.pipeline.local_run import EffectRequest, why_not_here
 from nanna_ci.pipeline.results import JobResult, JobState
-from nanna_ci.pipeline.run_folder import JobFolders
 from nanna_ci.report.blocks import Tone
-from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_state import State
-from nanna_ci.store.nix import Nix
 from recorded_nix import DATA, RecordedNix
-
-JOBS = plan_jobs(load_pipeline(DATA / "pipeline.toml"), Event.PUSH)
-UNIT, CLIPPY, DOC, FMT = (f"{kind}-x86_64-linux-stable" for kind in ("unit", "clippy", "doc", "fmt"))
-INTEGRATION, BUILD = "integration-x86_64-linux-stable", "build-x86_64-linux"
-
-
-class Run:
-    """A `LocalRun` over a recording, and all that it said."""
-
-    def __init__(self, folder: Path, nix: RecordedNix, *, host: str | None = "x86_64-linux") -> None:
-        self.nix = nix
-        self.folder = folder
-        self.notes: list[tuple[str, Tone]] = []
-        self.effects: list[EffectRequest] = []
-        self.logs: list[BuildLog] = []
-        self.tracker = Tracker(len(JOBS), lambda: 0.0)
-        self.effect: Callable[[EffectRequest], JobResult] = lambda request: JobResult(
-            request.job.id, Verdict.PASS, 1.0, JobState.RAN
-        )
-        self.run = LocalRun(
-            host=host,
-            nix=Nix(nix, environ={}),
-            run_effect=self._effect,
-            reproduce=lambda attribute: f"nix build .#{attribute} -L",
-            on_built=self.logs.append,
-            folders=JobFolders(lambda job_id: folder / job_id),
-            tracker=self.tracker,
-            note=lambda line, tone: self.notes.append((line, tone)),
-            clock=lambda: 0.0,
-            verbose=False,
-        )
-
-    def _effect(self, request: EffectRequest) -> JobResult:
-        self.effects.append(request)
-        return self.effect(request)
-
-    def __call__(self, jobs: tuple[Job, ...] = JOBS) -> dict[str, JobResult]:
-        results, interrupted = self.run.run(jobs)
-        assert interrupted is None
-        return results
-
-    def log(self, job_id: str) -> str:
-        return (self.folder / job_id / "log.txt").read_text()
 
 
 @pytest.fixture
@@ -275,94 +225,6 @@ def test_a_job_whose_need_did_not_pass_does_not_run(failing: Run) -> None:
     result = failing(jobs)[BUILD]
     assert (result.verdict, result.reason) == (Verdict.UNAVAILABLE, f"needs {UNIT}, which did not pass")
     assert failing.effects == []
-
-
-def follower(*needs: str) -> Job:
-    build = next(job for job in JOBS if job.id == BUILD)
-    return replace(build, id="follower", kind=JobKind.CONTAINER_TEST, attribute=None, needs=needs)
-
-
-class Meeting:
-    """A follower that must begin before the one `nix build` is over: the build's last line waits for it."""
-
-    def __init__(self, run: Run) -> None:
-        self.begun = threading.Event()
-        self.requests: list[EffectRequest] = []
-        run.effect = self.effect
-        feed = run.nix._build
-
-        def build(on_stderr: Callable[[bytes], None]) -> None:
-            feed(on_stderr)
-            assert self.begun.wait(30), "the follower waited for the end of the build"
-
-        run.nix._build = build  # type: ignore[method-assign]
-
-    def effect(self, request: EffectRequest) -> JobResult:
-        if request.job.id == "follower":
-            self.requests.append(request)
-            self.begun.set()
-        return JobResult(request.job.id, Verdict.PASS, 1.0, JobState.RAN)
-
-
-@pytest.mark.parametrize("needs", [(FMT,), (UNIT,), (FMT, UNIT)], ids=["there before", "built now", "both"])
-def test_a_job_starts_as_soon_as_what_it_needs_is_there(passing: Run, needs: tuple[str, ...]) -> None:
-    meeting = Meeting(passing)
-    results = passing((*JOBS, follower(*needs)))
-    assert results["follower"].verdict is Verdict.PASS
-    (request,) = meeting.requests
-    assert [one.job.id for one in request.needed] == list(needs)
-    for one in request.needed:
-        assert str(one.output) == results[one.job.id].evidence["outputs"]["out"]["path"]
-    assert (passing.folder / "follower" / "result.json").exists()
-
-
-def test_followers_run_one_at_a_time(passing: Run) -> None:
-    together = threading.Semaphore(1)
-
-    def effect(request: EffectRequest) -> JobResult:
-        if request.job.needs:
-            assert together.acquire(blocking=False)
-            together.release()
-        return JobResult(request.job.id, Verdict.PASS, 1.0, JobState.RAN)
-
-    passing.effect = effect
-    many = tuple(replace(follower(FMT), id=f"follower-{number}") for number in range(5))
-    results = passing((*JOBS, *many))
-    assert {results[job.id].verdict for job in many} == {Verdict.PASS}
-
-
-def test_a_job_that_needs_what_the_toolkit_lacks_does_not_run(passing: Run) -> None:
-    result = passing((*JOBS, follower(FMT, "audit-x86_64-linux-stable")))["follower"]
-    assert (result.verdict, result.reason) == (
-        Verdict.UNAVAILABLE,
-        "needs audit-x86_64-linux-stable, which did not pass",
-    )
-
-
-def test_a_signal_during_the_build_ends_a_follower_too(passing: Run) -> None:
-    ended = threading.Event()
-
-    def effect(request: EffectRequest) -> JobResult:
-        if request.job.needs:
-            ended.set()
-            raise Interrupted(2)  # as every program that it runs does then
-        return JobResult(request.job.id, Verdict.PASS, 1.0, JobState.RAN)
-
-    passing.effect = effect
-    passing.nix.interrupt = (b"builder process for '/nix/store/", Interrupted(2))
-    results, interrupted = passing.run.run((*JOBS, follower(FMT), replace(follower(FMT), id="later")))
-    assert interrupted is not None
-    assert ended.is_set()
-    assert results["follower"].reason == results["later"].reason == "interrupted before it ended"
-
-
-def test_a_mistake_in_a_follower_is_not_swallowed(passing: Run) -> None:
-    def effect(request: EffectRequest) -> JobResult:
-        raise KeyError("a mistake")
-
-    passing.effect = effect
-    with pytest.raises(KeyError, match="a mistake"):
-        passing((*(job for job in JOBS if job.id != BUILD), follower(FMT)))
 
 
 def test_lines_of_an_effect_go_to_its_log_and_its_view(passing: Run) -> None:
