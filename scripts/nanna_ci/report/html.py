@@ -55,7 +55,7 @@ td { min-width: 5.5rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: var(--panel); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.good, td.bad, td.warn { font-weight: 600; }
+td.good, td.bad, td.warn { font-weight: 600; overflow-wrap: normal; }
 td.good { color: var(--good); } td.bad { color: var(--bad); } td.warn { color: var(--warn); }
 .unknown { color: var(--faint); font-style: italic; font-weight: 400; }
 pre { margin: 1rem 0; padding: 0.9rem 1.1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--line);
@@ -144,7 +144,7 @@ def _table(table: Table) -> Iterator[str]:
 def _cell(cell: Cell, *, number: bool) -> str:
     names = [name for name, on in ((cell.tone.value, cell.tone is not Tone.NEUTRAL), ("number", number)) if on]
     attribute = f' class="{" ".join(names)}"' if names else ""
-    symbol = f"{SYMBOLS[cell.tone]} " if SYMBOLS[cell.tone] else ""
+    symbol = f"{SYMBOLS[cell.tone]}&nbsp;" if SYMBOLS[cell.tone] else ""
     return f"<td{attribute}>{symbol}{_known(cell.text)}</td>"
 
 

@@ -68,7 +68,7 @@ def test_literal_text_brings_no_tag_and_no_attribute():
 
 def test_literal_text_shows_as_itself_with_what_hides_made_visible():
     shown = EVIL.replace("\u202e", r"\u202e").replace("\x1b", r"\x1b")
-    assert [text.removeprefix("✘ ") for text in Page(evil_page()).texts].count(shown) == 22
+    assert [text.removeprefix("✘\N{NO-BREAK SPACE}") for text in Page(evil_page()).texts].count(shown) == 22
 
 
 def test_the_policy_loads_nothing_and_allows_just_this_style():
