@@ -136,6 +136,7 @@ def run(
     on_stderr: Callable[[bytes], None] | None = None,
     on_silence: Callable[[float], None] | None = None,
     passthrough: bool = False,
+    finish: bool = False,
 ) -> Completed:
     """Run a program to its end, and leave nobody behind.
 
@@ -143,7 +144,8 @@ def run(
     program takes it, in another thread). `on_stdout` and `on_stderr` get each line as it comes, in the calling thread,
     redacted, without newline, cut at 1 MiB; with `on_stdout` stdout is not kept. Kept stdout is data and is not
     redacted. `on_silence` gets the seconds without output, once a minute.
-    `passthrough`: the program writes straight to our stdout and stderr, nothing is kept.
+    `passthrough`: the program writes straight to our stdout and stderr, nothing is kept. `finish`: after a first signal
+    it may come to its end within its time limit; it is for what would leave things behind half done.
 
     Raises ToolMissing (not found, not executable), CommandFailed (code not in `accept`), CommandTimedOut,
     MalformedData (more stdout than the limit), Interrupted (a signal came).
@@ -159,12 +161,14 @@ def run(
     cleaning_until = _REGISTRY.cleaning.get(threading.get_ident())
     if cleaning_until is not None:
         deadline, live = min(deadline, cleaning_until), _REGISTRY.cleaners
+    elif finish:
+        live = _REGISTRY.cleaners
     with _REGISTRY.shield():
         child = _spawn(argv, env, cwd, stdin, passthrough=passthrough)
         live[child.pid] = child
         reader = PipeReader(child.stdout, child.stderr, child.stdin, stdin)
         try:
-            in_time = _follow(child, reader, sink, deadline, on_silence)
+            in_time = _follow(child, reader, sink, deadline, on_silence, finish=finish)
             sink.finish()
         finally:
             _end_group(child, reader)
@@ -255,12 +259,15 @@ def _follow(
     sink: Sink,
     deadline: float,
     on_silence: Callable[[float], None] | None,
+    *,
+    finish: bool,
 ) -> bool:
     """Pass output on until the program has ended; False when its time ran out first."""
     heard = told = time.monotonic()
     ended: float | None = None
     while True:
-        _REGISTRY.check()
+        if not finish:
+            _REGISTRY.check()
         item = reader.next(_TICK_S) if not reader.at_end else None
         now = time.monotonic()
         if item is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nanna_ci.commands.image_builds import NotBuilt
-from nanna_ci.commands.tested_images import arrange_images, find_working_engine, run_tests
+from nanna_ci.commands.tested_images import arrange_images, find_working_engine, run_tests, say_no_engine
 from nanna_ci.containers.container_report import Report, engine_to_json, remarks, report_junit
 from nanna_ci.containers.results_json import image_to_json
 from nanna_ci.containers.scenario import Status
@@ -32,7 +32,7 @@ def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: Origin
     started = ports.clock()
     found, reason = find_working_engine("auto", ports)
     if found is None:
-        return unavailable(job.id, f"no container engine works here: {reason}")
+        return unavailable(job.id, say_no_engine(reason))
     chosen = [image for image in pipeline.images if image.name == job.image]
     built: dict[str, Path | NotBuilt] = {
         image.name: NotBuilt("it is built on another machine") for image in needed_images(pipeline, chosen)

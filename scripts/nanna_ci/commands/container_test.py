@@ -14,9 +14,10 @@ SUMMARY = "run images with podman or docker: probes, models, stop and restart"
 DESCRIPTION = """\
 Builds the images of pipeline.toml for this machine and tests each one alive. It is loaded by digest and started on a
 network of its own, with a read-only root (/tmp is a small tmpfs), no capabilities, no new privileges, and limits on
-memory (1 GiB and twice the image), processes and time. Its health path is asked until it answers 200; then its other
-paths, its commands, its models: they are listed, a completion has tokens, and every image with a model_command reaches
-them over the container network. SIGTERM must end it in 10 s, with 0 or 143, and a restart must be healthy again.
+memory (1 GiB and twice the image), processes and time. Its health path is asked until it answers 200, within 2 s;
+then its other paths, its commands, its models: they are listed, a completion has tokens, and every image with a
+model_command reaches them over the container network. It must be healthy still, SIGTERM must end it in 10 s, with 0 or
+143, and a restart must be healthy again.
 An image without a port is a program: each of its commands runs in a container of its own, as confined, and must exit
 with 0 within 2 minutes. What holds it back is read before it starts; where an engine cannot do that, and the program
 has ended before anybody could look, that is called unverified.
@@ -54,6 +55,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         find_working_engine,
         parse_sources,
         run_tests,
+        say_no_engine,
     )
     from nanna_ci.containers.container_report import Report  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
@@ -64,10 +66,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     started = ports.clock()
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     chosen = choose_images(pipeline, arguments.images)
-    sources = parse_sources(pipeline, arguments.sources, ports.cwd)
+    sources = parse_sources(pipeline, chosen, arguments.sources, ports.cwd)
     found, reason = find_working_engine(arguments.engine, ports)
     if found is None:
-        told = f"no container engine works here: {reason}"
+        told = say_no_engine(reason)
         return _outcome(Report((), None, told, None, ports.clock() - started))
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid())
     layouts = folder.path / "layouts"

@@ -29,7 +29,7 @@ from nanna_ci.containers.scenario import (
     Subject,
 )
 from nanna_ci.containers.skopeo import Skopeo
-from nanna_ci.errors import CommandFailed, MalformedData
+from nanna_ci.errors import CommandFailed, MalformedData, UsageError
 from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
 
 if TYPE_CHECKING:
@@ -53,10 +53,14 @@ class FoundImages:
         return Request(self.subjects, self.companions, known, folder)
 
 
-def parse_sources(pipeline: Pipeline, words: Sequence[str], cwd: Path) -> dict[str, Path]:
-    """The images given with --from IMAGE=PATH. Raises UsageError."""
+def parse_sources(pipeline: Pipeline, chosen: Sequence[Image], words: Sequence[str], cwd: Path) -> dict[str, Path]:
+    """The images given with --from IMAGE=PATH. Raises UsageError, also for one that no test of `chosen` takes."""
     sources = dict(parse_image_files(words, "--from", cwd))
+    needed = [image.name for image in needed_images(pipeline, chosen)]
     choose_images(pipeline, list(sources))
+    for name in sources:
+        if name not in needed:
+            raise UsageError(f"--from {name}: no test takes this image", hint=f"tested: {', '.join(needed)}")
     return sources
 
 
@@ -102,6 +106,11 @@ def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
     """The engine for --engine, or None and why there is none."""
     user = os.getuid() if hasattr(os, "getuid") else -1
     return find_engine(choice, ports.run, ports.environ, user)
+
+
+def say_no_engine(reason: str) -> str:
+    """Why nothing can be tested, and how to mend it."""
+    return f"no container engine works here: {reason}; install podman 4 or newer, or start docker's daemon"
 
 
 def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:

@@ -80,24 +80,24 @@ class Engine(abc.ABC):
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         """A network for containers that find each other by name."""
         flags = [word for label, value in labels.items() for word in ("--label", f"{label}={value}")]
-        self.call("network", "create", *flags, name)
+        self.call("network", "create", *flags, name, finish=True)
 
     def remove_network(self, name: str) -> None:
         """Remove a network, which no container may use any more."""
-        self.call("network", "rm", name)
+        self.call("network", "rm", name, finish=True)
 
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and give its ID."""
         image = spec.image_id.removeprefix("sha256:")
         words = [*create_words(spec), *self.extra_create_words(spec), image, *spec.command[1:]]
-        return self.call("create", *words).text().strip().rpartition("\n")[2]
+        return self.call("create", *words, finish=True).text().strip().rpartition("\n")[2]
 
     def prepare(self, container: str) -> None:  # noqa: B027 - docker cannot
         """Let a created container's first process wait, confined and limited, for `start`; nothing where none can."""
 
     def start(self, container: str) -> None:
         """Start a container, for the first time or again."""
-        self.call("start", container)
+        self.call("start", container, finish=True)
 
     def kill(self, container: str, signal: str) -> None:
         """Send a signal, such as TERM, to its first process."""
@@ -153,7 +153,7 @@ class Engine(abc.ABC):
 
     def remove(self, container: str) -> None:
         """Remove a container, running or not, and what it wrote."""
-        self.call("rm", "--force", "--volumes", container)
+        self.call("rm", "--force", "--volumes", container, finish=True)
 
     def find_image(self, image_id: str) -> ImageState | None:
         """An image by its ID; None where the engine has none such."""
@@ -168,7 +168,7 @@ class Engine(abc.ABC):
 
     def remove_tag(self, tag: str) -> None:
         """Remove an image's tag, and the image where it was the last one."""
-        self.call("rmi", tag)
+        self.call("rmi", tag, finish=True)
 
     def our_containers(self, run: str | None = None) -> tuple[ContainerState, ...]:
         """Containers with our label: of one run, or of any."""
@@ -202,7 +202,7 @@ class Engine(abc.ABC):
 
     def call(self, *words: str, timeout_s: float = QUICK_S, **options: object) -> Completed:
         """Run the engine's program; `options` are those of `process.run`."""
-        return self._run([*self.words(), *words], timeout_s=timeout_s, env=self._environ, **options)
+        return self._run([*self.words(), *words], timeout_s=timeout_s, **{"env": self._environ, **options})
 
     @staticmethod
     def _filter(run: str | None) -> str:

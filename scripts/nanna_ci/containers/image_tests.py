@@ -18,6 +18,7 @@ from nanna_ci.containers.server_container import HEALTH_ANSWER_S
 from nanna_ci.containers.session import open_session
 from nanna_ci.containers.sweep import Mark
 from nanna_ci.containers.trial import run_trial
+from nanna_ci.errors import NannaError
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.units import seconds_text
 
@@ -59,7 +60,10 @@ class _Keeper:
     names: list[str] = field(default_factory=list)
 
     def keep(self, name: str, data: bytes) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NannaError(f"{self.folder}: {error.strerror}") from error
         write_atomic(self.folder / name, data)
         self.names.append(str(self.folder / name))
 

@@ -13,12 +13,13 @@ from nanna_ci.containers.engine import LOAD_S, QUICK_S, Engine, EngineFacts, rea
 from nanna_ci.containers.limits import Controllers
 from nanna_ci.containers.oci_layout import INDEX_TYPE, Layout
 from nanna_ci.containers.spec import ContainerSpec
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ToolMissing
+from nanna_ci.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
 from nanna_ci.json_data import as_object, as_text, as_texts, load_json
 from nanna_ci.process import Completed
 
 # Each call takes a tenth of a second, a fifth of that to collect garbage: none is, until there are 256 MiB.
 _SHORT_LIVED: Final = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}
+_REMOTE: Final = ("CONTAINER_HOST", "CONTAINER_CONNECTION")
 _REF_NAME: Final = "org.opencontainers.image.ref.name"
 
 
@@ -38,7 +39,9 @@ class Podman(Engine):
         store: Path | None = None,
         cgroup_parent: str | None = None,
     ) -> None:
-        super().__init__(run, environ={**_SHORT_LIVED, **environ})
+        # a store of our own is this machine's, whatever service the user's calls are for
+        kept = {name: text for name, text in environ.items() if store is None or name not in _REMOTE}
+        super().__init__(run, environ={**_SHORT_LIVED, **kept})
         self._store = store
         self._cgroup_parent = cgroup_parent
 
@@ -82,11 +85,11 @@ class Podman(Engine):
 
     def prepare(self, container: str) -> None:
         """podman can: what holds a program back can then be read, however soon it ends."""
-        self.call("init", container)
+        self.call("init", container, finish=True)
 
     def remove(self, container: str) -> None:
         """Remove a container. Without a time podman would ask it to stop, and wait."""
-        self.call("rm", "--force", "--time", "0", "--volumes", container)
+        self.call("rm", "--force", "--time", "0", "--volumes", container, finish=True)
 
     def load(self, layout: Layout, tag: str) -> None:
         """Copy the layout's image into the store.
@@ -94,16 +97,23 @@ class Podman(Engine):
         It gets its tag in the same step, so that nothing is left without one, whenever we end. podman takes the tag
         from the index, so it reads one of our own beside the layout's blobs.
         """
-        with tempfile.TemporaryDirectory(prefix="nanna-ci-layout-") as name:
-            view = Path(name)
-            entry = {
-                "mediaType": layout.manifest.media_type,
-                "digest": layout.manifest.digest,
-                "size": layout.manifest.size_bytes,
-                "annotations": {_REF_NAME: tag},
-            }
-            index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
-            (view / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-            (view / "index.json").write_text(json.dumps(index))
-            (view / "blobs").symlink_to((layout.path / "blobs").absolute(), target_is_directory=True)
-            self.call("pull", "--quiet", f"oci:{view}:{tag}", timeout_s=LOAD_S)
+        try:
+            with tempfile.TemporaryDirectory(prefix="nanna-ci-layout-") as name:
+                self._pull(layout, tag, Path(name))
+        except OSError as error:
+            place = error.filename or tempfile.gettempdir()
+            raise NannaError(f"{place}: {error.strerror}", hint="set TMPDIR") from error
+
+    def _pull(self, layout: Layout, tag: str, view: Path) -> None:
+        entry = {
+            "mediaType": layout.manifest.media_type,
+            "digest": layout.manifest.digest,
+            "size": layout.manifest.size_bytes,
+            "annotations": {_REF_NAME: tag},
+        }
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
+        (view / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+        (view / "index.json").write_text(json.dumps(index))
+        (view / "blobs").symlink_to((layout.path / "blobs").absolute(), target_is_directory=True)
+        environ = {**self._environ, "TMPDIR": str(view)}  # what a pull that is stopped leaves goes with it
+        self.call("pull", "--quiet", f"oci:{view}:{tag}", timeout_s=LOAD_S, env=environ)

@@ -129,10 +129,9 @@ class Rooms:
         entries = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
         alive = self._locks.alive()  # after the list: a room is made by who holds its lock already
         for run in (entry.name for entry in entries if _FOLDER.fullmatch(entry.name)):
-            if run != own and not alive.get(run, False):
+            if run != own and not alive.get(run, False) and not self._remove(run):
+                self._locks.forget(run)
                 swept.append(f"room {run}")
-                if not self._remove(run):
-                    self._locks.forget(run)
         return tuple(swept)
 
     def _remove(self, run: str) -> list[str]:

@@ -59,9 +59,12 @@ class RunLocks:
 
     def note(self, run: str, image_id: str) -> None:
         """Write down that a run is about to load an image that was not there."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._path(run).open("a") as file:
-            file.write(f"{image_id}\n")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._path(run).open("a") as file:
+                file.write(f"{image_id}\n")
+        except OSError as error:
+            raise NannaError(f"{self._path(run)}: {error.strerror}", hint="set XDG_CACHE_HOME") from error
 
     def noted(self, run: str) -> tuple[str, ...]:
         """The images that a run has noted, by their IDs."""

@@ -17,6 +17,7 @@ from nanna_ci.containers.sweep import Mark, decide_dead, mark_of_labels, mark_of
 from nanna_ci.errors import Interrupted, MalformedData, NannaError
 
 CLEANING_S: Final = 60.0
+_LOADS: Final = 3  # another run may remove its tag, and the image with it, before ours is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,13 @@ class Session:
                 self.locks.note(self.mark.run, digest)
         elif not before.tags and before.id not in self._noted_by_others([self.mark.run]):
             return before
-        self.engine.load(layout, self.mark.tag(image))
-        after = self._find(layout)
-        if after is None:
-            raise MalformedData(
-                f"{self.engine.name} load", f"the engine has no image {layout.config_digest} after it has loaded it"
-            )
-        return after
+        for _ in range(_LOADS):
+            self.engine.load(layout, self.mark.tag(image))
+            if (after := self._find(layout)) is not None:
+                return after
+        raise MalformedData(
+            f"{self.engine.name} load", f"the engine has no image {layout.config_digest} after it has loaded it"
+        )
 
     def _find(self, layout: Layout) -> ImageState | None:
         """The layout's image in the engine: by its configuration, or, in containerd's store, by its manifest."""

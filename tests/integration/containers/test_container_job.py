@@ -154,7 +154,7 @@ def test_without_an_engine_it_is_unavailable(job):
         job.world.run.script(name, error=ToolMissing(name, "not found"))
     result = job()
     assert result.verdict is Verdict.UNAVAILABLE
-    assert result.reason == "no container engine works here: podman: not found; docker: not found"
+    assert result.reason.startswith("no container engine works here: podman: not found; docker: not found; install")
     assert job.requests == []
 
 

@@ -75,7 +75,9 @@ def test_without_an_engine_it_is_unavailable_and_nothing_is_built(world):
     code, data = answer(world)
     assert code == 3
     assert check(data)["verdict"] == "unavailable"
-    assert data["reason"] == "no container engine works here: podman: not found; docker: not found"
+    assert data["reason"].startswith(
+        "no container engine works here: podman: not found; docker: not found; install podman 4"
+    )
     assert not (world.cwd / ".nanna-ci").exists()
     assert not [call for call in world.run.calls if call.argv[0] == "nix"]
 
@@ -89,6 +91,12 @@ def test_an_unknown_image_is_a_usage_error_with_the_nearest(world):
 @pytest.mark.parametrize("word", ["harness", "harness=", "nothing=/x"])
 def test_a_source_that_is_none_is_a_usage_error(world, word):
     assert answer(world, "--from", word)[0] == 2
+
+
+def test_a_source_that_no_test_takes_is_a_usage_error(world, tmp_path):
+    code, data = answer(world, "harness", "--from", f"qwen3-container={tmp_path}")
+    assert code == 2
+    assert data["error"] == {"message": "--from qwen3-container: no test takes this image", "hint": "tested: harness"}
 
 
 def test_a_source_that_is_no_image_is_refused(world, tmp_path):

@@ -118,6 +118,16 @@ def test_a_store_of_its_own_is_in_every_call(run, tmp_path):
     assert run.calls[0].argv == (*words, "start", "x")
 
 
+def test_a_store_of_its_own_is_this_machines_whatever_service_the_user_has(run, tmp_path):
+    environ = {"CONTAINER_HOST": "ssh://x", "CONTAINER_CONNECTION": "x", "A": "b"}
+    run.script("podman")
+    Podman(run, environ=environ, store=tmp_path).start("x")
+    Podman(run, environ=environ).start("x")
+    private, own = (call.options["env"] for call in run.calls)
+    assert (private["A"], "CONTAINER_HOST" in private, "CONTAINER_CONNECTION" in private) == ("b", False, False)
+    assert own["CONTAINER_HOST"] == "ssh://x"
+
+
 def test_podman_collects_garbage_late_but_what_the_user_says_counts(run):
     run.script("podman", "start")
     Podman(run, environ={"A": "b"}).start("x")

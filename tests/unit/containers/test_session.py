@@ -55,6 +55,21 @@ def test_what_a_session_creates_goes_with_it(locks, layout):
     assert locks.alive() == {}
 
 
+def test_an_image_that_goes_with_anothers_tag_while_it_is_loaded_is_loaded_again(locks, layout, monkeypatch):
+    engine = FakeEngine()
+    load, losses = engine.load, [layout.config_digest, layout.config_digest]
+
+    def load_and_lose(wanted, tag):
+        load(wanted, tag)
+        if losses:
+            del engine.images[losses.pop()]
+
+    monkeypatch.setattr(engine, "load", load_and_lose)
+    with open_session(engine, OWN, locks, NOW_S) as session:
+        assert session.load(layout, "x").id == layout.config_digest
+    assert engine.images == {}
+
+
 def test_it_goes_after_an_error_too(locks):
     engine = FakeEngine()
     with pytest.raises(ZeroDivisionError), open_session(engine, OWN, locks, NOW_S):  # noqa: PT012 - what is left counts
