@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,9 +106,9 @@ def test_what_belongs_to_others_stays(room, folder, bakery):
     assert [image.split()[0] for image in before["images"]] == ["localhost/precious:1"]
 
     # the same image again, beside theirs, and a run that sweeps
-    holder = bakery.made[-1]
-    answer = answer_of(room.popen(command(folder, room.engine, [good, holder], ["good"]), folder))
-    assert answer.code == 0
+    holder = replace(bakery.made[-1], keys={**bakery.made[-1].keys, "health_timeout_s": 1})
+    answer = answer_of(room.popen(command(folder, room.engine, [good, holder]), folder))
+    assert {name: image["verdict"] for name, image in answer.images.items()} == {"good": "pass", "holder": "fail"}
     assert room.everything() == before
     room.call("rm", "precious")
     room.call("network", "rm", "precious-network")
