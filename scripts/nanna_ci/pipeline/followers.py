@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from nanna_ci.pipeline.plan import Job
 
@@ -19,8 +19,11 @@ class Needed:
     output: Path
 
 
+AT_ONCE: Final = 2  # most of a container test is waiting; more would share this machine's memory with models
+
+
 class Followers:
-    """Runs jobs in one thread of its own, one at a time: they share engines, and this machine's memory.
+    """Runs jobs in threads of its own, at most two at a time.
 
     At the end of its `with` block a job that runs is waited for, and one that has not begun never will.
     """
@@ -30,13 +33,13 @@ class Followers:
         self._run = run
         self._there: dict[str, Needed] = {}
         self._started: list[Future[None]] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="followers")
+        self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="followers")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -49,7 +52,7 @@ class Followers:
         for follower in [one for one in self._waiting.values() if self._there.keys() >= set(one.needs)]:
             del self._waiting[follower.id]
             needed = [self._there[need] for need in follower.needs]
-            self._started.append(self._thread.submit(self._run, follower, needed))
+            self._started.append(self._threads.submit(self._run, follower, needed))
 
     def finish(self) -> tuple[Job, ...]:
         """Wait for those that were started; the others. Raises what running one of them raised."""

@@ -12,6 +12,7 @@ import pytest
 from local_runs import BUILD, FMT, JOBS, UNIT, Run
 from nanna_ci.errors import Interrupted
 from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.followers import AT_ONCE
 from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.plan import Job, JobKind
 from nanna_ci.pipeline.results import JobResult, JobState
@@ -62,17 +63,18 @@ def test_a_job_starts_as_soon_as_what_it_needs_is_there(passing: Run, needs: tup
     assert (passing.folder / "follower" / "result.json").exists()
 
 
-def test_followers_run_one_at_a_time(passing: Run) -> None:
-    together = threading.Semaphore(1)
+def test_two_followers_run_at_a_time_and_no_more(passing: Run) -> None:
+    both, most = threading.Barrier(AT_ONCE), threading.Semaphore(AT_ONCE)
 
     def effect(request: EffectRequest) -> JobResult:
         if request.job.needs:
-            assert together.acquire(blocking=False)
-            together.release()
+            assert most.acquire(blocking=False)
+            both.wait(30)
+            most.release()
         return JobResult(request.job.id, Verdict.PASS, 1.0, JobState.RAN)
 
     passing.effect = effect
-    many = tuple(replace(follower(FMT), id=f"follower-{number}") for number in range(5))
+    many = tuple(replace(follower(FMT), id=f"follower-{number}") for number in range(3 * AT_ONCE))
     results = passing((*JOBS, *many))
     assert {results[job.id].verdict for job in many} == {Verdict.PASS}
 
