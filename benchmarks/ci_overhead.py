@@ -36,7 +36,7 @@ def copy_of_workspace(folder: Path) -> Path:
 
 
 def installables() -> list[str]:
-    """What `ci` builds: the pure attributes of the plan that the flake has, but images, and the build jobs' packages."""
+    """What `ci` builds: the pure attributes of the plan that the flake has, but images, and build jobs' packages."""
     plan = subprocess.run([NIXW, "run", ".#plan", "--", "--format", "json"], cwd=REPO, check=True, capture_output=True)
     jobs = [job for job in json.loads(plan.stdout)["jobs"] if job["installable"] and job["kind"] != "image"]
     wanted = {job["installable"].removeprefix(".#") for job in jobs}
