@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.run_report import RunReport
 
 NAME = "ci"
 SUMMARY = "plan and run everything this machine can, in parallel"
@@ -36,11 +35,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import os  # noqa: PLC0415
 
     from nanna_ci.commands.local_jobs import run_locally  # noqa: PLC0415
+    from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.plan import Event, plan_jobs  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json  # noqa: PLC0415
+    from nanna_ci.report.html import render_html  # noqa: PLC0415
 
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
@@ -59,26 +60,11 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         interrupted=interrupted is not None,
         folder=str(folder.path),
     )
-    folder.finish(_files(report))
+    outcome = Outcome(report.verdict, report_document(report), report_to_json(report))
+    page = ("report.html", render_html(outcome.document).encode(errors="replace"))
+    folder.finish((*outcome_files(NAME, outcome), page))
     context.say(report.line)
     if interrupted is not None:
         context.say(f"partial results: {folder.path}")
         raise interrupted
-    return Outcome(report.verdict, report_document(report), report_to_json(report))
-
-
-def _files(report: RunReport) -> tuple[tuple[str, bytes], ...]:
-    """The run's own files: for machines, for a step summary, for a browser."""
-    import json  # noqa: PLC0415
-
-    from nanna_ci.pipeline.run_report import report_document, report_to_json  # noqa: PLC0415
-    from nanna_ci.report.html import render_html  # noqa: PLC0415
-    from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415
-
-    document = report_document(report)
-    body = {"schemaVersion": 1, "command": NAME, "verdict": report.verdict.value, **report_to_json(report)}
-    return (
-        ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
-        ("summary.md", render_markdown(document).encode(errors="replace")),
-        ("report.html", render_html(document).encode(errors="replace")),
-    )
+    return outcome

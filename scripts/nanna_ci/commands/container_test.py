@@ -50,6 +50,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import os  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
+    from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
     from nanna_ci.commands.tested_images import (  # noqa: PLC0415
         find_images,
         find_working_engine,
@@ -57,7 +58,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         run_tests,
         say_no_engine,
     )
-    from nanna_ci.containers.container_report import Report  # noqa: PLC0415
+    from nanna_ci.containers.container_report import Report, report_junit  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.images import choose_images  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
@@ -87,7 +88,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         seconds=ports.clock() - started,
     )
     outcome = _outcome(report)
-    folder.finish(_files(report, outcome))
+    folder.finish((*outcome_files(NAME, outcome), ("junit.xml", report_junit(report.images))))
     return outcome
 
 
@@ -96,18 +97,3 @@ def _outcome(report: Report) -> Outcome:
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
 
     return Outcome(report.verdict, report_document(report), report_to_json(report))
-
-
-def _files(report: Report, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:
-    """The run's own files: for machines, for test reports, for a step summary."""
-    import json  # noqa: PLC0415
-
-    from nanna_ci.containers.container_report import report_junit  # noqa: PLC0415
-    from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415
-
-    body = {"schemaVersion": 1, "command": NAME, "verdict": outcome.verdict.value, **outcome.data}
-    return (
-        ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
-        ("junit.xml", report_junit(report.images)),
-        ("summary.md", render_markdown(outcome.document).encode(errors="replace")),
-    )

@@ -25,7 +25,7 @@ from nanna_ci.containers.limits import Controllers
 from nanna_ci.containers.login import find_login
 from nanna_ci.containers.machine import query_available_memory_bytes, query_free_bytes
 from nanna_ci.containers.model_lock import parse_lock
-from nanna_ci.containers.reference import Repository, parse_repository
+from nanna_ci.containers.reference import Repository, choose_repository
 from nanna_ci.containers.registry_api import query_push
 from nanna_ci.errors import ConfigError, NannaError
 from nanna_ci.finding import Finding, Health
@@ -48,9 +48,7 @@ _VERSION_S: Final = 30.0
 def choose_base(to: str | None, environ: Mapping[str, str]) -> Repository | None:
     """Where publish-images would push to; None where nobody says. Raises UsageError for a --to that cannot be one."""
     run = run_of(environ)
-    if to is not None:
-        return parse_repository(to)
-    return None if run is None or run.owner is None else parse_repository(f"ghcr.io/{run.owner}")
+    return choose_repository(to, None if run is None else run.owner)
 
 
 def check_containers(

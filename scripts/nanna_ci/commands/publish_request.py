@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from nanna_ci.build.git import query_revision
 from nanna_ci.containers.cosign import KeyPair, Signing, parse_keyless
 from nanna_ci.containers.publish_plan import parse_revision
-from nanna_ci.containers.reference import Repository, parse_repository
+from nanna_ci.containers.reference import Repository, choose_repository
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import Image, find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images, parse_image_files
@@ -67,11 +67,10 @@ def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context:
 
 
 def _base(arguments: argparse.Namespace, run: GithubRun | None) -> Repository:
-    if arguments.to is not None:
-        return parse_repository(arguments.to)
-    if run is None or run.owner is None:
+    base = choose_repository(arguments.to, None if run is None else run.owner)
+    if base is None:
         raise UsageError("nobody says where to push", hint="--to ghcr.io/OWNER")
-    return parse_repository(f"ghcr.io/{run.owner}")
+    return base
 
 
 def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> str:

@@ -88,6 +88,13 @@ def parse_repository(text: str) -> Repository:
     return Repository(registry, path, plain_http)
 
 
+def choose_repository(to: str | None, owner: str | None) -> Repository | None:
+    """Where images go: `to`, else the run's owner on GitHub's registry; None where nobody says. Raises UsageError."""
+    if to is not None:
+        return parse_repository(to)
+    return None if owner is None else parse_repository(f"ghcr.io/{owner}")
+
+
 def _is_port(text: str) -> bool:
     return _PORT.fullmatch(text) is not None and 0 < int(text) < 65536
 
