@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from debian_mirror import Key
 from fakes import FakePorts
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
@@ -19,3 +21,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 def fake_ports(tmp_path: Path) -> FakePorts:
     """Ports with an empty environment, streams in memory, tmp_path as working folder, and scripted programs."""
     return FakePorts(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def mirror_key() -> Iterator[Key]:
+    """What the tests' mirrors of Debian are signed with."""
+    key = Key()
+    yield key
+    key.close()

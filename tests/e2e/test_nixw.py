@@ -1,105 +1,23 @@
-"""nixw's own behaviour around the Debian root, with stand-ins for what takes minutes: mmdebstrap, bwrap, apt-get.
-
-Each test runs the real ./nixw with a cache folder of its own and a PATH on which the stand-ins come first.
-"""
+"""nixw's own behaviour around the Debian root: made once, handed on, explained, and nothing left half made."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from debian_mirror import Key
+from nixw_machine import Machine, machine_in
 
 REPO = Path(__file__).resolve().parents[2]
 
-# A stand-in for mmdebstrap: makes a folder where the real one makes a Debian. $MODE says how it should go.
-MMDEBSTRAP = """#!/bin/bash
-for argument; do [[ $argument == *.partial ]] && root=$argument; done
-mkdir -p "$root/etc"
-echo half >"$root/etc/half"
-echo made >>"$LOG"
-case ${MODE:-} in
-  full) echo 'E: write error: No space left on device' >&2; exit 1 ;;
-  offline) echo 'E: Temporary failure resolving the mirror' >&2; exit 1 ;;
-  slow) sleep "${SLOW:-60}" ;;
-esac
-"""
-# A stand-in for bwrap: says what it was asked to run; for ground.sh it answers a store path.
-BWRAP = """#!/bin/bash
-[[ ${MODE:-} == pipe && " $* " == *" nix "* ]] && kill -PIPE $$
-[[ ${MODE:-} == groundless && " $* " == *" tools "* ]] && exit 3
-[[ ${MODE:-} == serverless && "$*" == *"/ground.sh server" ]] && echo asked >>"$LOG.server" && exit 3
-for argument; do
-  [[ $argument == */ground.sh ]] && echo /nix/store/00000000000000000000000000000000-source && exit 0
-done
-printf '%s\\n' "$@" >"$LOG.bwrap"
-printf '%s' "$NANNA_CI_OVERRIDES" >"$LOG.overrides"
-"""
-
-
-class Machine:
-    """A machine that has never seen nixw, as far as nixw can tell."""
-
-    def __init__(self, folder: Path) -> None:
-        self.cache = folder / "cache"
-        self.log = folder / "log"
-        self.programs = folder / "programs"
-        self.programs.mkdir()
-        for name, text in {"mmdebstrap": MMDEBSTRAP, "bwrap": BWRAP}.items():
-            self.add(name, text)
-        # the real nix of the root must not be found: this machine has none
-        self.path = f"{self.programs}:{folder / 'host'}"
-        (folder / "host").mkdir()
-        for source in ("/usr/bin", "/bin", "/usr/sbin"):
-            for program in Path(source).iterdir():
-                link = folder / "host" / program.name
-                if not program.name.startswith("nix") and not link.is_symlink():
-                    link.symlink_to(program)
-
-    def add(self, name: str, text: str) -> None:
-        path = self.programs / name
-        path.write_text(text)
-        path.chmod(0o755)
-
-    def environment(self, **extra: str) -> dict[str, str]:
-        return {
-            "PATH": self.path,
-            "HOME": str(self.cache.parent),
-            "XDG_CACHE_HOME": str(self.cache),
-            "LOG": str(self.log),
-            **extra,
-        }
-
-    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [str(REPO / "nixw"), *arguments],
-            env=self.environment(**extra),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            cwd=REPO,
-        )
-
-    def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **extra)
-        stdout, stderr = process.communicate(timeout=60)
-        return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
-
-    def roots(self) -> list[str]:
-        return sorted(path.name for path in (self.cache / "nanna-ci").glob("debian-*"))
-
-    def times_made(self) -> int:
-        return len(self.log.read_text().splitlines()) if self.log.exists() else 0
-
-
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path, mirror_key: Key) -> Iterator[Machine]:
+    with machine_in(tmp_path, mirror_key) as machine:
+        yield machine
 
 
 def test_the_root_is_made_once_and_the_command_runs_in_it(machine: Machine) -> None:
@@ -122,10 +40,10 @@ def test_the_command_gets_the_overrides_and_hands_them_on(machine: Machine) -> N
     assert asked[-1] == ".#x"
     assert f"path:{REPO}/nix/toolkits/debian" in asked
     assert f"path:{REPO}/tests/workspace" in asked
-    handed_on = dict(json.loads(Path(f"{machine.log}.overrides").read_text()))
+    handed_on = machine.overrides()
     assert handed_on["nixpkgs"] == f"path:{REPO}/nix/toolkits/debian"
-    ground = {f"nixpkgs/{name}" for name in ("root", "tools", "crates", "server")}
-    assert set(handed_on) == {"nixpkgs", "nanna-coder"} | ground
+    inputs = {f"nixpkgs/{name}" for name in ("root", "tools", "crates", "server")}
+    assert set(handed_on) == {"nixpkgs", "nanna-coder"} | inputs
 
 
 def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: Path) -> None:
@@ -151,7 +69,7 @@ def test_a_command_that_reads_no_flake_gets_no_overrides(machine: Machine) -> No
     assert asked[asked.index("nix") + 1 :] == ["--version"]
 
 
-@pytest.mark.parametrize(("mode", "words"), [("full", "disk is full"), ("offline", "no Debian mirror can be reached")])
+@pytest.mark.parametrize(("mode", "words"), [("full", "the disk is full"), ("broken", "some package could not be configured")])
 def test_a_failed_root_is_explained_and_leaves_nothing(machine: Machine, mode: str, words: str) -> None:
     failed = machine.run("--version", MODE=mode)
     assert failed.returncode == 3
@@ -161,28 +79,31 @@ def test_a_failed_root_is_explained_and_leaves_nothing(machine: Machine, mode: s
     assert machine.run("--version").returncode == 0
 
 
-def test_tools_that_cannot_be_made_end_the_start_and_leave_no_copy(machine: Machine, tmp_path: Path) -> None:
-    (tmp_path / "temporary").mkdir()
-    failed = machine.run("--version", MODE="groundless", TMPDIR=str(tmp_path / "temporary"))
+def test_an_input_whose_making_is_ended_ends_the_start_and_is_made_the_next_time(machine: Machine) -> None:
+    failed = machine.run("--version", MODE="killed")
     assert failed.returncode == 3
-    assert list((tmp_path / "temporary").iterdir()) == []
     assert machine.run("--version").returncode == 0
+    assert machine.inputs_made().count("root") == 1
 
 
-def test_a_model_server_that_cannot_be_fetched_stops_nothing_and_is_tried_again_a_day_later(machine: Machine) -> None:
-    first = machine.run("build", ".#x", MODE="serverless")
+@pytest.mark.parametrize(("name", "minutes"), [("server", 1440), ("tools", 1440), ("crates", 10)])
+def test_what_could_not_be_had_stops_nothing_and_is_tried_again_later(
+    machine: Machine, name: str, minutes: int
+) -> None:
+    first = machine.run("build", ".#x", LACKS=name)
     assert first.returncode == 0, first.stderr
-    assert "going on without the model server" in first.stderr
-    assert "nixpkgs/server" not in Path(f"{machine.log}.overrides").read_text()
-    asked = Path(f"{machine.log}.server")
-    assert machine.run("build", ".#x", MODE="serverless").stderr == ""
-    assert asked.read_text() == "asked\n"
+    assert machine.overrides()[f"nixpkgs/{name}"].endswith(name)
+    again = machine.run("build", ".#x", LACKS=name)
+    assert again.stderr == ""
+    assert machine.inputs_made().count(name) == 1
 
-    (failed,) = (machine.cache / "nanna-ci/ground").glob("server-*.failed")
-    yesterday = time.time() - 25 * 3600
-    os.utime(failed, (yesterday, yesterday))
+    (record,) = (machine.cache / "nanna-ci/inputs").glob(f"{name}-*")
+    then = time.time() - (minutes + 2) * 60
+    os.utime(record, (then, then))
     assert machine.run("build", ".#x").returncode == 0
-    assert "nixpkgs/server" in Path(f"{machine.log}.overrides").read_text()
+    assert machine.inputs_made().count(name) == 2
+    assert machine.run("build", ".#x").stderr == ""
+    assert machine.inputs_made().count(name) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -253,3 +174,4 @@ def test_a_nix_that_reaches_no_substituter_is_not_used(machine: Machine) -> None
     result = machine.run("build", ".#x")
     assert result.returncode == 0
     assert machine.times_made() == 1
+    assert result.stderr.splitlines()[0].startswith("nixw: this machine's nix reaches no binary cache: taking the Debian")

@@ -1,8 +1,9 @@
-# The ground for machines that reach no binary cache: Debian's programs, seen by builders through Nix's sandbox-paths.
-# Takes nixpkgs' place by `--override-input nixpkgs path:nix/toolkits/debian`; ./nixw gives the inputs below.
+# The toolkit for machines that reach no binary cache: Debian's programs, seen by builders through Nix's sandbox-paths.
+# Takes nixpkgs' place by `--override-input nixpkgs path:nix/toolkits/debian`; ./nixw gives the inputs below. Where something
+# could not be had, the input holds missing/NAME, with the reason (input.sh).
 {
   inputs = {
-    # the versions of every Debian package in the root: part of each derivation, so that a new root builds anew
+    # what the root holds and lacks, with every package's version: part of each derivation, so that a new root builds anew
     root = {
       url = "path:./empty";
       flake = false;
@@ -12,7 +13,7 @@
       url = "path:./empty";
       flake = false;
     };
-    # programs that Debian lacks: cargo-nextest and the wheels of wheels.txt
+    # programs that Debian lacks: the wheels of wheels/
     tools = {
       url = "path:./empty";
       flake = false;

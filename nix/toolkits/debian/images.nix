@@ -2,8 +2,10 @@
 {
   derive,
   unavailable,
-  given,
   inputs,
+  # why there is no model server, and nothing for other architectures; or null
+  serverReason,
+  crossReason,
 }:
 let
   # programs that images may hold besides the workspace's, by their nixpkgs names -> what stands in for them here
@@ -47,8 +49,8 @@ in
     }:
     if !(servers ? ${name}) then
       unavailable "the Debian toolkit has no ${name} for images (nix/toolkits/debian/images.nix has the table)"
-    else if !(given inputs.server) then
-      unavailable "llama.cpp could not be fetched from Debian's next release"
+    else if serverReason != null then
+      unavailable serverReason
     else
       let
         sysroot = "${inputs.server}/${system}";
@@ -99,7 +101,9 @@ in
       }
       // environment;
     in
-    if !(builtins.all isFromThere packages) then
+    if crossReason != null && system != "x86_64-linux" && sysroot == "/" then
+      unavailable crossReason
+    else if !(builtins.all isFromThere packages) then
       unavailable "${name}: its contents need the libraries of different Debian releases"
     else
       derive name "images.image" {

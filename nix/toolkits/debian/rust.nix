@@ -5,6 +5,9 @@
   tools,
   need,
   inputs,
+  # why there are no crates, and no cross builds; or null
+  cratesReason,
+  crossReason,
 }:
 {
   channel,
@@ -82,6 +85,8 @@ if channel != "stable" then
   unavailable "the Debian toolkit has Rust stable only, not ${channel}"
 else if unknown != [ ] then
   unavailable "the Debian toolkit does not know the libraries ${builtins.concatStringsSep ", " unknown} (nix/toolkits/debian/rust.nix has the table)"
+else if cratesReason != null then
+  unavailable cratesReason
 else
   {
     inherit deps;
@@ -89,7 +94,10 @@ else
       {
         target ? "x86_64-linux",
       }:
-      cargo (if target == "x86_64-linux" then "build" else "build-${target}") "cargo.build" {
+      if target != "x86_64-linux" && crossReason != null then
+        unavailable crossReason
+      else
+        cargo (if target == "x86_64-linux" then "build" else "build-${target}") "cargo.build" {
         src = "${src}";
         deps = depsFor "release" target;
         profile = "release";
@@ -99,11 +107,14 @@ else
       };
     nextest =
       { kind }:
-      check kind {
-        run = "nextest";
-        inherit kind;
-        nextest = "${tools.cargo-nextest}";
-      };
+      if tools.cargo-nextest ? reason then
+        tools.cargo-nextest
+      else
+        check kind {
+          run = "nextest";
+          inherit kind;
+          nextest = "${tools.cargo-nextest}";
+        };
     clippy = check "clippy" { run = "clippy"; };
     fmt = check "fmt" {
       run = "fmt";

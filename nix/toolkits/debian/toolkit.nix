@@ -13,21 +13,38 @@ let
     type = "unavailable";
     inherit reason;
   };
+
+  # What an input, or the root, had to go without: name -> the reason, or null where it is there.
+  reasonIn =
+    input: name:
+    let
+      file = input + "/missing/${name}";
+    in
+    if given input && builtins.pathExists file then builtins.readFile file else null;
+  rootLacks =
+    if given inputs.root then (builtins.fromJSON (builtins.readFile (inputs.root + "/root.json"))).missing else { };
+  groupReason =
+    group: if rootLacks ? ${group} then "the Debian root has no packages for ${group}: ${rootLacks.${group}}" else null;
+  unless = reason: value: if reason == null then value else unavailable reason;
   here = "x86_64-linux";
   onlyHere = value: if system == here then value else unavailable "the Debian toolkit builds on ${here} only, not on ${system}";
 
-  # name -> where the root or the lent tools have it
-  fromDebian = path: { outPath = path; };
+  # name -> where the root has it, or the wheels
+  fromRoot = group: path: unless (groupReason group) { outPath = path; };
+  fromWheels =
+    list: name: unless (reasonIn inputs.tools list) { outPath = "${need "tools" inputs.tools}/bin/${name}"; };
   tools = {
-    git = fromDebian "/usr/bin/git";
-    nix = fromDebian "/usr/bin/nix";
-    qemu-user = fromDebian "/usr/bin/qemu-aarch64";
-    shellcheck = fromDebian "/usr/bin/shellcheck";
-    mypy = fromDebian "/usr/bin/mypy";
-    cargo-nextest = fromDebian "${need "tools" inputs.tools}/bin/cargo-nextest";
-    zizmor = fromDebian "${need "tools" inputs.tools}/bin/zizmor";
-    check-jsonschema = fromDebian "${need "tools" inputs.tools}/bin/check-jsonschema";
-    ruff = fromDebian "${need "tools" inputs.tools}/bin/ruff";
+    git = fromRoot "core" "/usr/bin/git";
+    nix = fromRoot "core" "/usr/bin/nix";
+    qemu-user = fromRoot "cross" "/usr/bin/qemu-aarch64";
+    podman = fromRoot "containers" "/usr/bin/podman";
+    docker = fromRoot "containers" "/usr/bin/docker";
+    shellcheck = fromRoot "tests" "/usr/bin/shellcheck";
+    mypy = fromRoot "tests" "/usr/bin/mypy";
+    cargo-nextest = fromWheels "nextest" "cargo-nextest";
+    zizmor = fromWheels "tests" "zizmor";
+    check-jsonschema = fromWheels "tests" "check-jsonschema";
+    ruff = fromWheels "tests" "ruff";
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = unavailable "Debian has no cargo-audit package";
     cargo-deny = unavailable "Debian has no cargo-deny package";
@@ -84,12 +101,9 @@ let
     );
 
   images = import ./images.nix {
-    inherit
-      derive
-      unavailable
-      given
-      inputs
-      ;
+    inherit derive unavailable inputs;
+    serverReason = if given inputs.server then reasonIn inputs.server "server" else "nixw gave no model server";
+    crossReason = groupReason "cross";
   };
 
   rust = import ./rust.nix {
@@ -100,7 +114,17 @@ let
       need
       inputs
       ;
+    cratesReason = reasonIn inputs.crates "crates";
+    crossReason = groupReason "cross";
   };
+  testsReason =
+    let
+      reasons = builtins.filter (reason: reason != null) [
+        (groupReason "tests")
+        (reasonIn inputs.tools "tests")
+      ];
+    in
+    if reasons == [ ] then null else builtins.head reasons;
 in
 {
   name = "debian";
@@ -130,10 +154,14 @@ in
 
   pythonTests =
     { src }:
-    onlyHere (derive "pipeline-tests" "plain.python_tests" {
-      src = "${src}";
-      tools = need "tools" inputs.tools;
-    });
+    onlyHere (
+      unless testsReason (
+        derive "pipeline-tests" "plain.python_tests" {
+          src = "${src}";
+          tools = need "tools" inputs.tools;
+        }
+      )
+    );
 
   server = arguments: onlyHere (images.server arguments);
   image = arguments: onlyHere (images.image arguments);
