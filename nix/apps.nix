@@ -52,12 +52,23 @@ let
   };
 
   # What only some commands need, so that the others do not bring it along.
+  engines = lib.reasons (
+    lib.filterAttrs (
+      name: _:
+      builtins.elem name [
+        "podman"
+        "docker"
+      ]
+    ) toolkit.tools
+  );
+  lacking = if engines == { } then { } else { NANNA_CI_UNAVAILABLE = builtins.toJSON engines; };
   skopeo.NANNA_CI_SKOPEO = toolkit.programs.skopeo;
   cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
   additional = {
-    ci = skopeo;
-    run-job = skopeo;
-    container-test = skopeo;
+    ci = skopeo // lacking;
+    run-job = skopeo // lacking;
+    container-test = skopeo // lacking;
+    doctor = lacking;
     publish-images = skopeo // cosign;
   };
 

@@ -1,5 +1,7 @@
-"""A mirror of Debian on loopback, of tiny packages with real names, signed with a key made for the test. Not a stand-in for
-apt: the real apt reads it. A package's file is a few bytes of text, since nothing here is unpacked."""
+"""A mirror of Debian on loopback, of tiny packages with real names, signed with a key made for the test.
+
+The real apt reads it. A package's file is a few bytes of text, since nothing here is unpacked.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from recipe import parse_recipe
+from recipe import Candidate, parse_recipe
 
 REPO = Path(__file__).resolve().parents[1]
 RECIPE = parse_recipe((REPO / "nix/toolkits/debian/packages.txt").read_text())
@@ -24,6 +26,11 @@ ARCHITECTURES = ("amd64", "arm64")
 RUST_PACKAGES = frozenset(
     name.removesuffix(":arm64") for parts in RECIPE.rust.values() for names in parts.values() for name in names
 )
+RUST = {
+    Candidate("rustc-web", "trixie"): "1.96.0+dfsg1-1~deb13u1",
+    Candidate("rustc", "trixie-backports"): "1.97.1+dfsg1-1~bpo13+1",
+    Candidate("rustc", "trixie"): "1.85.1+dfsg1-1",
+}
 MODEL_SERVER = ("base-files", "ca-certificates", "llama.cpp-tools")
 # apt waits for the packages of a library on each architecture to have one version
 TWINS = frozenset(name.removesuffix(":arm64") for name in RECIPE.names if name.endswith(":arm64"))
@@ -96,16 +103,10 @@ def fair_weather() -> Weather:
     names = dict.fromkeys(["apt", "base-files", *(name.removesuffix(":arm64") for name in RECIPE.names)])
     packages = []
     for architecture in ARCHITECTURES:
-        for name in names:
-            if name not in RUST_PACKAGES:
-                packages.append(Package(name, "1.0-1", architecture))
+        packages += [Package(name, "1.0-1", architecture) for name in names if name not in RUST_PACKAGES]
         for candidate, parts in RECIPE.rust.items():
-            version = {
-                "rustc-web": "1.96.0+dfsg1-1~deb13u1",
-                "trixie-backports": "1.97.1+dfsg1-1~bpo13+1",
-            }.get(candidate.package if candidate.package == "rustc-web" else candidate.suite, "1.85.1+dfsg1-1")
-            for name in dict.fromkeys(name.removesuffix(":arm64") for names in parts.values() for name in names):
-                packages.append(Package(name, version, architecture, candidate.suite))
+            own = dict.fromkeys(name.removesuffix(":arm64") for names in parts.values() for name in names)
+            packages += [Package(name, RUST[candidate], architecture, candidate.suite) for name in own]
         packages += [Package(name, "2.0-1", architecture, "forky") for name in MODEL_SERVER]
     return Weather(packages)
 
@@ -176,7 +177,9 @@ def _write_suite(folder: Path, suite: str, weather: Weather, key: Key) -> None:
     for architecture in ARCHITECTURES:
         index = folder / "main" / f"binary-{architecture}" / "Packages"
         index.parent.mkdir(parents=True, exist_ok=True)
-        there = (package for package in weather.packages if (package.suite, package.architecture) == (suite, architecture))
+        there = (
+            package for package in weather.packages if (package.suite, package.architecture) == (suite, architecture)
+        )
         index.write_text("".join(package.stanza() for package in there))
         data = index.read_bytes()
         sums.append(f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-{architecture}/Packages")
@@ -217,8 +220,9 @@ def write_apt_of_machine(folder: Path, address: str, keys: Iterable[Path]) -> Pa
     (folder / "status").write_text("")
     path = folder / "apt.conf"
     path.write_text(
-        f'Dir::Etc::main "/dev/null";\nDir::Etc::parts "/dev/null";\nDir::Etc::sourcelist "{folder}/sources.list";\n'
-        f'Dir::Etc::sourceparts "/dev/null";\nDir::Etc::trustedparts "{folder}/trusted";\nDir::State "{folder}/state";\n'
+        f'Dir::Etc::main "/dev/null";\nDir::Etc::parts "/dev/null";\n'
+        f'Dir::Etc::sourcelist "{folder}/sources.list";\nDir::Etc::sourceparts "/dev/null";\n'
+        f'Dir::Etc::trustedparts "{folder}/trusted";\nDir::State "{folder}/state";\n'
         f'Dir::State::status "{folder}/status";\nDir::Cache "{folder}/cache";\nAcquire::Retries "0";\n'
     )
     return path

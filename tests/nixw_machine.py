@@ -1,4 +1,4 @@
-"""A machine that has never seen nixw, with stand-ins for what takes minutes or changes the machine: mmdebstrap and bwrap.
+"""A machine that has never seen nixw, with stand-ins for what takes minutes: mmdebstrap and bwrap.
 
 Each test runs the real ./nixw, and the real apt against a mirror on loopback, with a cache folder of its own.
 """

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from debian_mirror import Key
 from nixw_machine import Machine, machine_in
 
 REPO = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def machine(tmp_path: Path, mirror_key: Key) -> Iterator[Machine]:
@@ -69,7 +71,9 @@ def test_a_command_that_reads_no_flake_gets_no_overrides(machine: Machine) -> No
     assert asked[asked.index("nix") + 1 :] == ["--version"]
 
 
-@pytest.mark.parametrize(("mode", "words"), [("full", "the disk is full"), ("broken", "some package could not be configured")])
+@pytest.mark.parametrize(
+    ("mode", "words"), [("full", "the disk is full"), ("broken", "some package could not be configured")]
+)
 def test_a_failed_root_is_explained_and_leaves_nothing(machine: Machine, mode: str, words: str) -> None:
     failed = machine.run("--version", MODE=mode)
     assert failed.returncode == 3
@@ -174,4 +178,6 @@ def test_a_nix_that_reaches_no_substituter_is_not_used(machine: Machine) -> None
     result = machine.run("build", ".#x")
     assert result.returncode == 0
     assert machine.times_made() == 1
-    assert result.stderr.splitlines()[0].startswith("nixw: this machine's nix reaches no binary cache: taking the Debian")
+    assert result.stderr.splitlines()[0].startswith(
+        "nixw: this machine's nix reaches no binary cache: taking the Debian"
+    )

@@ -1,4 +1,4 @@
-"""What nixw makes of a mirror's bad days: the right root, the right reason, or the right message, and nothing half made.
+"""What nixw makes of a mirror's bad days: the right root, reason, or message, and nothing half made.
 
 The mirror is on loopback and holds tiny packages; apt is the real one, mmdebstrap a stand-in.
 """
@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from recipe import Candidate
+
 from debian_mirror import RECIPE, Key, fair_weather
 from nixw_machine import Machine, machine_in
-from recipe import Candidate
 
 BACKPORTS = Candidate("rustc", "trixie-backports")
 WEB = Candidate("rustc-web", "trixie")
@@ -167,7 +168,9 @@ def test_a_mirror_without_backports_serves_with_what_it_has(tmp_path: Path, mirr
         result = machine.run("--version")
     assert result.returncode == 0, result.stderr
     assert machine.installed() == packages_of(WEB, *RECIPE.groups)
-    assert "passed over: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(result.stderr)
+    assert "passed over: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(
+        result.stderr
+    )
 
 
 def test_an_expired_release_is_named_with_its_age_and_a_way_out(tmp_path: Path, mirror_key: Key) -> None:
@@ -252,9 +255,7 @@ def workspace(folder: Path, rust_version: str) -> Path:
     return folder
 
 
-def test_a_workspace_that_asks_for_a_newer_rust_gets_it_or_hears_what_there_is(
-    tmp_path: Path, mirror_key: Key
-) -> None:
+def test_a_workspace_that_asks_for_a_newer_rust_gets_it_or_hears_what_there_is(tmp_path: Path, mirror_key: Key) -> None:
     weather = fair_weather()
     weather.without("rustc", suite="trixie-backports")
     wants = workspace(tmp_path / "wants", "1.97")

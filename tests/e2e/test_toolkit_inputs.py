@@ -39,7 +39,7 @@ def serve(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Silent."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -80,6 +80,7 @@ class Toolkit:
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
 
     def reason(self, name: str) -> str | None:
@@ -101,7 +102,9 @@ def wheel(name: str, version: str) -> bytes:
         program.external_attr = 0o100755 << 16
         archive.writestr(program, "#!/bin/sh\necho ran\n")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(f"{info}/RECORD", "")
     return data.getvalue()
 

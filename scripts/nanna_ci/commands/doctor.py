@@ -33,6 +33,7 @@ Checks what decides whether a build hits a cache, and says for each what it foun
   size              of a cache in a folder, against [cache] maximum_size_bytes
   negative entries  paths that are there, and that Nix's own cache still believes absent
   nix settings      Nix runs with the substituters and keys of pipeline.toml
+  toolkit           in nixw's Debian root: which Rust it has, what it had to go without, and why
 
 and, where pipeline.toml has an [[image]], what decides whether images can be made, tested and published:
 
@@ -71,6 +72,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.finding import Health  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+    from nanna_ci.store.debian_root import check_debian_root  # noqa: PLC0415
     from nanna_ci.store.nix import Nix  # noqa: PLC0415
 
     ports = context.ports
@@ -81,7 +83,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     substituters = choose_substituters(arguments.substituter, settings, cache.name, cache.substituters)
     base = _base(arguments.to, context) if pipeline.images else None
     evaluated = _evaluated(nix, context) if no_nix is None else no_nix
-    found = list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
+    found = list(check_debian_root(ports.environ))
+    found += list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
     if pipeline.images:
         from nanna_ci.commands.doctor_containers import check_containers  # noqa: PLC0415
 

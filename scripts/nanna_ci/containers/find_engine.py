@@ -11,7 +11,11 @@ from nanna_ci.containers.engine import Engine, EngineFacts
 from nanna_ci.containers.podman import Podman
 from nanna_ci.containers.room import why_no_room
 from nanna_ci.errors import ToolMissing
+from nanna_ci.json_data import as_object, load_json
 from nanna_ci.process import Completed
+
+# a JSON object: what the toolkit could not bring, with the reason (nix/apps.nix)
+UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +35,24 @@ def find_engine(
     """
     engines: dict[str, Engine] = {"podman": Podman(run, environ=environ), "docker": Docker(run, environ=environ)}
     wanted = list(engines) if choice == "auto" else [choice]
-    reasons = []
+    reasons: list[str] = []
+    unavailable = _unavailable(environ)
     for name in wanted:
         try:
             return Found(engines[name], engines[name].facts()), ""
         except ToolMissing as error:
-            reasons.append(error.message)
+            reasons.append(unavailable.get(name, error.message))
     if "podman" in wanted and shutil.which("podman", path=environ.get("PATH", "")) is not None:
         problem = why_no_room(environ, user, run)
         if problem is None:
             return Found(engines["podman"], None), ""
         reasons.append(problem)
-    return None, "; ".join(reasons)
+    return None, "; ".join(dict.fromkeys(reasons))
+
+
+def _unavailable(environ: Mapping[str, str]) -> Mapping[str, str]:
+    text = environ.get(UNAVAILABLE_VARIABLE)
+    if not text:
+        return {}
+    reasons = as_object(load_json(text.encode(), UNAVAILABLE_VARIABLE), UNAVAILABLE_VARIABLE, "it")
+    return {name: str(reason) for name, reason in reasons.items()}

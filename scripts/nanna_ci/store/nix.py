@@ -78,7 +78,7 @@ class Nix:
         self.flake = environ.get(FLAKE_VARIABLE) or "."
         if self.flake.startswith("-"):
             raise ConfigError(FLAKE_VARIABLE, f"{shorten(self.flake)} is no flake reference")
-        self.overrides = _parse_overrides(environ.get(OVERRIDES_VARIABLE, ""))
+        self.overrides = parse_overrides(environ.get(OVERRIDES_VARIABLE, ""))
 
     def version(self) -> Version:
         """What `nix --version` says, asked once."""
@@ -232,7 +232,7 @@ class Nix:
             raise ToolMissing("nix", reason, hint="`./nixw ARGS…` is `nix ARGS…` for any machine") from error
 
 
-def _parse_overrides(text: str) -> tuple[tuple[str, str], ...]:
+def parse_overrides(text: str) -> tuple[tuple[str, str], ...]:
     if not text:
         return ()
     where = OVERRIDES_VARIABLE

@@ -16,7 +16,29 @@ SILENT = re.compile(
     r"Connection (refused|timed out)|Data (socket|connection) timed out"
 )
 BROKEN = re.compile(r"Connection (failed|reset)|Error reading from server|Undetermined Error")
-CHANGED = re.compile(r"Hash Sum mismatch|unexpected size|Hashsum|\b404\b|File not found|Package files have been shuffled|Size mismatch")
+CHANGED = re.compile(
+    r"Hash Sum mismatch|unexpected size|Hashsum|\b404\b|File not found|Package files have been shuffled|Size mismatch"
+)
+
+
+# what apt prints -> what it means, with the pattern's own words
+REASONS = (
+    (
+        r"^E: Release file for (?P<url>\S+) is expired \((?P<since>[^)]*)\)",
+        "the Release file of {suite} has expired ({since})",
+    ),
+    (
+        r"^E: Release file for (?P<url>\S+) is not valid yet",
+        "the Release file of {suite} is of a later time than this machine's clock",
+    ),
+    (r"repository '\S+ (?P<suite>\S+) Release' (does not|no longer)", "the mirror has no {suite}"),
+    (
+        r"NO_PUBKEY|EXPKEYSIG|BADSIG|REVKEYSIG|is not signed|signatures? (was|were|couldn't|could not|invalid)",
+        f"the mirror's signature {UNSIGNED}",
+    ),
+    (r"^E: Unable to locate package (?P<name>\S+)", "{name}: the mirror does not have it"),
+    (r"^E: Package '(?P<name>\S+)' has no installation candidate", "{name}: the mirror does not have it"),
+)
 
 
 def fetched_name(url: str) -> str:
@@ -34,14 +56,7 @@ def explain_apt(log: str) -> str:
     """Why apt failed: the first thing that it says which a person can act on."""
     if "No space left on device" in log:
         return FULL
-    for pattern, text in (
-        (r"^E: Release file for (?P<url>\S+) is expired \((?P<since>[^)]*)\)", "the Release file of {suite} has expired ({since})"),
-        (r"^E: Release file for (?P<url>\S+) is not valid yet", "the Release file of {suite} is of a later time than this machine's clock"),
-        (r"repository '\S+ (?P<suite>\S+) Release' (does not|no longer)", "the mirror has no {suite}"),
-        (r"NO_PUBKEY|EXPKEYSIG|BADSIG|REVKEYSIG|is not signed|signatures? (was|were|couldn't|could not|invalid)", f"the mirror's signature {UNSIGNED}"),
-        (r"^E: Unable to locate package (?P<name>\S+)", "{name}: the mirror does not have it"),
-        (r"^E: Package '(?P<name>\S+)' has no installation candidate", "{name}: the mirror does not have it"),
-    ):  # fmt: skip
+    for pattern, text in REASONS:
         found = re.search(pattern, log, re.MULTILINE)
         if found:
             facts = found.groupdict()

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from failures import FULL, STALE, UNSIGNED
-from mirror import ESSENTIAL, Apt, AptError, Failure, find_mirror
+from mirror import ESSENTIAL, Apt, AptError, find_mirror
 from model_server import PACKAGES, open_suite
 from plan import NoRootError, Plan, plan_root, upstream
 from recipe import Recipe, parse_recipe
@@ -51,7 +52,9 @@ def open_mirror(folder: Path) -> Apt:
     """The mirror of this machine's apt, its indices fetched. Raises CannotMakeError."""
     address = find_mirror()
     if address is None:
-        raise CannotMakeError("this machine's apt has no Debian mirror", "name one in /etc/apt/sources.list, and run apt-get update")
+        raise CannotMakeError(
+            "this machine's apt has no Debian mirror", "name one in /etc/apt/sources.list, and run apt-get update"
+        )
     apt = Apt(folder, address, SUITES, ARCHITECTURES)
     update(apt)
     return apt
@@ -95,7 +98,9 @@ def plan_with(apt: Apt, minimum: str | None) -> Plan:
         hint = "the mirror's packages do not fit together today: try again tomorrow, or name another mirror in /etc/apt"
         if minimum is not None and "rust-version" in str(error):
             hint = "lower rust-version, or use a Nix that reaches a binary cache: the Debian root has what Debian has"
-        raise CannotMakeError(f"no Debian root can be made: {error}", hint, keep_log((apt.folder / "log").read_text())) from error
+        raise CannotMakeError(
+            f"no Debian root can be made: {error}", hint, keep_log((apt.folder / "log").read_text())
+        ) from error
 
 
 def files_of(apt: Apt, plan: Plan) -> dict[str, int]:
@@ -111,7 +116,7 @@ def fetch(apt: Apt, minimum: str | None) -> Plan:
     for attempt in range(ROUNDS):
         plan = plan_with(apt, minimum)
         total = sum(files_of(apt, plan).values())
-        with Heartbeat(lambda: f"… {apt.fetched_bytes // 10**6} of {total // 10**6} MB fetched"):
+        with Heartbeat(partial(how_far, apt, total)):
             try:
                 failures = list(apt.download((*ESSENTIAL, *plan.packages)))
             except AptError as error:
@@ -129,6 +134,11 @@ def fetch(apt: Apt, minimum: str | None) -> Plan:
             say("asking for the mirror's indices once more")
         update(apt)
     raise CannotMakeError("the mirror's files are not what its indices promise", "name another mirror in /etc/apt", log)
+
+
+def how_far(apt: Apt, total_bytes: int) -> str:
+    """How much has arrived."""
+    return f"… {apt.fetched_bytes // 10**6} of {total_bytes // 10**6} MB fetched"
 
 
 class Heartbeat:
@@ -170,15 +180,20 @@ def check(scratch: Path, minimum: str | None) -> str:
     plan = plan_with(apt, minimum)
     files = files_of(apt, plan)
     asked.join()
-    versions = ", ".join(f"{name} {upstream(apt.version(package, SUITES[0]) or '?')}" for name, package in SHOWN.items())
-    rows = [(group, "yes", "") for group in plan.groups] + [(group, "no", reason) for group, reason in plan.missing.items()]
+    versions = ", ".join(
+        f"{name} {upstream(apt.version(package, SUITES[0]) or '?')}" for name, package in SHOWN.items()
+    )
+    rows = [(group, "yes", "") for group in plan.groups] + [
+        (group, "no", reason) for group, reason in plan.missing.items()
+    ]
     rows.append(("model server", "no" if server[0] else "yes", server[0]))
+    seconds = time.monotonic() - started
     return "\n".join(
         (
             f"yes: the Debian root can be made today from {address}",
             *(f"  {line}" for line in plan.lines() if not line.startswith("without")),
             f"  {versions}",
-            f"  {len(files)} packages, {sum(files.values()) // 10**6} MB to fetch; resolved in {time.monotonic() - started:.1f} s",
+            f"  {len(files)} packages, {sum(files.values()) // 10**6} MB to fetch; resolved in {seconds:.1f} s",
             "",
             *(f"  {group:<13} {state:<4} {reason}".rstrip() for group, state, reason in rows),
         )
@@ -203,7 +218,9 @@ def make(cache: Path, key: str, minimum: str | None) -> Root:
     """A root of what the mirror has today, made unless it is there. Raises CannotMakeError."""
     free = shutil.disk_usage(cache).free
     if free < NEEDED_BYTES:
-        raise CannotMakeError(f"{cache} has {free // 10**6} MB free, the Debian root needs {NEEDED_BYTES // 10**6}", hint_for(FULL))
+        raise CannotMakeError(
+            f"{cache} has {free // 10**6} MB free, the Debian root needs {NEEDED_BYTES // 10**6}", hint_for(FULL)
+        )
     downloads = cache / "apt"
     say("resolving the Debian root against the mirror's indices")
     started = time.monotonic()
@@ -259,7 +276,9 @@ def install(apt: Apt, plan: Plan, folder: Path) -> None:
 
 def run_to_end(argv: Sequence[str]) -> tuple[int, str]:
     """Exit code and output of a program that must clean up after itself, so that a signal to us waits for its end."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
         lines = []
         started = time.monotonic()
         try:

@@ -105,9 +105,10 @@ def network_settings() -> list[str]:
 
 
 def _run(argv: Sequence[str], **extra: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C", **extra}
     return subprocess.run(
-        argv, check=False, text=True, capture_output=True, timeout=TIMEOUT_S, errors="replace", env={**os.environ, "LC_ALL": "C", **extra}
-    )  # fmt: skip
+        argv, check=False, text=True, capture_output=True, timeout=TIMEOUT_S, errors="replace", env=environment
+    )
 
 
 class Apt:
@@ -188,7 +189,9 @@ class Apt:
             # "libstd-rust-dev:arm64 | 1.97.1-1 | http://… trixie/main arm64 Packages"
             if len(fields) == 3 and fields[2].endswith(" Packages"):
                 _, place, architecture, _ = fields[2].rsplit(" ", 3)
-                self._versions.append((fields[0].removesuffix(":arm64"), fields[1], place.partition("/")[0], architecture))
+                self._versions.append(
+                    (fields[0].removesuffix(":arm64"), fields[1], place.partition("/")[0], architecture)
+                )
 
     def refuse(self, failures: Sequence[Failure]) -> None:
         """Never take these versions again."""
@@ -197,11 +200,13 @@ class Apt:
     def version(self, package: str, suite: str) -> str | None:
         """The newest version of `name` or `name:arm64` in a suite and its updates."""
         name, _, architecture = package.partition(":")
-        for found, version, place, of in self._versions:
-            if (found, of) == (name, architecture or "amd64") and place in {suite, f"{suite}-updates"}:
-                if not any(failed.package == package and failed.version == version for failed in self._refused):
-                    return version
-        return None
+        refused = {failed.version for failed in self._refused if failed.package == package}
+        found = (
+            version
+            for found, version, place, of in self._versions
+            if (found, of) == (name, architecture or "amd64") and place in {suite, f"{suite}-updates"}
+        )
+        return next((version for version in found if version not in refused), None)
 
     def conflict(self, packages: Sequence[str], rust: Candidate) -> str | None:
         """Why these cannot be installed together; None where they can, and `files` then has what is to be fetched."""
@@ -218,8 +223,9 @@ class Apt:
         wanted = []
         if rust.suite != self.suites[0]:
             wanted.append(f"Package: src:{rust.package}:any\nPin: release n={rust.suite}\nPin-Priority: 600\n")
-        for failed in self._refused:
-            wanted.append(f"Package: {failed.package}\nPin: version {failed.version}\nPin-Priority: -1\n")
+        wanted += [
+            f"Package: {failed.package}\nPin: version {failed.version}\nPin-Priority: -1\n" for failed in self._refused
+        ]
         (self.folder / "preferences").write_text("\n".join(wanted))
 
     def download(self, packages: Sequence[str]) -> Iterator[Failure]:
@@ -231,7 +237,11 @@ class Apt:
             self.run("apt-get", "install", "-qy", "--download-only", *packages)
         except AptError as error:
             failures = [
-                Failure(fetched_name(found["url"]), explain_fetch(found["url"], found["why"]), bool(CHANGED.search(found["why"])))
+                Failure(
+                    fetched_name(found["url"]),
+                    explain_fetch(found["url"], found["why"]),
+                    bool(CHANGED.search(found["why"])),
+                )
                 for found in FETCH.finditer(error.log)
             ]
             if not failures or not all(failure.file.endswith(".deb") for failure in failures):

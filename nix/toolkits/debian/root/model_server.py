@@ -47,8 +47,13 @@ def _unpack(packages: list[Path], scratch: Path, tree: Path) -> None:
     for package in packages:
         name = _output("dpkg-deb", "--field", package, "Package").strip()
         status.append(_output("dpkg-deb", "--field", package))
-        listed = [line.split(None, 5)[5].partition(" -> ")[0] for line in _output("dpkg-deb", "--contents", package).splitlines()]
-        (records / "info" / f"{name}.list").write_text("".join(f"{path.removeprefix('.').rstrip('/')}\n" for path in listed))
+        listed = [
+            line.split(None, 5)[5].partition(" -> ")[0]
+            for line in _output("dpkg-deb", "--contents", package).splitlines()
+        ]
+        (records / "info" / f"{name}.list").write_text(
+            "".join(f"{path.removeprefix('.').rstrip('/')}\n" for path in listed)
+        )
         _output("dpkg-deb", "--extract", package, scratch)
     (records / "status").write_text("\n".join(status))
     for part in PARTS:

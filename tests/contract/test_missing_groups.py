@@ -1,0 +1,97 @@
+"""What the Debian toolkit was made without is unavailable in the flake, with the reason, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+SYSTEM = "x86_64-linux"
+REASON = "libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
+
+
+def inputs(folder: Path, name: str, missing: dict[str, str]) -> list[str]:
+    """An input of the toolkit as nixw gives it, without some things."""
+    made = folder / name
+    (made / "missing").mkdir(parents=True)
+    (made / ".nanna-ci").touch()
+    for what, reason in missing.items():
+        (made / "missing" / what).write_text(reason)
+    return ["--override-input", f"nixpkgs/{name}", f"path:{made}"]
+
+
+def root_without(folder: Path, *groups: str) -> list[str]:
+    words = inputs(folder, "root", {})
+    (folder / "root/root.json").write_text(json.dumps({"missing": dict.fromkeys(groups, REASON)}))
+    return words
+
+
+def evaluate(*words: str) -> dict[str, Any]:
+    """What the flake says it can build, and why not the rest."""
+    argv = [str(REPO / "nixw"), "eval", "--json", f"{REPO}#legacyPackages.{SYSTEM}.pipeline", *words]
+    done = subprocess.run(argv, capture_output=True, check=False, cwd=REPO)
+    assert done.returncode == 0, done.stderr.decode()
+    value: dict[str, Any] = json.loads(done.stdout)
+    return value
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, Any]:
+    return evaluate()
+
+
+def newly_unavailable(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, str]:
+    assert set(part["derivations"]) | set(part["unavailable"]) == set(whole["derivations"]) | set(whole["unavailable"])
+    return {name: why for name, why in part["unavailable"].items() if name not in whole["unavailable"]}
+
+
+def test_without_cross_only_what_is_for_the_other_system_is_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    lost = newly_unavailable(whole, evaluate(*root_without(tmp_path, "cross")))
+    assert f"packages.{SYSTEM}.harness-aarch64-linux" in lost
+    assert f"packages.{SYSTEM}.harness-image-aarch64-linux" in lost
+    assert all("aarch64-linux" in name for name in lost)
+    assert all(REASON in reason for reason in lost.values())
+
+
+def test_without_test_tools_only_the_tests_of_the_suite_itself_are_unavailable(
+    tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    lost = newly_unavailable(whole, evaluate(*root_without(tmp_path, "tests")))
+    assert set(lost) == {f"checks.{SYSTEM}.pipeline-tests"}
+    assert REASON in lost[f"checks.{SYSTEM}.pipeline-tests"]
+
+
+def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "tools", {"nextest": "it was taken away"})))
+    assert set(lost) == {f"checks.{SYSTEM}.unit", f"checks.{SYSTEM}.integration"}
+    assert set(lost.values()) == {"it was taken away"}
+
+
+def test_without_crates_nothing_that_cargo_builds_is_available(tmp_path: Path, whole: dict[str, Any]) -> None:
+    reason = "got 503 for serde"
+    part = evaluate(*inputs(tmp_path, "crates", {"crates": reason}))
+    lost = newly_unavailable(whole, part)
+    assert {f"checks.{SYSTEM}.{name}" for name in ("unit", "clippy", "doc")} <= set(lost)
+    assert f"packages.{SYSTEM}.harness" in lost
+    assert f"checks.{SYSTEM}.pipeline-tests" in part["derivations"]
+    assert set(lost.values()) == {reason}
+
+
+def test_without_a_model_server_only_images_of_models_are_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "server", {"server": "the mirror has no forky"})))
+    assert f"packages.{SYSTEM}.ollama-image" in lost
+    assert f"packages.{SYSTEM}.harness-image" not in lost
+    assert set(lost.values()) == {"the mirror has no forky"}
+
+
+def test_without_containers_the_commands_that_need_an_engine_have_the_reason(tmp_path: Path) -> None:
+    words = root_without(tmp_path, "containers")
+    argv = [str(REPO / "nixw"), "run", f"{REPO}#container-test", *words, "--", "--format", "json"]
+    done = subprocess.run(argv, capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr.decode()
+    answer = json.loads(done.stdout)
+    assert answer["verdict"] == "unavailable"
