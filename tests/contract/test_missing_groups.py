@@ -88,10 +88,13 @@ def test_without_a_model_server_only_images_of_models_are_unavailable(tmp_path: 
     assert set(lost.values()) == {"the mirror has no forky"}
 
 
-def test_without_containers_the_commands_that_need_an_engine_have_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ci", "run-job", "container-test", "doctor"])
+def test_without_containers_the_commands_that_look_for_an_engine_know_the_reason(tmp_path: Path, name: str) -> None:
     words = root_without(tmp_path, "containers")
-    argv = [str(REPO / "nixw"), "run", f"{REPO}#container-test", *words, "--", "--format", "json"]
-    done = subprocess.run(argv, capture_output=True, check=False, cwd=tmp_path)
-    assert done.returncode == 3, done.stderr.decode()
-    answer = json.loads(done.stdout)
-    assert answer["verdict"] == "unavailable"
+    context = "app: builtins.attrNames (builtins.getContext app.program)"
+    argv = [str(REPO / "nixw"), "eval", "--json", f"{REPO}#apps.{SYSTEM}.{name}", "--apply", context, *words]
+    (derivation,) = json.loads(subprocess.run(argv, capture_output=True, check=True, cwd=REPO).stdout)
+    argv = [str(REPO / "nixw"), "derivation", "show", derivation]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=True, cwd=REPO).stdout
+    assert "NANNA_CI_UNAVAILABLE" in shown
+    assert REASON in shown
