@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent.parent
 SUITES = ("trixie", "trixie-updates", "trixie-backports")
 ARCHITECTURES = ("amd64", "arm64")
 NEEDED_BYTES = 5_000_000_000
+# mmdebstrap's own words for what takes time
+STEPS = ("I: extracting", "I: installing")
 # what a person asks for first, by the package that tells
 SHOWN = {"Nix": "nix-bin", "Python": "python3", "podman": "podman"}
 # a mirror may change once between its index and its files; twice is a mirror to tell people about
@@ -284,7 +286,7 @@ def run_to_end(argv: Sequence[str]) -> tuple[int, str]:
         try:
             for line in process.stdout or ():
                 lines.append(line)
-                if line.startswith("I: "):
+                if line.startswith(STEPS):
                     say(f"{line[3:].strip()} ({time.monotonic() - started:.0f} s)")
             return process.wait(), "".join(lines)
         except BaseException:
