@@ -97,6 +97,66 @@ def test_outside_of_a_workspace_it_is_a_configuration_error(fake_ports: FakePort
     assert "could not find `Cargo.toml`" in fake_ports.stderr.getvalue()
 
 
+def subject_of(fake: FakePorts, folder: Path) -> None:
+    """`folder` as the workspace under CI, and a working folder without Cargo.toml."""
+    fake.environ["NANNA_CI_OVERRIDES"] = json.dumps([["nixpkgs", "path:/ground"], ["nanna-coder", f"path:{folder}"]])
+
+
+def test_a_folder_without_a_workspace_has_the_workspace_under_ci_checked_and_says_so(work_tree: FakePorts) -> None:
+    subject = work_tree.cwd / "demo"
+    (subject / "Cargo.toml").touch()
+    subject_of(work_tree, subject)
+    code, answer = dev_check(work_tree, "--fix")
+    assert (code, answer["workspace"]) == (0, str(subject))
+    assert {call.options["cwd"] for call in work_tree.run.calls} == {subject}
+    assert (
+        f"no Cargo.toml in {work_tree.cwd}: checking the workspace under CI, {subject}" in work_tree.stderr.getvalue()
+    )
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert f"Workspace  {subject}\n" in work_tree.stdout.getvalue()
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_a_workspace_around_the_working_folder_comes_before_the_one_under_ci(work_tree: FakePorts, place: str) -> None:
+    subject = work_tree.cwd / "demo"
+    (subject / "Cargo.toml").touch()
+    subject_of(work_tree, subject)
+    work_tree.cwd = work_tree.cwd / "mine/below"
+    work_tree.cwd.mkdir(parents=True)
+    (work_tree.cwd / place / "Cargo.toml").touch()
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert work_tree.run.calls[0].options["cwd"] == work_tree.cwd
+    assert "under CI" not in work_tree.stderr.getvalue()
+
+
+@pytest.fixture
+def in_the_store(work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch) -> FakePorts:
+    """The workspace under CI as a flake input is: a store path."""
+    monkeypatch.setattr("nanna_ci.pipeline.subject.STORE_DIR", str(work_tree.cwd / "demo"))
+    (work_tree.cwd / "demo/Cargo.toml").touch()
+    subject_of(work_tree, work_tree.cwd / "demo")
+    return work_tree
+
+
+def test_a_workspace_in_the_store_is_built_beside_it(in_the_store: FakePorts) -> None:
+    assert dev_check(in_the_store)[0] == 0
+    target = in_the_store.cwd / ".nanna-ci/target"
+    steps = [call for call in in_the_store.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
+    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in steps} == {str(target)}
+    in_the_store.run.calls.clear()
+    in_the_store.environ["CARGO_TARGET_DIR"] = "/mine"
+    assert main(["dev-check"], in_the_store.ports) == 0
+    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in in_the_store.run.calls} == {"/mine"}
+
+
+def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(in_the_store: FakePorts) -> None:
+    assert main(["dev-check", "--fix"], in_the_store.ports) == 2
+    said = in_the_store.stderr.getvalue()
+    assert f"--fix: the workspace under CI is {in_the_store.cwd}/demo, which cannot be changed" in said
+    assert "--override-input nanna-coder path:FOLDER" in said
+    assert not in_the_store.run.calls
+
+
 def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:
     code, answer = dev_check(work_tree, "--fix")
     assert (code, answer["fix"]) == (0, True)
