@@ -129,32 +129,30 @@ def test_a_workspace_around_the_working_folder_comes_before_the_one_under_ci(wor
     assert "under CI" not in work_tree.stderr.getvalue()
 
 
-@pytest.fixture
-def in_the_store(work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch) -> FakePorts:
-    """The workspace under CI as a flake input is: a store path."""
+def test_the_workspace_under_ci_is_built_outside_of_it(work_tree: FakePorts) -> None:
+    (work_tree.cwd / "demo/Cargo.toml").touch()
+    subject_of(work_tree, work_tree.cwd / "demo")
+    assert dev_check(work_tree)[0] == 0
+    target = work_tree.cwd / ".nanna-ci/target"
+    steps = [call for call in work_tree.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
+    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in steps} == {str(target)}
+    work_tree.run.calls.clear()
+    work_tree.environ["CARGO_TARGET_DIR"] = "/mine"
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in work_tree.run.calls} == {"/mine"}
+
+
+def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(
+    work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nanna_ci.pipeline.subject.STORE_DIR", str(work_tree.cwd / "demo"))
     (work_tree.cwd / "demo/Cargo.toml").touch()
     subject_of(work_tree, work_tree.cwd / "demo")
-    return work_tree
-
-
-def test_a_workspace_in_the_store_is_built_beside_it(in_the_store: FakePorts) -> None:
-    assert dev_check(in_the_store)[0] == 0
-    target = in_the_store.cwd / ".nanna-ci/target"
-    steps = [call for call in in_the_store.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
-    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in steps} == {str(target)}
-    in_the_store.run.calls.clear()
-    in_the_store.environ["CARGO_TARGET_DIR"] = "/mine"
-    assert main(["dev-check"], in_the_store.ports) == 0
-    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in in_the_store.run.calls} == {"/mine"}
-
-
-def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(in_the_store: FakePorts) -> None:
-    assert main(["dev-check", "--fix"], in_the_store.ports) == 2
-    said = in_the_store.stderr.getvalue()
-    assert f"--fix: the workspace under CI is {in_the_store.cwd}/demo, which cannot be changed" in said
+    assert main(["dev-check", "--fix"], work_tree.ports) == 2
+    said = work_tree.stderr.getvalue()
+    assert f"--fix: the workspace under CI is {work_tree.cwd}/demo, which cannot be changed" in said
     assert "--override-input nanna-coder path:FOLDER" in said
-    assert not in_the_store.run.calls
+    assert not work_tree.run.calls
 
 
 def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:

@@ -22,7 +22,7 @@ nextest, audit, deny. It stops at nothing and reports everything. A tool that is
 `unavailable`, with the command that installs it. --fix first lets clippy and fmt mend what they can.
 
 A folder without Cargo.toml, such as this project's own, has the flake's workspace under CI checked: in the folder that
---override-input or nixw names, or, of a flake input, as it is in the Nix store, which --fix cannot change.
+--override-input or nixw names, or, for a flake input, as it lies in the Nix store, which --fix cannot change.
 
 Nothing is isolated here: for the answer that counts run `ci`.
 
@@ -87,11 +87,11 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
 
 
 def _environment(context: Context, subject: Subject | None) -> Mapping[str, str]:
-    """What cargo needs besides: somewhere to build what lies in the Nix store."""
+    """What cargo needs besides: the workspace under CI is built here. It may be read-only, and Nix copies all of it."""
     from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
 
     ports = context.ports
-    if subject is None or not subject.is_read_only or ports.environ.get("CARGO_TARGET_DIR"):
+    if subject is None or ports.environ.get("CARGO_TARGET_DIR"):
         return {}
     return {"CARGO_TARGET_DIR": str(ensure_base(ports.cwd) / "target")}
 
