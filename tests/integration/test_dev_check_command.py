@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +130,21 @@ def test_a_workspace_around_the_working_folder_comes_before_the_one_under_ci(wor
     assert "under CI" not in work_tree.stderr.getvalue()
 
 
-def test_the_workspace_under_ci_is_built_outside_of_it(work_tree: FakePorts) -> None:
+def test_the_workspace_under_ci_is_built_outside_of_it_and_of_the_working_folder(work_tree: FakePorts) -> None:
     (work_tree.cwd / "demo/Cargo.toml").touch()
     subject_of(work_tree, work_tree.cwd / "demo")
-    assert dev_check(work_tree)[0] == 0
-    target = work_tree.cwd / ".nanna-ci/target"
-    steps = [call for call in work_tree.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
-    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in steps} == {str(target)}
-    work_tree.run.calls.clear()
-    work_tree.environ["CARGO_TARGET_DIR"] = "/mine"
-    assert main(["dev-check"], work_tree.ports) == 0
-    assert {call.options["env"]["CARGO_TARGET_DIR"] for call in work_tree.run.calls} == {"/mine"}
+
+    def targets(**environ: str) -> set[str]:
+        work_tree.run.calls.clear()
+        work_tree.environ.update(environ)
+        assert main(["dev-check"], work_tree.ports) == 0
+        steps = [call for call in work_tree.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
+        return {call.options["env"]["CARGO_TARGET_DIR"] for call in steps}
+
+    (target,) = targets(HOME="/home/user")
+    assert re.fullmatch("/home/user/.cache/nanna-ci/target-[0-9a-f]{16}", target)
+    assert targets(XDG_CACHE_HOME="/cache") == {target.replace("/home/user/.cache", "/cache")}
+    assert targets(CARGO_TARGET_DIR="/mine") == {"/mine"}
 
 
 def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.pipeline.subject import Subject
+
 SHELL = Path(__file__).parents[2] / "nix/shell/bin"
 BASH = shutil.which("bash") or "bash"  # a build sandbox has no /usr/bin/env to start the script by
 STAND_IN = """\
@@ -30,7 +32,8 @@ class Shell:
 
     def nextest(self, *words: str, cwd: Path | None = None, **environ: str) -> tuple[list[str], str]:
         """What the real program saw (folder, target folder, words), and what was said."""
-        bare = {name: value for name, value in os.environ.items() if not name.startswith(("NANNA_CI_", "CARGO_"))}
+        unwanted = ("NANNA_CI_", "CARGO_", "XDG_CACHE_HOME")
+        bare = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         path = f"{SHELL}:{self.programs}:{os.environ['PATH']}"
         done = subprocess.run(
             [BASH, str(SHELL / "cargo-nextest"), "nextest", *words],
@@ -60,7 +63,7 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.mark.parametrize("command", ["run", "list"])
 def test_without_a_workspace_it_goes_to_the_one_under_ci_and_says_so(shell: Shell, command: str) -> None:
     seen, said = shell.nextest(command, "-p", "model", NANNA_CI_WORKSPACE=str(shell.workspace))
-    target = str(shell.folder / ".nanna-ci/target")
+    target = str(Subject(shell.workspace).target_folder({"HOME": os.environ["HOME"]}))
     assert seen == [str(shell.workspace), target, f"nextest {command} -p model"]
     assert said == (
         f"nanna-ci: no Cargo.toml in {shell.folder}: cargo nextest {command} goes to the workspace under CI, "
@@ -75,9 +78,10 @@ def test_the_folder_that_nixw_hands_on_comes_before_the_flakes_copy(shell: Shell
         assert seen[0] == str(shell.workspace)
 
 
-def test_a_target_folder_of_ones_own_is_kept(shell: Shell) -> None:
-    seen, _ = shell.nextest("run", NANNA_CI_WORKSPACE=str(shell.workspace), CARGO_TARGET_DIR="/mine")
-    assert seen[1] == "/mine"
+@pytest.mark.parametrize("own", [{"CARGO_TARGET_DIR": "/mine"}, {"XDG_CACHE_HOME": "/cache"}])
+def test_it_builds_where_dev_check_does(shell: Shell, own: dict[str, str]) -> None:
+    seen, _ = shell.nextest("run", NANNA_CI_WORKSPACE=str(shell.workspace), **own)
+    assert seen[1] == str(Subject(shell.workspace).target_folder(own))
 
 
 def test_in_a_workspace_and_below_one_it_is_the_real_program(shell: Shell) -> None:

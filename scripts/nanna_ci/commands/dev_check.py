@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     started = ports.clock()
     subject = _subject(context, fix=arguments.fix)
     root = _workspace_root(context, ports.cwd if subject is None else subject.folder)
-    environment = _environment(context, subject)
+    environment = {} if subject is None else {"CARGO_TARGET_DIR": str(subject.target_folder(ports.environ))}
     results = _run(_steps(environment, fix=arguments.fix), root, context)
     verdict = decide_verdict(results, strict=False)
     line = verdict_line(results, strict=False)
@@ -84,16 +84,6 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
         )
     context.say(f"no Cargo.toml in {ports.cwd}: checking the workspace under CI, {subject.folder}")
     return subject
-
-
-def _environment(context: Context, subject: Subject | None) -> Mapping[str, str]:
-    """What cargo needs besides: the workspace under CI is built here. It may be read-only, and Nix copies all of it."""
-    from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
-
-    ports = context.ports
-    if subject is None or ports.environ.get("CARGO_TARGET_DIR"):
-        return {}
-    return {"CARGO_TARGET_DIR": str(ensure_base(ports.cwd) / "target")}
 
 
 def _workspace_root(context: Context, folder: Path) -> Path:

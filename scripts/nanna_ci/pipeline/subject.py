@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,18 @@ class Subject:
     def is_read_only(self) -> bool:
         """Whether it is a store path: what a flake input is, unless a folder was given in its place."""
         return self.folder.is_relative_to(STORE_DIR)
+
+    def target_folder(self, environ: Mapping[str, str]) -> Path:
+        """Where cargo builds it: the caller's own choice, else a folder of its own below the user's cache folder.
+
+        Not inside the workspace, which may be read-only, nor below the working folder: Nix copies the folder of a
+        `path:` reference whole. nix/shell/bin/cargo-nextest takes the same.
+        """
+        if own := environ.get("CARGO_TARGET_DIR"):
+            return Path(own)
+        cache = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME') or '/var/tmp'}/.cache"  # noqa: S108 - no home
+        key = hashlib.sha256(str(self.folder).encode(errors="surrogateescape")).hexdigest()[:16]
+        return Path(cache) / "nanna-ci" / f"target-{key}"
 
 
 def find_subject(cwd: Path, overrides: Iterable[tuple[str, str]]) -> Subject | None:
