@@ -78,6 +78,9 @@ in
     default = toolkit.shell {
       channel = pipeline.toolchain.default;
       inherit (pipeline.workspace) libraries;
+      # what the flake was given: its own folder needs no naming, and would make a new shell with every change
+      workspace = overrides.nanna-coder or null;
+      commands = ./shell;
     };
   };
   # What `ci` and `run-job` read once: a derivation for each pure job, or the reason why there is none.

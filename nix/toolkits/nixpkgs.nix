@@ -29,7 +29,9 @@
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
 #   binary              { package, name } -> derivation with only bin/NAME of the package
-#   shell               { channel, libraries } -> derivation, for devShells
+#   shell               { channel, libraries, workspace, commands } -> derivation, for devShells
+#       workspace       what NANNA_CI_WORKSPACE names in it: the workspace under CI; null: none
+#       commands        a folder with bin/ that comes first on its PATH
 #   formatter           derivation, for `nix fmt`; left out where there is none
 #   rust                { channel, src, name, binaries, libraries } -> {
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;

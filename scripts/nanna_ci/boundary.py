@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 READER_GONE: Final = 141  # 128 + SIGPIPE: what a program that does not catch it ends with
 _TAIL_LINES: Final = 20
-_DEFAULT_WIDTH: Final = 100
 
 
 def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | None) -> int:
@@ -82,11 +81,15 @@ def _colored(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and environ.get("TERM") != "dumb"
 
 
-def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
+def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    """Columns of the terminal, which COLUMNS may set; None for a pipe or a file, where no line is wrapped."""
+    if not stream.isatty():
+        return None
     try:
-        return int(environ["COLUMNS"]) if environ.get("COLUMNS") else os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):  # not a terminal, not a file, not a number
-        return _DEFAULT_WIDTH
+        columns = int(environ.get("COLUMNS") or 0)
+        return columns if columns > 0 else os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):  # COLUMNS is not a number, or the terminal does not say
+        return None
 
 
 def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: Ports) -> str:
@@ -112,7 +115,7 @@ def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: P
             color = arguments.color == "always" or (
                 not to_file and _colored(arguments.color, ports.stdout, ports.environ)
             )
-            width = _DEFAULT_WIDTH if to_file else _width(ports.stdout, ports.environ)
+            width = None if to_file else _width(ports.stdout, ports.environ)
             return render_text(outcome.document, color=color, width=width)
 
 

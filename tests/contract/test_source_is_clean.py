@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-SHELL = ["nixw", ".ci/run", *(str(path.relative_to(REPO)) for path in sorted(REPO.glob("nix/toolkits/debian/*.sh")))]
+SHELL = [
+    "nixw",
+    ".ci/run",
+    "nix/shell/bin/cargo-nextest",
+    *(str(path.relative_to(REPO)) for path in sorted(REPO.glob("nix/toolkits/debian/*.sh"))),
+]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ JOBS = jobs_of(TEXT)
 
 
 def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
-    assert set(JOBS) == {"plan", "jobs", "cache-report", "ci-summary", "publish-images"}
+    assert set(JOBS) == {"plan", "jobs", "pipeline-tests", "cache-report", "ci-summary", "publish-images"}
     for name, job in JOBS.items():
         assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
         assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name
@@ -85,6 +85,21 @@ def test_the_summary_always_runs_and_waits_for_every_job_that_decides() -> None:
     assert re.search(r"(?m)^    if: always\(\)$", summary)
     assert f"    needs: [{', '.join(others)}]\n" in summary
     assert f"python3 .github/gate.py results {' '.join(others)}\n" in summary
+
+
+def test_this_projects_own_tests_are_a_job_without_conditions_that_runs_what_the_readme_says() -> None:
+    job = JOBS["pipeline-tests"]
+    assert not re.search(r"\b(?:if|needs|continue-on-error|environment|strategy):", job)
+    assert "secrets" not in job
+    assert job.rstrip().endswith("run: .ci/run")
+    assert (ROOT / ".ci/run").read_text().endswith("\nexec ./nixw run .#test\n")
+    assert "./nixw run .#test " in (ROOT / "README.md").read_text()
+
+
+def test_every_container_image_is_pinned_to_a_digest() -> None:
+    images = re.findall(r"(?m)^      image: (.*)$", TEXT)
+    assert len(images) == TEXT.count("container:\n") == 1
+    assert all(re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image) for image in images)
 
 
 def test_images_are_published_and_signed_by_one_job_and_only_after_a_push_has_passed() -> None:
@@ -138,7 +153,9 @@ STEADY, SKIPPABLE = "unit-x86_64-linux-stable", "unit-x86_64-linux-nightly"
 MATRIX = {"include": [entry for entry in ENTRIES if entry["id"] in {STEADY, SKIPPABLE}]}
 PASSED = JobResult(STEADY, Verdict.PASS, 1.0, JobState.BUILT)
 NIGHTLY = JobResult(SKIPPABLE, Verdict.PASS, 1.0, JobState.BUILT)
-SUCCESS = {"plan": "success", "jobs": "success"}
+# what the workflow itself hands to the gate
+NEEDS = re.findall(r"gate\.py results ([\w -]+)$", JOBS["ci-summary"].rstrip())[0].split()
+SUCCESS = dict.fromkeys(NEEDS, "success")
 
 
 def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: Any = MATRIX) -> tuple[int, str]:
@@ -151,7 +168,7 @@ def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: 
         "NEEDS": json.dumps({name: {"result": result, "outputs": {}} for name, result in needs.items()}),
         "MATRIX": matrix if isinstance(matrix, str) else json.dumps(matrix),
     }
-    argv = [sys.executable, "-I", str(GATE), str(folder / "results"), "plan", "jobs"]
+    argv = [sys.executable, "-I", str(GATE), str(folder / "results"), *NEEDS]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, env=os.environ | environ)
     assert done.stderr == ""
     return done.returncode, done.stdout.splitlines()[-2]
@@ -174,13 +191,13 @@ def test_the_gate_passes_a_declared_skip(tmp_path: Path) -> None:
     assert code == 0
 
 
-@pytest.mark.parametrize("need", ["plan", "jobs"])
+@pytest.mark.parametrize("need", ["plan", "jobs", "pipeline-tests"])
 @pytest.mark.parametrize("result", ["failure", "cancelled", "skipped", "neutral", ""])
 def test_the_gate_fails_on_any_other_end_of_a_need(need: str, result: str, tmp_path: Path) -> None:
     assert gate(tmp_path, SUCCESS | {need: result}, [PASSED, NIGHTLY]) == (1, f"{need}: {result}")
 
 
-@pytest.mark.parametrize("need", ["plan", "jobs"])
+@pytest.mark.parametrize("need", ["plan", "jobs", "pipeline-tests"])
 def test_the_gate_fails_on_an_absent_need(need: str, tmp_path: Path) -> None:
     needs = {name: result for name, result in SUCCESS.items() if name != need}
     assert gate(tmp_path, needs, [PASSED, NIGHTLY]) == (1, f"{need}: absent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,68 @@ def test_outside_of_a_workspace_it_is_a_configuration_error(fake_ports: FakePort
     fake_ports.run.script("cargo", "metadata", returncode=101, stderr=said)
     assert main(["dev-check"], fake_ports.ports) == 2
     assert "could not find `Cargo.toml`" in fake_ports.stderr.getvalue()
+
+
+def subject_of(fake: FakePorts, folder: Path) -> None:
+    """`folder` as the workspace under CI, and a working folder without Cargo.toml."""
+    fake.environ["NANNA_CI_OVERRIDES"] = json.dumps([["nixpkgs", "path:/ground"], ["nanna-coder", f"path:{folder}"]])
+
+
+def test_a_folder_without_a_workspace_has_the_workspace_under_ci_checked_and_says_so(work_tree: FakePorts) -> None:
+    subject = work_tree.cwd / "demo"
+    (subject / "Cargo.toml").touch()
+    subject_of(work_tree, subject)
+    code, answer = dev_check(work_tree, "--fix")
+    assert (code, answer["workspace"]) == (0, str(subject))
+    assert {call.options["cwd"] for call in work_tree.run.calls} == {subject}
+    assert (
+        f"no Cargo.toml in {work_tree.cwd}: checking the workspace under CI, {subject}" in work_tree.stderr.getvalue()
+    )
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert f"Workspace  {subject}\n" in work_tree.stdout.getvalue()
+
+
+@pytest.mark.parametrize("place", [".", ".."])
+def test_a_workspace_around_the_working_folder_comes_before_the_one_under_ci(work_tree: FakePorts, place: str) -> None:
+    subject = work_tree.cwd / "demo"
+    (subject / "Cargo.toml").touch()
+    subject_of(work_tree, subject)
+    work_tree.cwd = work_tree.cwd / "mine/below"
+    work_tree.cwd.mkdir(parents=True)
+    (work_tree.cwd / place / "Cargo.toml").touch()
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert work_tree.run.calls[0].options["cwd"] == work_tree.cwd
+    assert "under CI" not in work_tree.stderr.getvalue()
+
+
+def test_the_workspace_under_ci_is_built_outside_of_it_and_of_the_working_folder(work_tree: FakePorts) -> None:
+    (work_tree.cwd / "demo/Cargo.toml").touch()
+    subject_of(work_tree, work_tree.cwd / "demo")
+
+    def targets(**environ: str) -> set[str]:
+        work_tree.run.calls.clear()
+        work_tree.environ.update(environ)
+        assert main(["dev-check"], work_tree.ports) == 0
+        steps = [call for call in work_tree.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"]
+        return {call.options["env"]["CARGO_TARGET_DIR"] for call in steps}
+
+    (target,) = targets(HOME="/home/user")
+    assert re.fullmatch("/home/user/.cache/nanna-ci/target-[0-9a-f]{16}", target)
+    assert targets(XDG_CACHE_HOME="/cache") == {target.replace("/home/user/.cache", "/cache")}
+    assert targets(CARGO_TARGET_DIR="/mine") == {"/mine"}
+
+
+def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(
+    work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nanna_ci.pipeline.subject.STORE_DIR", str(work_tree.cwd / "demo"))
+    (work_tree.cwd / "demo/Cargo.toml").touch()
+    subject_of(work_tree, work_tree.cwd / "demo")
+    assert main(["dev-check", "--fix"], work_tree.ports) == 2
+    said = work_tree.stderr.getvalue()
+    assert f"--fix: the workspace under CI is {work_tree.cwd}/demo, which cannot be changed" in said
+    assert "--override-input nanna-coder path:FOLDER" in said
+    assert not work_tree.run.calls
 
 
 def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:

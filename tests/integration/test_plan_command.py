@@ -46,7 +46,7 @@ def pipeline_in(folder: Path, text: str) -> Path:
 
 
 def test_the_table_shows_each_job_with_runner_and_installable() -> None:
-    code, out, err = plan(environ={"COLUMNS": "200"})
+    code, out, err = plan()
     assert (code, err) == (0, "")
     line = next(line for line in out.splitlines() if line.startswith("build-aarch64-linux"))
     assert line.split() == [
@@ -58,7 +58,7 @@ def test_the_table_shows_each_job_with_runner_and_installable() -> None:
 
 
 def test_the_table_shows_what_a_container_test_runs_and_needs() -> None:
-    _, out, _ = plan(environ={"COLUMNS": "200"})
+    _, out, _ = plan()
     line = next(line for line in out.splitlines() if line.startswith("container-test-harness-x86_64-linux"))
     assert line.split()[1:] == ["ubuntu-24.04", "container-test", "harness", "image-harness-x86_64-linux"]
 

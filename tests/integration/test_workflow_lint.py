@@ -36,6 +36,7 @@ def test_the_workflow_is_valid_for_github() -> None:
     ("right", "wrong", "finding"),
     [
         ("@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1", "@v7", "unpinned-uses"),
+        ("@sha256:a29215f6a35e51e22adffa17f89e9d2ef06214e64a2bad10d765c46aea49f11f", "", "unpinned-images"),
         ("persist-credentials: false", "fetch-depth: 1", "artipacked"),
         ("permissions: {}", "permissions: write-all", "excessive-permissions"),
         ('nix run .#run-job -- "$JOB"', "nix run .#run-job -- ${{ github.head_ref }}", "template-injection"),

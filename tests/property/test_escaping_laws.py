@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from collections import Counter
 
 import markdown_it
 from hypothesis import given
@@ -26,7 +27,7 @@ from nanna_ci.report.blocks import (
     Tone,
 )
 from nanna_ci.report.html import render_html
-from nanna_ci.report.literal import display_width, visible, visible_lines
+from nanna_ci.report.literal import cell_text, display_width, known, visible, visible_lines
 from nanna_ci.report.markdown import escape, fence, render_markdown
 from nanna_ci.report.text import render_text, wrap
 
@@ -38,15 +39,30 @@ ACTIVE = st.sampled_from(
     ]
 )
 TEXTS = st.lists(ACTIVE | st.text(st.characters(), max_size=6), max_size=8).map("".join)
-CELLS = st.builds(Cell, st.none() | TEXTS, st.sampled_from(Tone))
-TABLES = st.integers(1, 3).flatmap(
-    lambda width: st.builds(
-        Table,
-        st.lists(TEXTS, min_size=width, max_size=width).map(tuple),
-        st.lists(st.lists(CELLS, min_size=width, max_size=width).map(tuple), max_size=3).map(tuple),
-        st.frozensets(st.integers(0, width - 1)),
+IDENTIFIERS = st.lists(
+    st.sampled_from(
+        [
+            *("integration-x86_64-linux-stable", f"/nix/store/{'7h97zcrn' * 4}-nanna-coder-build", "of", "a"),
+            *(f"sha256:{'06134159' * 8}", "https://cache.example.org/nanna/nar/1f3726e98204.nar.xz", "latest-arm64"),
+        ]
+    ),
+    max_size=5,
+).map(" ".join)
+
+
+def tables(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Table]:
+    cells = st.builds(Cell, st.none() | texts, st.sampled_from(Tone))
+    return st.integers(1, 3).flatmap(
+        lambda width: st.builds(
+            Table,
+            st.lists(texts, min_size=width, max_size=width).map(tuple),
+            st.lists(st.lists(cells, min_size=width, max_size=width).map(tuple), max_size=3).map(tuple),
+            st.frozensets(st.integers(0, width - 1)),
+        )
     )
-)
+
+
+TABLES = tables(TEXTS)
 BLOCKS: st.SearchStrategy[Block] = (
     st.builds(Heading, TEXTS, st.integers(1, 7))
     | st.builds(Paragraph, TEXTS)
@@ -128,11 +144,33 @@ def test_text_for_a_terminal_has_no_escape_codes_of_its_own(document, width):
 
 
 @given(TEXTS, st.integers(2, 40))
-def test_wrapping_keeps_every_word_and_the_width(text, width):
+def test_wrapping_keeps_every_word_whole_and_the_width_where_words_allow(text, width):
     text = visible(text)
     lines = wrap(text, width)
-    assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(display_width(line) <= width for line in lines)
+    assert " ".join(lines).split() == text.split()
+    assert all(display_width(line) <= width or " " not in line for line in lines)
+
+
+@given(TABLES | tables(IDENTIFIERS), st.none() | st.integers(20, 120))
+def test_no_table_breaks_a_word(table, width):
+    rows = [tuple(map(Cell, table.header)), *table.rows]
+    shown = Counter(render_text(Document("", (table,)), color=False, width=width).split())
+    assert Counter(word for row in rows for cell in row for word in known(cell.text).split()) <= shown
+
+
+@given(tables(IDENTIFIERS), st.none() | st.integers(20, 120))
+def test_no_row_of_a_table_is_longer_than_the_rule_under_its_header(table, width):
+    lines = render_text(Document("", (table,)), color=False, width=width).split("\n")
+    rule = max(len(line) for line in lines if set(line) <= {"─", " "})
+    assert max(map(display_width, lines)) <= rule
+
+
+@given(TABLES | tables(IDENTIFIERS))
+def test_without_a_terminal_a_row_of_a_table_is_one_line(table):
+    lines = render_text(Document("", (table,)), color=False, width=None).removesuffix("\n").split("\n")
+    assert len(lines) == 2 + len(table.rows)
+    for line, row in zip(lines[2:], table.rows, strict=True):
+        assert line.split() == [word for cell in row for word in cell_text(cell).split()]
 
 
 @given(TEXTS)

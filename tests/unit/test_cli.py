@@ -16,7 +16,7 @@ import pytest
 from nanna_ci import __version__, cli
 from nanna_ci.errors import CommandFailed, ConfigError, GateFailed, Interrupted, MalformedData, ToolMissing
 from nanna_ci.outcome import Outcome, Verdict
-from nanna_ci.report.blocks import Document, Notice, Tone
+from nanna_ci.report.blocks import Cell, Document, Notice, Table, Tone
 
 DOCUMENT = Document("A title", (Notice(Tone.BAD, "one thing failed"),))
 
@@ -232,11 +232,35 @@ def test_a_file_takes_no_colour_from_the_terminal(fake_ports, command):
     assert "\x1b" not in (fake_ports.cwd / "out.txt").read_text()
 
 
+PROSE = Document("T", (Notice(Tone.WARN, "word " * 40),))
+
+
 def test_the_width_is_the_terminals(fake_ports, command):
+    fake_ports.stdout = Terminal()
     fake_ports.environ["COLUMNS"] = "40"
-    command.outcome = replace(command.outcome, document=Document("T", (Notice(Tone.WARN, "word " * 40),)))
-    run(fake_ports, "fake")
+    command.outcome = replace(command.outcome, document=PROSE)
+    run(fake_ports, "fake", "--color", "never")
     assert max(map(len, fake_ports.stdout.getvalue().splitlines())) in range(30, 41)
+
+
+@pytest.mark.parametrize("columns", ["", "0", "-1", "wide"])
+def test_a_terminal_that_does_not_say_its_width_gets_whole_lines(fake_ports, command, columns):
+    fake_ports.stdout = Terminal()
+    fake_ports.environ["COLUMNS"] = columns
+    command.outcome = replace(command.outcome, document=PROSE)
+    run(fake_ports, "fake", "--color", "never")
+    assert fake_ports.stdout.getvalue() == "T\n═\n\n⚠ " + " ".join(["word"] * 40) + "\n"
+
+
+@pytest.mark.parametrize("words", [[], ["--output", "out.txt"]])
+def test_a_pipe_and_a_file_get_each_row_of_a_table_on_one_line_whatever_columns_says(fake_ports, command, words):
+    fake_ports.stdout = Terminal() if words else fake_ports.stdout
+    fake_ports.environ["COLUMNS"] = "40"
+    table = Table(("Job", "Why"), ((Cell("integration-x86_64-linux-stable"), Cell("word " * 40)),))
+    command.outcome = replace(command.outcome, document=Document("T", (table,)))
+    run(fake_ports, "fake", *words)
+    written = (fake_ports.cwd / "out.txt").read_text() if words else fake_ports.stdout.getvalue()
+    assert written.splitlines()[-1] == "  ".join(["integration-x86_64-linux-stable", " ".join(["word"] * 40)])
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,12 @@ in
   binary = { package, name }: derive name "plain.binary" { inherit package name; };
 
   shell =
-    { channel, libraries }:
+    {
+      channel,
+      libraries,
+      workspace,
+      commands,
+    }:
     onlyHere (
       derivation {
         name = "nanna-ci-shell";
@@ -177,7 +182,8 @@ in
         builder = "/bin/bash";
         # `nix develop` writes to what this variable names
         outputs = [ "out" ];
-        PATH = "${need "tools" inputs.tools}/bin:/usr/bin:/bin";
+        PATH = "${commands}/bin:${need "tools" inputs.tools}/bin:/usr/bin:/bin";
+        NANNA_CI_WORKSPACE = if workspace == null then "" else "${workspace}";
         inherit channel libraries;
       }
     );

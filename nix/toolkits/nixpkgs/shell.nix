@@ -1,11 +1,16 @@
-# { channel, libraries } -> a shell to work on the Rust workspace in, with the toolchain and the tools of its checks.
+# { channel, libraries, workspace, commands } -> a shell to work on the Rust workspace in, with the toolchain and the tools of its checks.
 {
   pkgs,
   tool,
   toolchain,
   unavailable,
 }:
-{ channel, libraries }:
+{
+  channel,
+  libraries,
+  workspace,
+  commands,
+}:
 let
   inherit (pkgs) lib;
   compiler = toolchain {
@@ -29,12 +34,13 @@ else
   pkgs.stdenv.mkDerivation {
     name = "nanna-ci-shell";
     nativeBuildInputs = [
+      commands
       (compiler pkgs)
       pkgs.pkg-config
     ]
     ++ builtins.filter lib.isDerivation programs;
     buildInputs = linked.inputs pkgs;
-    env = linked.environment;
+    env = linked.environment // lib.optionalAttrs (workspace != null) { NANNA_CI_WORKSPACE = "${workspace}"; };
     # `nix develop` reads the environment and builds nothing; who builds all the same gets an empty file
     dontUnpack = true;
     installPhase = "touch $out";

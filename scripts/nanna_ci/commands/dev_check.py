@@ -6,11 +6,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.cargo_jobs import CargoStep
     from nanna_ci.pipeline.results import JobResult
+    from nanna_ci.pipeline.subject import Subject
 
 NAME = "dev-check"
 SUMMARY = "the quick loop: fmt, clippy, nextest, audit, deny"
@@ -18,6 +20,9 @@ DESCRIPTION = """\
 Runs the host's cargo in the work tree around the working folder: fmt, clippy with warnings denied, all tests with
 nextest, audit, deny. It stops at nothing and reports everything. A tool that is not installed makes its step
 `unavailable`, with the command that installs it. --fix first lets clippy and fmt mend what they can.
+
+A folder without Cargo.toml, such as this project's own, has the flake's workspace under CI checked: in the folder that
+--override-input or nixw names, or, for a flake input, as it lies in the Nix store, which --fix cannot change.
 
 Nothing is isolated here: for the answer that counts run `ci`.
 
@@ -36,18 +41,21 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
     from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document, Notice  # noqa: PLC0415
+    from nanna_ci.report.blocks import Document, Facts, Notice  # noqa: PLC0415
 
     ports = context.ports
     started = ports.clock()
-    root = _workspace_root(context)
-    results = _run(_steps(fix=arguments.fix), root, context)
+    subject = _subject(context, fix=arguments.fix)
+    root = _workspace_root(context, ports.cwd if subject is None else subject.folder)
+    environment = {} if subject is None else {"CARGO_TARGET_DIR": str(subject.target_folder(ports.environ))}
+    results = _run(_steps(environment, fix=arguments.fix), root, context)
     verdict = decide_verdict(results, strict=False)
     line = verdict_line(results, strict=False)
+    where = () if subject is None else (Facts((("Workspace", str(root)),)),)
     return Outcome(
         verdict=verdict,
         document=Document(
-            "dev-check", (Notice(TONES[verdict], line), *failure_blocks(results), results_table(results))
+            "dev-check", (Notice(TONES[verdict], line), *where, *failure_blocks(results), results_table(results))
         ),
         data={
             "workspace": str(root),
@@ -59,19 +67,38 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
 
 
-def _workspace_root(context: Context) -> Path:
+def _subject(context: Context, *, fix: bool) -> Subject | None:
+    """The workspace under CI where the working folder has none. UsageError where it is to be mended and cannot be."""
+    from nanna_ci.errors import UsageError  # noqa: PLC0415
+    from nanna_ci.pipeline.subject import find_subject  # noqa: PLC0415
+    from nanna_ci.store.nix import Nix  # noqa: PLC0415
+
+    ports = context.ports
+    subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
+    if subject is None:
+        return None
+    if fix and subject.is_read_only:
+        raise UsageError(
+            f"--fix: the workspace under CI is {subject.folder}, which cannot be changed",
+            hint="run it in a checkout of that workspace, or name one: --override-input nanna-coder path:FOLDER",
+        )
+    context.say(f"no Cargo.toml in {ports.cwd}: checking the workspace under CI, {subject.folder}")
+    return subject
+
+
+def _workspace_root(context: Context, folder: Path) -> Path:
     """The workspace's folder. ConfigError where there is none; without cargo nobody can say, and no step will run."""
     from nanna_ci.build.cargo import query_workspace  # noqa: PLC0415
     from nanna_ci.errors import ToolMissing  # noqa: PLC0415
 
     ports = context.ports
     try:
-        return query_workspace(run=ports.run, environ=ports.environ, cwd=ports.cwd).root
+        return query_workspace(run=ports.run, environ=ports.environ, cwd=folder).root
     except ToolMissing:
-        return ports.cwd
+        return folder
 
 
-def _steps(*, fix: bool) -> list[tuple[str, CargoStep]]:
+def _steps(environment: Mapping[str, str], *, fix: bool) -> list[tuple[str, CargoStep]]:
     from nanna_ci.build.cargo import CargoJob, plan_job  # noqa: PLC0415
     from nanna_ci.pipeline.cargo_jobs import CargoStep  # noqa: PLC0415
 
@@ -85,7 +112,7 @@ def _steps(*, fix: bool) -> list[tuple[str, CargoStep]]:
         ("deny", CargoJob.DENY, False),
     ]
     planned = [(name, plan_job(job, fix=fixing)) for name, job, fixing in [*fixes, *checks]]
-    return [(name, CargoStep(command.argv, command.environment)) for name, command in planned]
+    return [(name, CargoStep(command.argv, {**environment, **command.environment})) for name, command in planned]
 
 
 def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> list[JobResult]:

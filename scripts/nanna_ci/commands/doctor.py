@@ -95,7 +95,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     if healths == {Health.UNAVAILABLE}:
         verdict = Verdict.UNAVAILABLE
     title = "Setup of caches and containers" if pipeline.images else "Setup of the caches"
-    return Outcome(verdict, _document(title, findings), {"findings": [_to_json(finding) for finding in findings]})
+    return Outcome(verdict, document_of(title, findings), {"findings": [_to_json(finding) for finding in findings]})
 
 
 def _base(to: str | None, context: Context) -> Repository | None:
@@ -252,34 +252,34 @@ def _to_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _document(title: str, findings: Sequence[Finding]) -> Document:
-    """What is bad first, with its fix; then all of it."""
+def document_of(title: str, findings: Sequence[Finding]) -> Document:
+    """Each finding once: what is to be mended first, as a sentence with its fix; the others in a table."""
     from nanna_ci.finding import Health  # noqa: PLC0415
     from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone  # noqa: PLC0415
 
-    tones = {
-        Health.GOOD: Tone.GOOD,
-        Health.WARN: Tone.WARN,
-        Health.BAD: Tone.BAD,
-        Health.UNAVAILABLE: Tone.NEUTRAL,
-    }
     blocks: list[Block] = []
-    for health in (Health.BAD, Health.WARN):
+    for health, tone in ((Health.BAD, Tone.BAD), (Health.WARN, Tone.WARN)):
         for finding in findings:
             if finding.health is health:
                 subject = f" ({finding.subject})" if finding.subject else ""
                 fix = f"; fix: {finding.fix}" if finding.fix else ""
-                blocks.append(Notice(tones[health], f"{finding.check}{subject}: {finding.says}{fix}"))
+                blocks.append(Notice(tone, f"{finding.check}{subject}: {finding.says}{fix}"))
+    others = [finding for finding in findings if finding.health in {Health.GOOD, Health.UNAVAILABLE}]
     if not blocks:
-        blocks.append(Notice(Tone.GOOD, "nothing that needs mending"))
+        unchecked = sum(finding.health is Health.UNAVAILABLE for finding in others)
+        if unchecked == len(others):
+            blocks.append(Notice(Tone.WARN, "nothing could be checked"))
+        else:
+            rest = f"; {unchecked} could not be checked" if unchecked else ""
+            blocks.append(Notice(Tone.GOOD, f"nothing that needs mending{rest}"))
     rows = tuple(
         (
-            Cell(finding.health.value, tones[finding.health]),
+            Cell(finding.health.value, Tone.GOOD if finding.health is Health.GOOD else Tone.NEUTRAL),
             Cell(finding.check),
             Cell(finding.subject or ""),
             Cell(finding.says),
         )
-        for finding in findings
+        for finding in others
     )
-    blocks.append(Table(("Health", "Check", "Of", "Found"), rows))
+    blocks += [Table(("Health", "Check", "Of", "Found"), rows)] if rows else []
     return Document(title, tuple(blocks))

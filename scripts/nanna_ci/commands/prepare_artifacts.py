@@ -190,7 +190,7 @@ def _document(title: str, request: Request, data: dict[str, Any], facts: Iterabl
                 (
                     Cell(file["file"]),
                     Cell(None if file["sizeBytes"] is None else f"{file['sizeBytes']:,}"),
-                    Cell(None if file["sha256"] is None else f"{file['sha256'][:16]}…"),
+                    Cell(file["sha256"]),
                 )
                 for file in data["files"]
             ),

@@ -74,9 +74,9 @@ def document_of(
     blocks += [Notice(Tone.WARN, text) for text in _odd_revisions(publications, revision)]
     if not planned and any(not one.signatures for one in publications):
         blocks.append(Notice(Tone.WARN, "The images are not signed: --unsigned was given."))
-    blocks.append(Table(("Image", "Tag", "Digest", "State"), tuple(_tag_rows(publications, planned=planned))))
+    blocks.append(Table(("Image", "State", "Tag", "Digest"), tuple(_tag_rows(publications, planned=planned))))
     rows = tuple(_evidence_rows(publications, planned=planned))
-    blocks += [Table(("Image", "Evidence", "For", "State"), rows)] if rows else []
+    blocks += [Table(("Image", "State", "Evidence", "For"), rows)] if rows else []
     sizes = tuple(
         (f"{one.plan.name} {architecture.value}", f"{bytes_text(layout.size_bytes)} in {len(layout.layers)} layers")
         for one in publications
@@ -103,19 +103,13 @@ def _tag_rows(publications: Sequence[Publication], *, planned: bool) -> list[tup
     return [
         (
             Cell(str(one.plan.repository)),
-            Cell(_short(tag.name)),
-            Cell(tag.digest[:19]),
             _state(one.tags[tag.name], _PUSHED, planned=planned),
+            Cell(tag.name),
+            Cell(tag.digest),
         )
         for one in publications
         for tag in one.plan.tags
     ]
-
-
-def _short(tag: str) -> str:
-    """A tag for a table: of a commit the first twelve digits."""
-    commit, _, rest = tag.partition("-")
-    return tag if len(commit) < 40 else f"{commit[:12]}…{rest and '-'}{rest}"
 
 
 def _evidence_rows(publications: Sequence[Publication], *, planned: bool) -> list[tuple[Cell, ...]]:
@@ -124,7 +118,7 @@ def _evidence_rows(publications: Sequence[Publication], *, planned: bool) -> lis
         done = [("signature", digest, state) for digest, state in one.signatures.items()]
         done += [(kind, digest, state) for (digest, kind), state in one.attestations.items()]
         rows += [
-            (Cell(one.plan.name), Cell(what), Cell(digest[:19]), _state(state, _PROVED, planned=planned))
+            (Cell(one.plan.name), _state(state, _PROVED, planned=planned), Cell(what), Cell(digest))
             for what, digest, state in done
         ]
     return rows

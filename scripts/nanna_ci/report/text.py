@@ -1,14 +1,14 @@
-"""A document for a terminal: aligned, wrapped to its width, coloured only when asked."""
+"""A document as aligned lines: wrapped at blanks where a terminal is known, never inside a word; colour when asked."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
 from nanna_ci.report.blocks import (
     Bars,
     Block,
-    Cell,
     Code,
     Document,
     Facts,
@@ -23,7 +23,6 @@ from nanna_ci.report.literal import (
     NOT_KNOWN,
     PART_FILLS,
     SYMBOLS,
-    cell_text,
     display_width,
     known,
     part_columns,
@@ -32,6 +31,7 @@ from nanna_ci.report.literal import (
     visible_lines,
 )
 
+_UNLIMITED: Final = sys.maxsize
 _GAP: Final = "  "
 _NARROWEST_COLUMN: Final = 12
 _BAR_WIDTH: Final = 30
@@ -41,14 +41,15 @@ _BOLD: Final = "1"
 _FAINT: Final = "2"
 
 
-def render_text(document: Document, *, color: bool, width: int) -> str:
-    """The document as lines of at most `width` columns (more only where a word or a table cannot shrink so far).
+def render_text(document: Document, *, color: bool, width: int | None) -> str:
+    """The document as lines of at most `width` columns; longer where words, which are never broken, ask for more.
 
-    A document without title and blocks is no text at all: a command that has printed already.
+    Width None is a pipe or a file, where nothing wraps: each row of a table, fact or notice is one line. A document
+    without title and blocks is the empty text: a command that has printed already.
     """
-    painter = _Painter(color=color, width=width)
+    painter = _Painter(color=color, width=_UNLIMITED if width is None else width)
     title = visible(document.title)
-    parts = [painter.paint(title, _BOLD) + "\n" + "═" * min(width, display_width(title))] if title else []
+    parts = ["\n".join(painter.underlined(title, "═"))] if title else []
     previous: Block | None = None
     for block in document.blocks:
         lines = "\n".join(painter.lines(block))
@@ -68,12 +69,14 @@ class _Painter:
     def paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._color and code and text.strip() else text
 
+    def underlined(self, text: str, rule: str) -> Iterator[str]:
+        yield self.paint(text, _BOLD)
+        yield rule * min(self._width, display_width(text))
+
     def lines(self, block: Block) -> Iterator[str]:
         match block:
             case Heading(text=text, level=level):
-                shown = visible(text)
-                yield self.paint(shown, _BOLD)
-                yield ("─" if level <= 1 else "·") * min(self._width, display_width(shown))
+                yield from self.underlined(visible(text), "─" if level <= 1 else "·")
             case Paragraph(text=text):
                 yield from wrap(visible(text), self._width)
             case Notice(tone=tone, text=text):
@@ -131,20 +134,21 @@ class _Painter:
             yield f"{_pad(label, column)}{_GAP}{drawn}{rest}{_GAP}{shown}".rstrip()
 
     def _table(self, table: Table) -> Iterator[str]:
-        header = [visible(name) for name in table.header]
-        texts = [[cell_text(cell) for cell in row] for row in table.rows]
-        natural = [max(map(display_width, column)) for column in zip(header, *texts, strict=True)]
-        widths = _fit(natural, table.numeric, self._width)
-        plain = [Cell(name) for name in header]
-        yield from self._row(header, plain, widths, table.numeric, _BOLD)
+        columns = [
+            [_CellText(visible(name)), *(_CellText(known(row[index].text), row[index].tone) for row in table.rows)]
+            for index, name in enumerate(table.header)
+        ]
+        widths = _fit(columns, table.numeric, self._width)
+        header, *rows = zip(*columns, strict=True) if columns else [()]
+        yield from self._row(header, widths, table.numeric, _BOLD)
         yield _GAP.join("─" * width for width in widths)
-        for row, cells in zip(texts, table.rows, strict=True):
-            yield from self._row(row, cells, widths, table.numeric, "")
+        for row in rows:
+            yield from self._row(row, widths, table.numeric, "")
 
     def _row(
-        self, texts: Sequence[str], cells: Sequence[Cell], widths: Sequence[int], numeric: frozenset[int], code: str
+        self, cells: Sequence[_CellText], widths: Sequence[int], numeric: frozenset[int], code: str
     ) -> Iterator[str]:
-        columns = [wrap(text, width) for text, width in zip(texts, widths, strict=True)]
+        columns = [cell.lines(width) for cell, width in zip(cells, widths, strict=True)]
         for number in range(max(map(len, columns), default=0)):
             parts = []
             for index, column in enumerate(columns):
@@ -167,41 +171,56 @@ def _pad(text: str, width: int, *, right: bool = False) -> str:
     return blanks + text if right else text + blanks
 
 
-def _fit(natural: Sequence[int], numeric: frozenset[int], width: int) -> list[int]:
-    """Column widths: the widest text columns give way, down to a limit; numbers never wrap."""
-    widths = list(natural)
+class _CellText:
+    """A cell's text with the symbol of its tone in front, so that colour is never the only sign."""
+
+    def __init__(self, text: str, tone: Tone = Tone.NEUTRAL) -> None:
+        self.tone = tone
+        self._text = text
+        self._sign = f"{SYMBOLS[tone]} " if SYMBOLS[tone] else ""
+
+    @property
+    def width(self) -> int:
+        return display_width(self._sign) + display_width(self._text)
+
+    @property
+    def narrowest(self) -> int:
+        """The columns of its longest word."""
+        return display_width(self._sign) + max(map(display_width, self._text.split(" ")))
+
+    def lines(self, width: int) -> list[str]:
+        indent = display_width(self._sign)
+        first, *rest = wrap(self._text, width - indent)
+        return [self._sign + first, *(" " * indent + line for line in rest)]
+
+
+def _fit(columns: Sequence[Sequence[_CellText]], numeric: frozenset[int], width: int) -> list[int]:
+    """Column widths: the widest give way as long as their words stay whole; a number never wraps.
+
+    An identifier is one word: a column of job names keeps its width, one of reasons gives way.
+    """
+    widths = [max(cell.width for cell in column) for column in columns]
+    least = [max(_NARROWEST_COLUMN, *(cell.narrowest for cell in column)) for column in columns]
     room = width - len(_GAP) * (len(widths) - 1)
     while sum(widths) > room:
-        shrinkable = [i for i, w in enumerate(widths) if i not in numeric and w > _NARROWEST_COLUMN]
+        shrinkable = [i for i, w in enumerate(widths) if i not in numeric and w > least[i]]
         if not shrinkable:
             break
-        widest = max(shrinkable, key=widths.__getitem__)
-        widths[widest] -= 1
+        widths[max(shrinkable, key=widths.__getitem__)] -= 1
     return widths
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Lines of at most `width` columns, broken at blanks, or inside a word that is longer; at least one line."""
+    """Lines of at most `width` columns, broken at blanks; a longer word is a line of its own. At least one line."""
     lines: list[str] = []
     line, used = "", 0
     for word in text.strip().split(" "):
         size = display_width(word)
-        if line and used + 1 + size <= width:
-            line, used = f"{line} {word}", used + 1 + size
-            continue
-        if line:
+        if line and used + 1 + size > width:
             lines.append(line)
-        while size > width:
-            head = _head(word, width)
-            lines.append(head)
-            word = word[len(head) :]  # noqa: PLW2901 - the rest of the word
-            size = display_width(word)
-        line, used = word, size
+            line, used = word, size
+        elif line:
+            line, used = f"{line} {word}", used + 1 + size
+        else:
+            line, used = word, size
     return [*lines, line] if line or not lines else lines
-
-
-def _head(word: str, width: int) -> str:
-    end = width
-    while end > 1 and display_width(word[:end]) > width:
-        end -= 1
-    return word[:end]

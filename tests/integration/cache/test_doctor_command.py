@@ -20,6 +20,7 @@ from ed25519_signer import Signer
 from fakes import FakePorts
 from nanna_ci.commands import doctor
 from nanna_ci.errors import ToolMissing
+from nanna_ci.finding import Finding, Health
 from nanna_ci.outcome import Outcome, Verdict
 from nanna_ci.report.text import render_text
 from nanna_ci.store.hashes import NixHash, parse_signature
@@ -121,6 +122,34 @@ def test_without_nix_the_rest_is_still_checked(fake_ports, cachix):
     assert findings["push filter", None]["health"] == "unavailable"
     assert findings["public key", "mine"]["health"] == "good"
     assert findings["token", "CACHIX_AUTH_TOKEN"]["health"] == "warn"
+
+
+def test_each_finding_is_said_once_what_is_to_be_mended_first(fake_ports, cachix):
+    cachix.add(StandInCache("mine", keys=["mine-2:" + "B" * 43 + "="]))
+    write_config(fake_ports, keys=[SIGNER.public])
+    without_nix(fake_ports)
+    fake_ports.seconds = time.time() - 1_700_000_000.0
+    outcome, findings = run(fake_ports, f"{cachix.api}/cache/mine")
+    lines = render_text(outcome.document, color=False, width=None).splitlines()
+    places = {}
+    for key, finding in findings.items():
+        words = (key[0], key[1] or "", finding["says"], finding["fix"] or "")
+        (places[key],) = (n for n, line in enumerate(lines) if all(word in line for word in words))
+    healths = [findings[key]["health"] for key in sorted(places, key=places.__getitem__)]
+    assert set(healths) == {"bad", "warn", "good", "unavailable"}
+    order = {"bad": 0, "warn": 1, "good": 2, "unavailable": 2}
+    assert healths == sorted(healths, key=order.__getitem__)
+    assert len([line for line in lines[3:] if line.strip(" ─")]) == len(findings) + 1  # the table's header
+
+
+def test_where_nothing_could_be_checked_nothing_is_called_well():
+    findings = [Finding("clock", None, Health.UNAVAILABLE, "nobody says the time")] * 2
+    text = render_text(doctor.document_of("T", findings), color=False, width=None)
+    assert "⚠ nothing could be checked" in text
+    assert "✔" not in text
+    some = [*findings, Finding("token", None, Health.GOOD, "set")]
+    text = render_text(doctor.document_of("T", some), color=False, width=None)
+    assert "✔ nothing that needs mending; 2 could not be checked" in text
 
 
 def test_a_refused_token_fails_and_is_not_shown(fake_ports, cachix):

@@ -101,11 +101,11 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(ports: FakePorts) -> None:
     assert not ports.run.calls
 
 
-def test_the_plan_for_people_names_every_tag(ports: FakePorts) -> None:
+def test_the_plan_for_people_has_every_tag_and_digest_whole(ports: FakePorts) -> None:
     assert publish(ports, "app", *TO, *BOTH, "--dry-run") == 0
-    shown = ports.stdout.getvalue()
-    for words in ("ghcr.io/owner/app", "latest-arm64", f"{REVISION[:12]}…-arm64", "planned"):
-        assert words in shown
+    rows = [line.split() for line in ports.stdout.getvalue().splitlines()]
+    for tag in (f"{REVISION}-arm64", "latest-arm64"):
+        assert ["ghcr.io/owner/app", "planned", tag, digests_of(ports.cwd / "arm64")[0]] in rows
 
 
 def test_on_github_owner_commit_and_identity_are_the_runs(ports: FakePorts) -> None:

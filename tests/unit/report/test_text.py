@@ -11,7 +11,7 @@ from nanna_ci.report.literal import display_width
 from nanna_ci.report.text import render_text, text_bar, wrap
 
 
-def text(*blocks, width: int = 60, color: bool = False) -> str:
+def text(*blocks, width: int | None = 60, color: bool = False) -> str:
     return render_text(Document("T", blocks), color=color, width=width).split("\n\n", 1)[1]
 
 
@@ -48,8 +48,39 @@ def test_a_number_never_wraps():
     assert "123456789012345678901234567890" in shown
 
 
-def test_a_word_longer_than_its_column_is_broken_and_nothing_is_lost():
-    assert wrap("a " + "x" * 25, 10) == ["a", "x" * 10, "x" * 10, "x" * 5]
+def test_a_word_longer_than_its_column_is_a_line_of_its_own():
+    assert wrap("a " + "x" * 25 + " b c", 10) == ["a", "x" * 25, "b c"]
+
+
+JOB, PATH = "integration-x86_64-linux-stable", "/nix/store/7h97zcrnxyz-nanna-coder-build"
+
+
+def test_prose_gives_way_before_an_identifier_does():
+    lines = text(table((JOB, "word " * 20)), width=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[2].startswith(f"{JOB}  word")
+    assert len(lines) > 5
+
+
+def test_a_line_gets_longer_than_the_terminal_before_an_identifier_is_broken():
+    lines = text(table((JOB, PATH), ("a", "a b")), Facts((("Store path", PATH),)), Notice(Tone.BAD, PATH), width=40)
+    assert f"{JOB}  {PATH}\n" in lines
+    assert f"Store path  {PATH}\n" in lines
+    assert f"✘ {PATH}\n" in lines
+
+
+def test_the_sign_of_a_tone_stays_with_its_word_and_what_wraps_stands_under_the_word():
+    row = (Cell("word " * 8, Tone.BAD), Cell(JOB))
+    lines = text(Table(("Why", "Job"), (row,)), width=50).splitlines()
+    assert lines[2].startswith("✘ word word")
+    assert all(line.startswith("  word") for line in lines[3:])
+
+
+def test_without_a_terminal_nothing_wraps():
+    prose = " ".join(["word"] * 60)
+    blocks = (table((JOB, prose)), Facts((("Why", prose),)), Notice(Tone.BAD, prose), Paragraph(prose))
+    lines = [line for line in text(*blocks, width=None).splitlines() if "word" in line]
+    assert lines == [f"{JOB}  {prose}", f"Why  {prose}", f"✘ {prose}", prose]
 
 
 @pytest.mark.parametrize(("given", "expected"), [("", [""]), ("a b", ["a b"]), ("  a  ", ["a"])])
