@@ -7,6 +7,7 @@ cancelled at its deadline, because a time limit for each read does not stop an a
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import MalformedData, NannaError, ToolMissing, UsageError
+from nanna_ci.errors import ConfigError, MalformedData, NannaError, ToolMissing, UsageError
 from nanna_ci.http_answer import Body, Response
 from nanna_ci.redact import Redactor
 from nanna_ci.retry import backoff_s, requested_wait_s
@@ -132,7 +133,7 @@ class WebClient:
         for GET and HEAD; the token goes to no other origin.
 
         Raises ServiceUnavailable, RequestRefused (any other status not in `accept`), MalformedData (body over the
-        limit, unknown coding), UsageError (no http or https URL).
+        limit, unknown coding), UsageError (no http or https URL), ConfigError (SSL_CERT_FILE has no certificates).
         """
         host = _host(url)
         may_repeat = method in _REPEATABLE if repeatable is None else repeatable
@@ -176,9 +177,16 @@ class WebClient:
             raise ToolMissing("httpx", "this Python has no such package", hint="pip install httpx") from error
 
         if self._client is None:
-            self._client = httpx.AsyncClient(
-                timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct
-            )
+            certificates = "" if self._direct else os.environ.get("SSL_CERT_FILE", "")
+            try:
+                self._client = httpx.AsyncClient(
+                    timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct
+                )
+            except OSError as error:
+                if not certificates:
+                    raise
+                problem = f"{certificates}: no certificates: {error.strerror or error}"
+                raise ConfigError("SSL_CERT_FILE", problem) from error
         try:
             return self._runner.run(self._follow(self._client, request, end - self._clock()))
         except TimeoutError:

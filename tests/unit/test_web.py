@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.errors import ConfigError, MalformedData, UsageError
 from nanna_ci.http_answer import Body
 from nanna_ci.web import RequestRefused, ServiceUnavailable, Token, WebClient, _Request
 
@@ -457,3 +457,20 @@ def test_a_direct_client_asks_no_proxy(server, waits, monkeypatch):
     server.answers = [says(200, b"direct")]
     with WebClient(direct=True, attempts=1) as web:
         assert web.request("GET", f"{server.url}/x").body == b"direct"
+
+
+@pytest.mark.parametrize("content", [None, "no certificate\n"])
+def test_a_file_of_certificates_that_holds_none_is_named_with_its_variable(tmp_path, monkeypatch, content):
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with WebClient() as client, pytest.raises(ConfigError, match=f"SSL_CERT_FILE: {file}: no certificates: "):
+        client.request("GET", "https://cache.example.org")
+
+
+def test_a_server_of_this_machine_is_asked_whatever_the_certificates_are(server, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/no-cert-file.crt")
+    server.answers = [says(200, b"yes")]
+    with WebClient(direct=True) as client:
+        assert client.request("GET", server.url).body == b"yes"
