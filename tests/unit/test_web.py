@@ -469,8 +469,15 @@ def test_a_file_of_certificates_that_holds_none_is_named_with_its_variable(tmp_p
         client.request("GET", "https://cache.example.org")
 
 
-def test_a_server_of_this_machine_is_asked_whatever_the_certificates_are(server, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", "/no-cert-file.crt")
+@pytest.mark.parametrize("direct", [True, False])
+def test_without_certificates_only_a_server_of_this_machine_is_asked(server, monkeypatch, direct):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setattr("certifi.where", lambda: "/no-cert-file.crt")
     server.answers = [says(200, b"yes")]
-    with WebClient(direct=True) as client:
-        assert client.request("GET", server.url).body == b"yes"
+    with WebClient(direct=direct) as client:
+        if direct:
+            assert client.request("GET", server.url).body == b"yes"
+        else:
+            with pytest.raises(ConfigError, match="SSL_CERT_FILE: not set, .*: no certificates: "):
+                client.request("GET", server.url)
