@@ -247,7 +247,10 @@ def test_an_orphan_is_killed_when_its_parent_has_ended(tmp_path):
 def test_an_orphan_that_holds_the_pipe_does_not_hold_us(tmp_path):
     pid_file = tmp_path / "pid"
     started = time.monotonic()
-    process.run(["sh", "-c", f"setsid sleep 30 & echo $! > {pid_file}"], timeout_s=60)
+    tell = f"open({str(pid_file)!r}, 'w').write(str(os.getpid()) + chr(10))"
+    alone = f"import os, time; os.setsid(); {tell}; time.sleep(30)"
+    wait = "for _ in $(seq 300); do ! [ -s $0 ] || exit 0; sleep 0.05; done"
+    process.run(["sh", "-c", f'{PYTHON} -I -c "{alone}" & {wait}', str(pid_file)], timeout_s=60)
     assert time.monotonic() - started < 15
     os.kill(pid_in(pid_file), signal.SIGKILL)
 
