@@ -270,22 +270,15 @@ def make_certificate(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") ->
     authority, key, request, signed = (folder / name for name in ("ca.pem", "key.pem", "request.pem", "cert.pem"))
     extensions = folder / "extensions"
     extensions.write_text(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n")
-    make = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj"]
+    # of its own: where the system's configuration is missing, as in a sandbox, openssl makes no request
+    configuration = folder / "openssl.cnf"
+    configuration.write_text("[req]\ndistinguished_name = subject\n[subject]\n")
+    make = ["openssl", "req", "-config", configuration, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj"]
     sign = ["openssl", "x509", "-req", "-days", "2", "-in", request, "-extfile", extensions, "-out", signed]
+    rights = ("basicConstraints=critical,CA:TRUE", "subjectKeyIdentifier=hash", "keyUsage=critical,keyCertSign")
+    of_authority = ["-x509", "-days", "2", *(word for right in rights for word in ("-addext", right))]
     for argv in (
-        [
-            *make,
-            "/CN=Test CA",
-            "-x509",
-            "-days",
-            "2",
-            "-addext",
-            "keyUsage=critical,keyCertSign",
-            "-keyout",
-            folder / "ca.key",
-            "-out",
-            authority,
-        ],
+        [*make, "/CN=Test CA", *of_authority, "-keyout", folder / "ca.key", "-out", authority],
         [*make, "/CN=cache", "-keyout", key, "-out", request],
         [*sign, "-CA", authority, "-CAkey", folder / "ca.key", "-CAserial", folder / "serial", "-CAcreateserial"],
     ):

@@ -25,6 +25,7 @@ GRACE_S: Final = 5.0  # between TERM and KILL
 SILENCE_S: Final = 60.0  # between two calls of on_silence
 STDOUT_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _TICK_S: Final = 0.1
+_SPAWN_S: Final = 1.0  # how long a second signal waits for programs that are just being started
 _DRAIN_S: Final = 1.0  # how long output may still come after the program itself has ended
 _OK: Final = frozenset({0})
 
@@ -47,16 +48,19 @@ class Completed:
 class _Registry:
     """The live groups, and whether a signal asked everything to stop.
 
-    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on
-    a dict, and `tuple()` of its values, are atomic. `cleaning` has the threads that clean up, each with its deadline;
-    a group that one of them started is not in `live`, but in `cleaners`.
+    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on a dict are
+    atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group that
+    one of them started is not in `live`, but in `cleaners`. `spawning` has the threads that start a program which is in
+    neither yet. `end_code` is what the process ends with once a second signal has come.
     """
 
     def __init__(self) -> None:
         self.live: dict[int, subprocess.Popen[bytes]] = {}
         self.cleaners: dict[int, subprocess.Popen[bytes]] = {}
         self.cleaning: dict[int, float] = {}
+        self.spawning: dict[int, None] = {}
         self.stop_signal: int | None = None
+        self.end_code: int | None = None
         self.shielded = 0
 
     @contextlib.contextmanager
@@ -88,7 +92,10 @@ def terminate_all(signal_number: int = signal.SIGTERM) -> None:
 
 
 def kill_all() -> None:
-    """KILL to every live group, at once."""
+    """KILL to every live group, and to those that other threads are just starting."""
+    deadline = time.monotonic() + _SPAWN_S
+    while set(tuple(_REGISTRY.spawning)) - {threading.get_ident()} and time.monotonic() < deadline:
+        time.sleep(_TICK_S / 10)
     for child in (*_REGISTRY.live.values(), *_REGISTRY.cleaners.values()):
         _signal_group(child, kill=True)
 
@@ -115,8 +122,12 @@ def cleaning_up(limit_s: float) -> Iterator[None]:
 def handle_signal(signal_number: int, _frame: object = None) -> None:
     """The handler for SIGINT and SIGTERM. First: groups are asked to end, Interrupted is raised. Second: the end."""
     if _REGISTRY.stop_signal is not None:
+        first = _REGISTRY.end_code is None
+        _REGISTRY.end_code = 128 + signal_number
+        if first and threading.get_ident() in _REGISTRY.spawning:
+            return  # into `run`, which ends the process as soon as it knows the program that is starting
         kill_all()
-        os._exit(128 + signal_number)
+        os._exit(_REGISTRY.end_code)
     terminate_all(signal_number)
     if not _REGISTRY.shielded:
         raise Interrupted(signal_number)
@@ -155,17 +166,23 @@ def run(
     redactor = Redactor(secrets)
     shown = tuple(redactor.redact_text(word) for word in argv)
     sink = Sink(shown[0], secrets, stdout_limit_bytes, on_stdout, on_stderr)
-    started = time.monotonic()
+    started, live = time.monotonic(), _REGISTRY.live
     deadline = started + timeout_s
-    live = _REGISTRY.live
     cleaning_until = _REGISTRY.cleaning.get(threading.get_ident())
     if cleaning_until is not None:
         deadline, live = min(deadline, cleaning_until), _REGISTRY.cleaners
     elif finish:
         live = _REGISTRY.cleaners
     with _REGISTRY.shield():
-        child = _spawn(argv, env, cwd, stdin, passthrough=passthrough)
-        live[child.pid] = child
+        _REGISTRY.spawning[threading.get_ident()] = None
+        try:
+            child = _spawn(argv, env, cwd, stdin, passthrough=passthrough)
+            live[child.pid] = child
+        finally:
+            del _REGISTRY.spawning[threading.get_ident()]
+        if _REGISTRY.end_code is not None:
+            kill_all()
+            os._exit(_REGISTRY.end_code)
         reader = PipeReader(child.stdout, child.stderr, child.stdin, stdin)
         try:
             in_time = _follow(child, reader, sink, deadline, on_silence, finish=finish)
@@ -189,23 +206,19 @@ def _spawn(
     *,
     passthrough: bool,
 ) -> subprocess.Popen[bytes]:
-    output = None if passthrough else subprocess.PIPE
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP
     if cwd is not None and not cwd.is_dir():
         raise UsageError(f"{cwd}: no such folder, so {argv[0]} cannot run there")
     try:
         return subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=output,
-            stderr=output,
+            stdout=None if passthrough else subprocess.PIPE,
+            stderr=None if passthrough else subprocess.PIPE,
             env=env,
             cwd=cwd,
             bufsize=0,
             start_new_session=True,
-            creationflags=flags,
+            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
         )
     except FileNotFoundError as error:
         raise ToolMissing(argv[0], "not found", hint=f"install {argv[0]}, or put it on PATH") from error

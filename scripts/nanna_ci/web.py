@@ -7,14 +7,16 @@ cancelled at its deadline, because a time limit for each read does not stop an a
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import MalformedData, NannaError, ToolMissing, UsageError
+from nanna_ci.errors import ConfigError, MalformedData, NannaError, ToolMissing, UsageError
 from nanna_ci.http_answer import Body, Response
 from nanna_ci.redact import Redactor
 from nanna_ci.retry import backoff_s, requested_wait_s
@@ -132,7 +134,7 @@ class WebClient:
         for GET and HEAD; the token goes to no other origin.
 
         Raises ServiceUnavailable, RequestRefused (any other status not in `accept`), MalformedData (body over the
-        limit, unknown coding), UsageError (no http or https URL).
+        limit, unknown coding), UsageError (no http or https URL), ConfigError (SSL_CERT_FILE has no certificates).
         """
         host = _host(url)
         may_repeat = method in _REPEATABLE if repeatable is None else repeatable
@@ -176,9 +178,7 @@ class WebClient:
             raise ToolMissing("httpx", "this Python has no such package", hint="pip install httpx") from error
 
         if self._client is None:
-            self._client = httpx.AsyncClient(
-                timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct
-            )
+            self._client = self._made(httpx.AsyncClient)
         try:
             return self._runner.run(self._follow(self._client, request, end - self._clock()))
         except TimeoutError:
@@ -191,6 +191,17 @@ class WebClient:
             raise MalformedData(_shown(request.url), f"the URL, or where it redirects to, is none: {error}") from error
         except httpx.TransportError as error:
             raise _Passing(f"the connection broke: {error}", sent=True) from error
+
+    def _made(self, kind: type[httpx.AsyncClient]) -> httpx.AsyncClient:
+        try:
+            return kind(timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct)
+        except OSError as error:  # it reads all certificates now, whatever will be asked
+            if self._direct:
+                # trusts nobody: servers of this machine speak plain HTTP
+                nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                return kind(timeout=self._timeout_s, follow_redirects=False, trust_env=False, verify=nobody)
+            file = os.environ.get("SSL_CERT_FILE") or "not set, and where this Python looks by itself"
+            raise ConfigError("SSL_CERT_FILE", f"{file}: no certificates: {error.strerror or error}") from error
 
     async def _follow(self, client: httpx.AsyncClient, request: _Request, left_s: float) -> Response:
         async with asyncio.timeout(left_s):

@@ -1,4 +1,4 @@
-"""`nanna-ci cache-setup` as its user sees it, with a nix by script; test_cache_setup_with_nix.py has a real one."""
+"""`nanna-ci cache-setup` as its user sees it, with a nix by script; tests/e2e/cache has a real one."""
 
 from __future__ import annotations
 

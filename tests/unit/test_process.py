@@ -230,7 +230,7 @@ def test_a_program_that_ignores_term_is_killed_after_the_grace(tmp_path, short_g
     pid_file = tmp_path / "pid"
     started = time.monotonic()
     with pytest.raises(CommandTimedOut):
-        process.run(["sh", "-c", f"trap '' TERM; echo $$ > {pid_file}; while :; do sleep 1; done"], timeout_s=0.8)
+        process.run(["sh", "-c", f"trap '' TERM; echo $$ > {pid_file}; for _ in $(seq 60); do sleep 1; done"], timeout_s=0.8)
     assert time.monotonic() - started < 10
     assert not is_alive(pid_in(pid_file))
 
@@ -238,7 +238,7 @@ def test_a_program_that_ignores_term_is_killed_after_the_grace(tmp_path, short_g
 def test_an_orphan_is_killed_when_its_parent_has_ended(tmp_path):
     pid_file = tmp_path / "pid"
     completed = process.run(
-        ["sh", "-c", f"(trap '' TERM HUP; while :; do sleep 1; done) & echo $! > {pid_file}; echo done"], timeout_s=60
+        ["sh", "-c", f"(trap '' TERM HUP; for _ in $(seq 60); do sleep 1; done) & echo $! > {pid_file}; echo done"], timeout_s=60
     )
     assert completed.stdout == b"done\n"
     assert wait_until(lambda: not is_alive(pid_in(pid_file)))
@@ -247,7 +247,10 @@ def test_an_orphan_is_killed_when_its_parent_has_ended(tmp_path):
 def test_an_orphan_that_holds_the_pipe_does_not_hold_us(tmp_path):
     pid_file = tmp_path / "pid"
     started = time.monotonic()
-    process.run(["sh", "-c", f"setsid sleep 30 & echo $! > {pid_file}"], timeout_s=60)
+    tell = f"open({str(pid_file)!r}, 'w').write(str(os.getpid()) + chr(10))"
+    alone = f"import os, time; os.setsid(); {tell}; time.sleep(30)"
+    wait = "for _ in $(seq 300); do ! [ -s $0 ] || exit 0; sleep 0.05; done"
+    process.run(["sh", "-c", f'{PYTHON} -I -c "{alone}" & {wait}', str(pid_file)], timeout_s=60)
     assert time.monotonic() - started < 15
     os.kill(pid_in(pid_file), signal.SIGKILL)
 
@@ -329,7 +332,7 @@ def test_a_signal_ends_the_group_and_is_raised_as_interrupted(tmp_path, number):
 
 def test_a_second_signal_kills_at_once(tmp_path):
     pid_file = tmp_path / "pid"
-    ours = start(f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; while :; do sleep 0.1; done", "60")
+    ours = start(f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; for _ in $(seq 600); do sleep 0.1; done", "60")
     child = pid_in(pid_file)
     ours.send_signal(signal.SIGTERM)
     assert wait_until(Path(f"{pid_file}.term").exists)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.errors import ConfigError, MalformedData, UsageError
 from nanna_ci.http_answer import Body
 from nanna_ci.web import RequestRefused, ServiceUnavailable, Token, WebClient, _Request
 
@@ -457,3 +457,27 @@ def test_a_direct_client_asks_no_proxy(server, waits, monkeypatch):
     server.answers = [says(200, b"direct")]
     with WebClient(direct=True, attempts=1) as web:
         assert web.request("GET", f"{server.url}/x").body == b"direct"
+
+
+@pytest.mark.parametrize("content", [None, "no certificate\n"])
+def test_a_file_of_certificates_that_holds_none_is_named_with_its_variable(tmp_path, monkeypatch, content):
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with WebClient() as client, pytest.raises(ConfigError, match=f"SSL_CERT_FILE: {file}: no certificates: "):
+        client.request("GET", "https://cache.example.org")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_without_certificates_only_a_server_of_this_machine_is_asked(server, monkeypatch, direct):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setattr("certifi.where", lambda: "/no-cert-file.crt")
+    server.answers = [says(200, b"yes")]
+    with WebClient(direct=direct) as client:
+        if direct:
+            assert client.request("GET", server.url).body == b"yes"
+        else:
+            with pytest.raises(ConfigError, match="SSL_CERT_FILE: not set, .*: no certificates: "):
+                client.request("GET", server.url)

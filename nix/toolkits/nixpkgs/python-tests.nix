@@ -19,6 +19,7 @@ let
     "check-jsonschema"
     "git"
     "mypy"
+    "openssl"
     "ruff"
     "shellcheck"
     "zizmor"
@@ -28,11 +29,17 @@ let
     "tests/property"
     "tests/integration"
   ];
+  certificates = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
 in
 pkgs.stdenvNoCC.mkDerivation {
   name = "pipeline-tests";
   inherit src;
   nativeBuildInputs = [ python ] ++ builtins.filter lib.isDerivation programs;
+  # stdenv's own value names no file, which httpx opens
+  env = {
+    NIX_SSL_CERT_FILE = certificates;
+    SSL_CERT_FILE = certificates;
+  };
   dontConfigure = true;
   dontFixup = true;
   buildPhase = ''

@@ -22,7 +22,7 @@ def make_tree(folder: Path, *, umask: int = 0o022, reverse: bool = False) -> Pat
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(files[name])
-        (folder / "bin/tool").chmod(0o4755)
+        (folder / "bin/tool").chmod(0o1777)  # Nix's sandbox refuses the set-user-ID bit
         (folder / "bin/link").symlink_to("tool")
     finally:
         os.umask(old)
