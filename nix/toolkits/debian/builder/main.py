@@ -1,8 +1,8 @@
 """Runs one step of the Debian toolkit inside Nix's sandbox: the derivation's structured attributes in, outputs out.
 
-How a build ends tells whose fault it is. A program that fails (cargo, nextest, pkg-config) ends the build with its own exit
-code; a wrong pipeline.toml ends it with 1 and a sentence. A fault of the builder itself, or of the machine under it (a full
-disk), ends it with exit code 70, sysexits.h's EX_SOFTWARE, and this last line, after a traceback:
+How a build ends tells whose fault it is. A program that fails (cargo, nextest, pkg-config) ends the build with its own
+exit code; a wrong pipeline.toml ends it with 1 and a sentence. A fault of the builder itself, or of the machine under
+it (a full disk), ends it with exit code 70, sysexits.h's EX_SOFTWARE, and this last line, after a traceback:
 
     nanna-ci builder error: STEP: TYPE: MESSAGE (FILE:LINE)
 
@@ -34,7 +34,7 @@ def main() -> None:
     module, _, function = step.partition(".")
     try:
         getattr(importlib.import_module(module), function)(attributes, Path(attributes["outputs"]["out"]))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not pass for the workspace's failure
+    except Exception as error:  # noqa: BLE001 - none may pass for the workspace's failure
         traceback.print_exc()
         print(describe(step, error), file=sys.stderr, flush=True)
         sys.exit(EXIT_BUILDER_ERROR)

@@ -1,0 +1,57 @@
+"""Source trees and cargo's target folder, in and out of the store. tar does both: names and links of any kind are its trade."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from plain import run
+
+NAME = "target.tar.zst"
+# a time of the past for every source file: whatever was built from it is newer, in each derivation that unpacks both.
+# zip files know no time before 1980.
+SOURCE_TIME = "@946684800"
+# what is packed is read five times on the same machine: fast before small
+ZSTD = "zstd -1 -T0"
+
+
+def copy_source(source: Path, target: Path, leave_out: Sequence[str]) -> None:
+    """Copies a source tree: links as they are, executables executable, everything writable for its owner.
+
+    `leave_out` are paths below the source.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    excluded = [f"--exclude=./{path}" for path in leave_out]
+    pack = ["tar", "--create", "--directory", str(source), f"--mtime={SOURCE_TIME}", "--mode=u+w"]
+    pack += ["--anchored", "--no-wildcards", *excluded, "."]
+    unpack = ["tar", "--extract", "--directory", str(target), "--no-same-owner", "--preserve-permissions"]
+    with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
+        unpacked = subprocess.run(unpack, stdin=packing.stdout, check=False).returncode
+    if packing.returncode or unpacked:
+        raise OSError(f"the source could not be copied to {target}: tar exited with {packing.returncode}, {unpacked}")
+
+
+def moment() -> float:
+    """A time to pack by: what is written after this call is newer, what was written or unpacked before is not."""
+    now = time.time()
+    # file times come from a clock that ticks every few milliseconds
+    time.sleep(0.05)
+    return now
+
+
+def pack(target: Path, out: Path, since: float) -> None:
+    """out/target.tar.zst: what came into the target folder since a moment, with its times."""
+    argv = ["tar", "--create", f"--use-compress-program={ZSTD}", f"--newer-mtime=@{since:.3f}"]
+    run([*argv, "--file", str(out / NAME), "--directory", str(target.parent), target.name])
+
+
+def unpack(layers: Sequence[str], target: Path) -> None:
+    """Puts packed target folders on each other, in order. What a layer has to say about itself is said, in a line."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for layer in map(Path, layers):
+        note = layer / "note"
+        if note.is_file():
+            print(f"nanna-ci: {note.read_text(encoding='utf-8').strip()}", file=sys.stderr, flush=True)
+        if (layer / NAME).is_file():
+            run(["tar", "--extract", "--zstd", "--file", str(layer / NAME), "--directory", str(target.parent)])
