@@ -1,4 +1,4 @@
-"""Source trees and cargo's target folder, in and out of the store. tar does both: names and links of any kind are its trade."""
+"""Source trees and cargo's target folder, in and out of the store: tar does both, to which no name or link is odd."""
 
 import subprocess
 import sys

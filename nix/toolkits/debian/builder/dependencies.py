@@ -1,7 +1,7 @@
 """The step that builds a workspace's dependencies, once for every check.
 
-It makes other steps faster and nothing else. Where it cannot be done, or not for all dependencies, its output holds a note
-with cargo's words, and whoever stands on it builds what is missing.
+It makes other steps faster and nothing else. Where it cannot be done, or not for all dependencies, its output holds a
+note with cargo's words, and whoever stands on it builds what is missing.
 """
 
 from pathlib import Path
