@@ -9,21 +9,20 @@ from pathlib import Path
 from plain import run
 
 NAME = "target.tar.zst"
-# a time of the past for every source file: whatever was built from it is newer, in each derivation that unpacks both.
-# zip files know no time before 1980.
-SOURCE_TIME = "@946684800"
+# where nothing was built before: any time that zip files know, which is after 1980
+LONG_AGO = 946684800.0
 # what is packed is read five times on the same machine: fast before small
 ZSTD = "zstd -1 -T0"
 
 
-def copy_source(source: Path, target: Path, leave_out: Sequence[str]) -> None:
+def copy_source(source: Path, target: Path, leave_out: Sequence[str], *, changed_s: float) -> None:
     """Copies a source tree: links as they are, executables executable, everything writable for its owner.
 
-    `leave_out` are paths below the source.
+    `leave_out` are paths below the source; every file says that it changed at `changed_s`, seconds since 1970.
     """
     target.mkdir(parents=True, exist_ok=True)
     excluded = [f"--exclude=./{path}" for path in leave_out]
-    pack = ["tar", "--create", "--directory", str(source), f"--mtime={SOURCE_TIME}", "--mode=u+w"]
+    pack = ["tar", "--create", "--directory", str(source), f"--mtime=@{changed_s:.3f}", "--mode=u+w"]
     pack += ["--anchored", "--no-wildcards", *excluded, "."]
     unpack = ["tar", "--extract", "--directory", str(target), "--no-same-owner", "--preserve-permissions"]
     with subprocess.Popen(pack, stdout=subprocess.PIPE) as packing:
@@ -33,11 +32,27 @@ def copy_source(source: Path, target: Path, leave_out: Sequence[str]) -> None:
 
 
 def moment() -> float:
-    """A time to pack by: what is written after this call is newer, what was written or unpacked before is not."""
-    now = time.time()
+    """A time between what was written before this call and what is written after it, seconds since 1970."""
     # file times come from a clock that ticks every few milliseconds
     time.sleep(0.05)
+    now = time.time()
+    time.sleep(0.05)
     return now
+
+
+def write_time(out: Path, now: float) -> None:
+    """Says of a layer: sources that it is to be used with changed at this time."""
+    (out / "time").write_text(f"{now:.3f}\n", encoding="utf-8")
+
+
+def source_time(layers: Sequence[str]) -> float:
+    """When sources must say that they changed, so that layers are used well.
+
+    cargo takes what it built for up to date if no source is newer. Stand-ins are older than the time that their layer
+    says, and what was built from the sources themselves is newer.
+    """
+    times = [Path(layer) / "time" for layer in layers]
+    return max([LONG_AGO, *(float(path.read_text(encoding="utf-8")) for path in times if path.is_file())])
 
 
 def pack(target: Path, out: Path, since: float) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from archive import copy_source, unpack
+from archive import copy_source, source_time, unpack
 from plain import Attributes, run, say_command
 
 # every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
@@ -77,8 +77,10 @@ def prepare(attributes: Attributes) -> dict[str, str]:
     source, folder = Path(attributes["src"]), attributes.get("folder", ".")
     built = [f"{place}target" for place in {"", "" if folder == "." else f"{folder}/"}]
     # git's folder, and what cargo left: a folder that is only called target stays
-    copy_source(source, SOURCE, [".git", *(path for path in built if (source / path / "CACHEDIR.TAG").is_file())])
-    unpack(attributes["layers"], target_of(attributes))
+    leave_out = [".git", *(path for path in built if (source / path / "CACHEDIR.TAG").is_file())]
+    layers = attributes["layers"]
+    copy_source(source, SOURCE, leave_out, changed_s=source_time(layers))
+    unpack(layers, target_of(attributes))
     home = TOP / "cargo"
     home.mkdir()
     configuration = (Path(attributes["crates"]) / "config.toml").read_text(encoding="utf-8")
@@ -102,15 +104,15 @@ def cargo(attributes: Attributes, arguments: list[str], values: dict[str, str]) 
     run(["cargo", *arguments], cwd=folder_of(attributes), env=values)
 
 
-def attempt(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> str | None:
-    """Runs cargo where its failure is no one's: the first line that it called an error, or None."""
+def attempt(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> list[str]:
+    """Runs cargo where its failure is no one's: the lines in which it said what is wrong, none where all went well."""
     argv = ["cargo", *arguments]
     say_command(argv)
-    first: str | None = None
+    errors: list[str] = []
     with subprocess.Popen(argv, cwd=folder_of(attributes), env=values, stderr=subprocess.PIPE) as process:
         for line in process.stderr or ():
             sys.stderr.buffer.write(line)
             sys.stderr.flush()
-            if first is None and line.startswith(b"error"):
-                first = line.decode(errors="replace").strip()
-    return (first or f"cargo exited with {process.returncode}") if process.returncode else None
+            if line.startswith(b"error"):
+                errors.append(line.decode(errors="replace").strip())
+    return (errors or [f"cargo exited with {process.returncode}"]) if process.returncode else []

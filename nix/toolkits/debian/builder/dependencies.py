@@ -4,10 +4,12 @@ It makes other steps faster and nothing else. Where it cannot be done, or not fo
 note with cargo's words, and whoever stands on it builds what is missing.
 """
 
+import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from archive import moment, pack
-from cargo import SOURCE, attempt, environment, folder_of, prepare, profile_flags, target_of
+from archive import moment, pack, write_time
+from cargo import SOURCE, attempt, folder_of, prepare, profile_flags, target_of
 from plain import Attributes
 from stubs import Unavailable, write_stubs
 
@@ -22,15 +24,14 @@ def deps(attributes: Attributes, out: Path) -> None:
     except Unavailable as reason:
         note(out, f"dependencies are not shared with other jobs, for cargo says: {reason}")
         return
-    problems = [attempt(attributes, arguments, values) for arguments in commands(attributes)]
-    # Stand-ins must never be taken for what they stand in for. By name, for that is how cargo cleans: a crate of the
-    # registry with the same name goes too.
-    specs = [word for name in sorted({package.name for package in packages}) for word in ("--package", name)]
-    if problem := attempt(attributes, ["clean", *profile_flags(attributes), *specs], environment(attributes)):
-        note(out, f"dependencies are not shared with other jobs, for `cargo clean` says: {problem}")
-        return
-    if failed := [problem for problem in problems if problem]:
-        note(out, f"some dependencies are not shared with other jobs, for cargo says: {failed[0]}")
+    names = sorted({package.name for package in packages})
+    errors = [error for arguments in commands(attributes) for error in attempt(attributes, arguments, values)]
+    # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by its
+    # name; a crate of the registry with that name goes too.
+    write_time(out, moment())
+    attempt(attributes, ["clean", *profile_flags(attributes), *(f"--package={name}" for name in names)], values)
+    if what := missing(errors, names):
+        note(out, f"not all dependencies are shared with other jobs, for cargo says: {what}")
     target_of(attributes).mkdir(exist_ok=True)
     pack(target_of(attributes), out, since)
 
@@ -47,6 +48,16 @@ def commands(attributes: Attributes) -> list[list[str]]:
         # what rustdoc reads: without the features that tests bring in
         ["check", *flags],
     ]
+
+
+def missing(errors: Sequence[str], own: Collection[str]) -> str | None:
+    """What cargo could not compile, each crate once; None where these are stand-ins alone, on which nothing rests."""
+    failed = [re.match(r"error: could not compile `([^`]+)`", error) for error in errors]
+    names = dict.fromkeys(match[1] for match in failed if match)
+    others = [name for name in names if name not in own]
+    if others:
+        return f"could not compile {', '.join(others)}"
+    return None if names or not errors else errors[0]
 
 
 def note(out: Path, text: str) -> None:
