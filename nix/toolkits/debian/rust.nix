@@ -15,8 +15,12 @@
   name,
   binaries,
   libraries,
+  # where the workspace's manifest is, below src
+  folder ? ".",
 }:
 let
+  here = "x86_64-linux";
+
   # pipeline.toml's library names (nixpkgs attributes) -> pkg-config modules that packages.txt brings for both architectures
   modules = {
     openssl = "openssl";
@@ -31,55 +35,49 @@ let
     aarch64-linux = "aarch64-unknown-linux-gnu";
   };
 
-  # What decides which dependencies there are: manifests, the lock, cargo's configuration. A change of code leaves it alone.
-  manifests = builtins.path {
-    path = src;
-    name = "manifests";
-    filter =
-      path: type:
-      let
-        base = baseNameOf path;
-      in
-      if type == "directory" then
-        base != ".git"
-      else
-        builtins.elem base [
-          "Cargo.toml"
-          "Cargo.lock"
-          "config.toml"
-        ];
-  };
+  manifests = import ./manifests.nix src;
 
   common = {
     crates = need "crates" inputs.crates;
     modules = map (library: modules.${library}) libraries;
+    inherit folder;
   };
   cargo =
     label: step: values:
     derive "${name}-${label}" step (common // values);
+  on = target: profile: {
+    inherit profile;
+    triple = triples.${target};
+    cross = target != here;
+  };
 
+  # Layers are what was built before, each on top of those before it. For another machine, programs that run on this one
+  # (build scripts, procedural macros) are those of this machine's dependencies.
   depsFor =
     profile: target:
-    cargo "deps-${profile}-${target}" "cargo.deps" {
-      src = manifests;
-      inherit profile;
-      triple = triples.${target};
-      cross = target != "x86_64-linux";
-    };
-  deps = depsFor "dev" "x86_64-linux";
+    cargo "deps-${profile}-${target}" "dependencies.deps" (
+      on target profile
+      // {
+        src = manifests.path;
+        inherit (manifests) targets;
+        layers = if target == here then [ ] else [ (depsFor profile here) ];
+        # libraries decide whether dependencies can be built, not how: whoever stands on them looks for them
+        modules = [ ];
+      }
+    );
+  deps = depsFor "dev" here;
 
   check =
-    label: values:
-    cargo label "cargo.check" (
-      {
+    label: step: values:
+    cargo label step (
+      on here "dev"
+      // {
         src = "${src}";
-        inherit deps;
-        profile = "dev";
-        triple = triples.x86_64-linux;
-        cross = false;
+        layers = [ deps ];
       }
       // values
     );
+  tests = check "tests" "checks.tests" { };
 in
 if channel != "stable" then
   unavailable "the Debian toolkit has Rust stable only, not ${channel}"
@@ -92,37 +90,41 @@ else
     inherit deps;
     build =
       {
-        target ? "x86_64-linux",
+        target ? here,
       }:
-      if target != "x86_64-linux" && crossReason != null then
+      if target != here && crossReason != null then
         unavailable crossReason
       else
-        cargo (if target == "x86_64-linux" then "build" else "build-${target}") "cargo.build" {
-        src = "${src}";
-        deps = depsFor "release" target;
-        profile = "release";
-        triple = triples.${target};
-        cross = target != "x86_64-linux";
-        inherit binaries;
-      };
+        cargo (if target == here then "build" else "build-${target}") "checks.build" (
+          on target "release"
+          // {
+            src = "${src}";
+            layers = (if target == here then [ ] else [ (depsFor "release" here) ]) ++ [ (depsFor "release" target) ];
+            inherit binaries;
+          }
+        );
     nextest =
       { kind }:
       if tools.cargo-nextest ? reason then
         tools.cargo-nextest
       else
-        check kind {
+        check kind "checks.check" {
           run = "nextest";
+          layers = [
+            deps
+            tests
+          ];
           inherit kind;
           nextest = "${tools.cargo-nextest}";
         };
-    clippy = check "clippy" { run = "clippy"; };
-    fmt = check "fmt" {
+    clippy = check "clippy" "checks.check" { run = "clippy"; };
+    fmt = check "fmt" "checks.check" {
       run = "fmt";
       # reads the sources alone
-      deps = null;
+      layers = [ ];
       modules = [ ];
     };
-    doc = check "doc" { run = "doc"; };
+    doc = check "doc" "checks.check" { run = "doc"; };
     audit = _: tools.cargo-audit;
     deny = _: tools.cargo-deny;
   }

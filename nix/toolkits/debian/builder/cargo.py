@@ -1,29 +1,42 @@
-"""The steps that run cargo, offline, over crates that were vendored before."""
+"""What all steps share that run cargo, offline, over crates that were vendored before."""
 
 import os
-import shutil
+import pwd
+import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from plain import Attributes, run
-from stubs import member_names, write_stubs
+from archive import copy_source, source_time, unpack
+from plain import Attributes, run, say_command
 
 # every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
-SOURCE = Path("/build/source")
-TARGET = SOURCE / "target"
-ARCHIVE = "target.tar.zst"
+TOP = Path(os.environ.get("NIX_BUILD_TOP", "/build"))
+SOURCE = TOP / "source"
 CROSS = "aarch64-linux-gnu"
 PKG_CONFIG_LIBDIR = f"/usr/lib/{CROSS}/pkgconfig:/usr/share/pkgconfig"
 
 
+def folder_of(attributes: Attributes) -> Path:
+    """Where the workspace's manifest is: the source itself, or a folder in it."""
+    return SOURCE / str(attributes.get("folder", "."))
+
+
+def target_of(attributes: Attributes) -> Path:
+    return folder_of(attributes) / "target"
+
+
 def environment(attributes: Attributes) -> dict[str, str]:
-    """What cargo, rustc and build scripts read: the same for dependencies and checks, or everything is built twice."""
-    triple = attributes["triple"]
+    """What cargo, rustc, build scripts and tests read: the same in each step, or everything is built twice."""
+    triple, target = attributes["triple"], str(target_of(attributes))
     values = {
         **os.environ,
-        "CARGO_HOME": "/build/cargo",
-        "CARGO_TARGET_DIR": str(TARGET),
+        **person(),
+        "CARGO_HOME": str(TOP / "cargo"),
+        # the workspace's own configuration may say other folders, where nothing would be found again
+        "CARGO_TARGET_DIR": target,
+        "CARGO_BUILD_BUILD_DIR": target,
+        # and a compiler cache that is not here, and has no network
+        "RUSTC_WRAPPER": "",
         "CARGO_INCREMENTAL": "0",
         "CARGO_NET_OFFLINE": "true",
         "CARGO_TERM_COLOR": "never",
@@ -47,106 +60,59 @@ def environment(attributes: Attributes) -> dict[str, str]:
     return values
 
 
+def person() -> dict[str, str]:
+    """What programs ask of whoever runs them: a name, folders of their own that are empty, a time zone. No terminal."""
+    home, runtime = TOP / "home", TOP / "run"
+    for folder in (home, runtime):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = "nixbld"
+    return {"HOME": str(home), "USER": name, "LOGNAME": name, "XDG_RUNTIME_DIR": str(runtime), "TZ": "UTC"}
+
+
 def prepare(attributes: Attributes) -> dict[str, str]:
-    """Unpacks source, dependencies and cargo's configuration; answers the environment."""
-    SOURCE.mkdir(parents=True)
-    source = attributes["src"]
-    shutil.copytree(source, SOURCE, dirs_exist_ok=True, copy_function=shutil.copy, ignore=_ignore_at_top(source))
-    run(["chmod", "-R", "u+w", str(SOURCE)])
-    if attributes.get("deps"):
-        # shutil.copy gave the sources today's time, so the stubs that the dependencies were built with are older
-        run(["tar", "--extract", "--zstd", "--file", f"{attributes['deps']}/{ARCHIVE}", "--directory", str(SOURCE)])
-    home = Path("/build/cargo")
+    """Unpacks source, what was built before, and cargo's configuration; answers the environment."""
+    source, folder = Path(attributes["src"]), attributes.get("folder", ".")
+    built = [f"{place}target" for place in {"", "" if folder == "." else f"{folder}/"}]
+    # git's folder, and what cargo left: a folder that is only called target stays
+    leave_out = [".git", *(path for path in built if (source / path / "CACHEDIR.TAG").is_file())]
+    layers = attributes["layers"]
+    copy_source(source, SOURCE, leave_out, changed_s=source_time(layers))
+    unpack(layers, target_of(attributes))
+    home = TOP / "cargo"
     home.mkdir()
-    configuration = (Path(attributes["crates"]) / "config.toml").read_text()
-    (home / "config.toml").write_text(configuration.replace("@crates@", attributes["crates"]))
-    values = environment(attributes)
-    # a missing system library is said here, by name, and not by a linker a thousand lines later
+    configuration = (Path(attributes["crates"]) / "config.toml").read_text(encoding="utf-8")
+    (home / "config.toml").write_text(configuration.replace("@crates@", attributes["crates"]), encoding="utf-8")
+    return environment(attributes)
+
+
+def require_libraries(attributes: Attributes, values: dict[str, str]) -> None:
+    """A missing system library is said here, by name, and not by a linker a thousand lines later."""
     libdir = {"PKG_CONFIG_LIBDIR": PKG_CONFIG_LIBDIR} if attributes["cross"] else {}
     for module in attributes["modules"]:
         run(["pkg-config", "--print-errors", "--exists", module], env={**values, **libdir})
-    return values
-
-
-def _ignore_at_top(source: str) -> Callable[[str, list[str]], list[str]]:
-    """Leaves out git's and cargo's folders at the top; below, `target` may be a module."""
-    return lambda folder, names: [name for name in names if folder == source and name in {".git", "target"}]
-
-
-def cargo(arguments: list[str], values: dict[str, str]) -> None:
-    run(["cargo", *arguments], cwd=SOURCE, env=values)
 
 
 def profile_flags(attributes: Attributes) -> list[str]:
     return ["--release"] if attributes["profile"] == "release" else []
 
 
-def deps(attributes: Attributes, out: Path) -> None:
-    """The dependencies alone, built over empty stubs of the workspace's crates: one archive for every check."""
-    values = prepare(attributes)
-    write_stubs(SOURCE)
-    flags = ["--workspace", "--locked", *profile_flags(attributes)]
-    if attributes["profile"] == "release":
-        cargo(["build", *flags], values)
-    else:
-        cargo(["test", "--no-run", *flags], values)
-        cargo(["clippy", "--all-targets", *flags], values)
-        # what rustdoc reads: without the features that tests bring in
-        cargo(["check", *flags], values)
-    TARGET.mkdir(exist_ok=True)
-    packages = [argument for name in member_names(SOURCE) for argument in ("--package", name)]
-    cargo(["clean", *profile_flags(attributes), *packages], values)
-    out.mkdir()
-    run(["tar", "--create", "--zstd", "--file", str(out / ARCHIVE), "--directory", str(SOURCE), "target"])
+def cargo(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> None:
+    """Runs cargo in the workspace's folder; its failure is the build's."""
+    run(["cargo", *arguments], cwd=folder_of(attributes), env=values)
 
 
-def build(attributes: Attributes, out: Path) -> None:
-    """The workspace's binaries in bin/."""
-    values = prepare(attributes)
-    cargo(["build", "--release", "--locked", "--workspace", "--bins"], values)
-    folder = TARGET / attributes["triple"] / "release" if attributes["cross"] else TARGET / "release"
-    (out / "bin").mkdir(parents=True)
-    for name in attributes["binaries"]:
-        if not (folder / name).is_file():
-            made = sorted(path.name for path in folder.iterdir() if path.is_file() and os.access(path, os.X_OK))
-            built = ", ".join(made) or "none"
-            sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built {built}")
-        shutil.copy(folder / name, out / "bin" / name)
-
-
-def check(attributes: Attributes, out: Path) -> None:
-    """One check over the built dependencies; its evidence in out."""
-    values = prepare(attributes)
-    out.mkdir()
-    match attributes["run"]:
-        case "clippy":
-            cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
-        case "fmt":
-            cargo(["fmt", "--all", "--", "--check"], values)
-        case "doc":
-            cargo(["doc", "--workspace", "--no-deps", "--locked"], {**values, "RUSTDOCFLAGS": "-D warnings"})
-        case "nextest":
-            nextest(attributes, values, out)
-
-
-def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
-    """Every test of a kind, none left out after a failure; JUnit in out."""
-    settings = Path("/build/nextest.toml")
-    # a profile of our own: the workspace's may say other things of JUnit, and its default profile still counts
-    settings.write_text('nextest-version = "0.9.50"\n[profile.nanna-ci.junit]\npath = "junit.xml"\n')
-    # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
-    kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
-    home = Path("/build/home")
-    home.mkdir()
-    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
-    argv = [
-        attributes["nextest"],
-        "nextest",
-        "run",
-        *options,
-        "--profile=nanna-ci",
-        f"--tool-config-file=nanna-ci:{settings}",
-    ]
-    # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
-    run(argv, cwd=SOURCE, env={**values, "HOME": str(home), "NEXTEST_SHOW_PROGRESS": "none"})
-    shutil.copy(TARGET / "nextest" / "nanna-ci" / "junit.xml", out / "junit.xml")
+def attempt(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> list[str]:
+    """Runs cargo where its failure is no one's: the lines in which it said what is wrong, none where all went well."""
+    argv = ["cargo", *arguments]
+    say_command(argv)
+    errors: list[str] = []
+    with subprocess.Popen(argv, cwd=folder_of(attributes), env=values, stderr=subprocess.PIPE) as process:
+        for line in process.stderr or ():
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+            if line.startswith(b"error"):
+                errors.append(line.decode(errors="replace").strip())
+    return (errors or [f"cargo exited with {process.returncode}"]) if process.returncode else []

@@ -11,9 +11,13 @@ from typing import Any
 Attributes = dict[str, Any]
 
 
+def say_command(argv: list[str]) -> None:
+    print("+", shlex.join(argv), file=sys.stderr, flush=True)
+
+
 def run(argv: list[str], **options: Any) -> None:
     """Runs a program; its failure is the build's failure, with its own exit code and no Python traceback after it."""
-    print("+", shlex.join(argv), file=sys.stderr, flush=True)
+    say_command(argv)
     code = subprocess.run(argv, check=False, **options).returncode
     if code:
         sys.exit(code if code > 0 else 128 - code)

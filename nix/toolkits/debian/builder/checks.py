@@ -1,0 +1,128 @@
+"""The steps that answer for a workspace: its checks, its programs."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from archive import moment, pack
+from cargo import TOP, attempt, cargo, folder_of, prepare, require_libraries, target_of
+from plain import Attributes, run, say_command
+
+# what programs, the C library and the usual crates say of a name or an address that cannot be reached
+NO_NETWORK = (
+    "Temporary failure in name resolution",
+    "failed to lookup address information",
+    "Could not resolve host",
+    "Network is unreachable",
+    "Name or service not known",
+    "dns error",
+)
+
+
+def tests(attributes: Attributes, out: Path) -> None:
+    """Every test compiled and linked, once for the checks that run them: out/target.tar.zst, over the dependencies.
+
+    It makes these checks faster and nothing else: what does not compile, they compile again and answer for.
+    """
+    values = prepare(attributes)
+    out.mkdir()
+    since = moment()
+    flags = ["--workspace", "--locked"]
+    if attempt(attributes, ["test", "--no-run", *flags], values):
+        kinds = ["--lib", "--bins", "--tests", "--examples"]
+        attempt(attributes, ["build", "--profile=test", "--keep-going", *flags, *kinds], values)
+    target_of(attributes).mkdir(exist_ok=True)
+    pack(target_of(attributes), out, since)
+
+
+def build(attributes: Attributes, out: Path) -> None:
+    """The workspace's binaries in bin/."""
+    values = prepare(attributes)
+    require_libraries(attributes, values)
+    argv = ["cargo", "build", "--release", "--locked", "--workspace", "--bins"]
+    argv.append("--message-format=json-render-diagnostics")
+    say_command(argv)
+    done = subprocess.run(argv, cwd=folder_of(attributes), env=values, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    made = executables(done.stdout)
+    (out / "bin").mkdir(parents=True)
+    for name in attributes["binaries"]:
+        if name not in made:
+            built = ", ".join(sorted(made)) or "none"
+            sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built {built}")
+        shutil.copy(made[name], out / "bin" / name)
+
+
+def executables(messages: bytes) -> dict[str, str]:
+    """Program -> its file, from cargo's messages: a configured target or folder decides where that is."""
+    made = {}
+    for line in messages.splitlines():
+        # a build script's output may stand between them
+        message: dict[str, Any] = json.loads(line) if line.startswith(b'{"reason":"compiler-artifact"') else {}
+        if message.get("executable") and "bin" in message["target"]["kind"]:
+            made[message["target"]["name"]] = message["executable"]
+    return made
+
+
+def check(attributes: Attributes, out: Path) -> None:
+    """One check over what was built before; its evidence in out."""
+    values = prepare(attributes)
+    require_libraries(attributes, values)
+    out.mkdir()
+    match attributes["run"]:
+        case "clippy":
+            cargo(attributes, ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
+        case "fmt":
+            cargo(attributes, ["fmt", "--all", "--", "--check"], values)
+        case "doc":
+            strict = {**values, "RUSTDOCFLAGS": "-D warnings"}
+            cargo(attributes, ["doc", "--workspace", "--no-deps", "--locked"], strict)
+        case "nextest":
+            nextest(attributes, values, out)
+
+
+def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
+    """Every test of a kind, none left out after a failure; JUnit in out."""
+    settings = TOP / "nextest.toml"
+    # a profile of our own: the workspace's may say other things of JUnit, and its default profile still counts
+    settings.write_text('nextest-version = "0.9.50"\n[profile.nanna-ci.junit]\npath = "junit.xml"\n', encoding="utf-8")
+    # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
+    kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
+    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
+    argv = [
+        attributes["nextest"],
+        "nextest",
+        "run",
+        *options,
+        "--profile=nanna-ci",
+        f"--tool-config-file=nanna-ci:{settings}",
+    ]
+    junit = target_of(attributes) / "nextest" / "nanna-ci" / "junit.xml"
+    try:
+        # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
+        run(argv, cwd=folder_of(attributes), env={**values, "NEXTEST_SHOW_PROGRESS": "none"})
+    except SystemExit:
+        if names := tests_without_network(junit):
+            said = "there is no network in the sandbox, and these tests failed asking for one"
+            print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
+        raise
+    shutil.copy(junit, out / "junit.xml")
+
+
+def tests_without_network(junit: Path) -> list[str]:
+    """The failed tests of a JUnit file whose output says that a name or an address was not to be reached."""
+    try:
+        suites = ElementTree.parse(junit).getroot()  # noqa: S314 - nextest wrote it, here
+    except (OSError, ElementTree.ParseError):
+        return []
+    return [
+        f"{case.get('classname')} {case.get('name')}"
+        for case in suites.iter("testcase")
+        if (case.find("failure") is not None or case.find("error") is not None)
+        and any(words in text for text in case.itertext() for words in NO_NETWORK)
+    ]

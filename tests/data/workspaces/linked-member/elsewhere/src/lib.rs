@@ -1,0 +1,2 @@
+#[test]
+fn a_member_may_be_behind_a_link() {}

@@ -1,0 +1,4 @@
+//! A library.
+
+/// A number.
+pub const NUMBER: u8 = 7;

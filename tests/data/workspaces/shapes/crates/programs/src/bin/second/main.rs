@@ -1,0 +1,5 @@
+//! The second program.
+
+fn main() {
+    println!("second");
+}
