@@ -78,6 +78,16 @@ let
       // values
     );
   tests = check "tests" "checks.tests" { };
+  scanners = import ./scanners.nix {
+    inherit
+      check
+      tools
+      unavailable
+      src
+      folder
+      ;
+    manifests = manifests.path;
+  };
 in
 if channel != "stable" then
   unavailable "the Debian toolkit has Rust stable only, not ${channel}"
@@ -125,6 +135,5 @@ else
       modules = [ ];
     };
     doc = check "doc" "checks.check" { run = "doc"; };
-    audit = _: tools.cargo-audit;
-    deny = _: tools.cargo-deny;
+    inherit (scanners) audit deny;
   }

