@@ -63,7 +63,9 @@ class Origin:
 def _own_overrides(home: Path) -> frozenset[tuple[str, str]]:
     """What nixw adds by itself."""
     debian, workspace = f"path:{home / 'nix/toolkits/debian'}", f"path:{home / 'tests/workspace'}"
-    return frozenset({("nixpkgs", debian), ("pipeline/nixpkgs", debian), ("nanna-coder", workspace)})
+    ground = {"nixpkgs": debian, "advisory-db": f"{debian}/empty"}
+    own = {*ground.items(), *((f"pipeline/{name}", url) for name, url in ground.items())}
+    return frozenset({*own, ("nanna-coder", workspace)})
 
 
 def _is_flake_in(folder: Path, flake: str) -> bool:
