@@ -61,7 +61,7 @@ def _advisory(finding: dict[str, Any]) -> str:
     crate = f"{finding['package']['name']} {finding['package']['version']}"
     # a yanked crate has none
     advisory = finding["advisory"] or {"id": "no advisory", "title": finding.get("kind", "no title")}
-    patched = ", ".join((finding["versions"] or {}).get("patched", ())) or "none"
+    patched = " or ".join((finding["versions"] or {}).get("patched", ())) or "none"
     return _line(f"{advisory['id']}: {crate}: {advisory['title']}; patched: {patched}")
 
 

@@ -1,0 +1,219 @@
+"""cargo-audit and cargo-deny over tiny workspaces: what fails is named, and what cannot be known is never green.
+
+The tools are the real ones, in the builder's own steps. The last tests go through nixw, Nix and its sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from scanned_workspaces import DATABASE, MODIFIED_S, POLICY, Scanned
+from workspace_shapes import REPO
+
+BUILDER_ERROR = 70
+LEAKY = "RUSTSEC-2026-9001: leaky 1.0.0: Secrets leak"
+OPENING = "nanna-ci: the advisory database (changed 2026-10-05) holds 3 advisories, the newest of 2026-10-03"
+NOT_YANKED = "nanna-ci: yanked crates were not looked for: only the registry knows them, and there is no network here"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools() -> None:
+    for tool in ("cargo-audit", "cargo-deny"):
+        assert shutil.which(tool), f"{tool} is not on PATH: these tests run in `./nixw run .#test`"
+
+
+def test_a_workspace_without_known_holes_passes_audit_and_deny(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "sound")
+    code, said = workspace.step("audit")
+    assert (code, said) == (
+        0,
+        [OPENING, NOT_YANKED, "nanna-ci: cargo-audit: no known hole in the 2 crates of Cargo.lock"],
+    )
+    assert json.loads((workspace.out("audit") / "audit.json").read_text())["database"]["advisory-count"] == 3
+    code, said = workspace.step("deny", modified=int(time.time()))
+    assert code == 0, said
+    assert (
+        said[-1] == "nanna-ci: cargo-deny: advisories, bans, licenses, sources are as the workspace's policy wants them"
+    )
+    assert f"{NOT_YANKED} (1 crates)" in said
+    assert '"type":"summary"' in (workspace.out("deny") / "deny.json").read_text()
+
+
+def test_a_vulnerable_crate_fails_both_and_is_named_with_its_patched_versions(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "leaky", "sound")
+    code, said = workspace.step("audit")
+    assert code == 1
+    assert said[2:] == [f"error: {LEAKY}; patched: >=1.2.0 or >=1.1.7, <1.2.0", "nanna-ci: cargo-audit: 1 error"]
+    code, said = workspace.step("deny", modified=0)
+    assert code == 1
+    assert any(line.startswith(f"error: {LEAKY}; Solution: Upgrade to >=1.2.0 OR >=1.1.7, <1.2.0") for line in said), said
+    assert "nanna-ci: cargo-deny's errors: 1 of advisories" in said
+
+
+def test_a_warning_is_told_and_fails_only_where_the_workspace_wants_that(tmp_path: Path) -> None:
+    line = "unmaintained: RUSTSEC-2026-9002: abandoned 1.0.0: Nobody looks after this any more; patched: none"
+    code, said = Scanned(tmp_path / "lenient", "abandoned").step("audit")
+    assert (code, said[2]) == (0, f"warning: {line}")
+    for name in ("warnings", "unmaintained"):
+        strict = Scanned(tmp_path / name, "abandoned", audit=f'[output]\nquiet = false\ndeny = ["{name}"]\n')
+        code, said = strict.step("audit")
+        assert (code, said[2]) == (1, f"error: {line}")
+
+
+def test_what_the_workspace_ignores_is_said_and_no_finding(tmp_path: Path) -> None:
+    workspace = Scanned(
+        tmp_path, "leaky", audit='[advisories]\nignore = ["RUSTSEC-2026-9001"]\n[yanked]\nenabled = true\n'
+    )
+    code, said = workspace.step("audit")
+    assert code == 0
+    assert said[1:3] == [NOT_YANKED, "nanna-ci: ignored, as .cargo/audit.toml says: RUSTSEC-2026-9001"]
+
+
+@pytest.mark.parametrize("step", ["audit", "deny"])
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "the advisory database holds no advisory"), ("garbage", "unexpected start of advisory")]
+)
+def test_a_database_that_is_empty_or_broken_is_never_green_and_not_the_workspaces_fault(
+    tmp_path: Path, step: str, text: str | None, words: str
+) -> None:
+    workspace = Scanned(tmp_path, "sound")
+    shutil.rmtree(workspace.database / "crates")
+    (workspace.database / "crates" / "sound").mkdir(parents=True)
+    # as RustSec's has them: holes of Rust itself are none of crates
+    shutil.copytree(DATABASE / "crates", workspace.database / "rust")
+    if text is not None:
+        (workspace.database / "crates" / "sound" / "RUSTSEC-2026-9009.md").write_text(text)
+    code, said = workspace.step(step)
+    assert code == BUILDER_ERROR
+    assert said[-1].startswith(f"nanna-ci builder error: scanners.{step}: ValueError: ")
+    assert words in said[-1]
+
+
+@pytest.mark.parametrize("step", ["audit", "deny"])
+@pytest.mark.parametrize("script", ["exit 0", "exit 1", "exit 101", "kill -SEGV $$"])
+def test_a_tool_that_gives_no_verdict_is_never_green_and_not_the_workspaces_fault(
+    tmp_path: Path, step: str, script: str
+) -> None:
+    workspace = Scanned(tmp_path, "sound")
+    # in the place of the tool, but for the look at the database
+    (tmp_path / "tool").write_text(
+        f'#!/bin/bash\n[[ $PWD == */nothing ]] && exec {shutil.which("cargo-audit")} "$@"\necho odd >&2; {script}\n'
+        if step == "audit"
+        else f"#!/bin/bash\n{script}\n"
+    )
+    (tmp_path / "tool").chmod(0o755)
+    code, said = workspace.step(step, **{step: str(tmp_path / "tool")})
+    if (step, script) == ("audit", "exit 1"):
+        # as it says what is wrong with the workspace's own files
+        assert (code, said[-1]) == (1, "odd")
+    else:
+        assert code == BUILDER_ERROR
+        assert said[-1].startswith(f"nanna-ci builder error: scanners.{step}: RuntimeError: no verdict")
+
+
+def test_a_clean_report_with_a_failing_exit_code_is_never_green(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "sound")
+    (tmp_path / "tool").write_text(
+        f'#!/bin/bash\n{shutil.which("cargo-audit")} "$@" || exit\n[[ $PWD == */nothing ]] || exit 1\n'
+    )
+    (tmp_path / "tool").chmod(0o755)
+    code, said = workspace.step("audit", audit=str(tmp_path / "tool"))
+    assert code == BUILDER_ERROR
+    assert "named no error, but exited with 1" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("file", "step", "words"),
+    [
+        ("Cargo.lock", "audit", "parse error"),
+        (".cargo/audit.toml", "audit", "unknown field `odd`"),
+        ("deny.toml", "deny", "unexpected-keys: found 1 unexpected keys"),
+        ("Cargo.lock", "deny", "odd"),
+    ],
+)
+def test_a_file_of_the_workspace_that_cannot_be_read_is_its_failure_in_the_tools_words(
+    tmp_path: Path, file: str, step: str, words: str
+) -> None:
+    workspace = Scanned(tmp_path, "sound", audit="")
+    with (workspace.source / file).open("a") as stream:
+        stream.write("\n[odd]\nodd = 1\n" if file != "Cargo.lock" else "\nodd\n")
+    code, said = workspace.step(step, modified=0)
+    assert code == 1
+    assert any(line.startswith("error: ") for line in said)
+    assert words in "\n".join(said)
+
+
+def test_a_denied_licence_fails_deny_and_is_named(tmp_path: Path) -> None:
+    code, said = Scanned(tmp_path, "copyleft", "sound").step("deny", modified=0)
+    assert code == 1
+    (line,) = (line for line in said if line.startswith("error: "))
+    assert line.startswith("error: rejected: copyleft 1.0.0: failed to satisfy license requirements")
+    assert "GPL-3.0-only" in line
+    assert "nanna-ci: cargo-deny's errors: 1 of licenses" in said
+
+
+def test_a_policy_that_names_other_databases_is_asked_over_the_flakes_and_that_is_said(tmp_path: Path) -> None:
+    elsewhere = '[advisories]\nunmaintained = "none"\ndb-path = "/nowhere"\ndb-urls = ["https://example.invalid/db"]\n'
+    workspace = Scanned(tmp_path, "leaky", policy=POLICY.replace('[advisories]\nunmaintained = "none"\n', elsewhere))
+    code, said = workspace.step("deny", modified=0)
+    assert code == 1
+    assert any(LEAKY in line for line in said)
+    assert "nanna-ci: deny.toml says where advisories come from: they are the flake's all the same" in said
+
+
+def test_a_database_older_than_the_policy_lets_it_be_fails_deny_with_what_to_do(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "sound")
+    code, said = workspace.step("deny", modified=MODIFIED_S - 10 * 365 * 86400)
+    assert code == 1
+    assert "error: repository is stale (last update: 2016-10-07T" in "\n".join(said)
+    assert any("a newer one is given with --override-input advisory-db path:FOLDER" in line for line in said)
+
+
+def test_a_database_without_a_date_is_said_to_have_none(tmp_path: Path) -> None:
+    code, said = Scanned(tmp_path, "sound").step("audit", modified=1)
+    assert (code, said[0]) == (0, OPENING.replace("changed 2026-10-05", "unknown date"))
+
+
+def run_audit_job(output: Path, database: Path) -> subprocess.CompletedProcess[str]:
+    """The job `audit` of tests/workspace, whose crates nixw has."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_") or name == "NANNA_CI_ROOT"
+    }
+    words = ["run", f"path:{REPO}#run-job", "--override-input", "advisory-db", f"path:{database}"]
+    return subprocess.run(
+        [str(REPO / "nixw"), *words, "--", "audit-x86_64-linux-stable", "--format", "json", "--output", str(output)],
+        cwd=output.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_a_vulnerable_crate_fails_the_job_in_the_sandbox_and_the_report_names_it(tmp_path: Path) -> None:
+    database = shutil.copytree(DATABASE, tmp_path / "database")
+    path = database / "crates/ascii/RUSTSEC-2026-9003.md"
+    path.write_text(path.read_text().replace(">= 1.0.0", ">= 99.0.0"))
+    done = run_audit_job(tmp_path / "run", database)
+    job = json.loads(done.stdout)["job"]
+    assert (done.returncode, job["verdict"]) == (1, "fail"), done.stderr
+    named = "error: RUSTSEC-2026-9003: ascii 1.1.0: Letters are lost; patched: >=99.0.0"
+    assert named in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_the_tests_own_workspace_passes_audit_and_deny_in_the_sandbox(tmp_path: Path) -> None:
+    attributes = [f"path:{REPO}#checks.x86_64-linux.{name}" for name in ("audit", "deny")]
+    words = ["--no-link", "--print-out-paths", "--override-input", "advisory-db", f"path:{DATABASE}"]
+    done = subprocess.run(
+        [str(REPO / "nixw"), "build", *attributes, *words], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 2

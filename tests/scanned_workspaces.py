@@ -1,0 +1,73 @@
+"""Tiny workspaces over a registry of made-up crates, for the steps that ask what is known of crates."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from workspace_shapes import REPO, Builder, write
+
+DATABASE = REPO / "tests" / "data" / "advisory-db"
+# name -> licence; all are of version 1.0.0, and DATABASE knows something of some
+CRATES = {"sound": "MIT", "leaky": "MIT", "abandoned": "MIT", "copyleft": "GPL-3.0-only"}
+POLICY = '[licenses]\nallow = ["MIT"]\n\n[advisories]\nunmaintained = "none"\n'
+# 2026-10-05, a Monday
+MODIFIED_S = 1791158400
+
+_SOURCE = "registry+https://github.com/rust-lang/crates.io-index"
+
+
+def write_registry(folder: Path) -> Path:
+    """The crates as the toolkit's input has them: vendored, with cargo's configuration."""
+    for name, licence in CRATES.items():
+        place = folder / "vendor" / f"{name}-1.0.0"
+        write_package(place, name, "1.0.0", licence, ())
+        write(place / ".cargo-checksum.json", json.dumps({"files": {}}))
+    sources = '[source.crates-io]\nreplace-with = "vendored-sources"\n'
+    write(folder / "config.toml", f'{sources}[source.vendored-sources]\ndirectory = "@crates@/vendor"\n')
+    return folder
+
+
+def write_package(folder: Path, name: str, version: str, licence: str, crates: tuple[str, ...]) -> None:
+    head = f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2021"\nlicense = "{licence}"\n'
+    needs = "".join(f'{crate} = "1"\n' for crate in crates)
+    write(folder / "Cargo.toml", f"{head}[dependencies]\n{needs}")
+    write(folder / "src" / "lib.rs", "")
+
+
+class Scanned:
+    """A workspace that needs some crates, and the two steps over it."""
+
+    def __init__(self, folder: Path, *crates: str, policy: str = POLICY, audit: str | None = None) -> None:
+        self.folder = folder
+        self.source = folder / "source"
+        write_package(self.source, "subject", "0.1.0", "MIT", crates)
+        write(self.source / "Cargo.lock", lock(crates))
+        write(self.source / "deny.toml", policy)
+        if audit is not None:
+            write(self.source / ".cargo" / "audit.toml", audit)
+        self.database = folder / "database"
+        shutil.copytree(DATABASE, self.database)
+        self.builder = Builder(folder / "steps", self.source, {}, write_registry(folder / "crates"))
+
+    def step(self, name: str, **values: Any) -> tuple[int, list[str]]:
+        """Exit code of `audit` or `deny`, and what was printed, without the commands that were run."""
+        attributes = {"audit": shutil.which("cargo-audit"), "deny": shutil.which("cargo-deny"), "layers": []}
+        attributes |= {"database": str(self.database), "modified": MODIFIED_S}
+        done = self.builder.step(f"scanners.{name}", name, **(attributes | values))
+        assert done.stdout == ""
+        return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
+
+    def out(self, name: str) -> Path:
+        """What the step of that name left."""
+        return self.builder.top / name
+
+
+def lock(crates: tuple[str, ...]) -> str:
+    """A Cargo.lock, as cargo writes it for crates whose checksum nobody asks for."""
+    needs = "".join(f' "{name}",\n' for name in sorted(crates))
+    own = f'[[package]]\nname = "subject"\nversion = "0.1.0"\ndependencies = [\n{needs}]\n'
+    others = [f'[[package]]\nname = "{name}"\nversion = "1.0.0"\nsource = "{_SOURCE}"\n' for name in crates]
+    return "\n".join(["version = 4\n", *sorted([own, *others])])
