@@ -91,7 +91,7 @@ class Machine:
             **extra,
         }
 
-    def start(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, cwd: Path = REPO, **extra: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [str(REPO / "nixw"), *arguments],
             env=self.environment(**extra),
@@ -99,11 +99,11 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            cwd=REPO,
+            cwd=cwd,
         )
 
-    def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **extra)
+    def run(self, *arguments: str, cwd: Path = REPO, **extra: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, cwd=cwd, **extra)
         stdout, stderr = process.communicate(timeout=60)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 SYSTEM = "x86_64-linux"
+AUDITS = {f"checks.{SYSTEM}.audit", f"checks.{SYSTEM}.deny"}
+DATABASE = ["--override-input", "advisory-db", f"path:{REPO}/tests/data/advisory-db"]
 REASON = "libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
 
 
@@ -69,6 +72,34 @@ def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: d
     lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "tools", {"nextest": "it was taken away"})))
     assert set(lost) == {f"checks.{SYSTEM}.unit", f"checks.{SYSTEM}.integration"}
     assert set(lost.values()) == {"it was taken away"}
+
+
+def test_without_an_advisory_database_audit_and_deny_are_unavailable_and_say_how_to_give_one(
+    whole: dict[str, Any],
+) -> None:
+    with_one = evaluate(*DATABASE)
+    assert set(with_one["derivations"]) >= AUDITS
+    lost = newly_unavailable(with_one, whole)
+    assert set(lost) == AUDITS
+    for reason in lost.values():
+        assert reason.startswith("no advisory database: give one with --override-input advisory-db path:FOLDER")
+
+
+def test_without_the_scanners_audit_and_deny_are_unavailable_whatever_the_database(
+    tmp_path: Path, whole: dict[str, Any]
+) -> None:
+    part = evaluate(*inputs(tmp_path, "tools", {"scanners": "the wheels were yanked"}), *DATABASE)
+    assert set(part["unavailable"]) == set(whole["unavailable"])
+    assert {part["unavailable"][name] for name in AUDITS} == {"the wheels were yanked"}
+
+
+def test_without_a_policy_deny_alone_is_unavailable(tmp_path: Path) -> None:
+    subject = tmp_path / "subject"
+    shutil.copytree(REPO / "tests/workspace", subject, ignore=shutil.ignore_patterns("target", "deny.toml"))
+    part = evaluate("--override-input", "nanna-coder", f"path:{subject}", *DATABASE)
+    assert f"checks.{SYSTEM}.audit" in part["derivations"]
+    reason = "the workspace has no deny.toml, so that cargo-deny has no policy to hold it to"
+    assert part["unavailable"][f"checks.{SYSTEM}.deny"] == reason
 
 
 def test_without_crates_nothing_that_cargo_builds_is_available(tmp_path: Path, whole: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def test_the_command_gets_the_overrides_and_hands_them_on(machine: Machine) -> N
     handed_on = machine.overrides()
     assert handed_on["nixpkgs"] == f"path:{REPO}/nix/toolkits/debian"
     inputs = {f"nixpkgs/{name}" for name in ("root", "tools", "crates", "server")}
-    assert set(handed_on) == {"nixpkgs", "nanna-coder"} | inputs
+    assert set(handed_on) == {"nixpkgs", "nanna-coder", "advisory-db"} | inputs
 
 
 def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: Path) -> None:
@@ -58,6 +58,28 @@ def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: 
     assert asked.count("nanna-coder") == 1
     assert asked[asked.index("nanna-coder") + 1] == f"path:{other}"
     assert f'["nanna-coder","path:{other}"]' in Path(f"{machine.log}.overrides").read_text()
+
+
+def test_there_is_no_advisory_database_but_the_callers(machine: Machine, tmp_path: Path) -> None:
+    machine.run("build", ".#x")
+    assert machine.overrides()["advisory-db"] == f"path:{REPO}/nix/toolkits/debian/empty"
+    machine.run("build", ".#x", "--override-input", "advisory-db", f"path:{tmp_path}")
+    assert machine.overrides()["advisory-db"] == f"path:{tmp_path}"
+    asked = Path(f"{machine.log}.bwrap").read_text().splitlines()
+    assert asked.count("advisory-db") == 1
+
+
+def test_another_projects_flake_has_no_advisory_database_by_its_own_name_for_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "flake.nix").write_text("{ }")
+    (project / "Cargo.lock").write_text("version = 4\n")
+    result = machine.run("build", ".#x", cwd=project)
+    assert result.returncode == 0, result.stderr
+    assert machine.overrides()["pipeline/advisory-db"] == f"path:{REPO}/nix/toolkits/debian/empty"
+    assert "advisory-db" not in machine.overrides()
 
 
 def test_a_broken_pipe_of_nix_does_not_end_what_it_runs(machine: Machine) -> None:

@@ -53,7 +53,9 @@ def test_a_vulnerable_crate_fails_both_and_is_named_with_its_patched_versions(tm
     assert said[2:] == [f"error: {LEAKY}; patched: >=1.2.0 or >=1.1.7, <1.2.0", "nanna-ci: cargo-audit: 1 error"]
     code, said = workspace.step("deny", modified=0)
     assert code == 1
-    assert any(line.startswith(f"error: {LEAKY}; Solution: Upgrade to >=1.2.0 OR >=1.1.7, <1.2.0") for line in said), said
+    assert any(line.startswith(f"error: {LEAKY}; Solution: Upgrade to >=1.2.0 OR >=1.1.7, <1.2.0") for line in said), (
+        said
+    )
     assert "nanna-ci: cargo-deny's errors: 1 of advisories" in said
 
 

@@ -104,7 +104,12 @@ def _diagnostic(fields: dict[str, Any]) -> str:
         solutions = [note for note in fields.get("notes", ()) if note.startswith("Solution: ")]
         why = [advisory["title"], *solutions]
         return _line(f"{advisory['id']}: {', '.join(crates)}: {'; '.join(why)}")
-    labels = [f"{label['message']} ({_line(label['span'])})" for label in fields.get("labels", ()) if label["message"]]
+    # a span of several lines is a piece of Cargo.lock, whose crates stand here already
+    labels = [
+        f"{label['message']} ({label['span']})"
+        for label in fields.get("labels", ())
+        if label["message"] and "\n" not in label["span"]
+    ]
     # many crates in several versions: the message counts them
     where = [*crates[:3], f"{len(crates) - 3} more"] if len(crates) > 4 else crates
     return _line(": ".join(filter(None, [fields.get("code"), ", ".join(where), fields["message"], ", ".join(labels)])))
