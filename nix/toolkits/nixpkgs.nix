@@ -50,7 +50,7 @@
 #       name            what derivations are called after: NAME-deps, NAME-clippy, …
 #       binaries        executables that `build` must make, or it fails
 #       libraries       C libraries by their nixpkgs attributes, found through pkg-config
-#       advisoryDb      a checkout of the RustSec advisory database
+#       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it has one
 #
 # Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and
 # imports nothing from derivations.

@@ -71,11 +71,10 @@ def deny(attributes: Attributes, out: Path) -> None:
     errors = report.findings.get("error", ())
     tell("error", errors)
     if report.errors is None:
-        if any("stale" in line for line in report.failures):
-            say(OLD)
         if not errors and any("advisory database" in line for line in report.failures):
             raise ValueError("; ".join(report.failures))
-        blame_workspace(done, (*report.failures, *errors))
+        is_old = any("is stale" in line for line in report.failures)
+        blame_workspace(done, report.failures or errors, OLD if is_old else None)
     counts = {check: count for check, count in report.errors.items() if count}
     if counts:
         say(f"cargo-deny's errors: {', '.join(f'{count} of {check}' for check, count in counts.items())}")
@@ -160,13 +159,17 @@ def report_of(done: subprocess.CompletedProcess[str]) -> Audit | None:
         return None
 
 
-def blame_workspace(done: subprocess.CompletedProcess[str], said: Iterable[str] | None = None) -> NoReturn:
+def blame_workspace(
+    done: subprocess.CompletedProcess[str], said: Iterable[str] | None = None, hint: str | None = None
+) -> NoReturn:
     """Ends the build with what a tool said of the workspace's files; RuntimeError where it crashed or said nothing."""
     lines = [line for line in (done.stderr.splitlines() if said is None else said) if line.strip()]
     if not lines or done.returncode in (0, EXIT_PANIC) or done.returncode < 0:
         raise RuntimeError(f"no verdict, and exit code {done.returncode}: {done.stderr or 'nothing was said'}")
     for line in lines:
         print(line if said is None else f"error: {line}", file=sys.stderr, flush=True)
+    if hint:
+        say(hint)
     sys.exit(1)
 
 
