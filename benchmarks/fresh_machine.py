@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from side_by_side import REPO, judge, timed
+from side_by_side import REPO, cpu_s, judge, timed
 
 NIXW = str(REPO / "nixw")
 TEN_MINUTES_S = 600
@@ -54,12 +53,6 @@ def measure(name: str, words: list[str], environment: dict[str, str], limit_s: f
     held = judge(name, timed([NIXW, *words], env=environment), limit_s, "s")
     print(f"    CPU: {cpu_s() - before:.0f} s")
     return held
-
-
-def cpu_s() -> float:
-    """User and system seconds of all children that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def path_without(program: str) -> str:

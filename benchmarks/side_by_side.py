@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,6 +43,12 @@ def timed(
         sys.stderr.write(result.stdout.decode(errors="replace")[-4000:])
         sys.exit(f"{' '.join(argv)} exited with {result.returncode}")
     return seconds
+
+
+def cpu_s() -> float:
+    """User and system seconds of all children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def interleave(ours: Callable[[int], float], peer: Callable[[int], float], rounds: int) -> Pair:
