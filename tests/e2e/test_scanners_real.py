@@ -88,7 +88,7 @@ def test_a_database_that_is_empty_or_broken_is_never_green_and_not_the_workspace
     workspace = Scanned(tmp_path, "sound")
     shutil.rmtree(workspace.database / "crates")
     (workspace.database / "crates" / "sound").mkdir(parents=True)
-    # as RustSec's has them: holes of Rust itself are none of crates
+    # as in RustSec's: advisories about Rust itself say nothing of crates
     shutil.copytree(DATABASE / "crates", workspace.database / "rust")
     if text is not None:
         (workspace.database / "crates" / "sound" / "RUSTSEC-2026-9009.md").write_text(text)

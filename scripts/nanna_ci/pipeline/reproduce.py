@@ -63,8 +63,8 @@ class Origin:
 def _own_overrides(home: Path) -> frozenset[tuple[str, str]]:
     """What nixw adds by itself."""
     debian, workspace = f"path:{home / 'nix/toolkits/debian'}", f"path:{home / 'tests/workspace'}"
-    ground = {"nixpkgs": debian, "advisory-db": f"{debian}/empty"}
-    own = {*ground.items(), *((f"pipeline/{name}", url) for name, url in ground.items())}
+    given = {"nixpkgs": debian, "advisory-db": f"{debian}/empty"}
+    own = {*given.items(), *((f"pipeline/{name}", url) for name, url in given.items())}
     return frozenset({*own, ("nanna-coder", workspace)})
 
 

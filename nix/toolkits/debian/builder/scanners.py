@@ -126,7 +126,7 @@ def make_repository(modified_s: int, values: dict[str, str]) -> None:
 
 
 def use_our_database(folder: Path) -> None:
-    """Takes out of the policy where advisories come from: they are the flake's. cargo-deny tells what is no TOML."""
+    """Drops the policy's own sources of advisories: the flake's database counts. What is not TOML stays as it is."""
     policy = next(path for name in POLICIES if (path := folder / name).is_file())
     try:
         text = without_database(read(policy))

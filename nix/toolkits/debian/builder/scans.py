@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# what cargo-deny sums up, if it came to the end
+# what cargo-deny sums up when it finishes
 DENY_CHECKS = frozenset({"advisories", "bans", "licenses", "sources"})
 # keys of deny.toml that say where advisories come from
 DENY_DATABASE = ("db-path", "db-url", "db-urls", "git-fetch-with-cli")
@@ -29,9 +29,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """What cargo-deny printed. `errors` counts them by check, and is None where it came to no end.
+    """What cargo-deny printed. `errors` counts them by check, and is None where it did not finish.
 
-    `failures` are log lines: why it came to none. `not_looked_up` is the number of crates that it asked the registry's
+    `failures` are log lines that say why. `not_looked_up` is the number of crates that it asked the registry's
     index for in vain.
     """
 
@@ -42,7 +42,7 @@ class Deny:
 
 
 def parse_audit(text: str) -> Audit:
-    """Reads cargo-audit's JSON; ValueError where it is none."""
+    """Reads cargo-audit's JSON; ValueError where the text is something else."""
     try:
         report = json.loads(text)
         warnings = {kind: tuple(map(_advisory, found)) for kind, found in sorted(report["warnings"].items())}
@@ -66,14 +66,14 @@ def _advisory(finding: dict[str, Any]) -> str:
 
 
 def denied_kinds(configuration: str, kinds: Sequence[str]) -> set[str]:
-    """The kinds of warnings that the workspace's audit.toml wants to fail; TOMLDecodeError where that is no TOML."""
+    """The kinds of warnings that the workspace's audit.toml wants to fail; TOMLDecodeError where that is not TOML."""
     output = tomllib.loads(configuration).get("output", {})
     denied = set(output.get("deny", ()) if isinstance(output, dict) else ())
     return set(kinds) if "warnings" in denied else denied & set(kinds)
 
 
 def parse_deny(text: str) -> Deny:
-    """Reads what `cargo deny --format json` printed to stderr; a line that is none of its own is a failure."""
+    """Reads what `cargo deny --format json` printed to stderr; any other line counts as a failure."""
     errors: dict[str, int] | None = None
     findings: dict[str, list[str]] = {}
     failures: list[str] = []
@@ -118,7 +118,7 @@ def _diagnostic(fields: dict[str, Any]) -> str:
 def without_database(policy: str) -> str | None:
     """A deny.toml that says nothing of where advisories come from, in one line a table; None where it does not anyway.
 
-    TOMLDecodeError where it is no TOML.
+    TOMLDecodeError where it is not TOML.
     """
     tables = tomllib.loads(policy)
     advisories = tables.get("advisories")
