@@ -37,8 +37,8 @@ DEV = {"CARGO_PROFILE_DEV_DEBUG"}
 NEVER_ON_DEBIAN = {"LIBSQLITE3_SYS_USE_PKG_CONFIG", "RUST_BACKTRACE"}
 # and these also where pipeline.toml does not name their library:
 ALWAYS_ON_DEBIAN = {"LIBSSH2_SYS_USE_PKG_CONFIG", "OPENSSL_NO_VENDOR"}
-# nix/toolkits/nixpkgs/rust.nix never sets these: a workspace whose own configuration names another folder for what is
-# built, or a compiler cache, and code that asks who runs it, does well on Debian alone
+# nix/toolkits/nixpkgs/rust.nix never sets these. Where a workspace's own configuration names other folders for what is
+# built, crane finds no dependencies to reuse; where it names a compiler cache, or a test asks for USER, the check fails.
 NEVER_ON_NIXPKGS = {
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_TARGET_DIR",
