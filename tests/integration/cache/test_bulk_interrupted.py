@@ -16,13 +16,14 @@ from stand_in_cache import CacheStandIn, is_silent, serving
 from store_paths import path
 
 PROGRAM = """
-import signal, sys
+import logging, signal, sys
 from nanna_ci import process
 from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import Interrupted
 from nanna_ci.store.store_path import parse_store_path
 
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # it also warns of a step that a busy machine makes slow
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, process.handle_signal)
 try:
