@@ -215,6 +215,7 @@ def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: 
         ([failed(STEADY), NIGHTLY], f"{STEADY}: fail"),
         ([PASSED, failed(SKIPPABLE)], f"{SKIPPABLE}: fail"),
         ([unavailable(STEADY), NIGHTLY], f"{STEADY}: unavailable"),
+        ([PASSED, no_answer(SKIPPABLE, "no space")], f"{SKIPPABLE}: error"),
         ([PASSED, failed(STEADY), NIGHTLY], f"{STEADY}: pass, fail"),
     ],
 )
