@@ -34,9 +34,9 @@ class Outcome:
 
     `data` is the JSON body without schemaVersion, command and verdict (cli adds those); its keys are
     camelCase and its values plain JSON. `document` is the same for people. The exit code follows the
-    verdict: pass 0, fail 1, unavailable and error 3, unless `exit_code` says otherwise. `outputs` are the step's outputs
-    on GitHub, name to value, and what `--format github` prints. `text` stands for the document with `--format text`,
-    where another program reads that.
+    verdict: pass 0, fail 1, unavailable and error 3, unless `exit_code` says otherwise. `outputs` are the step's
+    outputs on GitHub, name to value, and what `--format github` prints. `text` stands for the document with
+    `--format text`, where another program reads that.
     """
 
     verdict: Verdict

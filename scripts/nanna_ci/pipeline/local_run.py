@@ -180,7 +180,7 @@ class LocalRun:
         try:
             result = self.run_effect(request)
         except ToolMissing as error:
-            result = unavailable(job.id, error.message)
+            result = unavailable(job.id, f"{error.message} ({error.hint})" if error.hint else error.message)
         except (CommandFailed, CommandTimedOut) as error:
             spent = self.clock() - started
             result = JobResult(job.id, Verdict.FAIL, spent, reason=error.message, log_tail=tail(error.stderr_tail))

@@ -91,7 +91,9 @@ def test_what_ran_stands_before_what_could_not_and_failures_before_both() -> Non
 
 
 def test_one_cause_that_several_jobs_met_is_told_once_with_their_names() -> None:
-    faults = [no_answer(name, "no space left on this machine", report=f"/run/{name}/log.txt") for name in ("unit", "doc")]
+    faults = [
+        no_answer(name, "no space left on this machine", report=f"/run/{name}/log.txt") for name in ("unit", "doc")
+    ]
     blocks = report_document(report(*faults)).blocks
     assert [block for block in blocks if isinstance(block, Heading)] == [Heading("unit, doc: no answer")]
     assert Paragraph("The file to look into, or to report: /run/unit/log.txt") in blocks
