@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from fakes import FakePorts
+from local_runs import green_junit
 from nanna_ci.build import targets
 from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import GateFailed, Interrupted
 from nanna_ci.outcome import Ports
+from nanna_ci.pipeline import nix_jobs
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import parse_store_path
 from recorded_nix import DATA, RecordedNix
@@ -63,6 +65,7 @@ def ci(folder: Path, nix: RecordedNix, *flags: str, environ: dict[str, str] | No
 def a_linux_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where executables are what they should be."""
     monkeypatch.setattr(targets, "host_system", lambda platform, machine: targets.System.X86_64_LINUX)
+    monkeypatch.setattr(nix_jobs, "junit_path", green_junit)
     monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
 
 

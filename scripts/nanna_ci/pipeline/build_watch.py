@@ -23,12 +23,16 @@ Note = Callable[[str, Tone], None]
 
 @dataclass(frozen=True, slots=True)
 class NixJob:
-    """A job whose derivation one `nix build` makes. `is_answer`: that derivation is all there is to the job."""
+    """A job whose derivation one `nix build` makes.
+
+    `is_answer`: that derivation is all there is to the job. `is_tests`: it runs tests, and its JUnit says which.
+    """
 
     id: str
     attribute: str
     derivation: StorePath
     is_answer: bool
+    is_tests: bool = False
 
 
 def derivation_name(path: StorePath) -> str:

@@ -11,9 +11,10 @@ from typing import Any, Protocol, assert_never
 
 from nanna_ci.errors import GateFailed, MalformedData, ToolMissing
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.junit import JunitReport, TestStatus, read_junit
+from nanna_ci.pipeline.faults import find_fault
+from nanna_ci.pipeline.junit import JunitReport, read_junit
 from nanna_ci.pipeline.log_text import failing_tests, last_lines, plain_line, useful_lines
-from nanna_ci.pipeline.nextest import Answer, judge_tests
+from nanna_ci.pipeline.nextest import ANSWERS, Answer, judge_tests
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Channel
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment
@@ -147,19 +148,17 @@ def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
     """nextest's answer, from its JUnit and its exit code; its words only where there is no JUnit."""
     report, refused = _junit(step.junit)
     named = () if report is not None else failing_tests(output.lines)
-    answer = judge_tests(output.ended.returncode, report, refused=refused, named=named)
+    code = output.ended.returncode
+    answer = judge_tests(code, report, refused=refused, named=named)
+    if code not in ANSWERS:
+        answer = _without_faults(answer, output)
     evidence = _evidence(step, output)
     if report is not None:
         evidence["tests"] = report.counts
     told: tuple[str, ...] = ()
     if report is not None:
-        told = last_lines(output.lines) if _is_silent(report) else report.failure_lines()
+        told = last_lines(output.lines) if report.has_silent_script else report.failure_lines()
     return _result(job_id, step, output, answer, evidence=evidence, told=told)
-
-
-def _is_silent(report: JunitReport) -> bool:
-    """Whether a setup script failed: what it printed is in the log alone."""
-    return any(case.is_setup_script and case.status is TestStatus.FAILED for case in report.cases)
 
 
 def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
@@ -170,8 +169,14 @@ def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
         reason = "the advisory database cannot be fetched"
         return replace(unavailable(job_id, reason), seconds=output.ended.seconds, log_tail=tuple(output.lines[-5:]))
     reason = f"cargo {step.tool} was ended by signal {-code}" if code < 0 else f"cargo {step.tool} exited with {code}"
-    verdict = Verdict.ERROR if code == -KILL else Verdict.FAIL
-    return _result(job_id, step, output, Answer(verdict, reason), evidence=_evidence(step, output))
+    answer = _without_faults(Answer(Verdict.ERROR if code == -KILL else Verdict.FAIL, reason), output)
+    return _result(job_id, step, output, answer, evidence=_evidence(step, output))
+
+
+def _without_faults(answer: Answer, output: _Output) -> Answer:
+    """A failure, or the fault of the machine that it is."""
+    fault = find_fault(output.lines) if answer.verdict is Verdict.FAIL else None
+    return answer if fault is None else Answer(Verdict.ERROR, fault.reason)
 
 
 def _evidence(step: CargoStep, output: _Output) -> dict[str, Any]:

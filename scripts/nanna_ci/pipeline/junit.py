@@ -87,6 +87,11 @@ class JunitReport:
         """Full names of the failed tests and setup scripts."""
         return tuple(case.full_name for case in self.cases if case.status is TestStatus.FAILED)
 
+    @property
+    def has_silent_script(self) -> bool:
+        """Whether a setup script failed: what it printed is in nextest's own output alone."""
+        return any(case.is_setup_script and case.status is TestStatus.FAILED for case in self.cases)
+
     def failure_lines(self, limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
         """What the failed tests printed, plain: each one's name and message, then its output; at most `limit` lines."""
         blocks = []

@@ -6,7 +6,7 @@ A job that needs others starts as soon as they are there, beside the build; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
@@ -24,9 +24,9 @@ from nanna_ci.pipeline.nix_jobs import (
     judge_jobs,
     look_up_outputs,
 )
-from nanna_ci.pipeline.plan import Effect, Job, Route
+from nanna_ci.pipeline.plan import TEST_KINDS, Effect, Job, Route
 from nanna_ci.pipeline.progress import Tracker
-from nanna_ci.pipeline.results import JobResult, unavailable
+from nanna_ci.pipeline.results import JobResult, no_answer, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.pipeline.run_report import result_note
 from nanna_ci.pipeline.vocabulary import RUNNERS
@@ -158,7 +158,8 @@ class LocalRun:
             place = evaluation.locate(job.attribute)
             pure = job.effect is Effect.PURE
             if not isinstance(place, Unavailable):
-                planned.append(NixJob(job.id, job.attribute, place, is_answer=pure))
+                tests = job.kind in TEST_KINDS
+                planned.append(NixJob(job.id, job.attribute, place, is_answer=pure, is_tests=tests))
             elif pure:
                 self._record(results, unavailable(job.id, place.reason))
         return planned
@@ -181,11 +182,19 @@ class LocalRun:
             result = self.run_effect(request)
         except ToolMissing as error:
             result = unavailable(job.id, f"{error.message} ({error.hint})" if error.hint else error.message)
-        except (CommandFailed, CommandTimedOut) as error:
+        except CommandTimedOut as error:
             spent = self.clock() - started
             result = JobResult(job.id, Verdict.FAIL, spent, reason=error.message, log_tail=tail(error.stderr_tail))
+        except CommandFailed as error:
+            # a tool of ours failed, on the way to the question: nobody asked it
+            said = tail(error.stderr_tail)
+            for line in (error.message, *said):
+                folder.log(line)
+            result = no_answer(job.id, error.message, seconds=self.clock() - started, log_tail=said)
         finally:
             self.tracker.end(job.id)
+        if result.verdict is Verdict.ERROR and "report" not in result.evidence:
+            result = replace(result, evidence={**result.evidence, "report": str(folder.log_path)})
         self.note(*result_note(result))
         self._record(results, result)
 
@@ -194,7 +203,7 @@ class LocalRun:
         if result.verdict is Verdict.UNAVAILABLE:
             self.tracker.leave_out(result.id)
         else:
-            self.tracker.finish_job(result.id, failed=result.verdict is Verdict.FAIL)
+            self.tracker.finish_job(result.id, failed=result.verdict is not Verdict.PASS)
         self.folders.job(result.id).finish(result)
 
 

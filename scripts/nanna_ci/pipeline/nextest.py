@@ -51,6 +51,8 @@ _MEANING: Final = {
     NextestExit.SETUP_SCRIPT_FAILED: "a setup script failed",
     NextestExit.WRITE_OUTPUT_ERROR: "nextest could not write its output",
 }
+ANSWERS: Final = frozenset({NextestExit.TEST_RUN_FAILED, NextestExit.SETUP_SCRIPT_FAILED, NextestExit.NO_TESTS_RUN})
+"""Where a run ends with one of these, tests or scripts of the workspace's own decided it, whatever they printed."""
 # nextest's own trouble or the machine's: no word about the workspace
 _NO_ANSWER: Final = frozenset({NextestExit.DOUBLE_SPAWN_ERROR, NextestExit.WRITE_OUTPUT_ERROR})
 NOTHING_EXECUTED: Final = (

@@ -41,6 +41,10 @@ class JobKind(enum.StrEnum):
     CONTAINER_TEST = "container-test"
 
 
+TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION})
+"""Those that run a workspace's tests, and have JUnit to show for it."""
+
+
 class Route(enum.StrEnum):
     """What runs a job: Nix on Linux, the host's cargo elsewhere."""
 
