@@ -146,7 +146,10 @@ class LocalRun:
             if built[job.derivation].state.there and output is not None:
                 followers.there(known[job.id], Path(str(output)))
         judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
+        said_failed = {job.id for job in planned if not built[job.derivation].state.there}
         for result in judged:
+            if result.verdict is not Verdict.PASS and result.id not in said_failed:
+                self.note(*result_note(result))  # it was built, and yet it is no pass
             self._record(results, result)
         return prebuilt
 

@@ -17,6 +17,7 @@ from nanna_ci.pipeline.nextest import ANSWERS, judge_tests
 from nanna_ci.pipeline.results import JobResult, no_answer
 from nanna_ci.pipeline.run_folder import JobFolder
 
+NAMES_AT_ONCE = 3
 _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 
 
@@ -58,6 +59,35 @@ def judge_failure(build: FailedBuild) -> JobResult:
         failing_tests=failing_tests(build.lines),
         log_tail=useful_lines(build.lines),
     )
+
+
+def explain(lines: Sequence[str]) -> str | None:
+    """Why a build failed as far as its log alone tells, in one line, at the moment when it ends; None: it does not.
+
+    Nix names exit codes later, so the verdict waits for `judge_failure`.
+    """
+    try:
+        section = read_section(lines)
+        report = parse_junit(section.junit, "junit.xml") if section is not None and section.junit is not None else None
+    except MalformedData:
+        section, report = None, None
+    names = failing_tests(lines if section is None else lines[: section.start])
+    if section is not None:
+        answer = judge_tests(section.exit_code, report, named=names)
+        return f"{answer.reason}{_named(answer.failing)}"
+    if (fault := find_fault(lines)) is not None:
+        return fault.reason
+    if names:
+        return _named(names).removeprefix(": ")
+    told = useful_lines(lines)
+    return next((line.strip() for line in told if line.startswith("error")), told[-1].strip() if told else None)
+
+
+def _named(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
+    return f": {', '.join(names[:NAMES_AT_ONCE])}{more}"
 
 
 def by_fault(

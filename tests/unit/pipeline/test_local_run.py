@@ -348,3 +348,21 @@ def test_results_that_name_another_exit_code_than_nix_does_are_not_believed(
     unit = failing()[UNIT]
     assert sorted(unit.failing_tests) == ["demo tests::killed", "demo tests::wrong"]
     assert "another exit code" in str(unit.reason)
+
+
+def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None:
+    failing()
+    told = [line for line, tone in failing.notes if tone is Tone.BAD]
+    unit = next(line for line in told if line.startswith(f"{UNIT}: failed"))
+    assert unit.endswith((": demo tests::wrong, demo tests::killed", ": demo tests::killed, demo tests::wrong"))
+    blocker = next(line for line in told if line.startswith("demo-doc-deps, which jobs need: failed"))
+    assert "could not compile `broken`" in blocker
+    assert told.index(blocker) < told.index(f"{DOC}: failed, for a dependency failed")
+
+
+def test_a_job_that_was_said_to_be_there_and_has_failed_tests_is_told_too(
+    passing: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_junit(monkeypatch, DATA.parent / "cargo" / "junit.xml")
+    passing()
+    assert any(line.startswith(f"{UNIT}: fail") and "2 failed tests" in line for line, _ in passing.notes)
