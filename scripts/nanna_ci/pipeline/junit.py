@@ -98,7 +98,9 @@ class JunitReport:
         for case in self.cases:
             if case.status is TestStatus.FAILED:
                 told = dict.fromkeys(map(plain_line, (case.message or "").splitlines()))
-                told |= dict.fromkeys(map(plain_line, case.output.splitlines()))
+                told |= dict.fromkeys(
+                    line for line in map(plain_line, case.output.splitlines()) if line.strip() != case.name
+                )
                 blocks.append([case.full_name, *told])
         return share_lines(blocks, limit)
 
