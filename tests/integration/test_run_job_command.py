@@ -152,6 +152,17 @@ def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
     assert len(linux.run.of("eval")) == 1
 
 
+def test_a_build_whose_compiler_was_killed_is_an_error_and_no_failure(linux: Machine) -> None:
+    package = linux.run.evaluated["derivations"]["checks.x86_64-linux.unit"]
+    linux.run.evaluated["derivations"]["packages.x86_64-linux.demo"] = package
+    said = b"failed with exit code 100"
+    linux.run.log = [line.replace(said, b"failed due to signal 9 (Killed)") for line in linux.run.log]
+    code, job = linux.job("build-x86_64-linux")
+    assert (code, job["verdict"]) == (3, "error")
+    assert "killed" in job["reason"]
+    assert job["evidence"]["report"].endswith("build-x86_64-linux/log.txt")
+
+
 def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_path: Path) -> None:
     text = (DATA / "pipeline.toml").read_text()
     (tmp_path / "pipeline.toml").write_text(text.replace('["nix"]', '["nix-cross"]'))
