@@ -62,11 +62,7 @@ def debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def environment_of(step: str, modules: Iterable[str] = LIBRARIES.values()) -> dict[str, str]:
         started: list[dict[str, str]] = []
         attributes = {"triple": "x86_64-unknown-linux-gnu", "cross": False, "profile": "dev", "modules": list(modules)}
-        attributes |= {
-            "run": "nextest" if step in {"unit", "integration"} else step,
-            "kind": step,
-            "nextest": "nextest",
-        }
+        attributes |= {"run": "nextest" if step in {"unit", "integration"} else step, "kind": step, "nextest": "nextest"}
         attributes |= {"binaries": [], "crates": ""}
         monkeypatch.setattr(cargo.os, "environ", {})
         monkeypatch.setattr(cargo, "prepare", cargo.environment)

@@ -92,7 +92,7 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
 
 
 def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
-    """The workspace around `start`. ConfigError where there is none; None without cargo: nobody can say, and no step will run.
+    """The workspace around `start`. ConfigError where there is none; None without cargo: then no step will run.
 
     ToolMissing, with the way to install it, where the workspace is pinned to a toolchain that is not there.
     """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 BUILDER_FAULT = 70  # with which our builder ends after a fault of its own, as the line that it then prints last says
+KILLED = 128 + 9  # how our builder tells that what it ran was killed
 _BUILDER_LINE = re.compile(r"nanna-ci builder error: (?P<what>.+)$")
 _TRACEBACK = "Traceback (most recent call last):"
 _OUR_FRAME = re.compile(r'\s+File "/nix/store/[^"/]+-builder/\w+\.py", line \d+')
@@ -80,7 +81,11 @@ def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = N
     """
     if code == BUILDER_FAULT:
         told = [match["what"] for line in lines if (match := _BUILDER_LINE.match(line))]
+        if told and _DISK.search(told[-1]):
+            return Fault(FaultKind.DISK)
         return Fault(FaultKind.BUILDER, told[-1] if told else f"it ended with {BUILDER_FAULT}")
+    if code == KILLED:
+        return Fault(FaultKind.MEMORY)
     if (crash := _crash(lines)) is not None and code in {None, 1}:
         return Fault(FaultKind.BUILDER, crash)
     for text in (*nix_says.splitlines(), *lines):

@@ -9,7 +9,7 @@ from typing import Any
 
 from nanna_ci.errors import MalformedData
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.faults import Fault, exit_code, find_fault
+from nanna_ci.pipeline.faults import BUILDER_FAULT, Fault, exit_code, find_fault
 from nanna_ci.pipeline.junit import JunitReport, parse_junit
 from nanna_ci.pipeline.junit_section import Section, read_section
 from nanna_ci.pipeline.log_text import failing_tests, last_lines, useful_lines
@@ -18,6 +18,7 @@ from nanna_ci.pipeline.results import JobResult, no_answer
 from nanna_ci.pipeline.run_folder import JobFolder
 
 NAMES_AT_ONCE = 3
+_REMARK = "nanna-ci: "
 _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 
 
@@ -122,7 +123,9 @@ def _by_section(build: FailedBuild, section: Section) -> JobResult:
     lines = build.lines[: section.start]
     report, refused = _report(section, build.folder)
     if section.exit_code not in ANSWERS:
-        fault = find_fault(lines, nix_says=build.nix_says, code=section.exit_code)
+        # the section is nextest's, and so is its code, where our builder could mean a fault of its own
+        code = None if section.exit_code == BUILDER_FAULT else section.exit_code
+        fault = find_fault(lines, nix_says=build.nix_says, code=code)
         if fault is not None:
             return by_fault(build.job_id, fault, build.evidence, lines, build.folder, seconds=build.seconds)
     words = failing_tests(lines)
@@ -137,7 +140,7 @@ def _by_section(build: FailedBuild, section: Section) -> JobResult:
         id=build.job_id,
         verdict=answer.verdict,
         seconds=build.seconds,
-        reason=answer.reason,
+        reason="; ".join([str(answer.reason), *_remarks(lines)]),
         evidence=evidence,
         failing_tests=answer.failing or words,
         log_tail=told or useful_lines(lines),
@@ -145,6 +148,12 @@ def _by_section(build: FailedBuild, section: Section) -> JobResult:
     if answer.verdict is Verdict.ERROR:
         return replace(result, evidence={**evidence, "report": str(build.folder.log_path)})
     return result
+
+
+def _remarks(lines: Sequence[str]) -> list[str]:
+    """What the builder itself said about the failure, right before the section."""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return [last.removeprefix(_REMARK)] if last.startswith(_REMARK) else []
 
 
 def _report(section: Section, folder: JobFolder) -> tuple[JunitReport | None, str | None]:

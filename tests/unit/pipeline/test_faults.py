@@ -20,6 +20,12 @@ shutil.Error: [('a', 'b', "[Errno 2] No such file or directory: 'a'")]
     [
         (CRASH, 1, FaultKind.BUILDER),
         ("nanna-ci builder error: a link that leads nowhere", 70, FaultKind.BUILDER),
+        (
+            "nanna-ci builder error: checks.check: OSError: [Errno 28] No space left on device (a.py:3)",
+            70,
+            FaultKind.DISK,
+        ),
+        ("+ cargo build", 137, FaultKind.MEMORY),
         ("error: failed to write /build/x.o: No space left on device (os error 28)", 101, FaultKind.DISK),
         ("OSError: [Errno 28] No space left on device: '/build/x'", 1, FaultKind.DISK),
         ("tar: target/x: Cannot write: No space left on device", 2, FaultKind.DISK),

@@ -79,7 +79,8 @@ def check(attributes: Attributes, out: Path) -> None:
         case "clippy":
             cargo(attributes, ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
         case "fmt":
-            cargo(attributes, ["fmt", "--all", "--", "--check"], values)
+            # in the workspace's folder these are its members; --all goes on to whatever else is there by path
+            cargo(attributes, ["fmt", "--", "--check"], values)
         case "doc":
             strict = {**values, "RUSTDOCFLAGS": "-D warnings"}
             cargo(attributes, ["doc", "--workspace", "--no-deps", "--locked"], strict)
