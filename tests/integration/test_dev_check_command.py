@@ -242,7 +242,7 @@ def test_cargo_does_not_see_what_would_change_its_answer_from_outside(work_tree:
     }
     _, answer = dev_check(work_tree)
     seen = {name for call in work_tree.run.calls[1:] for name in call.options["env"]}
-    assert seen == {"PATH"}
+    assert seen == {"PATH", "CARGO_TERM_PROGRESS_WHEN", "CARGO_TERM_PROGRESS_WIDTH"}
     assert answer["steps"][2]["evidence"]["environment"]["removed"] == sorted(work_tree.environ.keys() - {"PATH"})
 
 

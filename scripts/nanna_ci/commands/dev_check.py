@@ -152,7 +152,11 @@ def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> li
                 if context.verbosity > 0:
                     view.note(line)
 
-            result = run_step(name, step, run, root=root, on_line=on_line, environment=environment)
+            def on_progress(state: str, name: str = name) -> None:
+                tracker.output(name, state)
+
+            told = {"on_line": on_line, "on_progress": on_progress}
+            result = run_step(name, step, run, root=root, environment=environment, **told)
             tracker.end(name)
             view.note(*result_note(result))
             if result.verdict is Verdict.UNAVAILABLE:

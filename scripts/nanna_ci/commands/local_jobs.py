@@ -20,7 +20,7 @@ from nanna_ci.build.cargo import (
     run_cargo,
     unguessable_profile,
 )
-from nanna_ci.errors import CommandFailed, NannaError
+from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
@@ -31,7 +31,7 @@ from nanna_ci.pipeline.results import JobResult, unavailable
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.report.blocks import Tone
 from nanna_ci.report.files import write_atomic
-from nanna_ci.store.build_times import DEFAULT_FILE, built_seconds, record_build_times
+from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, built_seconds, load_build_times, record_build_times
 from nanna_ci.store.nix import Nix
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_environment
 
@@ -81,7 +81,16 @@ def run_locally(
             note=view.note,
             clock=ports.clock,
             verbose=context.verbosity > 0,
+            build_times=_known_times(ports),
         ).run(jobs)
+
+
+def _known_times(ports: Ports) -> BuildTimes:
+    """What builds took here before; nothing where the file is no such file, which `_record_times` will say."""
+    try:
+        return load_build_times(ports.cwd / DEFAULT_FILE)
+    except MalformedData:
+        return BuildTimes()
 
 
 def _record_times(log: BuildLog, ports: Ports, view: LiveView) -> None:
@@ -115,12 +124,16 @@ def job_environment(ports: Ports) -> CargoEnvironment:
     return decide_environment(ports.environ)
 
 
+# cargo then says how many crates there are, also to a pipe; a width must be given where there is no terminal
+_PROGRESS = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"}
+
+
 def program_runner(ports: Ports, cwd: Path) -> RunProgram:
     """Runs programs in `cwd` through cargo's runner; an exit code is an answer, not an exception.
 
-    They get `job_environment`.
+    They get `job_environment`, and cargo its progress bar: states of one line, each behind a carriage return.
     """
-    variables = job_environment(ports).variables
+    variables = {**job_environment(ports).variables, **_PROGRESS}
 
     def run(
         argv: Sequence[str],
@@ -189,8 +202,15 @@ def _run_cargo_job(request: EffectRequest, ports: Ports) -> JobResult:
         junit=folder.junit_path.absolute(),
         channel=job.channel.value if chooses else None,
     )
-    environment = job_environment(ports)
-    return run_step(job.id, step, run, root=workspace.root, on_line=request.on_line, environment=environment)
+    return run_step(
+        job.id,
+        step,
+        run,
+        root=workspace.root,
+        on_line=request.on_line,
+        environment=job_environment(ports),
+        on_progress=request.on_progress,
+    )
 
 
 def _chooses_toolchains(channel: Channel, run: RunProgram, ports: Ports) -> bool:

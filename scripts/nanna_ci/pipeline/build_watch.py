@@ -15,6 +15,7 @@ from nanna_ci.pipeline.run_folder import JobFolders
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_times import BuildTimes
 from nanna_ci.store.internal_json import Activity, Event, Message, Result, ResultType, Start, Stop
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
@@ -46,7 +47,7 @@ class BuildWatch:
     """Folds the events of a `nix build` into the tracker, notes and job logs.
 
     `log` is the build log, once there is one. `verbose` notes every line of every build. `on_there` is told of each job
-    whose outputs are in the store, as soon as that is known.
+    whose outputs are in the store, as soon as that is known. `build_times` tell what is left of a build.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class BuildWatch:
         *,
         verbose: bool,
         on_there: Callable[[NixJob], None],
+        build_times: BuildTimes | None = None,
     ) -> None:
         self.log: BuildLog | None = None
         self.announced: set[str] = set()
@@ -69,6 +71,7 @@ class BuildWatch:
         self._note = note
         self._verbose = verbose
         self._on_there = on_there
+        self._build_times = build_times or BuildTimes()
         self._running: dict[int, str] = {}
 
     def on_event(self, log: BuildLog, event: Event) -> None:
@@ -77,7 +80,7 @@ class BuildWatch:
         match event:
             case Start(activity=Activity.BUILD, fields=[str(path), *_]):
                 self._running[event.id] = path
-                self._tracker.begin(event.id, self._label(path))
+                self._tracker.begin(event.id, self._label(path), expected_s=self._expected_s(path))
             case Start(activity=Activity.SUBSTITUTE, fields=[str(path), *_]):
                 self._tracker.begin(event.id, f"fetching {_short(path)}")
             case Result(type=ResultType.BUILD_LOG_LINE, fields=[text, *_]):
@@ -100,6 +103,14 @@ class BuildWatch:
     def _label(self, path: str) -> str:
         jobs = self._jobs.get(path)
         return ", ".join(job.id for job in jobs) if jobs else _short(path)
+
+    def _expected_s(self, path: str) -> float | None:
+        try:
+            derivation = parse_store_path(path)
+        except MalformedData:
+            return None
+        known = self._build_times.of(derivation, derivation_name(derivation))
+        return None if known is None else known.seconds
 
     def _log_line(self, activity: int, line: str) -> None:
         self._tracker.output(activity, line)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, assert_never
 
 from nanna_ci.errors import GateFailed, MalformedData, ToolMissing
 from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
 from nanna_ci.pipeline.log_text import failing_tests, last_lines, plain_line, useful_lines
@@ -113,11 +114,13 @@ def run_step(
     root: Path,
     on_line: Callable[[str], None],
     environment: CargoEnvironment | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> JobResult:
     """A step's result. `root` is the workspace's folder; no older JUnit file may be where the step writes its own.
 
-    `on_line` gets each plain line of output. A tool that is not there, or that could not ask its question, is
-    unavailable with the reason: never a pass. `environment` is what `run` gives to programs, to tell what it changed.
+    `on_line` gets each plain line of output, `on_progress` each state of cargo's progress bar. A tool that is not
+    there, or that could not ask its question, is unavailable with the reason: never a pass. `environment` is what `run`
+    gives to programs, to tell what it changed.
     """
     try:
         tool, missing = query_version(step, run)
@@ -129,9 +132,13 @@ def run_step(
     lines: list[str] = []
 
     def take(line: bytes) -> None:
-        plain = plain_line(line.decode(errors="replace"))
-        lines.append(plain)
-        on_line(plain)
+        *states, last = line.rstrip(b"\r").decode(errors="replace").split("\r")
+        for state in map(plain_line, states):
+            if is_progress_bar(state) and on_progress is not None:
+                on_progress(state)
+        if not is_progress_bar(plain := plain_line(last)):
+            lines.append(plain)
+            on_line(plain)
 
     changed = environment or CargoEnvironment()
     for line in changed.to_lines():

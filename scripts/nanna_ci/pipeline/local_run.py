@@ -6,7 +6,7 @@ A job that needs others starts as soon as they are there, beside the build; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
@@ -32,6 +32,7 @@ from nanna_ci.pipeline.run_report import result_note
 from nanna_ci.pipeline.vocabulary import RUNNERS
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_times import BuildTimes
 from nanna_ci.store.nix import Nix
 
 
@@ -40,7 +41,7 @@ class EffectRequest:
     """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None where there is none.
 
     `needed` are the jobs that it needs, which passed. `on_line` takes each plain line of output, for the log and the
-    live view; `folder` takes the job's other files.
+    live view, `on_progress` what is for the view alone; `folder` takes the job's other files.
     """
 
     job: Job
@@ -48,6 +49,7 @@ class EffectRequest:
     needed: Sequence[Needed]
     folder: JobFolder
     on_line: Callable[[str], None]
+    on_progress: Callable[[str], None] | None = None
 
 
 RunEffect = Callable[[EffectRequest], JobResult]
@@ -71,6 +73,7 @@ class LocalRun:
     note: Note
     clock: Callable[[], float]
     verbose: bool
+    build_times: BuildTimes = field(default_factory=BuildTimes)
 
     def run(self, jobs: Sequence[Job]) -> tuple[dict[str, JobResult], Interrupted | None]:
         """A result for every job; after a signal the results so far, and the signal.
@@ -127,7 +130,15 @@ class LocalRun:
             if job.id in outputs:
                 followers.there(known[job.id], outputs[job.id])
 
-        watch = BuildWatch(planned, self.folders, self.tracker, self.note, verbose=self.verbose, on_there=on_there)
+        watch = BuildWatch(
+            planned,
+            self.folders,
+            self.tracker,
+            self.note,
+            verbose=self.verbose,
+            on_there=on_there,
+            build_times=self.build_times,
+        )
         for job in awaited:
             if job.id in present:
                 watch.announce(job, failed=False, seconds=None, how=PRESENT)
@@ -180,7 +191,10 @@ class LocalRun:
             if self.verbose:
                 self.note(f"{job.id}> {line}", Tone.NEUTRAL)
 
-        request = EffectRequest(job, prebuilt, needed, folder, on_line)
+        def on_progress(state: str) -> None:
+            self.tracker.output(job.id, state)
+
+        request = EffectRequest(job, prebuilt, needed, folder, on_line, on_progress)
         try:
             result = self.run_effect(request)
         except ToolMissing as error:
