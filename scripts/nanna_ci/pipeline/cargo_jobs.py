@@ -14,7 +14,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
-from nanna_ci.pipeline.log_text import failing_tests, last_lines, plain_line, useful_lines
+from nanna_ci.pipeline.log_text import failing_tests, last_lines, left_out, plain_line, useful_lines
 from nanna_ci.pipeline.nextest import ANSWERS, Answer, judge_tests
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Channel
@@ -206,7 +206,7 @@ def _result(
     result = JobResult(job_id, verdict, output.ended.seconds, JobState.RAN, reason=reason, evidence=evidence)
     match verdict:
         case Verdict.PASS:
-            return result
+            return replace(result, reason=left_out(output.lines)) if step.tool == "nextest" else result
         case Verdict.UNAVAILABLE:
             return replace(result, state=None)
         case Verdict.FAIL | Verdict.ERROR:

@@ -23,6 +23,7 @@ _RUSTC = re.compile(r"(?:error|warning)(?:\[\w+\])?: (?P<text>.+)$")
 _RUSTC_PLACE = re.compile(r"\s*--> (?P<place>\S+:\d+:\d+)$")
 _RUSTFMT = re.compile(r"Diff in (?:/build/source/)?(?P<place>.+?):(?P<line>\d+):?$")
 _COMPILES = re.compile(r"\s+(?:Compiling|Checking|Downloading|Downloaded|Fresh|Locking|Adding) \S+ ?")
+_LEFT_OUT = re.compile(r"skipped, including (?P<count>\d+) tests? via (?P<filter>\S*default-filter)\)$")
 _RULE = re.compile(r"\s*─{4,}$")
 # what libtest and nextest print around a failure without saying anything about it
 _NOISE = re.compile(
@@ -84,6 +85,14 @@ def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str
         if block is not None and not _NOISE.match(line) and not (seen and block and block[0].endswith(line.strip())):
             block.append(line)
     return share_lines(blocks, limit) or last_lines(lines, limit)
+
+
+def left_out(lines: Iterable[str]) -> str | None:
+    """How many tests the workspace's own default filter left out, where nextest says so: a pass must not hide it."""
+    said = next((match for line in lines if (match := _LEFT_OUT.search(line))), None)
+    if said is None:
+        return None
+    return f"{said['count']} {'test was' if said['count'] == '1' else 'tests were'} left out by {said['filter']}"
 
 
 def last_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:

@@ -24,7 +24,10 @@ _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 
 @dataclass(frozen=True, slots=True)
 class FailedBuild:
-    """A job whose own derivation failed. `nix_says` is Nix's reason, `lines` its log, plain."""
+    """A job whose own derivation failed. `lines` is its log, plain.
+
+    `nix_says` is Nix's reason, empty where a signal came before Nix told it.
+    """
 
     job_id: str
     nix_says: str
@@ -36,14 +39,14 @@ class FailedBuild:
     @property
     def reason(self) -> str:
         """Nix's own sentence."""
-        return first_sentence(self.nix_says)
+        return first_sentence(self.nix_says) if self.nix_says else "the build failed"
 
 
 def judge_failure(build: FailedBuild) -> JobResult:
     """The job's result; its JUnit, where the log ends with one, is written to the job's folder."""
     code = exit_code(build.nix_says)
     section, refused = _section(build.lines)
-    if section is not None and section.exit_code != code:
+    if section is not None and build.nix_says and section.exit_code != code:
         section, refused = None, "it names another exit code than Nix does"
     if section is not None:
         return _by_section(build, section)

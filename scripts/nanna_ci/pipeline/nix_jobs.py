@@ -12,7 +12,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, derivation_name
 from nanna_ci.pipeline.faults import exit_code, find_fault, start_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
-from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
+from nanna_ci.pipeline.log_text import failing_tests, left_out, plain_line, useful_lines
 from nanna_ci.pipeline.nextest import Answer, judge_tests
 from nanna_ci.pipeline.nix_failures import FailedBuild, by_fault, first_sentence, judge_failure
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
@@ -138,8 +138,8 @@ def _interrupted(job: NixJob, heard: DerivationLog | None, folder: JobFolder) ->
     if state is not State.FAILED:
         how = JobState.BUILT if state is State.BUILT else JobState.SUBSTITUTED
         return JobResult(job.id, Verdict.PASS, heard.seconds, how, evidence=evidence)
-    reason = heard.reason or "the build failed"
-    return judge_failure(FailedBuild(job.id, reason, heard.seconds, evidence, folder.log_lines(), folder))
+    said = heard.reason or ""
+    return judge_failure(FailedBuild(job.id, said, heard.seconds, evidence, folder.log_lines(), folder))
 
 
 def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder) -> JobResult:
@@ -169,7 +169,7 @@ def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder:
         verdict=answer.verdict,
         seconds=one.seconds,
         state=None if answer.verdict is Verdict.UNAVAILABLE else state,
-        reason=answer.reason,
+        reason=answer.reason or (left_out(folder.log_lines()) if job.is_tests else None),
         evidence=evidence,
         failing_tests=answer.failing,
         log_tail=report.failure_lines() if report is not None else (),

@@ -172,6 +172,12 @@ def test_every_way_to_fail_that_nextest_has_is_named_by_its_junit_and_by_its_wor
     assert set(run(NEXTEST, Machine(log, 100)).failing_tests) == failed
 
 
+def test_a_pass_does_not_hide_what_the_workspaces_own_filter_left_out() -> None:
+    said = b"    Starting 1 test across 1 binary (2 tests skipped, including 1 test via profile.default.default-filter)"
+    result = run(junit_step(DATA / "green.xml"), Machine(said))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "1 test was left out by profile.default.default-filter")
+
+
 def test_an_alias_in_the_place_of_a_tool_is_no_answer() -> None:
     said = "warning: user-defined alias `clippy` is shadowing an external subcommand found at `/bin/cargo-clippy`\n"
     machine = Machine(probe=Ended(0, 0.0, b"cargo 1.95.0\n", said))
