@@ -35,7 +35,7 @@ def judge_jobs(matrix: dict[str, Any], results: Path) -> Iterator[tuple[str, str
 
 
 def judge(verdicts: list[str], *, skippable: bool) -> str:
-    """`success` or `declared skip`, or else what is wrong."""
+    """`success` or `declared skip`, or else what is wrong; an `error` is no skip, declared or not."""
     match sorted(set(verdicts)):
         case ["pass"]:
             return "success"

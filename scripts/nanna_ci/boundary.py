@@ -64,7 +64,7 @@ def _exit_code(verdict: Verdict) -> int:
             return 0
         case Verdict.FAIL:
             return 1
-        case Verdict.UNAVAILABLE:
+        case Verdict.UNAVAILABLE | Verdict.ERROR:
             return 3
         case _:
             assert_never(verdict)
@@ -175,7 +175,7 @@ def report_error(
         _say_error(real, message, hint, detail, quiet=arguments is not None and arguments.quiet)
         name = words[0] if words else ""
         if _asks_for_json(words) if arguments is None else arguments.format == "json":
-            verdict = Verdict.FAIL if isinstance(error, GateFailed) else Verdict.UNAVAILABLE
+            verdict = _error_verdict(error)
             told = {"error": {"message": message, "hint": hint or None}}
             _write_result(_json(name, verdict, told), _output(arguments, real), real.stdout)
         if runner is not None:
@@ -210,6 +210,13 @@ def _say_error(ports: Ports, message: str, hint: str, detail: str, *, quiet: boo
         lines.append(f"hint: {hint}")
     ports.stderr.write("\n".join(lines) + "\n")
     ports.stderr.flush()
+
+
+def _error_verdict(error: Exception) -> Verdict:
+    """The answer is no; or there is none, for a reason that was foreseen or by a fault of ours."""
+    if isinstance(error, GateFailed):
+        return Verdict.FAIL
+    return Verdict.UNAVAILABLE if isinstance(error, NannaError) else Verdict.ERROR
 
 
 def _error_code(error: Exception) -> int:

@@ -16,11 +16,16 @@ from nanna_ci.report.blocks import Document
 
 
 class Verdict(enum.Enum):
-    """A command's or a job's answer. UNAVAILABLE: it could not run, for a stated reason; never green."""
+    """A command's or a job's answer; only PASS is green.
+
+    UNAVAILABLE: it could not run, for a stated reason. ERROR: it ran, and our own code, a tool or the machine got in
+    the way, or the evidence is missing: that says nothing about what was asked, and is never blamed on it.
+    """
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     UNAVAILABLE = "unavailable"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class Outcome:
 
     `data` is the JSON body without schemaVersion, command and verdict (cli adds those); its keys are
     camelCase and its values plain JSON. `document` is the same for people. The exit code follows the
-    verdict: pass 0, fail 1, unavailable 3, unless `exit_code` says otherwise. `outputs` are the step's outputs
-    on GitHub, name to value, and what `--format github` prints. `text` stands for the document with `--format text`,
-    where another program reads that.
+    verdict: pass 0, fail 1, unavailable and error 3, unless `exit_code` says otherwise. `outputs` are the step's
+    outputs on GitHub, name to value, and what `--format github` prints. `text` stands for the document with
+    `--format text`, where another program reads that.
     """
 
     verdict: Verdict

@@ -18,7 +18,7 @@ from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
-from nanna_ci.pipeline.results import JobResult, JobState, render_result
+from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
 
 ROOT = Path(__file__).parents[2]
@@ -215,6 +215,7 @@ def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: 
         ([failed(STEADY), NIGHTLY], f"{STEADY}: fail"),
         ([PASSED, failed(SKIPPABLE)], f"{SKIPPABLE}: fail"),
         ([unavailable(STEADY), NIGHTLY], f"{STEADY}: unavailable"),
+        ([PASSED, no_answer(SKIPPABLE, "no space")], f"{SKIPPABLE}: error"),
         ([PASSED, failed(STEADY), NIGHTLY], f"{STEADY}: pass, fail"),
     ],
 )

@@ -94,6 +94,18 @@ def test_an_image_that_is_built_and_does_not_serve_fails_its_container_test(
     assert "container-test" in test["reproduce"]
 
 
+def test_tests_that_print_results_fill_our_profile_and_leave_talkers_are_named_all_the_same(tmp_path: Path) -> None:
+    workspace = copy("forging-workspace", tmp_path)
+    done = on(workspace, "run-job", "unit-x86_64-linux-stable", "--format", "json", "--output", "out", cwd=workspace)
+    assert done.returncode == 1, done.stderr
+    job = json.loads(done.stdout)["job"]
+    assert (job["reason"], job["failingTests"]) == ("1 test failed", ["forger tests::broken"])
+    assert job["evidence"]["tests"] == {"passed": 1, "flaky": 0, "failed": 1, "skipped": 0}
+    assert job["evidence"]["exitCode"] == 100
+    assert (workspace / "out/log.txt").read_text().count("0123456789abcdef begin") > 1
+    assert (workspace / "out/junit.xml").is_file()
+
+
 def test_a_container_test_runs_as_a_job_with_the_image_that_it_needs(tmp_path: Path) -> None:
     folder = tmp_path / "results" / "harness"
     words = ["container-test-harness-x86_64-linux", "--format", "json", "--output", str(folder)]

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from fakes import FakePorts
+from local_runs import green_junit
 from nanna_ci.build import targets
 from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import GateFailed, Interrupted
 from nanna_ci.outcome import Ports
+from nanna_ci.pipeline import nix_jobs
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import parse_store_path
 from recorded_nix import DATA, RecordedNix
@@ -63,6 +65,7 @@ def ci(folder: Path, nix: RecordedNix, *flags: str, environ: dict[str, str] | No
 def a_linux_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where executables are what they should be."""
     monkeypatch.setattr(targets, "host_system", lambda platform, machine: targets.System.X86_64_LINUX)
+    monkeypatch.setattr(nix_jobs, "junit_path", green_junit)
     monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
 
 
@@ -133,9 +136,8 @@ def test_the_command_is_nixws_where_nixw_started_us(tmp_path: Path) -> None:
 
 def test_jobs_behind_a_failed_dependency_name_it_and_the_log_is_told_once(tmp_path: Path) -> None:
     ran = ci(tmp_path, RecordedNix("failing"))
-    assert ran.out.count("demo-doc-deps failed to build, and this job needs it\n") >= 2
+    assert "clippy-x86_64-linux-stable, doc-x86_64-linux-stable failed\n" in ran.out
     assert ran.out.count("    error: could not compile `broken`") == 1
-    assert ran.out.count("The log says the same as that of") == 1
 
 
 def test_the_run_folder_has_results_logs_and_reports(tmp_path: Path) -> None:

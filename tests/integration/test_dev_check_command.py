@@ -12,15 +12,20 @@ import pytest
 from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.errors import ToolMissing
+from nextest_stand_in import Nextest, as_typed
 from schemas import check
 
 CARGO = Path(__file__).parents[1] / "data" / "cargo"
 TOOLS = ("fmt", "clippy", "nextest", "audit", "deny")
 
 
+NO_TESTS = b"<testsuites></testsuites>"
+
+
 @pytest.fixture
 def work_tree(fake_ports: FakePorts) -> FakePorts:
     """A work tree where every tool is there and content, and the working folder is below the workspace's."""
+    fake_ports.run = Nextest()
     root = fake_ports.cwd / "demo"
     root.mkdir()
     (root / "deny.toml").touch()
@@ -39,9 +44,16 @@ def dev_check(fake: FakePorts, *flags: str) -> tuple[int, dict[str, Any]]:
     return code, answer
 
 
+def with_junit(fake: FakePorts, junit: bytes | None) -> Nextest:
+    """The same programs, and another JUnit file."""
+    assert isinstance(fake.run, Nextest)
+    fake.run.junit = junit
+    return fake.run
+
+
 def ran(fake: FakePorts) -> list[str]:
     return [
-        " ".join(call.argv) for call in fake.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"
+        as_typed(call.argv) for call in fake.run.calls if call.argv[-1] != "--version" and call.argv[1] != "metadata"
     ]
 
 
@@ -50,7 +62,7 @@ def test_a_clean_tree_passes_every_step_in_the_workspaces_folder(work_tree: Fake
     assert (code, answer["summary"]) == (0, "pass: 5 passed")
     assert [step["id"] for step in answer["steps"]] == list(TOOLS)
     assert ran(work_tree) == [
-        "cargo fmt --all -- --check",
+        "cargo fmt -- --check",
         "cargo clippy --workspace --all-targets -- -D warnings",
         "cargo nextest run --workspace --no-fail-fast --no-tests pass",
         "cargo audit",
@@ -60,7 +72,8 @@ def test_a_clean_tree_passes_every_step_in_the_workspaces_folder(work_tree: Fake
 
 
 def test_it_stops_at_nothing_and_reports_everything(work_tree: FakePorts) -> None:
-    work_tree.run.script("cargo", "fmt", "--all", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
+    work_tree.run = with_junit(work_tree, (CARGO / "junit.xml").read_bytes())
+    work_tree.run.script("cargo", "fmt", "--", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
     work_tree.run.script("cargo", "clippy", "--workspace", returncode=101, stderr=(CARGO / "clippy.log").read_bytes())
     work_tree.run.script("cargo", "nextest", "run", returncode=100, stderr=(CARGO / "nextest.log").read_bytes())
     code, answer = dev_check(work_tree)
@@ -70,7 +83,8 @@ def test_it_stops_at_nothing_and_reports_everything(work_tree: FakePorts) -> Non
     assert steps["clippy"]["failingTests"][0] == "src/lib.rs:1:41: unused variable: `unused`"
     assert sorted(steps["nextest"]["failingTests"]) == ["demo tests::killed", "demo tests::wrong"]
     assert steps["nextest"]["reason"] == "2 tests failed"
-    assert steps["fmt"]["reproduce"] == "cargo fmt --all -- --check"
+    assert steps["fmt"]["reproduce"] == "cargo fmt -- --check"
+    assert steps["nextest"]["reproduce"] == "cargo nextest run --workspace --no-fail-fast --no-tests pass"
 
 
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(work_tree: FakePorts) -> None:
@@ -165,8 +179,8 @@ def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:
     assert (code, answer["fix"]) == (0, True)
     assert ran(work_tree)[:4] == [
         "cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged --allow-no-vcs",
-        "cargo fmt --all",
-        "cargo fmt --all -- --check",
+        "cargo fmt",
+        "cargo fmt -- --check",
         "cargo clippy --workspace --all-targets -- -D warnings",
     ]
     assert [step["id"] for step in answer["steps"]] == ["clippy --fix", "fmt --fix", *TOOLS]
@@ -174,11 +188,11 @@ def test_fix_mends_first_and_then_checks_as_ever(work_tree: FakePorts) -> None:
 
 def test_nothing_is_changed_without_fix(work_tree: FakePorts) -> None:
     dev_check(work_tree)
-    assert not [line for line in ran(work_tree) if "--fix" in line or line == "cargo fmt --all"]
+    assert not [line for line in ran(work_tree) if "--fix" in line or line == "cargo fmt"]
 
 
 def test_people_read_the_failure_before_the_table(work_tree: FakePorts) -> None:
-    work_tree.run.script("cargo", "fmt", "--all", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
+    work_tree.run.script("cargo", "fmt", "--", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())
     assert main(["dev-check"], work_tree.ports) == 1
     out, err = work_tree.stdout.getvalue(), work_tree.stderr.getvalue()
     assert "✘ fail: 1 failed (fmt), 4 passed" in out
@@ -192,3 +206,61 @@ def test_verbose_shows_cargos_own_lines(work_tree: FakePorts) -> None:
     assert main(["dev-check", "-v"], work_tree.ports) == 0
     assert "3 tests run: 3 passed" in work_tree.stderr.getvalue()
     assert "3 tests run" not in work_tree.stdout.getvalue()
+
+
+def test_a_profile_is_one_that_no_workspace_can_fill_beforehand(work_tree: FakePorts) -> None:
+    dev_check(work_tree)
+    dev_check_again = FakePorts(work_tree.cwd, run=work_tree.run)
+    dev_check(dev_check_again)
+    assert isinstance(work_tree.run, Nextest)
+    first, second = work_tree.run.profiles
+    assert first != second
+    assert len(first.removeprefix("nanna-ci-")) >= 16
+
+
+@pytest.mark.parametrize(
+    ("junit", "code", "verdict"),
+    [(None, 3, "error"), (NO_TESTS, 0, "unavailable"), (b"<!DOCTYPE x []><testsuites/>", 1, "fail")],
+    ids=["absent", "empty", "hostile"],
+)
+def test_an_exit_code_of_zero_without_evidence_is_never_a_pass(
+    work_tree: FakePorts, junit: bytes | None, code: int, verdict: str
+) -> None:
+    with_junit(work_tree, junit)
+    assert (dev_check(work_tree)[0], junit) == (code, junit)
+    step = next(step for step in json.loads(work_tree.stdout.getvalue())["steps"] if step["id"] == "nextest")
+    assert step["verdict"] == verdict
+
+
+def test_cargo_does_not_see_what_would_change_its_answer_from_outside(work_tree: FakePorts) -> None:
+    work_tree.environ |= {
+        "NEXTEST_NO_TESTS": "pass",
+        "NEXTEST_PROFILE": "mine",
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER": "true",
+        "RUSTFLAGS": "--cap-lints allow",
+        "PATH": "/bin",
+    }
+    _, answer = dev_check(work_tree)
+    seen = {name for call in work_tree.run.calls[1:] for name in call.options["env"]}
+    assert seen == {"PATH", "CARGO_TERM_PROGRESS_WHEN", "CARGO_TERM_PROGRESS_WIDTH"}
+    assert answer["steps"][2]["evidence"]["environment"]["removed"] == sorted(work_tree.environ.keys() - {"PATH"})
+
+
+def test_a_workspace_with_a_lock_file_is_checked_by_it(work_tree: FakePorts) -> None:
+    (work_tree.cwd / "demo/Cargo.lock").touch()
+    dev_check(work_tree, "--fix")
+    unlocked = [line for line in ran(work_tree) if "--locked" not in line]
+    assert unlocked == ["cargo fmt", "cargo fmt -- --check", "cargo audit"]
+
+
+def test_a_toolchain_that_the_workspace_is_pinned_to_and_that_is_not_there_is_named_with_its_installation(
+    fake_ports: FakePorts,
+) -> None:
+    said = (
+        b"error: toolchain '1.70.0-x86_64-unknown-linux-gnu' is not installed\nhelp: run `rustup toolchain install`\n"
+    )
+    fake_ports.run.script("cargo", "metadata", returncode=1, stderr=said)
+    assert main(["dev-check"], fake_ports.ports) == 3
+    told = fake_ports.stderr.getvalue()
+    assert "the Rust toolchain 1.70.0-x86_64-unknown-linux-gnu is not installed" in told
+    assert "rustup toolchain install 1.70.0-x86_64-unknown-linux-gnu" in told

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakes import FakePorts, FakeRun
+from fakes import FakePorts
 from nanna_ci.build import targets
 from nanna_ci.build.targets import System
 from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import Interrupted, ToolMissing
 from nanna_ci.outcome import Ports
-from nanna_ci.process import Completed
 from nanna_ci.store.build_times import load_build_times
+from nextest_stand_in import Nextest
 from recorded_nix import DATA, RecordedNix
 from schemas import check
 
 CARGO = DATA.parent / "cargo"
 UNIT = "unit-x86_64-linux-stable"
+GREEN_FILE = CARGO / "green.xml"
 MAC_UNIT = "unit-aarch64-darwin-stable"
 
 
@@ -152,6 +152,17 @@ def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
     assert len(linux.run.of("eval")) == 1
 
 
+def test_a_build_whose_compiler_was_killed_is_an_error_and_no_failure(linux: Machine) -> None:
+    package = linux.run.evaluated["derivations"]["checks.x86_64-linux.unit"]
+    linux.run.evaluated["derivations"]["packages.x86_64-linux.demo"] = package
+    said = b"failed with exit code 100"
+    linux.run.log = [line.replace(said, b"failed due to signal 9 (Killed)") for line in linux.run.log]
+    code, job = linux.job("build-x86_64-linux")
+    assert (code, job["verdict"]) == (3, "error")
+    assert "killed" in job["reason"]
+    assert job["evidence"]["report"].endswith("build-x86_64-linux/log.txt")
+
+
 def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_path: Path) -> None:
     text = (DATA / "pipeline.toml").read_text()
     (tmp_path / "pipeline.toml").write_text(text.replace('["nix"]', '["nix-cross"]'))
@@ -160,27 +171,12 @@ def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_pat
     assert job["reason"] == "nix-cross: this machine is x86_64-linux itself: there is nothing to cross"
 
 
-class Nextest(FakeRun):
-    """A Mac's cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
-
-    def __init__(self, junit: Path | None) -> None:
-        super().__init__()
-        self.junit = junit
-        self.script("cargo", "metadata", stdout=(CARGO / "metadata.json").read_bytes())
-        self.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
-        self.script("cargo", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
-
-    def __call__(self, argv: Sequence[str], **options: Any) -> Completed:
-        if self.junit is not None and "--tool-config-file" in argv:
-            config = Path(argv[list(argv).index("--tool-config-file") + 1].partition(":")[2])
-            target = config.read_text().partition('path = "')[2].partition('"')[0]
-            shutil.copy(self.junit, target)
-        return super().__call__(argv, **options)
-
-
 def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junit: Path | None) -> Machine:
+    """A Mac with a cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
     (tmp_path / "demo").mkdir()
-    run = Nextest(junit)
+    run = Nextest(junit and junit.read_bytes())
+    run.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
+    run.script("cargo", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
     metadata = json.loads((CARGO / "metadata.json").read_text()) | {"workspace_root": str(tmp_path / "demo")}
     run.script("cargo", "metadata", stdout=json.dumps(metadata).encode())
     return Machine(tmp_path, run, System.AARCH64_DARWIN, monkeypatch)
@@ -194,7 +190,7 @@ def test_on_a_mac_the_same_job_runs_on_the_hosts_cargo(tmp_path: Path, monkeypat
     assert job["failingTests"] == ["demo tests::killed", "demo tests::wrong"]
     assert job["evidence"]["tests"]["flaky"] == 1
     call = machine.run.calls[-1]
-    assert call.argv[:6] == ("cargo", "nextest", "run", "--workspace", "--no-fail-fast", "--profile")
+    assert call.argv[:4] == ("cargo", "nextest", "run", "--workspace")
     assert call.options["cwd"] == tmp_path / "demo"
     assert "sum is wrong" in (tmp_path / "out/log.txt").read_text()
     assert (tmp_path / "out/junit.xml").read_bytes() == (CARGO / "junit.xml").read_bytes()
@@ -219,11 +215,28 @@ def test_a_channel_that_the_machine_lacks_is_unavailable(tmp_path: Path, monkeyp
     assert job["reason"] == "needs Rust beta; this machine has rustc 1.96.1 (59807616e 2026-04-14)"
 
 
-def test_with_rustup_the_channel_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = mac(tmp_path, monkeypatch, None)
-    rustup = tmp_path / "bin/rustup"
+def with_rustup(machine: Machine) -> Machine:
+    """A machine with rustup on PATH."""
+    rustup = machine.folder / "bin/rustup"
     rustup.parent.mkdir()
     rustup.touch(mode=0o755)
+    return machine
+
+
+def test_a_cargo_that_is_not_rustups_is_not_asked_for_a_channel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
+    said = b"error: no such command: `+stable`\n\nhelp: invoke `cargo` through `rustup`\n"
+    machine.run.script("cargo", "+stable", returncode=101, stderr=said)
+    machine.run.script("cargo", "nextest", "run")
+    code, job = machine.job(MAC_UNIT)
+    assert (code, job["evidence"]["command"].split()[:3]) == (0, ["cargo", "nextest", "run"])
+
+
+def test_with_rustup_the_channel_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
+    machine.run.script("cargo", "+beta", "--version", stdout=b"cargo 1.97.0-beta.3\n")
     machine.run.script("cargo", "+beta", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
     machine.run.script("cargo", "+beta", "nextest", "run", returncode=0)
     code, job = machine.job("unit-aarch64-darwin-beta")

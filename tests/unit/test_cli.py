@@ -308,6 +308,12 @@ def test_a_failed_gate_is_a_fail_in_json(fake_ports, command):
     assert json.loads(fake_ports.stdout.getvalue())["verdict"] == "fail"
 
 
+def test_a_fault_of_ours_is_an_error_in_json_and_never_a_fail(fake_ports, command):
+    command.error = KeyError("surprise")
+    assert run(fake_ports, "fake", "--format", "json") == 3
+    assert json.loads(fake_ports.stdout.getvalue())["verdict"] == "error"
+
+
 def test_an_error_replaces_the_old_output_file(fake_ports, command):
     run(fake_ports, "fake", "--format", "json", "--output", "result.json")
     command.error = ToolMissing("nix", "not found")

@@ -56,6 +56,7 @@ let
     checks = [
       "archive"
       "cargo"
+      "junit_trailer"
       "plain"
     ];
     dependencies = [

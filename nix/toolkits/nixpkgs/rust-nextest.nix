@@ -1,4 +1,5 @@
-# kind -> all tests of that kind, none left out after a failure; $out/junit.xml.
+# kind -> all tests of that kind, none left out after a failure; $out/junit.xml. Where tests fail, their JUnit stands at the
+# log's end (../debian/builder/junit_trailer.py says how, and why nobody else can write that).
 {
   check,
   craneLib,
@@ -12,12 +13,16 @@ let
     unit = "not kind(test)";
     integration = "kind(test)";
   };
-  # the profile of nextest.toml, in which the workspace's own [profile.default] counts
+  # A profile of ours, in which the workspace's own [profile.default] counts. Where both define a profile the workspace's file
+  # wins, so it has a name that no source can hold: one that is made of the source's own hash.
+  profile = "nanna-ci-${builtins.substring 0 16 (builtins.hashString "sha256" "${check.src}")}";
+  settings = pkgs.writeText "nextest.toml" "[profile.${profile}.junit]\npath = \"junit.xml\"\n";
+  junit = "target/nextest/${profile}/junit.xml";
   arguments = [
     "--no-fail-fast"
     "--no-tests=pass"
-    "--tool-config-file=nanna-ci:${./nextest.toml}"
-    "--profile=nanna-ci"
+    "--tool-config-file=nanna-ci:${settings}"
+    "--profile=${profile}"
     "-E '${filters.${kind}}'"
   ];
 in
@@ -29,6 +34,8 @@ craneLib.cargoNextest (
     cargoNextestExtraArgs = toString arguments;
     # tests may write below their home; the sandbox has none
     preCheck = "export HOME=$(mktemp -d)";
-    installPhaseCommand = "install -D -m 444 target/nextest/nanna-ci/junit.xml $out/junit.xml";
+    installPhaseCommand = "install -D -m 444 ${junit} $out/junit.xml";
+    # stdenv's exit handler has the exit code of what failed
+    failureHook = "${pkgs.python3}/bin/python3 -I ${../debian/builder/junit_trailer.py} $$ $exitCode ${junit}";
   }
 )

@@ -89,7 +89,8 @@ else
         src
         doInstallCargoArtifacts
         ;
-      cargoExtraArgs = "--all";
+      # without --all: that goes on to whatever else is there by path
+      cargoExtraArgs = "";
     };
 
     doc = craneLib.cargoDoc (lib.recursiveUpdate check { env.RUSTDOCFLAGS = "-D warnings"; });

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import enum
 import json
+import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, assert_never
 
 from nanna_ci.build.targets import System, Target
-from nanna_ci.errors import CommandFailed, ConfigError, MalformedData
+from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, ToolMissing
 from nanna_ci.process import Completed
+from nanna_ci.toolchain.cargo_errors import innermost_cause
+from nanna_ci.toolchain.rustup import find_missing_toolchain
 
 JOB_TIMEOUT_S: Final = 3600.0
 QUERY_TIMEOUT_S: Final = 300.0
@@ -49,30 +52,44 @@ class CargoCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class NextestProfile:
+    """A profile of ours, in a tool configuration of `render_nextest_config` at `config`.
+
+    Where both define a profile the workspace's nextest.toml outvotes a tool's: a name that a workspace can know, it can
+    also fill, with a filter or with another place for the report. So `name` must be one that nobody can guess.
+    """
+
+    name: str
+    config: Path
+
+
+@dataclass(frozen=True, slots=True)
 class CargoWorkspace:
-    """What `cargo metadata` says: where the workspace is, its programs, and whether it has libraries."""
+    """What `cargo metadata` says: where the workspace is, its programs, whether it has libraries and a Cargo.lock."""
 
     root: Path
     binaries: frozenset[str]
     has_libraries: bool
+    has_lock: bool = False
 
 
 def plan_job(
     job: CargoJob,
     *,
     channel: str | None = None,
-    nextest_config: Path | None = None,
+    nextest: NextestProfile | None = None,
     has_libraries: bool = True,
+    locked: bool = False,
     fix: bool = False,
 ) -> CargoCommand:
     """The command of a job, in the workspace's folder.
 
-    `channel` picks a toolchain of rustup (None: the default one). `nextest_config` is of `render_nextest_config`;
-    without it nextest writes no JUnit. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries where
-    there are none. `fix` lets clippy and fmt change the sources. A workspace may have no integration tests, but a unit
-    job without tests fails.
+    `channel` picks a toolchain of rustup (None: the default one). Without `nextest` it writes no JUnit, which is how a
+    person types it. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries where there are none.
+    `locked` fails where Cargo.lock does not fit the manifests, in place of writing it anew: a check changes nothing.
+    `fix` lets clippy and fmt change the sources. That there are no tests is no failure of nextest's: the JUnit says it.
     """
-    words = _job_words(job, nextest_config, has_libraries=has_libraries, fix=fix)
+    words = _job_words(job, nextest, has_libraries=has_libraries, locked=["--locked"] if locked else [], fix=fix)
     return CargoCommand((*_cargo(channel), *words), _JOB_ENVIRONMENT.get(job, {}))
 
 
@@ -83,41 +100,50 @@ def _cargo(channel: str | None) -> tuple[str, ...]:
     return ("cargo",) if channel is None else ("cargo", f"+{channel}")
 
 
-def _job_words(job: CargoJob, nextest_config: Path | None, *, has_libraries: bool, fix: bool) -> tuple[str, ...]:
-    test: tuple[str, ...] = ("nextest", "run", "--workspace", "--no-fail-fast")
-    if nextest_config is not None:
-        test += ("--profile", NEXTEST_TOOL, "--tool-config-file", f"{NEXTEST_TOOL}:{nextest_config}")
+def _job_words(
+    job: CargoJob, nextest: NextestProfile | None, *, has_libraries: bool, locked: Sequence[str], fix: bool
+) -> tuple[str, ...]:
+    test: tuple[str, ...] = ("nextest", "run", "--workspace", *locked, "--no-fail-fast", "--no-tests", "pass")
+    if nextest is not None:
+        test += ("--profile", nextest.name, "--tool-config-file", f"{NEXTEST_TOOL}:{nextest.config}")
     match job:
         case CargoJob.TESTS:
-            return (*test, "--no-tests", "pass")
+            return test
         case CargoJob.UNIT:
             return (*test, *(["--lib"] if has_libraries else []), "--bins")
         case CargoJob.INTEGRATION:
             # not `--test *`: cargo calls it an error where there are none
-            return (*test, "--tests", "-E", "kind(test)", "--no-tests", "pass")
+            return (*test, "--tests", "-E", "kind(test)")
         case CargoJob.CLIPPY:
             # asked for by name: neither a dirty work tree nor the lack of one stands against it
             fixing = ("--fix", "--allow-dirty", "--allow-staged", "--allow-no-vcs") if fix else ()
-            return ("clippy", "--workspace", "--all-targets", *fixing, *(() if fix else ("--", "-D", "warnings")))
+            denied = () if fix else ("--", "-D", "warnings")
+            return ("clippy", "--workspace", "--all-targets", *locked, *fixing, *denied)
         case CargoJob.FMT:
-            return ("fmt", "--all") if fix else ("fmt", "--all", "--", "--check")
+            # in the workspace's folder these are its members; `--all` goes on to whatever else is there by path
+            return ("fmt",) if fix else ("fmt", "--", "--check")
         case CargoJob.DOC:
-            return ("doc", "--workspace", "--no-deps")
+            return ("doc", "--workspace", "--no-deps", *locked)
         case CargoJob.AUDIT:
             return ("audit",)
         case CargoJob.DENY:
-            return ("deny", "check")
+            return ("deny", *locked, "check")
         case _:
             assert_never(job)
 
 
-def render_nextest_config(junit: Path) -> str:
+def unguessable_profile() -> str:
+    """A name for a NextestProfile, another one every time."""
+    return f"{NEXTEST_TOOL}-{secrets.token_hex(8)}"
+
+
+def render_nextest_config(profile: str, junit: Path) -> str:
     """A nextest tool configuration: a profile that writes JUnit to `junit` (absolute).
 
     A profile of its own, for it inherits the workspace's default one (time-outs, retries) and no more than that: a
     workspace that names another JUnit file there would else win.
     """
-    return f"[profile.{NEXTEST_TOOL}.junit]\npath = {json.dumps(str(junit))}\n"
+    return f"[profile.{profile}.junit]\npath = {json.dumps(str(junit))}\n"
 
 
 def plan_build(
@@ -182,13 +208,29 @@ def run_cargo(
 
 
 def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> CargoWorkspace:
-    """The workspace in `cwd`, no dependency resolved. Raises ConfigError where there is none or it is broken."""
+    """The workspace in `cwd`, no dependency resolved.
+
+    Raises ConfigError where there is none or it is broken, with the innermost cause in cargo's words; ToolMissing where
+    there is no cargo, or the toolchain that the workspace is pinned to is not there.
+    """
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1")
     try:
         completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd)
     except CommandFailed as error:
-        raise ConfigError(str(cwd), f"no cargo workspace: {first_error(error.stderr_tail)}") from error
-    return parse_metadata(completed.stdout)
+        absent = find_missing_toolchain(error.stderr_tail)
+        if absent is not None:
+            raise ToolMissing("cargo", absent.reason, hint=absent.hint) from error
+        raise ConfigError(str(cwd), _broken(error.stderr_tail)) from error
+    workspace = parse_metadata(completed.stdout)
+    return replace(workspace, has_lock=(workspace.root / "Cargo.lock").is_file())
+
+
+def _broken(stderr: str) -> str:
+    """Which manifest is broken, and the innermost cause of it; or that there is no workspace at all."""
+    head, cause = (text.removeprefix("error: ") for text in (first_error(stderr), innermost_cause(stderr)))
+    if head.startswith("could not find `Cargo.toml`"):
+        return f"no cargo workspace: {head}"
+    return f"cargo cannot read the workspace: {cause if cause.startswith(head) else f'{head}: {cause}'}"
 
 
 def parse_metadata(data: bytes) -> CargoWorkspace:

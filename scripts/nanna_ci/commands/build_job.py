@@ -12,9 +12,11 @@ from nanna_ci.build.verification import VerifiedExecutable, verify_built
 from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
 from nanna_ci.errors import GateFailed, MalformedData
 from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.faults import Fault, exit_code, find_fault, start_fault
 from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
-from nanna_ci.pipeline.results import JobResult, JobState, unavailable
+from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
+from nanna_ci.store.build_result import BuildOutcome
 
 if TYPE_CHECKING:
     from nanna_ci.build.strategies import Workbench
@@ -44,6 +46,10 @@ def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: Origin, co
         if ladder.only_impossible:
             return unavailable(job.id, result.reason or "no strategies")
         lines = [plain_line(line) for attempt in ladder.attempts for line in attempt.log_tail]
+        if (fault := _fault(ladder, request.prebuilt)) is not None:
+            report, seconds = str(request.folder.log_path), result.seconds
+            tail, evidence = useful_lines(lines), result.evidence
+            return no_answer(job.id, fault.reason, report=report, seconds=seconds, log_tail=tail, evidence=evidence)
         return replace(result, failing_tests=failing_tests(lines), log_tail=useful_lines(lines))
     started = clock()
     try:
@@ -83,6 +89,17 @@ def _climb(
         replace(one, seconds=spent) if spent is not None and one.strategy is taken else one for one in ladder.attempts
     )
     return replace(ladder, attempts=attempts)
+
+
+def _fault(ladder: LadderResult, prebuilt: Prebuilt | None) -> Fault | None:
+    """The fault of ours or of the machine that the last rung met which was tried at all."""
+    tried = [attempt for attempt in ladder.attempts if attempt.outcome is AttemptOutcome.FAILED]
+    if not tried:
+        return None
+    if prebuilt is not None and prebuilt.result.state is BuildOutcome.UNKNOWN and len(tried) == 1:
+        return start_fault(tried[-1].reason or "")
+    says = tried[-1].reason or ""
+    return find_fault([plain_line(line) for line in tried[-1].log_tail], nix_says=says, code=exit_code(says))
 
 
 def _verify(built: Built, bench: Workbench) -> tuple[VerifiedExecutable, ...]:

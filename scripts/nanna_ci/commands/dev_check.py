@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from nanna_ci.build.cargo import CargoWorkspace
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.cargo_jobs import CargoStep
     from nanna_ci.pipeline.results import JobResult
@@ -42,13 +43,17 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
     from nanna_ci.report.blocks import Document, Facts, Notice  # noqa: PLC0415
+    from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
     ports = context.ports
     started = ports.clock()
     subject = _subject(context, fix=arguments.fix)
-    root = _workspace_root(context, ports.cwd if subject is None else subject.folder)
+    start = ports.cwd if subject is None else subject.folder
+    workspace = _find_workspace(context, start)
+    root = start if workspace is None else workspace.root
     environment = {} if subject is None else {"CARGO_TARGET_DIR": str(subject.target_folder(ports.environ))}
-    results = _run(_steps(environment, fix=arguments.fix), root, context)
+    with scratch_folder("nanna-ci-dev-check-") as folder:
+        results = _run(_steps(workspace, folder, environment, fix=arguments.fix), root, context)
     verdict = decide_verdict(results, strict=False)
     line = verdict_line(results, strict=False)
     where = () if subject is None else (Facts((("Workspace", str(root)),)),)
@@ -86,21 +91,31 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
     return subject
 
 
-def _workspace_root(context: Context, folder: Path) -> Path:
-    """The workspace's folder. ConfigError where there is none; without cargo nobody can say, and no step will run."""
+def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
+    """The workspace around `start`. ConfigError where there is none; None without cargo: then no step will run.
+
+    ToolMissing, with the way to install it, where the workspace is pinned to a toolchain that is not there.
+    """
     from nanna_ci.build.cargo import query_workspace  # noqa: PLC0415
-    from nanna_ci.errors import ToolMissing  # noqa: PLC0415
+    from nanna_ci.errors import CommandFailed, ToolMissing  # noqa: PLC0415
 
     ports = context.ports
     try:
-        return query_workspace(run=ports.run, environ=ports.environ, cwd=folder).root
-    except ToolMissing:
-        return folder
+        return query_workspace(run=ports.run, environ=ports.environ, cwd=start)
+    except ToolMissing as error:
+        if isinstance(error.__cause__, CommandFailed):  # cargo is there, and said what it lacks
+            raise
+        return None
 
 
-def _steps(environment: Mapping[str, str], *, fix: bool) -> list[tuple[str, CargoStep]]:
-    from nanna_ci.build.cargo import CargoJob, plan_job  # noqa: PLC0415
-    from nanna_ci.pipeline.cargo_jobs import CargoStep  # noqa: PLC0415
+def _steps(
+    workspace: CargoWorkspace | None, folder: Path, environment: Mapping[str, str], *, fix: bool
+) -> list[tuple[str, CargoStep]]:
+    """`folder` takes what nextest reads and writes; it is not in the work tree."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from nanna_ci.build.cargo import CargoJob  # noqa: PLC0415
+    from nanna_ci.commands.local_jobs import make_cargo_step  # noqa: PLC0415
 
     # clippy before fmt: what it writes may want formatting
     fixes = [("clippy --fix", CargoJob.CLIPPY, True), ("fmt --fix", CargoJob.FMT, True)] if fix else []
@@ -111,18 +126,22 @@ def _steps(environment: Mapping[str, str], *, fix: bool) -> list[tuple[str, Carg
         ("audit", CargoJob.AUDIT, False),
         ("deny", CargoJob.DENY, False),
     ]
-    planned = [(name, plan_job(job, fix=fixing)) for name, job, fixing in [*fixes, *checks]]
-    return [(name, CargoStep(command.argv, {**environment, **command.environment})) for name, command in planned]
+    junit = folder / "junit.xml"
+    planned = [
+        (name, make_cargo_step(job, workspace, junit=junit, fix=fixing)) for name, job, fixing in [*fixes, *checks]
+    ]
+    return [(name, replace(step, environment={**environment, **step.environment})) for name, step in planned]
 
 
 def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> list[JobResult]:
-    from nanna_ci.commands.local_jobs import live_view, program_runner  # noqa: PLC0415
+    from nanna_ci.commands.local_jobs import job_environment, live_view, program_runner  # noqa: PLC0415
     from nanna_ci.outcome import Verdict  # noqa: PLC0415
     from nanna_ci.pipeline.cargo_jobs import run_step  # noqa: PLC0415
     from nanna_ci.pipeline.progress import Tracker  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import result_note  # noqa: PLC0415
 
     tracker = Tracker(len(steps), context.ports.clock)
+    environment, run = job_environment(context.ports), program_runner(context.ports, root)
     results = []
     with live_view(context, tracker) as view:
         for name, step in steps:
@@ -133,12 +152,16 @@ def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> li
                 if context.verbosity > 0:
                     view.note(line)
 
-            result = run_step(name, step, program_runner(context.ports, root), root=root, on_line=on_line)
+            def on_progress(state: str, name: str = name) -> None:
+                tracker.output(name, state)
+
+            told = {"on_line": on_line, "on_progress": on_progress}
+            result = run_step(name, step, run, root=root, environment=environment, **told)
             tracker.end(name)
             view.note(*result_note(result))
             if result.verdict is Verdict.UNAVAILABLE:
                 tracker.leave_out(name)
             else:
-                tracker.finish_job(name, failed=result.verdict is Verdict.FAIL)
+                tracker.finish_job(name, failed=result.verdict is not Verdict.PASS)
             results.append(result)
     return results

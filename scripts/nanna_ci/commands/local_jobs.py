@@ -9,8 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nanna_ci.build import targets
-from nanna_ci.build.cargo import CargoCommand, CargoJob, plan_job, query_workspace, render_nextest_config, run_cargo
-from nanna_ci.errors import CommandFailed, NannaError
+from nanna_ci.build.cargo import (
+    CargoCommand,
+    CargoJob,
+    CargoWorkspace,
+    NextestProfile,
+    plan_job,
+    query_workspace,
+    render_nextest_config,
+    run_cargo,
+    unguessable_profile,
+)
+from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
@@ -20,8 +30,10 @@ from nanna_ci.pipeline.reproduce import Origin
 from nanna_ci.pipeline.results import JobResult, unavailable
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.report.blocks import Tone
-from nanna_ci.store.build_times import DEFAULT_FILE, built_seconds, record_build_times
+from nanna_ci.report.files import write_atomic
+from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, built_seconds, load_build_times, record_build_times
 from nanna_ci.store.nix import Nix
+from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +42,7 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Ports
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.run_folder import JobFolders
+    from nanna_ci.pipeline.vocabulary import Channel
     from nanna_ci.store.build_log import BuildLog
 
 
@@ -68,7 +81,16 @@ def run_locally(
             note=view.note,
             clock=ports.clock,
             verbose=context.verbosity > 0,
+            build_times=_known_times(ports),
         ).run(jobs)
+
+
+def _known_times(ports: Ports) -> BuildTimes:
+    """What builds took here before; nothing where the file is no such file, which `_record_times` will say."""
+    try:
+        return load_build_times(ports.cwd / DEFAULT_FILE)
+    except MalformedData:
+        return BuildTimes()
 
 
 def _record_times(log: BuildLog, ports: Ports, view: LiveView) -> None:
@@ -97,8 +119,21 @@ def live_view(context: Context, tracker: Tracker) -> LiveView:
     )
 
 
+def job_environment(ports: Ports) -> CargoEnvironment:
+    """What cargo's jobs get of our own environment."""
+    return decide_environment(ports.environ)
+
+
+# cargo then says how many crates there are, also to a pipe; a width must be given where there is no terminal
+_PROGRESS = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"}
+
+
 def program_runner(ports: Ports, cwd: Path) -> RunProgram:
-    """Runs programs in `cwd` through cargo's runner; an exit code is an answer, not an exception."""
+    """Runs programs in `cwd` through cargo's runner; an exit code is an answer, not an exception.
+
+    They get `job_environment`, and cargo its progress bar: states of one line, each behind a carriage return.
+    """
+    variables = {**job_environment(ports).variables, **_PROGRESS}
 
     def run(
         argv: Sequence[str],
@@ -111,9 +146,7 @@ def program_runner(ports: Ports, cwd: Path) -> RunProgram:
         options: dict[str, Any] = {"on_stdout": on_line, "on_stderr": on_line} if on_line is not None else {}
         command = CargoCommand(tuple(argv), environment)
         try:
-            completed = run_cargo(
-                command, run=ports.run, environ=ports.environ, cwd=cwd, timeout_s=timeout_s, **options
-            )
+            completed = run_cargo(command, run=ports.run, environ=variables, cwd=cwd, timeout_s=timeout_s, **options)
         except CommandFailed as error:
             return Ended(error.returncode, ports.clock() - started, b"", error.stderr_tail)
         return Ended(completed.returncode, ports.clock() - started, completed.stdout, completed.stderr_tail)
@@ -121,24 +154,71 @@ def program_runner(ports: Ports, cwd: Path) -> RunProgram:
     return run
 
 
+def make_cargo_step(
+    job: CargoJob,
+    workspace: CargoWorkspace | None,
+    *,
+    junit: Path,
+    channel: str | None = None,
+    fix: bool = False,
+) -> CargoStep:
+    """A job as a step whose tests report to `junit`, with nextest's configuration beside it where there are tests.
+
+    `workspace` is None where there is no cargo that could say: then no step will run.
+    """
+
+    def plan(nextest: NextestProfile | None) -> CargoCommand:
+        return plan_job(
+            job,
+            channel=channel,
+            nextest=nextest,
+            has_libraries=workspace is None or workspace.has_libraries,
+            locked=workspace is not None and workspace.has_lock,
+            fix=fix,
+        )
+
+    typed = plan(None)
+    if typed.argv[1 if channel is None else 2] != "nextest":
+        return CargoStep(typed.argv, typed.environment)
+    profile = NextestProfile(unguessable_profile(), junit.with_name("nextest.toml"))
+    write_atomic(profile.config, render_nextest_config(profile.name, junit).encode())
+    return CargoStep(plan(profile).argv, typed.environment, junit, typed.argv)
+
+
 def _run_cargo_job(request: EffectRequest, ports: Ports) -> JobResult:
     """A test job on the host's cargo, with the toolchain of its channel."""
     job, folder = request.job, request.folder
     workspace = query_workspace(run=ports.run, environ=ports.environ, cwd=ports.cwd)
     run = program_runner(ports, workspace.root)
-    has_rustup = shutil.which("rustup", path=ports.environ.get("PATH", "")) is not None
-    if not has_rustup:
+    chooses = _chooses_toolchains(job.channel, run, ports)
+    if not chooses:
         version = run(("rustc", "--version"), environment={}, timeout_s=PROBE_TIMEOUT_S).stdout.decode(errors="replace")
         if parse_channel(version) is not job.channel:
             return unavailable(job.id, f"needs Rust {job.channel.value}; this machine has {version.strip() or 'none'}")
     folder.clear()
-    junit = folder.junit_path.absolute()
-    folder.write("nextest.toml", render_nextest_config(junit).encode())
-    command = plan_job(
+    step = make_cargo_step(
         CargoJob(job.kind.value),
-        channel=job.channel.value if has_rustup else None,
-        nextest_config=folder.path.absolute() / "nextest.toml",
-        has_libraries=workspace.has_libraries,
+        workspace,
+        junit=folder.junit_path.absolute(),
+        channel=job.channel.value if chooses else None,
     )
-    step = CargoStep(command.argv, command.environment, junit)
-    return run_step(job.id, step, run, root=workspace.root, on_line=request.on_line)
+    return run_step(
+        job.id,
+        step,
+        run,
+        root=workspace.root,
+        on_line=request.on_line,
+        environment=job_environment(ports),
+        on_progress=request.on_progress,
+    )
+
+
+def _chooses_toolchains(channel: Channel, run: RunProgram, ports: Ports) -> bool:
+    """Whether `cargo +CHANNEL` means something here: only where the cargo on PATH is rustup's.
+
+    A distribution's cargo may stand before it; that one calls `+stable` a command that it does not have.
+    """
+    if shutil.which("rustup", path=ports.environ.get("PATH", "")) is None:
+        return False
+    probed = run(("cargo", f"+{channel.value}", "--version"), environment={}, timeout_s=PROBE_TIMEOUT_S)
+    return probed.returncode == 0 or f"no such command: `+{channel.value}`" not in probed.stderr_tail

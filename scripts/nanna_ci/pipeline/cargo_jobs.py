@@ -7,14 +7,20 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
-from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.errors import GateFailed, MalformedData, ToolMissing
 from nanna_ci.outcome import Verdict
+from nanna_ci.pipeline.crates import is_progress_bar
+from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
-from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
-from nanna_ci.pipeline.results import JobResult, JobState, unavailable
+from nanna_ci.pipeline.log_text import failing_tests, last_lines, left_out, plain_line, useful_lines
+from nanna_ci.pipeline.nextest import ANSWERS, Answer, judge_tests
+from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Channel
+from nanna_ci.toolchain.cargo_environment import CargoEnvironment
+from nanna_ci.toolchain.cargo_errors import innermost_cause
+from nanna_ci.toolchain.rustup import find_missing_toolchain
 
 PROBE_TIMEOUT_S = 300.0
 STEP_TIMEOUT_S = 2 * 3600.0
@@ -27,10 +33,12 @@ _INSTALL = {
     "deny": "cargo install --locked cargo-deny",
 }
 _DENY_FILES = ("deny.toml", ".deny.toml", ".cargo/deny.toml")
-_NEXTEST_EXITS = {4: "there are no tests to run", 101: "the tests do not build"}
 # how cargo-audit and cargo-deny fail without the network: that is no answer about the crates
 _NO_DATABASE = re.compile(r"(?:couldn't|could not|failed to|unable to) fetch (?:the )?advisory", re.IGNORECASE)
-_NO_TOOLCHAIN = re.compile(r"toolchain '[^']*' is not installed")
+_STALE_LOCK = re.compile(r"because --locked was passed|needs to be updated but --locked was passed")
+_SHADOWED = re.compile(r"user-defined alias `([^`]*)` is shadowing an external subcommand")
+_NO_COMMAND = re.compile(r"no such command: `(?!\+)|'cargo-\w+(?:\.exe)?' is not installed for the toolchain")
+KILL = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,15 @@ class RunProgram(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CargoStep:
-    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest was told to write, None: none."""
+    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest was told to write, None: none.
+
+    `typed` is the same as a person types it, where that is not `argv`: without the files of this very run.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     junit: Path | None = None
+    typed: tuple[str, ...] | None = None
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -82,70 +94,162 @@ class CargoStep:
     def command_line(self) -> str:
         """The step as one types it."""
         assignments = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*assignments, shlex.join(self.argv)])
+        return " ".join([*assignments, shlex.join(self.typed or self.argv)])
 
 
-def run_step(job_id: str, step: CargoStep, run: RunProgram, *, root: Path, on_line: Callable[[str], None]) -> JobResult:
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """What a step said: its end, all its lines, and the version of its tool."""
+
+    ended: Ended
+    lines: list[str]
+    tool: str | None
+
+
+def run_step(
+    job_id: str,
+    step: CargoStep,
+    run: RunProgram,
+    *,
+    root: Path,
+    on_line: Callable[[str], None],
+    environment: CargoEnvironment | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> JobResult:
     """A step's result. `root` is the workspace's folder; no older JUnit file may be where the step writes its own.
 
-    `on_line` gets each plain line of output. A tool that is not there, or that could not ask its question, is
-    unavailable with the reason: never a pass.
+    `on_line` gets each plain line of output, `on_progress` each state of cargo's progress bar. A tool that is not
+    there, or that could not ask its question, is unavailable with the reason: never a pass. `environment` is what `run`
+    gives to programs, to tell what it changed.
     """
-    version, missing = query_version(step, run)
+    try:
+        tool, missing = query_version(step, run)
+    except GateFailed as replaced:
+        return no_answer(job_id, replaced.message)
     missing = missing or nothing_to_ask(step, root)
     if missing is not None:
         return unavailable(job_id, missing)
     lines: list[str] = []
 
     def take(line: bytes) -> None:
-        plain = plain_line(line.decode(errors="replace"))
-        lines.append(plain)
-        on_line(plain)
+        *states, last = line.rstrip(b"\r").decode(errors="replace").split("\r")
+        for state in map(plain_line, states):
+            if is_progress_bar(state) and on_progress is not None:
+                on_progress(state)
+        if not is_progress_bar(plain := plain_line(last)):
+            lines.append(plain)
+            on_line(plain)
 
+    changed = environment or CargoEnvironment()
+    for line in changed.to_lines():
+        on_line(line)
     ended = run(step.argv, environment=step.environment, timeout_s=STEP_TIMEOUT_S, on_line=take)
-    evidence: dict[str, Any] = {"command": step.command_line, "exitCode": ended.returncode, "tool": version}
+    output = _Output(ended, lines, tool)
+    result = _judge_tests(job_id, step, output) if step.tool == "nextest" else _judge_tool(job_id, step, output)
+    if told := changed.to_json():
+        result = replace(result, evidence={**result.evidence, "environment": told})
+    return result
+
+
+def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
+    """nextest's answer, from its JUnit and its exit code; its words only where there is no JUnit."""
     report, refused = _junit(step.junit)
+    named = () if report is not None else failing_tests(output.lines)
+    code = output.ended.returncode
+    answer = judge_tests(code, report, refused=refused, named=named)
+    if code not in ANSWERS:
+        answer = _without_faults(answer, output)
+    evidence = _evidence(step, output)
     if report is not None:
         evidence["tests"] = report.counts
-    failing = report.failing if report is not None else ()
-    result = JobResult(job_id, Verdict.PASS, ended.seconds, JobState.RAN, evidence=evidence)
-    if ended.returncode == 0:
-        reason = refused
-        if failing:
-            reason = f"cargo exited with 0, but its JUnit file names {len(failing)} failed tests"
-        if reason is None:
-            return result
-    elif step.tool in {"audit", "deny"} and _NO_DATABASE.search("\n".join(lines)):
+    told: tuple[str, ...] = ()
+    if report is not None:
+        told = last_lines(output.lines) if report.has_silent_script else report.failure_lines()
+    return _result(job_id, step, output, answer, evidence=evidence, told=told)
+
+
+def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
+    code = output.ended.returncode
+    if code == 0:
+        return _result(job_id, step, output, Answer(Verdict.PASS, None), evidence=_evidence(step, output))
+    if step.tool in {"audit", "deny"} and _NO_DATABASE.search("\n".join(output.lines)):
         reason = "the advisory database cannot be fetched"
-        return replace(result, verdict=Verdict.UNAVAILABLE, state=None, reason=reason, log_tail=tuple(lines[-5:]))
-    else:
-        failing = failing or failing_tests(lines)
-        reason = exit_reason(step, ended.returncode, len(failing))
-    return replace(
-        result,
-        verdict=Verdict.FAIL,
-        reason=reason,
-        failing_tests=failing,
-        log_tail=useful_lines(lines),
-        reproduce=step.command_line,
-    )
+        return replace(unavailable(job_id, reason), seconds=output.ended.seconds, log_tail=tuple(output.lines[-5:]))
+    reason = f"cargo {step.tool} was ended by signal {-code}" if code < 0 else f"cargo {step.tool} exited with {code}"
+    answer = _without_faults(Answer(Verdict.ERROR if code == -KILL else Verdict.FAIL, reason), output)
+    return _result(job_id, step, output, answer, evidence=_evidence(step, output))
+
+
+def _without_faults(answer: Answer, output: _Output) -> Answer:
+    """A failure, or the fault of the machine that it is."""
+    fault = find_fault(output.lines) if answer.verdict is Verdict.FAIL else None
+    return answer if fault is None else Answer(Verdict.ERROR, fault.reason)
+
+
+def _evidence(step: CargoStep, output: _Output) -> dict[str, Any]:
+    return {"command": step.command_line, "exitCode": output.ended.returncode, "tool": output.tool}
+
+
+def _result(
+    job_id: str,
+    step: CargoStep,
+    output: _Output,
+    answer: Answer,
+    *,
+    evidence: Mapping[str, Any],
+    told: tuple[str, ...] = (),
+) -> JobResult:
+    """`answer` and `told` are what structured results say; where they say nothing the lines do."""
+    verdict, reason, failing = answer.verdict, answer.reason, answer.failing
+    if verdict is not Verdict.PASS and (stale := _stale_lock(output.lines)) is not None:
+        reason = stale
+    result = JobResult(job_id, verdict, output.ended.seconds, JobState.RAN, reason=reason, evidence=evidence)
+    match verdict:
+        case Verdict.PASS:
+            return replace(result, reason=left_out(output.lines)) if step.tool == "nextest" else result
+        case Verdict.UNAVAILABLE:
+            return replace(result, state=None)
+        case Verdict.FAIL | Verdict.ERROR:
+            return replace(
+                result,
+                failing_tests=failing or (failing_tests(output.lines) if verdict is Verdict.FAIL else ()),
+                log_tail=told or useful_lines(output.lines),
+                reproduce=step.command_line,
+            )
+        case _:
+            assert_never(verdict)
+
+
+def _stale_lock(lines: Sequence[str]) -> str | None:
+    """What to do about a Cargo.lock that cargo would have to write; None where that is not what it says."""
+    if not any(_STALE_LOCK.search(line) for line in lines):
+        return None
+    return "Cargo.lock does not fit the manifests: run `cargo update --workspace`, and commit it"
 
 
 def query_version(step: CargoStep, run: RunProgram) -> tuple[str | None, str | None]:
-    """The version of a step's tool and None; or None and why it cannot run here."""
+    """The version of a step's tool and None; or None and why it cannot run here.
+
+    GateFailed where something else stands in the tool's place, whose exit code would say nothing.
+    """
     # cargo's own subcommands have no version of their own
     base = step.base if step.tool in _INSTALL else step.base[:-1]
     try:
         ended = run((*base, "--version"), environment={}, timeout_s=PROBE_TIMEOUT_S)
     except ToolMissing:
         return None, "cargo is not installed"
+    said = ended.stderr_tail
+    if shadow := _SHADOWED.search(said):
+        raise GateFailed(f"an alias of cargo's configuration stands in the place of cargo {shadow[1]}: it would answer")
     if ended.returncode == 0:
         return ended.stdout.decode(errors="replace").partition("\n")[0].strip(), None
-    if absent := _NO_TOOLCHAIN.search(ended.stderr_tail):
-        return None, absent.group()
+    if absent := find_missing_toolchain(said):
+        return None, f"{absent.reason} ({absent.hint})"
     if step.tool not in _INSTALL:
         return None, f"cargo --version exited with {ended.returncode}"
-    return None, f"cargo {step.tool} is not installed ({_INSTALL[step.tool]})"
+    if _NO_COMMAND.search(said):
+        return None, f"cargo {step.tool} is not installed ({_INSTALL[step.tool]})"
+    return None, f"cargo {step.tool} does not work here: {innermost_cause(said)}"
 
 
 def nothing_to_ask(step: CargoStep, root: Path) -> str | None:
@@ -153,18 +257,6 @@ def nothing_to_ask(step: CargoStep, root: Path) -> str | None:
     if step.tool == "deny" and not any((root / name).is_file() for name in _DENY_FILES):
         return "the workspace has no deny.toml, which says what to deny"
     return None
-
-
-def exit_reason(step: CargoStep, returncode: int, failed: int) -> str:
-    """A failure's exit code in words. nextest: 4 no tests, 100 failed tests, 101 the build."""
-    if returncode < 0:
-        return f"cargo {step.tool} was ended by signal {-returncode}"
-    if step.tool == "nextest":
-        if returncode == 100:
-            return f"{failed} tests failed" if failed != 1 else "1 test failed"
-        if returncode in _NEXTEST_EXITS:
-            return _NEXTEST_EXITS[returncode]
-    return f"cargo {step.tool} exited with {returncode}"
 
 
 def parse_channel(rustc_version: str) -> Channel | None:

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nanna_ci.errors import MalformedData
+from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, plain_line, share_lines
 
+SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is no test
+OUTPUT_CHARACTERS = 64 * 1024
 MAXIMUM_BYTES = 64 * 1024 * 1024
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _REFERENCE = re.compile(r"&#(x[0-9a-fA-F]{1,8}|[0-9]{1,10});")
@@ -32,7 +35,10 @@ class TestStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """One test. `seconds` is its last try's time, None where the file has none; `message` says why it failed."""
+    """One test, or a setup script. `seconds` is its last try's time, None where the file has none.
+
+    `message` says why it failed, `output` is what it printed then, the last 64 Ki characters of each stream.
+    """
 
     __test__ = False
 
@@ -41,10 +47,18 @@ class TestCase:
     status: TestStatus
     seconds: float | None
     message: str | None
+    output: str = ""
+
+    @property
+    def is_setup_script(self) -> bool:
+        """Whether this is no test, but a script that nextest runs before them."""
+        return self.suite.startswith(SETUP_SCRIPT)
 
     @property
     def full_name(self) -> str:
-        """`suite test`, as nextest prints it and takes it in a filter."""
+        """`suite test`, as nextest prints it and takes it in a filter; `setup script NAME`."""
+        if self.is_setup_script:
+            return f"setup script {self.name}"
         return f"{self.suite} {self.name}" if self.suite else self.name
 
 
@@ -55,8 +69,13 @@ class JunitReport:
     cases: tuple[TestCase, ...]
 
     def count(self, status: TestStatus) -> int:
-        """How many tests ended so."""
-        return sum(case.status is status for case in self.cases)
+        """How many tests ended so; setup scripts are none."""
+        return sum(case.status is status for case in self.cases if not case.is_setup_script)
+
+    @property
+    def executed(self) -> int:
+        """How many tests ran, whatever their end."""
+        return sum(self.count(status) for status in TestStatus if status is not TestStatus.SKIPPED)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,8 +84,25 @@ class JunitReport:
 
     @property
     def failing(self) -> tuple[str, ...]:
-        """Full names of the failed tests."""
+        """Full names of the failed tests and setup scripts."""
         return tuple(case.full_name for case in self.cases if case.status is TestStatus.FAILED)
+
+    @property
+    def has_silent_script(self) -> bool:
+        """Whether a setup script failed: what it printed is in nextest's own output alone."""
+        return any(case.is_setup_script and case.status is TestStatus.FAILED for case in self.cases)
+
+    def failure_lines(self, limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
+        """What the failed tests printed, plain: each one's name and message, then its output; at most `limit` lines."""
+        blocks = []
+        for case in self.cases:
+            if case.status is TestStatus.FAILED:
+                told = dict.fromkeys(map(plain_line, (case.message or "").splitlines()))
+                told |= dict.fromkeys(
+                    line for line in map(plain_line, case.output.splitlines()) if line.strip() != case.name
+                )
+                blocks.append([case.full_name, *told])
+        return share_lines(blocks, limit)
 
 
 def read_junit(path: Path) -> tuple[bytes, JunitReport]:
@@ -115,6 +151,7 @@ class _Collector:
     _suite: str = ""
     _case: TestCase | None = None
     _message: list[str] = field(default_factory=list)
+    _output: list[str] = field(default_factory=list)
 
     def refuse_doctype(self, *_: object) -> None:
         raise MalformedData(self.source, "a DOCTYPE, which JUnit has no use for")
@@ -131,8 +168,10 @@ class _Collector:
                     raise MalformedData(self.source, f"a testcase without a name in suite {self._suite!r}")
                 seconds = _seconds(attributes.get("time"))
                 self._case = TestCase(self._suite, attributes["name"], TestStatus.PASSED, seconds, None)
+                self._output = []
             case "failure" | "error" | "skipped" | "flakyFailure" | "flakyError" if self._case:
-                self._mark(tag, attributes.get("message"))
+                # a test that ran out of time has no message, and its type says it
+                self._mark(tag, attributes.get("message") or attributes.get("type"))
             case _:
                 pass
 
@@ -148,6 +187,8 @@ class _Collector:
     def text(self, data: str) -> None:
         if self._path[-1] in {"failure", "error"}:
             self._message.append(data)
+        elif self._path[-2:] in (["testcase", "system-out"], ["testcase", "system-err"]):
+            self._output.append(data)
 
     def end(self, tag: str) -> None:
         self._path.pop()
@@ -155,7 +196,11 @@ class _Collector:
             return
         if tag in {"failure", "error"} and "".join(self._message).strip():
             self._case = replace(self._case, message="".join(self._message).strip())
+        elif tag in {"system-out", "system-err"}:
+            self._output = [*self._output, "\n"] if self._path and self._path[-1] == "testcase" else self._output
         elif tag == "testcase":
+            if self._case.status is TestStatus.FAILED:
+                self._case = replace(self._case, output="".join(self._output)[-OUTPUT_CHARACTERS:])
             self.cases.append(self._case)
             self._case = None
 

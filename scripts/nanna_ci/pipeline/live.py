@@ -71,7 +71,7 @@ def render_frame(progress: Progress, *, width: int, color: bool) -> list[str]:
         if activity.stalled:
             lines.append(paint(_YELLOW, fit(f"  {_running(activity)}", width)))
         else:
-            name = fit(f"  {activity.name}  {duration(activity.seconds)}", width)
+            name = fit(f"  {activity.name}  {_how_far(activity)}", width)
             room = width - display_width(name)
             shows_line = activity.last_line and room >= LEAST_OF_A_LINE
             lines.append(name + (paint(_DIM, fit(f"  {activity.last_line}", room)) if shows_line else ""))
@@ -86,8 +86,14 @@ def render_heartbeat(progress: Progress) -> str:
     return f"still running after {duration(progress.elapsed_s)}: {status(progress)}; {what}"
 
 
+def _how_far(activity: Activity) -> str:
+    """`45 s, 12 of 40 crates, about 20 s left`, as far as it is known."""
+    left = None if activity.left_s is None else f"about {duration(activity.left_s)} left"
+    return ", ".join(filter(None, (duration(activity.seconds), activity.crates, left)))
+
+
 def _running(activity: Activity) -> str:
-    text = f"{activity.name} ({duration(activity.seconds)})"
+    text = f"{activity.name} ({_how_far(activity)})"
     if activity.stalled:
         return f"{text} stalled: no output for {duration(activity.silent_s)}"
     return text

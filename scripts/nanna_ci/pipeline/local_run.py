@@ -6,7 +6,7 @@ A job that needs others starts as soon as they are there, beside the build; the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
@@ -24,14 +24,15 @@ from nanna_ci.pipeline.nix_jobs import (
     judge_jobs,
     look_up_outputs,
 )
-from nanna_ci.pipeline.plan import Effect, Job, Route
+from nanna_ci.pipeline.plan import TEST_KINDS, Effect, Job, Route
 from nanna_ci.pipeline.progress import Tracker
-from nanna_ci.pipeline.results import JobResult, unavailable
+from nanna_ci.pipeline.results import JobResult, no_answer, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.pipeline.run_report import result_note
 from nanna_ci.pipeline.vocabulary import RUNNERS
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_log import BuildLog
+from nanna_ci.store.build_times import BuildTimes
 from nanna_ci.store.nix import Nix
 
 
@@ -40,7 +41,7 @@ class EffectRequest:
     """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None where there is none.
 
     `needed` are the jobs that it needs, which passed. `on_line` takes each plain line of output, for the log and the
-    live view; `folder` takes the job's other files.
+    live view, `on_progress` what is for the view alone; `folder` takes the job's other files.
     """
 
     job: Job
@@ -48,6 +49,7 @@ class EffectRequest:
     needed: Sequence[Needed]
     folder: JobFolder
     on_line: Callable[[str], None]
+    on_progress: Callable[[str], None] | None = None
 
 
 RunEffect = Callable[[EffectRequest], JobResult]
@@ -71,6 +73,7 @@ class LocalRun:
     note: Note
     clock: Callable[[], float]
     verbose: bool
+    build_times: BuildTimes = field(default_factory=BuildTimes)
 
     def run(self, jobs: Sequence[Job]) -> tuple[dict[str, JobResult], Interrupted | None]:
         """A result for every job; after a signal the results so far, and the signal.
@@ -127,7 +130,15 @@ class LocalRun:
             if job.id in outputs:
                 followers.there(known[job.id], outputs[job.id])
 
-        watch = BuildWatch(planned, self.folders, self.tracker, self.note, verbose=self.verbose, on_there=on_there)
+        watch = BuildWatch(
+            planned,
+            self.folders,
+            self.tracker,
+            self.note,
+            verbose=self.verbose,
+            on_there=on_there,
+            build_times=self.build_times,
+        )
         for job in awaited:
             if job.id in present:
                 watch.announce(job, failed=False, seconds=None, how=PRESENT)
@@ -146,7 +157,10 @@ class LocalRun:
             if built[job.derivation].state.there and output is not None:
                 followers.there(known[job.id], Path(str(output)))
         judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
+        said_failed = {job.id for job in planned if not built[job.derivation].state.there}
         for result in judged:
+            if result.verdict is not Verdict.PASS and result.id not in said_failed:
+                self.note(*result_note(result))  # it was built, and yet it is no pass
             self._record(results, result)
         return prebuilt
 
@@ -158,7 +172,8 @@ class LocalRun:
             place = evaluation.locate(job.attribute)
             pure = job.effect is Effect.PURE
             if not isinstance(place, Unavailable):
-                planned.append(NixJob(job.id, job.attribute, place, is_answer=pure))
+                tests = job.kind in TEST_KINDS
+                planned.append(NixJob(job.id, job.attribute, place, is_answer=pure, is_tests=tests))
             elif pure:
                 self._record(results, unavailable(job.id, place.reason))
         return planned
@@ -176,16 +191,27 @@ class LocalRun:
             if self.verbose:
                 self.note(f"{job.id}> {line}", Tone.NEUTRAL)
 
-        request = EffectRequest(job, prebuilt, needed, folder, on_line)
+        def on_progress(state: str) -> None:
+            self.tracker.output(job.id, state)
+
+        request = EffectRequest(job, prebuilt, needed, folder, on_line, on_progress)
         try:
             result = self.run_effect(request)
         except ToolMissing as error:
-            result = unavailable(job.id, error.message)
-        except (CommandFailed, CommandTimedOut) as error:
+            result = unavailable(job.id, f"{error.message} ({error.hint})" if error.hint else error.message)
+        except CommandTimedOut as error:
             spent = self.clock() - started
             result = JobResult(job.id, Verdict.FAIL, spent, reason=error.message, log_tail=tail(error.stderr_tail))
+        except CommandFailed as error:
+            # a tool of ours failed, on the way to the question: nobody asked it
+            said = tail(error.stderr_tail)
+            for line in (error.message, *said):
+                folder.log(line)
+            result = no_answer(job.id, error.message, seconds=self.clock() - started, log_tail=said)
         finally:
             self.tracker.end(job.id)
+        if result.verdict is Verdict.ERROR and "report" not in result.evidence:
+            result = replace(result, evidence={**result.evidence, "report": str(folder.log_path)})
         self.note(*result_note(result))
         self._record(results, result)
 
@@ -194,7 +220,7 @@ class LocalRun:
         if result.verdict is Verdict.UNAVAILABLE:
             self.tracker.leave_out(result.id)
         else:
-            self.tracker.finish_job(result.id, failed=result.verdict is Verdict.FAIL)
+            self.tracker.finish_job(result.id, failed=result.verdict is not Verdict.PASS)
         self.folders.job(result.id).finish(result)
 
 

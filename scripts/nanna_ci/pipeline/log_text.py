@@ -10,15 +10,20 @@ FINDINGS = 50
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
-# cargo-nextest: `  FAIL [   0.004s] (1/4) demo tests::wrong`, `  TRY 2 ABRT [ … ] (2/4) …`, `   FLAKY 2/2 [ … ] …`
+# cargo-nextest: `  FAIL [   0.004s] (1/4) demo tests::wrong`, `  TRY 2 ABRT [ … ] (2/4) …`, `   FLAKY 2/2 [ … ] …`,
+# ` FAIL + LEAK [ … ] …`. Its words change with its versions: they are the last resort, where no JUnit is at hand.
 _NEXTEST = re.compile(
-    r"\s*(?:TRY \d+ )?(?P<status>[A-Z][A-Z-]*)(?: \d+/\d+)? \[[ >]*[\d.]+s\] (?:\([^)]*\) )?(?P<name>\S.*)$"
+    r"\s*(?:TRY \d+ )?(?P<status>[A-Z][A-Z+ -]*?)(?: \d+/\d+)? +"
+    r"\[(?P<going>[ >]*)[\d.]+s\] (?:\([^)]*\) )?(?P<name>\S.*)$"
 )
-_NEXTEST_GREEN = frozenset({"PASS", "FLAKY", "LEAK", "SLOW", "SKIP", "START", "FINISH"})
+_NEXTEST_GREEN = frozenset({"FLAKY", "LEAK", "SLOW", "SKIP", "START", "FINISH"})
+_NEXTEST_OTHER = frozenset({"SETUP", "SUMMARY", "TERMINATING"})  # not the end of a test
 _PYTEST = re.compile(r"(?:FAILED|ERROR) (?P<name>[^\s\[]+(?:\[.*?\])?)(?: - .*)?$")
 _RUSTC = re.compile(r"(?:error|warning)(?:\[\w+\])?: (?P<text>.+)$")
 _RUSTC_PLACE = re.compile(r"\s*--> (?P<place>\S+:\d+:\d+)$")
 _RUSTFMT = re.compile(r"Diff in (?:/build/source/)?(?P<place>.+?):(?P<line>\d+):?$")
+_COMPILES = re.compile(r"\s+(?:Compiling|Checking|Downloading|Downloaded|Fresh|Locking|Adding) \S+ ?")
+_LEFT_OUT = re.compile(r"skipped, including (?P<count>\d+) tests? via (?P<filter>\S*default-filter)\)$")
 _RULE = re.compile(r"\s*─{4,}$")
 # what libtest and nextest print around a failure without saying anything about it
 _NOISE = re.compile(
@@ -42,7 +47,8 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
     message: str | None = None
     for line in lines:
         if match := _NEXTEST.match(line):
-            tests[match["name"]] = match["status"] not in _NEXTEST_GREEN
+            if ">" not in match["going"] and match["status"].split()[0] not in _NEXTEST_OTHER:
+                tests[match["name"]] = "PASS" not in match["status"] and match["status"] not in _NEXTEST_GREEN
         elif match := _PYTEST.match(line):
             tests[match["name"]] = True
         elif match := _RUSTFMT.match(line):
@@ -78,8 +84,27 @@ def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str
             block = None
         if block is not None and not _NOISE.match(line) and not (seen and block and block[0].endswith(line.strip())):
             block.append(line)
-    if len(blocks) > 1:
-        share = max(limit // len(blocks), 3)
-        blocks = [kept[:share] for kept in blocks]
-    told = [line for kept in blocks for line in kept]
-    return tuple(told[:limit] or [line for line in lines if line.strip()][-limit:])
+    return share_lines(blocks, limit) or last_lines(lines, limit)
+
+
+def left_out(lines: Iterable[str]) -> str | None:
+    """How many tests the workspace's own default filter left out, where nextest says so: a pass must not hide it."""
+    said = next((match for line in lines if (match := _LEFT_OUT.search(line))), None)
+    if said is None:
+        return None
+    return f"{said['count']} {'test was' if said['count'] == '1' else 'tests were'} left out by {said['filter']}"
+
+
+def last_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
+    """The last lines that are not blank, without cargo's own talk of what it compiles."""
+    told = [line for line in lines if line.strip()]
+    return tuple([line for line in told if not _COMPILES.match(line)][-limit:] or told[-limit:])
+
+
+def share_lines(blocks: Sequence[Sequence[str]], limit: int) -> tuple[str, ...]:
+    """The blocks' lines without what says nothing, at most `limit`: each block has its share, and at least three."""
+    kept = [[line for line in block if not _NOISE.match(line)] for block in blocks]
+    if len(kept) > 1:
+        share = max(limit // len(kept), 3)
+        kept = [block[:share] for block in kept]
+    return tuple([line for block in kept for line in block][:limit])

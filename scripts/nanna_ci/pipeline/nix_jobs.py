@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +10,11 @@ from typing import Any
 from nanna_ci.errors import MalformedData
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, derivation_name
-from nanna_ci.pipeline.junit import read_junit
-from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
+from nanna_ci.pipeline.faults import exit_code, find_fault, start_fault
+from nanna_ci.pipeline.junit import JunitReport, read_junit
+from nanna_ci.pipeline.log_text import failing_tests, left_out, plain_line, useful_lines
+from nanna_ci.pipeline.nextest import Answer, judge_tests
+from nanna_ci.pipeline.nix_failures import FailedBuild, by_fault, first_sentence, judge_failure
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.store.build_log import BuildLog
@@ -35,7 +37,7 @@ _HOW = {
     BuildOutcome.DEPENDENCY_FAILED: "failed, for a dependency failed",
 }
 
-_BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
+ENDED_BADLY = frozenset({Verdict.FAIL, Verdict.ERROR})
 INTERRUPTED = "interrupted before it ended"
 
 Built = Mapping[StorePath, DerivationResult]
@@ -101,12 +103,10 @@ def judge_jobs(
             prebuilt[job.id] = Prebuilt(one, evidence)
             continue
         if one.state.there:
-            result = _there(job.id, one, evidence, folders.job(job.id))
+            result = _there(job, one, evidence, folders.job(job.id))
         else:
             result = _failed(job.id, one, evidence, folders.job(job.id), culprits.get(job.derivation, ()))
-        results.append(
-            replace(result, reproduce=reproduce(job.attribute)) if result.verdict is Verdict.FAIL else result
-        )
+        results.append(replace(result, reproduce=reproduce(job.attribute)) if result.verdict in ENDED_BADLY else result)
     return results, prebuilt
 
 
@@ -133,48 +133,46 @@ def _interrupted(job: NixJob, heard: DerivationLog | None, folder: JobFolder) ->
     state = None if heard is None else heard.state
     if heard is None or state not in {State.BUILT, State.SUBSTITUTED, State.FAILED}:
         return unavailable(job.id, INTERRUPTED)
+    if state is not State.FAILED and job.is_tests:
+        return unavailable(job.id, "interrupted before its test results were read")
     if state is not State.FAILED:
         how = JobState.BUILT if state is State.BUILT else JobState.SUBSTITUTED
         return JobResult(job.id, Verdict.PASS, heard.seconds, how, evidence=evidence)
-    lines = folder.log_lines()
-    return JobResult(
-        id=job.id,
-        verdict=Verdict.FAIL,
-        seconds=heard.seconds,
-        reason=_first(heard.reason or "the build failed"),
-        evidence=evidence,
-        failing_tests=failing_tests(lines),
-        log_tail=useful_lines(lines),
-    )
+    said = heard.reason or ""
+    return judge_failure(FailedBuild(job.id, said, heard.seconds, evidence, folder.log_lines(), folder))
 
 
-def _there(job_id: str, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder) -> JobResult:
+def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder) -> JobResult:
+    """A derivation that is there; for a test job that is half an answer, and its JUnit the other half."""
     state = JOB_STATES[one.state]
     if not folder.has_log:
-        folder.log(f"{job_id}: {state.value}, nothing was built in this run.")
+        folder.log(f"{job.id}: {state.value}, nothing was built in this run.")
         folder.log(f"The log of the build, where Nix still has it: nix log {one.derivation}")
-    reason: str | None = None
-    failing: tuple[str, ...] = ()
+    report: JunitReport | None = None
+    refused: str | None = None
     junit = junit_path(one)
     if junit is not None:
         try:
             data, report = read_junit(junit)
         except MalformedData as error:
-            reason = f"its JUnit file is refused: {error.message}"
+            refused = error.message
         else:
             folder.write("junit.xml", data)
             evidence["tests"] = report.counts
-            failing = report.failing
-            if failing:
-                reason = f"the build passed, but its JUnit file names {len(failing)} failed tests"
+    answer = Answer(Verdict.PASS, None)
+    if job.is_tests or junit is not None:
+        answer = judge_tests(0, report, refused=refused)
+    if answer.verdict is Verdict.ERROR:
+        evidence["report"] = str(folder.log_path)
     return JobResult(
-        id=job_id,
-        verdict=Verdict.PASS if reason is None else Verdict.FAIL,
+        id=job.id,
+        verdict=answer.verdict,
         seconds=one.seconds,
-        state=state,
-        reason=reason,
+        state=None if answer.verdict is Verdict.UNAVAILABLE else state,
+        reason=answer.reason or (left_out(folder.log_lines()) if job.is_tests else None),
         evidence=evidence,
-        failing_tests=failing,
+        failing_tests=answer.failing,
+        log_tail=report.failure_lines() if report is not None else (),
     )
 
 
@@ -185,26 +183,49 @@ def _failed(
     folder: JobFolder,
     causes: Sequence[DerivationLog],
 ) -> JobResult:
-    reason = _first(one.reason or "nix does not say why")
-    if one.state is BuildOutcome.DEPENDENCY_FAILED and causes:
-        names = ", ".join(derivation_name(cause.derivation) for cause in causes)
-        reason = f"{names} failed to build, and this job needs it"
-        evidence["failedDerivations"] = [str(cause.derivation) for cause in causes]
-        for cause in causes:
-            folder.log(f"{cause.derivation}: {_first(cause.reason or 'failed')}; its last lines:")
-            for line in cause.log_tail:
-                folder.log(plain_line(line))
-    elif not folder.has_log:
-        folder.log(reason)
+    nix_says = one.reason or "nix does not say why"
+    match one.state:
+        case BuildOutcome.DEPENDENCY_FAILED if causes:
+            return _blocked(job_id, one, evidence, folder, causes)
+        case BuildOutcome.UNKNOWN:  # never begun, or ended from outside: nobody asked the workspace anything
+            fault = find_fault((), nix_says=nix_says) or start_fault(nix_says)
+            if not folder.has_log:
+                folder.log(nix_says)
+            return by_fault(job_id, fault, evidence, folder.log_lines(), folder, seconds=one.seconds)
+        case _:
+            if not folder.has_log:
+                folder.log(first_sentence(nix_says))
+            build = FailedBuild(job_id, nix_says, one.seconds, evidence, folder.log_lines(), folder)
+            return judge_failure(build)
+
+
+def _blocked(
+    job_id: str,
+    one: DerivationResult,
+    evidence: dict[str, Any],
+    folder: JobFolder,
+    causes: Sequence[DerivationLog],
+) -> JobResult:
+    """A job of which only what it needs failed: all such jobs say the same, by the names of the causes."""
+    evidence["failedDerivations"] = [str(cause.derivation) for cause in causes]
+    for cause in causes:
+        folder.log(f"{cause.derivation}: {first_sentence(cause.reason or 'failed')}; its last lines:")
+        for line in cause.log_tail:
+            folder.log(plain_line(line))
     lines = folder.log_lines()
-    failing = failing_tests(lines)
+    for cause in causes:
+        said = cause.reason or ""
+        fault = find_fault([*map(plain_line, cause.log_tail)], nix_says=said, code=exit_code(said))
+        if fault is not None:
+            return by_fault(job_id, fault, evidence, lines, folder, seconds=one.seconds)
+    names = ", ".join(derivation_name(cause.derivation) for cause in causes)
     return JobResult(
         id=job_id,
         verdict=Verdict.FAIL,
         seconds=one.seconds,
-        reason=reason,
+        reason=f"{names} failed to build, and this job needs it",
         evidence=evidence,
-        failing_tests=failing,
+        failing_tests=failing_tests(lines),
         log_tail=useful_lines(lines),
     )
 
@@ -234,9 +255,3 @@ def junit_path(one: DerivationResult) -> Path | None:
     output = one.outputs.get("out")
     path = Path(str(output)) / "junit.xml"
     return path if output is not None and path.is_file() else None
-
-
-def _first(reason: str) -> str:
-    """The sentence of a reason; Nix appends log lines to it, and names the job's own derivation."""
-    sentence = reason.strip().partition("\n")[0].rstrip(";:").strip() or "nix does not say why"
-    return _BUILDER_FAILED.sub("the build ", sentence)

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from nanna_ci.pipeline.crates import CrateCount, is_progress_bar
 
 STALLED_AFTER_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something that runs: its age, how long it has printed nothing, and its last line of output."""
+    """Something that runs: its age, how long it has printed nothing, and its last line of output.
+
+    `crates` tells how far cargo is in it, None where cargo does not; `expected_s` is what it took the last time.
+    """
 
     name: str
     seconds: float
     silent_s: float
     last_line: str | None
+    crates: str | None = None
+    expected_s: float | None = None
+
+    @property
+    def left_s(self) -> float | None:
+        """What is left of the time that it took the last time; None where nobody knows, or where it takes longer."""
+        return None if self.expected_s is None or self.seconds >= self.expected_s else self.expected_s - self.seconds
 
     @property
     def stalled(self) -> bool:
@@ -47,6 +59,8 @@ class _Running:
     started: float
     last_output: float
     last_line: str | None = None
+    expected_s: float | None = None
+    crates: CrateCount = field(default_factory=CrateCount)
 
 
 class Tracker:
@@ -62,18 +76,20 @@ class Tracker:
         self._left_out: set[str] = set()
         self._built = self._substituted = self._builds_failed = 0
 
-    def begin(self, key: object, name: str) -> None:
-        """An activity starts; `key` identifies it."""
+    def begin(self, key: object, name: str, *, expected_s: float | None = None) -> None:
+        """An activity starts; `key` identifies it. `expected_s` is what it took the last time, where that is known."""
         with self._lock:
             now = self._clock()
-            self._running[key] = _Running(name, now, now)
+            self._running[key] = _Running(name, now, now, expected_s=expected_s)
 
     def output(self, key: object, line: str) -> None:
         """An activity printed a (plain) line."""
         with self._lock:
             if activity := self._running.get(key):
                 activity.last_output = self._clock()
-                activity.last_line = line
+                activity.crates.take(line)
+                if not is_progress_bar(line):
+                    activity.last_line = line
 
     def end(self, key: object) -> None:
         """An activity is over; one that is not known is none's loss."""
@@ -100,7 +116,8 @@ class Tracker:
         with self._lock:
             now = self._clock()
             running = tuple(
-                Activity(it.name, now - it.started, now - it.last_output, it.last_line) for it in self._running.values()
+                Activity(it.name, now - it.started, now - it.last_output, it.last_line, it.crates.told, it.expected_s)
+                for it in self._running.values()
             )
             return Progress(
                 now - self._started,

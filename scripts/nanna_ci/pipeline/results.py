@@ -53,6 +53,15 @@ class JobResult:
             raise ValueError(f"{self.id}: {self.seconds} seconds")
 
 
+def no_answer(job_id: str, reason: str, *, report: str | None = None, **facts: Any) -> JobResult:
+    """The result of a job that says nothing about the workspace, why, and the file to report.
+
+    `facts` are JobResult's other fields.
+    """
+    evidence = {**facts.pop("evidence", {}), **({} if report is None else {"report": report})}
+    return JobResult(job_id, Verdict.ERROR, reason=reason, evidence=evidence, **facts)
+
+
 def unavailable(job_id: str, reason: str) -> JobResult:
     """The result of a job that did not run, and why."""
     return JobResult(job_id, Verdict.UNAVAILABLE, reason=reason)
@@ -152,11 +161,27 @@ class _Reader:
 
 
 def decide_verdict(results: Iterable[JobResult], *, strict: bool) -> Verdict:
-    """The run's verdict: one failure fails it, no pass is no pass; `strict` takes unavailable for failed."""
+    """The run's verdict: one failure fails it, no pass is no pass; `strict` takes unavailable for failed.
+
+    A failure outvotes an error: the answer is no, whatever the jobs without an answer would have said. An error
+    outvotes every pass: with a part of the answers missing nobody can say yes.
+    """
     verdicts = [result.verdict for result in results]
     if Verdict.FAIL in verdicts or (strict and (Verdict.UNAVAILABLE in verdicts or not verdicts)):
         return Verdict.FAIL
+    if Verdict.ERROR in verdicts:
+        return Verdict.ERROR
     return Verdict.PASS if Verdict.PASS in verdicts else Verdict.UNAVAILABLE
+
+
+def shared_by(results: Iterable[JobResult]) -> list[list[JobResult]]:
+    """The results in groups that say the same: one cause that several jobs met is told once, with their names."""
+    groups: dict[tuple[object, ...], list[JobResult]] = {}
+    for result in results:
+        same = (result.verdict, result.reason, result.failing_tests, result.log_tail)
+        alone = () if result.verdict is Verdict.ERROR or result.log_tail else (result.id,)
+        groups.setdefault((*same, *alone), []).append(result)
+    return list(groups.values())
 
 
 def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:
@@ -165,6 +190,9 @@ def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:
     parts = []
     if failed := by_verdict[Verdict.FAIL]:
         parts.append(f"{len(failed)} failed ({', '.join(result.id for result in failed)})")
+    if errors := by_verdict[Verdict.ERROR]:
+        told = "; ".join(f"{', '.join(one.id for one in same)}: {same[0].reason}" for same in shared_by(errors))
+        parts.append(f"{len(errors)} without an answer ({told})")
     if passed := by_verdict[Verdict.PASS]:
         parts.append(f"{len(passed)} passed")
     if absent := by_verdict[Verdict.UNAVAILABLE]:
@@ -176,7 +204,7 @@ def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:
         if len(ranked) > len(shown):
             shown.append(f"{sum(count for _, count in ranked[len(shown) :])}: other reasons")
         parts.append(f"{len(absent)} unavailable ({'; '.join(shown)})")
-    if not passed and not failed:
+    if not passed and not failed and not errors:
         parts.insert(0, "nothing ran")
     elif strict and absent and not failed:
         parts.append("and --strict counts unavailable as failure")

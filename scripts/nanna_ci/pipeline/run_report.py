@@ -8,12 +8,12 @@ from typing import Any
 
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.live import duration
-from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
+from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, shared_by, verdict_line
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 
 TESTS_NAMED = 20
-_ORDER = {Verdict.FAIL: 0, Verdict.PASS: 1, Verdict.UNAVAILABLE: 2}
-TONES = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
+_ORDER = {Verdict.FAIL: 0, Verdict.ERROR: 1, Verdict.PASS: 2, Verdict.UNAVAILABLE: 3}
+TONES = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.ERROR: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +95,38 @@ def result_note(result: JobResult) -> tuple[str, Tone]:
 
 
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
-    """For each failed job: the tests, why, the useful lines, the command. The same lines are told once."""
+    """For each failed job, and each without an answer: the tests, why, the useful lines, the command.
+
+    What several jobs met, as a crate that does not build, is told once, with their names.
+    """
     told: dict[tuple[str, ...], str] = {}
-    for result in results:
-        if result.verdict is not Verdict.FAIL:
-            continue
-        yield Heading(f"{result.id} failed")
-        for name in result.failing_tests[:TESTS_NAMED]:
-            yield Notice(Tone.BAD, name)
-        if len(result.failing_tests) > TESTS_NAMED:
-            yield Paragraph(f"and {len(result.failing_tests) - TESTS_NAMED} more")
-        yield Paragraph(result.reason or "")
-        same = told.setdefault(result.log_tail, result.id)
-        if result.log_tail and same == result.id:
-            yield Code("\n".join(result.log_tail), "text")
-        elif result.log_tail:
-            yield Paragraph(f"The log says the same as that of {same}.")
-        if result.reproduce:
-            yield Code(result.reproduce, "sh")
+    for verdict in (Verdict.FAIL, Verdict.ERROR):
+        for same in shared_by(result for result in results if result.verdict is verdict):
+            yield from _failure(same, told)
+
+
+def _failure(same: Sequence[JobResult], told: dict[tuple[str, ...], str]) -> Iterator[Block]:
+    """`told` has the lines that were shown, with the jobs that they were shown for."""
+    first = same[0]
+    names = ", ".join(result.id for result in same)
+    yield Heading(f"{names} failed" if first.verdict is Verdict.FAIL else f"{names}: no answer")
+    for name in first.failing_tests[:TESTS_NAMED]:
+        yield Notice(Tone.BAD, name)
+    if len(first.failing_tests) > TESTS_NAMED:
+        yield Paragraph(f"and {len(first.failing_tests) - TESTS_NAMED} more")
+    yield Paragraph(first.reason or "")
+    shown_for = told.setdefault(first.log_tail, names)
+    if first.log_tail and shown_for == names:
+        yield Code("\n".join(first.log_tail), "text")
+    elif first.log_tail:
+        yield Paragraph(f"The log says the same as that of {shown_for}.")
+    if first.verdict is Verdict.ERROR:
+        yield Paragraph("This says nothing about the workspace.")
+        if report := first.evidence.get("report"):
+            yield Paragraph(f"The file to look into, or to report: {report}")
+    commands = [result.reproduce for result in same if result.reproduce]
+    if commands:
+        yield Code("\n".join(commands), "sh")
 
 
 def _tests(result: JobResult) -> str:

@@ -113,7 +113,7 @@ def test_what_cargo_would_not_write_is_refused(data: bytes) -> None:
 def test_a_broken_manifest_is_a_configuration_error(tmp_path: Path) -> None:
     run = FakeRun()
     run.script("cargo", "metadata", returncode=101, stderr=b"error: no `[package]`\n\nCaused by:\n  so\n")
-    with pytest.raises(ConfigError, match=r"no cargo workspace: error: no `\[package\]`"):
+    with pytest.raises(ConfigError, match=r"cargo cannot read the workspace: no `\[package\]`: so"):
         query_workspace(run=run, environ={}, cwd=tmp_path)
 
 

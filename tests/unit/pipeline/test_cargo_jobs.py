@@ -13,6 +13,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.cargo_jobs import CargoStep, Ended, parse_channel, run_step
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.vocabulary import Channel
+from nanna_ci.toolchain.cargo_environment import decide_environment
 
 DATA = Path(__file__).parents[2] / "data" / "cargo"
 FMT = CargoStep(("cargo", "fmt", "--all", "--", "--check"))
@@ -82,7 +83,13 @@ def test_the_environment_is_part_of_the_command() -> None:
         (100, "2 tests failed"),
         (101, "the tests do not build"),
         (2, "cargo nextest exited with 2"),
-        (-9, "cargo nextest was ended by signal 9"),
+        (-15, "cargo nextest was ended by signal 15"),
+        (94, "a filter of nextest's configuration is not valid"),
+        (96, "nextest cannot work with its configuration or its arguments"),
+        (102, "cargo cannot read the workspace"),
+        (104, "a test program could not list its tests"),
+        (105, "a setup script failed"),
+        (123, "cargo nextest exited with 123"),
     ],
 )
 def test_exit_codes_of_nextest_are_put_in_words(returncode: int, reason: str) -> None:
@@ -105,7 +112,7 @@ def test_a_zero_exit_code_does_not_outvote_the_junit_file(tmp_path: Path) -> Non
     result = run(junit_step(DATA / "junit.xml"), Machine())
     assert (result.verdict, result.reason) == (
         Verdict.FAIL,
-        "cargo exited with 0, but its JUnit file names 2 failed tests",
+        "it ended well, but its JUnit file names 2 failed tests",
     )
     hostile = tmp_path / "junit.xml"
     hostile.write_text('<!DOCTYPE t SYSTEM "file:///etc/passwd"><testsuites/>')
@@ -114,10 +121,96 @@ def test_a_zero_exit_code_does_not_outvote_the_junit_file(tmp_path: Path) -> Non
     assert "JUnit file is refused" in str(refused.reason)
 
 
-def test_without_a_junit_file_there_are_no_counts(tmp_path: Path) -> None:
+def test_a_test_run_that_left_no_evidence_is_an_error_whatever_its_exit_code(tmp_path: Path) -> None:
     result = run(junit_step(tmp_path / "junit.xml"), Machine())
-    assert result.verdict is Verdict.PASS
+    assert (result.verdict, result.reason) == (
+        Verdict.ERROR,
+        "it ended well and left no JUnit file: nothing shows that a test ran",
+    )
     assert "tests" not in result.evidence
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ["", '<testsuite name="demo"><testcase name="t"><skipped/></testcase></testsuite>'],
+    ids=["empty", "skipped"],
+)
+def test_a_test_run_in_which_nothing_was_executed_is_no_pass(inside: str, tmp_path: Path) -> None:
+    junit = tmp_path / "junit.xml"
+    junit.write_text(f"<testsuites>{inside}</testsuites>")
+    result = run(junit_step(junit), Machine())
+    assert result.verdict is Verdict.UNAVAILABLE
+    assert "no test was executed" in str(result.reason)
+
+
+def test_a_failing_exit_code_is_never_told_beside_no_failed_test(tmp_path: Path) -> None:
+    junit = tmp_path / "junit.xml"
+    junit.write_text('<testsuites><testsuite name="demo"><testcase name="t"/></testsuite></testsuites>')
+    result = run(junit_step(junit), Machine(b"", 100))
+    assert (result.verdict, result.failing_tests) == (Verdict.FAIL, ())
+    assert result.reason == "tests failed, says nextest by its exit code, and nothing names them"
+
+
+@pytest.mark.parametrize("returncode", [-9, 70, 110])
+def test_what_ended_nextest_itself_says_nothing_about_the_tests(returncode: int) -> None:
+    assert run(NEXTEST, Machine(b"", returncode)).verdict is Verdict.ERROR
+
+
+def test_a_setup_script_that_failed_is_named_with_what_it_printed() -> None:
+    log = (DATA / "setup-script.log").read_bytes()
+    result = run(junit_step(DATA / "setup-script.xml"), Machine(log, 105))
+    assert (result.verdict, result.reason) == (Verdict.FAIL, "setup script db failed, so that no test was run")
+    assert result.failing_tests == ("setup script db",)
+    assert "no database" in result.log_tail
+    assert result.evidence["tests"] == {"passed": 0, "flaky": 0, "failed": 0, "skipped": 0}
+
+
+def test_every_way_to_fail_that_nextest_has_is_named_by_its_junit_and_by_its_words_alone() -> None:
+    log = (DATA / "statuses.log").read_bytes()
+    failed = {f"x {name}" for name in ("abort", "flaky", "resultfail", "sig", "leak", "slow")}
+    assert set(run(junit_step(DATA / "statuses.xml"), Machine(log, 100)).failing_tests) == failed
+    assert set(run(NEXTEST, Machine(log, 100)).failing_tests) == failed
+
+
+def test_a_pass_does_not_hide_what_the_workspaces_own_filter_left_out() -> None:
+    said = b"    Starting 1 test across 1 binary (2 tests skipped, including 1 test via profile.default.default-filter)"
+    result = run(junit_step(DATA / "green.xml"), Machine(said))
+    assert (result.verdict, result.reason) == (Verdict.PASS, "1 test was left out by profile.default.default-filter")
+
+
+def test_an_alias_in_the_place_of_a_tool_is_no_answer() -> None:
+    said = "warning: user-defined alias `clippy` is shadowing an external subcommand found at `/bin/cargo-clippy`\n"
+    machine = Machine(probe=Ended(0, 0.0, b"cargo 1.95.0\n", said))
+    result = run(CargoStep(("cargo", "clippy", "--workspace")), machine)
+    assert result.verdict is Verdict.ERROR
+    assert "alias" in str(result.reason)
+    assert len(machine.argv) == 1
+
+
+def test_a_tool_that_is_there_and_does_not_work_is_not_called_absent() -> None:
+    machine = Machine(
+        probe=Ended(101, 0.0, b"", "error: no such command: `+beta`\n\nhelp: invoke `cargo` through `rustup`\n")
+    )
+    result = run(NEXTEST, machine)
+    assert result.verdict is Verdict.UNAVAILABLE
+    assert "not installed" not in str(result.reason)
+
+
+def test_a_lock_file_that_does_not_fit_fails_with_the_way_to_mend_it() -> None:
+    said = b"error: cannot update the lock file /x/Cargo.lock because --locked was passed to prevent this\nhelp: to"
+    for step, code in ((NEXTEST, 102), (CargoStep(("cargo", "clippy", "--locked")), 101)):
+        result = run(step, Machine(said, code))
+        assert result.verdict is Verdict.FAIL
+        assert "cargo update --workspace" in str(result.reason)
+
+
+def test_what_was_left_out_of_the_environment_is_told_by_name() -> None:
+    environment = decide_environment({"NEXTEST_NO_TESTS": "pass", "RUSTFLAGS": "-C link-arg=-fuse-ld=lld"})
+    lines: list[str] = []
+    result = run_step("the-job", FMT, Machine(), root=DATA, on_line=lines.append, environment=environment)
+    assert result.evidence["environment"] == {"removed": ["NEXTEST_NO_TESTS"], "kept": ["RUSTFLAGS"]}
+    assert "NEXTEST_NO_TESTS" in lines[0]
+    assert "lld" not in "".join(lines)
 
 
 def test_a_tool_that_is_not_installed_makes_its_step_unavailable() -> None:
@@ -135,7 +228,10 @@ def test_a_toolchain_that_is_not_installed_makes_its_step_unavailable() -> None:
     machine = Machine(probe=Ended(1, 0.0, b"", said))
     result = run(NEXTEST, machine)
     assert machine.argv == [("cargo", "+beta", "nextest", "--version")]
-    assert result.reason == "toolchain 'beta-x86_64-unknown-linux-gnu' is not installed"
+    assert result.reason == (
+        "the Rust toolchain beta-x86_64-unknown-linux-gnu is not installed"
+        " (rustup toolchain install beta-x86_64-unknown-linux-gnu)"
+    )
 
 
 def test_a_machine_without_cargo_makes_its_step_unavailable() -> None:

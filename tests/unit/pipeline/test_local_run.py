@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import junit_trailer
 import pytest
 
-from local_runs import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run
-from nanna_ci.errors import CommandTimedOut, ConfigError, Interrupted, ToolMissing
+from local_runs import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run, green_junit
+from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, Interrupted, ToolMissing
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline import nix_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, why_not_here
@@ -16,6 +17,11 @@ from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_state import State
 from recorded_nix import DATA, RecordedNix
+
+
+@pytest.fixture(autouse=True)
+def _tests_left_their_junit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nix_jobs, "junit_path", green_junit)
 
 
 @pytest.fixture
@@ -180,7 +186,7 @@ def test_a_signal_keeps_what_is_known_and_marks_the_rest(passing: Run) -> None:
 def test_a_signal_after_a_failure_and_a_success_keeps_both(failing: Run) -> None:
     failing.nix.interrupt = (b'-demo.drv\'","type":105', Interrupted(15))  # the last build has just begun
     results, _ = failing.run.run(JOBS)
-    assert (results[INTEGRATION].verdict, results[INTEGRATION].state) == (Verdict.PASS, JobState.BUILT)
+    assert results[INTEGRATION].reason == "interrupted before its test results were read"
     assert results[UNIT].verdict is Verdict.FAIL
     assert sorted(results[UNIT].failing_tests) == ["demo tests::killed", "demo tests::wrong"]
     assert results[BUILD].reason == results[DOC].reason == "interrupted before it ended"
@@ -220,6 +226,17 @@ def test_a_tool_that_a_job_misses_makes_it_unavailable_and_a_time_out_makes_it_f
     assert (result.verdict, result.log_tail) == (Verdict.FAIL, ("Compiling a", "Compiling b"))
 
 
+def test_a_tool_of_ours_that_fails_is_no_failure_of_the_job(passing: Run) -> None:
+    def broken(request: EffectRequest) -> JobResult:
+        raise CommandFailed(("podman", "load"), 125, "storage is broken\nno space\n")
+
+    passing.effect = broken
+    result = passing()[BUILD]
+    assert (result.verdict, result.reason) == (Verdict.ERROR, "podman exited with 125: no space")
+    assert result.evidence["report"] == str(passing.folder / BUILD / "log.txt")
+    assert "storage is broken" in passing.log(BUILD)
+
+
 def test_a_job_whose_need_did_not_pass_does_not_run(failing: Run) -> None:
     jobs = tuple(replace(job, needs=(UNIT,)) if job.id == BUILD else job for job in JOBS)
     result = failing(jobs)[BUILD]
@@ -247,3 +264,105 @@ def test_verbose_shows_every_line_with_its_job(tmp_path: Path) -> None:
     run()
     assert (f"{INTEGRATION}> running 1 test", Tone.NEUTRAL) in run.notes
     assert ("demo-deps> Compiling serde", Tone.NEUTRAL) in run.notes
+
+
+def let_nix_say(run: Run, old: bytes, new: bytes) -> None:
+    """Let the recorded Nix say something else."""
+    assert any(old in line for line in run.nix.log)
+    run.nix.log = [line.replace(old, new) for line in run.nix.log]
+
+
+def test_a_build_that_ended_well_without_junit_is_no_pass_of_its_tests(
+    passing: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nix_jobs, "junit_path", lambda one: None)
+    results = passing()
+    assert results[UNIT].verdict is results[INTEGRATION].verdict is Verdict.ERROR
+    assert "nothing shows that a test ran" in str(results[UNIT].reason)
+    assert results[UNIT].evidence["report"] == str(passing.folder / UNIT / "log.txt")
+    assert results[CLIPPY].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("inside", ["", '<testsuite name="a"><testcase name="t"><skipped/></testcase></testsuite>'])
+def test_a_build_in_which_no_test_was_executed_is_no_pass(
+    passing: Run, inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.xml").write_text(f"<testsuites>{inside}</testsuites>")
+    with_junit(monkeypatch, tmp_path / "empty.xml")
+    assert passing()[UNIT].verdict is Verdict.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        (b"failed due to signal 9 (Killed)", "a compiler or a tool was killed, most likely for want of memory"),
+        (b"failed with exit code 70", "a fault of Nanna CI's own builder: it ended with 70"),
+    ],
+)
+def test_a_fault_of_ours_or_of_the_machine_is_never_called_a_failing_test(
+    failing: Run, new: bytes, reason: str
+) -> None:
+    let_nix_say(failing, b"failed with exit code 100", new)
+    unit = failing()[UNIT]
+    assert unit.verdict is Verdict.ERROR
+    assert str(unit.reason).startswith(reason)
+    assert unit.failing_tests == ()
+    assert unit.evidence["report"] == str(failing.folder / UNIT / "log.txt")
+
+
+def test_a_fault_in_what_several_jobs_need_is_the_same_for_all_of_them(failing: Run) -> None:
+    let_nix_say(failing, b"error: could not compile `broken`", b"error: No space left on device (os error 28)")
+    results = failing()
+    assert results[CLIPPY].verdict is results[DOC].verdict is Verdict.ERROR
+    assert results[CLIPPY].reason == results[DOC].reason
+    assert "no space is left on the disk" in str(results[DOC].reason)
+
+
+def test_structured_results_at_the_logs_end_decide_over_its_words(
+    failing: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junit = DATA.parent / "cargo/statuses.xml"
+    junit_trailer.print_section(100, junit)
+    last = next(number for number, line in enumerate(failing.nix.log) if b"error: test run failed" in line)
+    template = failing.nix.log[last]
+    failing.nix.log[last + 1 : last + 1] = [
+        template.replace(b"error: test run failed", line.encode()) for line in capsys.readouterr().err.splitlines()
+    ]
+    unit = failing()[UNIT]
+    assert (unit.verdict, unit.reason) == (Verdict.FAIL, "6 tests failed")
+    assert "x leak" in unit.failing_tests
+    assert unit.evidence["tests"] == {"passed": 1, "flaky": 0, "failed": 6, "skipped": 0}
+    assert (failing.folder / UNIT / "junit.xml").read_bytes() == junit.read_bytes()
+    assert not any("nanna-ci test results" in line for line in unit.log_tail)
+
+
+def test_results_that_name_another_exit_code_than_nix_does_are_not_believed(
+    failing: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    junit_trailer.print_section(105, DATA.parent / "cargo/statuses.xml")
+    last = next(number for number, line in enumerate(failing.nix.log) if b"error: test run failed" in line)
+    template = failing.nix.log[last]
+    failing.nix.log[last + 1 : last + 1] = [
+        template.replace(b"error: test run failed", line.encode()) for line in capsys.readouterr().err.splitlines()
+    ]
+    unit = failing()[UNIT]
+    assert sorted(unit.failing_tests) == ["demo tests::killed", "demo tests::wrong"]
+    assert "another exit code" in str(unit.reason)
+
+
+def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None:
+    failing()
+    told = [line for line, tone in failing.notes if tone is Tone.BAD]
+    unit = next(line for line in told if line.startswith(f"{UNIT}: failed"))
+    assert unit.endswith((": demo tests::wrong, demo tests::killed", ": demo tests::killed, demo tests::wrong"))
+    blocker = next(line for line in told if line.startswith("demo-doc-deps, which jobs need: failed"))
+    assert "could not compile `broken`" in blocker
+    assert told.index(blocker) < told.index(f"{DOC}: failed, for a dependency failed")
+
+
+def test_a_job_that_was_said_to_be_there_and_has_failed_tests_is_told_too(
+    passing: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_junit(monkeypatch, DATA.parent / "cargo" / "junit.xml")
+    passing()
+    assert any(line.startswith(f"{UNIT}: fail") and "2 failed tests" in line for line, _ in passing.notes)

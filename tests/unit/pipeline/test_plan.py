@@ -123,7 +123,13 @@ def test_only_nightly_is_a_declared_skip() -> None:
 def test_nightly_is_no_skip_for_those_who_build_with_it() -> None:
     jobs = plan('[toolchain]\nchannels = ["nightly", "stable"]\n')
     assert jobs
-    assert not any(job.skippable for job in jobs.values())
+    assert not any(job.skippable for job in jobs.values() if job.kind is not JobKind.INTEGRATION)
+
+
+def test_integration_tests_that_nobody_asked_for_by_name_may_not_be_there() -> None:
+    assert [name for name, job in plan("").items() if job.skippable] == ["integration-x86_64-linux-stable"]
+    asked = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
+    assert not any(job.skippable for job in asked.values())
 
 
 def test_every_test_kind_is_a_job_kind() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.results import JobResult, JobState, unavailable
+from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json, result_note
 from nanna_ci.report.blocks import Bars, Code, Heading, Notice, Paragraph, Table, Tone
 
@@ -88,3 +88,20 @@ def test_what_ran_stands_before_what_could_not_and_failures_before_both() -> Non
     blocks = report_document(report(ABSENT, PASSED, FAILED)).blocks
     table = next(block for block in blocks if isinstance(block, Table))
     assert [row[0].text for row in table.rows] == ["clippy", "unit", "audit"]
+
+
+def test_one_cause_that_several_jobs_met_is_told_once_with_their_names() -> None:
+    faults = [
+        no_answer(name, "no space left on this machine", report=f"/run/{name}/log.txt") for name in ("unit", "doc")
+    ]
+    blocks = report_document(report(*faults)).blocks
+    assert [block for block in blocks if isinstance(block, Heading)] == [Heading("unit, doc: no answer")]
+    assert Paragraph("The file to look into, or to report: /run/unit/log.txt") in blocks
+    assert report(*faults).line == "error: 2 without an answer (unit, doc: no space left on this machine)"
+
+
+def test_a_failure_outvotes_an_error_and_an_error_outvotes_a_pass() -> None:
+    fault = no_answer("doc", "no space left on this machine")
+    assert report(PASSED, fault).verdict is Verdict.ERROR
+    assert report(FAILED, fault).verdict is Verdict.FAIL
+    assert report(PASSED, fault, ABSENT, strict=True).verdict is Verdict.FAIL

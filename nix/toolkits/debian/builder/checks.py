@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 from archive import moment, pack
 from cargo import TOP, attempt, cargo, folder_of, prepare, require_libraries, target_of
-from plain import Attributes, run, say_command
+from junit_trailer import finish_nextest, run_nextest
+from plain import Attributes, say_command
 
 # what programs, the C library and the usual crates say of a name or an address that cannot be reached
 NO_NETWORK = (
@@ -78,7 +79,8 @@ def check(attributes: Attributes, out: Path) -> None:
         case "clippy":
             cargo(attributes, ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
         case "fmt":
-            cargo(attributes, ["fmt", "--all", "--", "--check"], values)
+            # in the workspace's folder these are its members; --all goes on to whatever else is there by path
+            cargo(attributes, ["fmt", "--", "--check"], values)
         case "doc":
             strict = {**values, "RUSTDOCFLAGS": "-D warnings"}
             cargo(attributes, ["doc", "--workspace", "--no-deps", "--locked"], strict)
@@ -88,30 +90,16 @@ def check(attributes: Attributes, out: Path) -> None:
 
 def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     """Every test of a kind, none left out after a failure; JUnit in out."""
-    settings = TOP / "nextest.toml"
-    # a profile of our own: the workspace's may say other things of JUnit, and its default profile still counts
-    settings.write_text('nextest-version = "0.9.50"\n[profile.nanna-ci.junit]\npath = "junit.xml"\n', encoding="utf-8")
     # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
     kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
-    argv = [
-        attributes["nextest"],
-        "nextest",
-        "run",
-        *options,
-        "--profile=nanna-ci",
-        f"--tool-config-file=nanna-ci:{settings}",
-    ]
-    junit = target_of(attributes) / "nextest" / "nanna-ci" / "junit.xml"
-    try:
-        # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
-        run(argv, cwd=folder_of(attributes), env={**values, "NEXTEST_SHOW_PROGRESS": "none"})
-    except SystemExit:
-        if names := tests_without_network(junit):
-            said = "there is no network in the sandbox, and these tests failed asking for one"
-            print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
-        raise
-    shutil.copy(junit, out / "junit.xml")
+    # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
+    env = {**values, "NEXTEST_SHOW_PROGRESS": "none"}
+    code, junit = run_nextest(attributes["nextest"], options, folder=folder_of(attributes), env=env, scratch=TOP)
+    if code and (names := tests_without_network(junit)):
+        said = "there is no network in the sandbox, and these tests failed asking for one"
+        print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
+    finish_nextest(code, junit, out)
 
 
 def tests_without_network(junit: Path) -> list[str]:

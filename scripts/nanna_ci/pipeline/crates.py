@@ -1,0 +1,37 @@
+"""How far cargo is, from its own output: the crates it has begun, and of how many where its progress bar says so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_BEGUN = re.compile(r"\s*(?:Compiling|Checking|Documenting) (?P<crate>\S+ v\S+)")
+_BAR = re.compile(r"\s*Building \[[=> ]*\] (?P<done>\d+)/(?P<total>\d+)")
+
+
+@dataclass(slots=True)
+class CrateCount:
+    """Takes lines of output one by one. `total` is None until cargo has named it."""
+
+    total: int | None = None
+    _begun: set[str] = field(default_factory=set)
+    _done: int = 0
+
+    def take(self, line: str) -> None:
+        """One plain line, or one state of the progress bar."""
+        if match := _BAR.match(line):
+            self._done, self.total = int(match["done"]), int(match["total"])
+        elif match := _BEGUN.match(line):
+            self._begun.add(match["crate"])
+
+    @property
+    def told(self) -> str | None:
+        """`45 of 210 crates`, `12 crates`, None where cargo has not said anything."""
+        if self.total is not None:
+            return f"{self._done} of {self.total} crates"
+        return f"{len(self._begun)} crates" if self._begun else None
+
+
+def is_progress_bar(line: str) -> bool:
+    """Whether a line is only a state of cargo's progress bar: for the view, and not for a log."""
+    return _BAR.match(line) is not None

@@ -1,0 +1,7 @@
+{
+  description = "A crate whose checks fail";
+
+  inputs.pipeline.url = "path:../../..";
+
+  outputs = { self, pipeline, ... }: pipeline.lib.mkPipeline { src = self; };
+}
