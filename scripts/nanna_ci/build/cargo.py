@@ -12,6 +12,7 @@ from typing import Any, Final, assert_never
 from nanna_ci.build.targets import System, Target
 from nanna_ci.errors import CommandFailed, ConfigError, MalformedData
 from nanna_ci.process import Completed
+from nanna_ci.redact import without_secrets
 
 JOB_TIMEOUT_S: Final = 3600.0
 QUERY_TIMEOUT_S: Final = 300.0
@@ -158,6 +159,12 @@ def is_apple_to_apple(host: System | None, target: Target) -> bool:
     return host is not None and host.kernel == target.system.kernel == "darwin"
 
 
+def cargo_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What cargo, and the build scripts and tests that it runs, get of our environment: of secrets the tokens alone
+    that cargo reads crates of private registries with."""
+    return without_secrets(environ, needed="CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN")
+
+
 def run_cargo(
     command: CargoCommand,
     *,
@@ -173,7 +180,7 @@ def run_cargo(
     return run(
         command.argv,
         timeout_s=timeout_s,
-        env={**environ, **command.environment},
+        env={**cargo_environment(environ), **command.environment},
         cwd=cwd,
         on_stdout=on_stdout,
         on_stderr=on_stderr,
@@ -185,7 +192,7 @@ def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> Cargo
     """The workspace in `cwd`, no dependency resolved. Raises ConfigError where there is none or it is broken."""
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1")
     try:
-        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd)
+        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=cwd)
     except CommandFailed as error:
         raise ConfigError(str(cwd), f"no cargo workspace: {first_error(error.stderr_tail)}") from error
     return parse_metadata(completed.stdout)
@@ -221,5 +228,5 @@ def first_error(stderr: str) -> str:
 def has_standard_library(triple: str, *, run: Run, environ: Mapping[str, str], cwd: Path) -> bool:
     """Whether rustc has a standard library for the triple. Raises ToolMissing, CommandFailed for an unknown triple."""
     argv = ("rustc", "--print", "target-libdir", "--target", triple)
-    folder = Path(run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd).text().strip())
+    folder = Path(run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=cwd).text().strip())
     return any(folder.glob("libstd-*"))

@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     *needed, job = _find_jobs(pipeline, arguments.id)
     folder = _folder(arguments.folder, job.id, ports.cwd)
-    folders = JobFolders(lambda id_: folder if id_ == job.id else folder.parent / id_)
+    folders = JobFolders(lambda id_: folder if id_ == job.id else folder.parent / id_, context.redactor)
     for one in (*needed, job):
         folders.job(one.id).clear()
     try:
