@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, assert_never
 
 from nanna_ci import process
-from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError
+from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
 from nanna_ci.outcome import Context, Outcome, Ports, Verdict
 from nanna_ci.process import Completed
 from nanna_ci.redact import Redactor, known_secrets
@@ -189,7 +189,7 @@ def report_error(
     real = replace(real, stderr=talk_stream(real.stderr, redactor))
     if runner is not None:
         real, raw = _inert(real), real.stderr
-    message, hint, detail = (redactor.redact_text(text) for text in _told(error))
+    message, hint, detail = (redactor.redact_text(hide_logins(text)) for text in _told(error))
     message, hint, detail = visible(message), visible(hint), visible_lines(detail)
     try:
         _say_error(real, message, hint, detail, quiet=arguments is not None and arguments.quiet)

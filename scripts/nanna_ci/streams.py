@@ -26,6 +26,8 @@ class _TalkStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
+        if self._stream.closed:  # a garbage collector's flush
+            return
         try:
             self._stream.flush()
         except BrokenPipeError:

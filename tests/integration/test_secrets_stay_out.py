@@ -40,7 +40,8 @@ case "$*" in
         cat "{folder}/said" "{folder}/said" >&2
         echo "        FAIL [   0.004s] (1/1) demo uses $(head -n 1 "{folder}/said")"
         for word in "$@"; do case $word in *nextest.toml)
-            sed -n 's/^path = "\\(.*\\)"/\\1/p' "${{word#*:}}" | while read -r path; do cp "{folder}/junit" "$path"; done ;;
+            sed -n 's/^path = "\\(.*\\)"/\\1/p' "${{word#*:}}" |
+                while read -r path; do cp "{folder}/junit" "$path"; done ;;
         esac; done
         exit {code} ;;
 esac

@@ -115,7 +115,7 @@ def test_an_interrupted_push_says_how_far_it_came(bench: Bench) -> None:
         (["--to", "../x"], "no name of a Cachix cache"),
         (["--to=-x"], "no name of a Cachix cache"),
         (["--to", "x\0y"], "no store to push to"),
-        (["--to", "/var/cache"], "is no URL"),
+        (["--to", "/var/cache"], "is not a URL"),
         (["--as", "release:v1"], "--as keeps paths in a cache that is a folder"),
         (["--to", "file:///x", "--as", "release:../v1"], "no name of a root"),
         (["--watch"], "--watch needs a command"),
