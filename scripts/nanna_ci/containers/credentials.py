@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import ConfigError, MalformedData, UsageError
+from nanna_ci.guarded_read import read_file
 from nanna_ci.json_data import as_object, load_json
 from nanna_ci.scratch import scratch_folder
 
@@ -57,8 +58,7 @@ def find_credentials(environ: Mapping[str, str], auth_file: Path | None, reposit
         return None
     path = auth_file or Path(environ[FILE_VARIABLE])
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LIMIT_BYTES)
+        data = read_file(path, _LIMIT_BYTES, or_pipe=True)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}", hint=HINT) from error
     try:
