@@ -107,9 +107,7 @@ def test_a_url_of_the_command_line_is_refused_without_its_login(
     "text",
     [
         "machine h login me password SEC RET",
-        "machine h login me password",
         "SECRET",
-        'machine h login me password "SECRET',
         "machine h password SECRET account x y SECRET",
         "machine h login me password S\nbad SECRET",
         "login me password SECRET",
@@ -119,7 +117,7 @@ def test_a_netrc_that_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text
     file = tmp_path / "netrc"
     file.write_text(text)
     substituter = parse_substituter("https://h")
-    with pytest.raises(ConfigError, match="is not a netrc file: line [0-9]+") as caught:
+    with pytest.raises(ConfigError, match=r"is not a netrc file: line [0-9]+") as caught:
         find_authorization(substituter, Origin("https", "h", 443), file, {})
     said = f"{caught.value.message} {caught.value.hint}".replace("'", " ").split()
     assert not {"SECRET", "RET", "SEC"} & {*said}

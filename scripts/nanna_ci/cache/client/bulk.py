@@ -26,6 +26,7 @@ from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
+from nanna_ci.web import ServiceUnavailable
 
 # Connections to one host. A public cache gets twice what Nix would open: HTTP/1.1 has one request on each. One near by
 # gets as many as pay: beyond 512 it is the processor that limits, not the delay.
@@ -90,9 +91,11 @@ def query(
     tell in bulk what a substituter lacks; what remains is then asked for path by path. `log` gets a line on a failed
     attempt, `on_progress` a count now and then.
 
+    A substituter that does not answer within its deadline, or whose references have no end, fails alone: its result has
+    an `error`, and what it alone led to is in nobody's.
+
     Raises:
         ConfigError: of the proxy, the certificates or `netrc`.
-        MalformedData: a walk that has no end.
     """
     results: list[QueryResult] = []
 
@@ -152,6 +155,9 @@ class _Survey:
         self._pools: dict[Route, Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self._seen: set[StorePath] = set()
+        self._roots: tuple[StorePath, ...] = ()
+        self._led: dict[Asker, int] = {}  # to how many paths each has led first
+        self._prune_is_due = False
         self._tasks = Tasks()
         # What is raised in a callback, an interruption too, would only be logged otherwise.
         self._loop.set_exception_handler(self._crashed)
@@ -176,11 +182,15 @@ class _Survey:
     ) -> tuple[QueryResult, ...]:
         """Have every substituter asked, to the end."""
         self.known.update((path.base_name, path) for path in paths)
+        self._roots = tuple(paths)
         self._follow(paths)
+        self._loop.call_later(self._left_s(), self._expire)
         if on_progress is not None:
             self.spawn(self._tell(on_progress))
         self.settled()
         await self._done
+        if self._walk and any(asker.error is not None for asker in self._askers):
+            self._prune()  # what was under way has come since
         for asker in self._askers:
             asker.finish()
         return tuple(self._result(asker) for asker in self._askers)
@@ -191,14 +201,60 @@ class _Survey:
         for pool in self._pools.values():
             await pool.close()
 
-    def found(self, info: NarInfo) -> None:
+    def found(self, info: NarInfo, asker: Asker) -> None:
         """A path is there: in a walk, its references are wanted too."""
-        if self._walk:
-            self._follow([path for path in info.references if path not in self._seen])
+        new = [path for path in info.references if path not in self._seen] if self._walk else []
+        if not new:
+            return
+        led = self._led[asker] = self._led.get(asker, 0) + len(new)
+        if led > _MOST_WALKED:
+            url = asker.substituter.url
+            asker.abandon(MalformedData(url, f"what it has refers to more than {_MOST_WALKED} paths, without end"))
+        else:
+            self._follow(new)
+
+    def abandoned(self) -> None:
+        """A substituter counts no more: what it alone led to is forgotten, once the one that speaks has ended."""
+        if self._walk and not self._prune_is_due:
+            self._prune_is_due = True
+            self._loop.call_soon(self._prune)
+
+    def _prune(self) -> None:
+        self._prune_is_due = False
+        good = [asker for asker in self._askers if asker.error is None]
+        reached = set(self._roots)
+        ahead = list(self._roots)
+        while ahead:
+            path = ahead.pop()
+            for asker in good:
+                info = asker.found.get(path)
+                for reference in info.references if info is not None else ():
+                    if reference not in reached:
+                        reached.add(reference)
+                        ahead.append(reference)
+        self._seen &= reached
+        for asker in good:
+            asker.forget(reached)
+        self.settled()
+
+    def _left_s(self) -> float:
+        walked = max(0, len(self._seen) - len(self._roots))
+        return self._begun_s + self._patience.limit_s(len(self._roots), walked) - self._loop.time()
+
+    def _expire(self) -> None:
+        """Give up whoever has not said all by the deadline, which grows with what is asked."""
+        left_s = self._left_s()
+        if left_s > 0:
+            self._loop.call_later(left_s, self._expire)
+            return
+        spent_s = self._loop.time() - self._begun_s
+        for asker in [asker for asker in self._askers if asker.outstanding]:
+            problem = f"has not given all answers after {spent_s:.0f} s, which is its deadline"
+            asker.abandon(ServiceUnavailable(asker.substituter.url, problem, attempts=asker.tally.requests))
 
     def settled(self) -> None:
         """A substituter has said all that it was asked for: perhaps all have."""
-        if not self._done.done() and not any(asker.outstanding for asker in self._askers):
+        if not self._done.done() and not self._prune_is_due and not any(asker.outstanding for asker in self._askers):
             self._done.set_result(None)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -209,9 +265,6 @@ class _Survey:
         if not paths:
             return
         self._seen.update(paths)
-        if self._walk and len(self._seen) > _MOST_WALKED:
-            self._fail(MalformedData("the walk", f"leads to more than {_MOST_WALKED} paths"))
-            return
         for asker in self._askers:
             asker.want(paths)
 

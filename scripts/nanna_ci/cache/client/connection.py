@@ -99,7 +99,11 @@ class Connection(asyncio.Protocol):
         """The server ended it, or the network did."""
         if self._transport is None:
             return
-        request, answer = self.request, self._reader.end() if exc is None else None
+        try:
+            request, answer = self.request, self._reader.end() if exc is None else None
+        except BrokenAnswer as error:
+            self._listener.broke(self, str(error), may_pass=error.may_pass)
+            return
         if request is not None and answer is not None:
             self._answered(request, answer)
         else:

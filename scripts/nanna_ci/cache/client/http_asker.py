@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Final
 
@@ -136,6 +136,20 @@ class HttpAsker(Asker):
         """The substituter cannot be asked: what it has said so far does not count, and no more is sent."""
         self.pool.discard(self)
         super().abandon(error)
+
+    def forget(self, keep: Container[StorePath]) -> None:
+        """Drop every question and answer but those about the paths of `keep`; what is under way comes to its end."""
+        dropped = 0
+        for waiting in (self._early, self._unsifted):
+            kept = [path for path in waiting if path in keep]
+            dropped += len(waiting) - len(kept)
+            waiting[:] = kept
+        if self._is_open:
+            dropped += self.pool.discard(self, keep)
+        self._forbidden = [path for path in self._forbidden if path in keep]
+        self.keep_answers(keep)
+        if dropped and self.error is None:
+            self.settle(dropped)
 
     def finish(self) -> None:
         """A bucket that must not be listed says 403 for what it lacks, and Nix takes it so; one that only says 403

@@ -181,20 +181,34 @@ def test_in_a_walk_what_one_substituter_knows_leads_the_others(
     assert all(len(result.found) + len(result.missing) == 9 for result in results)
 
 
-def test_a_walk_that_has_no_end_is_refused(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_whose_references_have_no_end_fails_alone(
+    cache: CacheStandIn, other: CacheStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bulk, "_MOST_WALKED", 20)
     numbers = iter(range(10_000))
 
     def leads_on(client: Client) -> bool:
         asked = next(one for one in reversed(cache.asked) if one.connection == client.number)
-        of = next(known for known in made if known.hash in asked.target)
+        of = next((known for known in made if known.hash in asked.target), None)
+        if of is None:  # what the others lead to
+            return says(404)(client)
         made.append(path(f"p{next(numbers)}"))
         return says(200, render_narinfo(narinfo(of, made[-1])))(client)
 
     made = [path("start")]
     cache.always = leads_on
-    with pytest.raises(MalformedData, match="more than 20 paths"):
-        Asking().ask(cache.url, made[:1], walk=True, concurrency=1)
+    (tmp_path / "nix-cache-info").write_bytes(CACHE_INFO)
+    for here, beyond in ((made[0], [path("beyond")]), (path("beyond"), [])):
+        (tmp_path / f"{here.hash}.narinfo").write_bytes(render_narinfo(narinfo(here, *beyond)))
+    put(other, "beyond")
+    hostile, folder, good = Asking().ask_all([cache.url, str(tmp_path), other.url], made[:1], walk=True, concurrency=1)
+    assert isinstance(hostile.error, MalformedData)
+    assert cache.url in hostile.error.message
+    assert "more than 20 paths" in hostile.error.message
+    assert (folder.error, good.error) == (None, None)
+    assert set(folder.found) == {made[0], path("beyond")}
+    assert (set(good.found), good.missing) == ({path("beyond")}, {made[0]})
+    assert not [*folder.missing, *folder.failed, *good.failed], "what the hostile one alone led to is nobody's"
 
 
 Sieve = Callable[[Sequence[str]], frozenset[str]]
