@@ -7,12 +7,14 @@ is a file of somebody else under a name that we trust.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
 from typing import Final
 
 MEBIBYTE: Final = 1024 * 1024
+_BUFFER_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -36,6 +38,22 @@ def read_file(
     Raises:
         OSError: it cannot be opened or read; FileRefused where it is no such file, or over the limit.
     """
+    with open_file(path, follow_links=follow_links, one_link=one_link, or_pipe=or_pipe) as stream:
+        if os.fstat(stream.fileno()).st_size > limit_bytes:
+            raise FileRefused(path, f"it is over {limit_bytes:,} bytes")
+        parts, left = [], limit_bytes + 1
+        while left > 0 and (data := stream.read(min(left, _CHUNK_BYTES))):
+            parts.append(data)
+            left -= len(data)
+    if left <= 0:
+        raise FileRefused(path, f"it is over {limit_bytes:,} bytes")
+    return b"".join(parts)
+
+
+def open_file(
+    path: Path, *, follow_links: bool = True, one_link: bool = False, or_pipe: bool = False
+) -> io.BufferedReader:
+    """A regular file for reading, as `read_file` takes it. Raises as that does; how much is read is the caller's."""
     flags = _FLAGS if follow_links else _FLAGS | _NO_LINK
     try:
         descriptor = os.open(path, flags & ~getattr(os, "O_NONBLOCK", 0) if or_pipe and _is_pipe(path) else flags)
@@ -45,17 +63,10 @@ def read_file(
         raise
     try:
         check_descriptor(descriptor, path, one_link=one_link, or_pipe=or_pipe)
-        if os.fstat(descriptor).st_size > limit_bytes:
-            raise FileRefused(path, f"it is over {limit_bytes:,} bytes")
-        parts, left = [], limit_bytes + 1
-        while left > 0 and (data := os.read(descriptor, min(left, _CHUNK_BYTES))):
-            parts.append(data)
-            left -= len(data)
-    finally:
+        return os.fdopen(descriptor, "rb", buffering=_BUFFER_BYTES)
+    except BaseException:
         os.close(descriptor)
-    if left <= 0:
-        raise FileRefused(path, f"it is over {limit_bytes:,} bytes")
-    return b"".join(parts)
+        raise
 
 
 def check_descriptor(descriptor: int, path: Path, *, one_link: bool, or_pipe: bool = False) -> None:

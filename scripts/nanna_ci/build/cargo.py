@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from nanna_ci.build.targets import System, Target
-from nanna_ci.errors import CommandFailed, ConfigError, MalformedData
+from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, NannaError
 from nanna_ci.process import Completed
 from nanna_ci.redact import without_secrets
 
@@ -196,6 +196,21 @@ def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> Cargo
     except CommandFailed as error:
         raise ConfigError(str(cwd), f"no cargo workspace: {first_error(error.stderr_tail)}") from error
     return parse_metadata(completed.stdout)
+
+
+def query_build_folders(source: Path, *, run: Run, environ: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
+    """Where cargo keeps what it builds on the way (`build.build-dir`), for a target folder: by the environment, and by
+    cargo itself in the workspace around that. None where nobody can say."""
+    told = environ.get("CARGO_BUILD_BUILD_DIR", "")
+    named = [cwd / told, source.parent / told] if told and "{" not in told else []
+    argv = ("cargo", "metadata", "--no-deps", "--format-version", "1", "--offline")
+    try:
+        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=source.parent)
+        body = json.loads(completed.stdout)
+    except (NannaError, ValueError, RecursionError):
+        return tuple(named)
+    folder = body.get("build_directory") if isinstance(body, dict) else None
+    return (*named, Path(folder)) if isinstance(folder, str) else tuple(named)
 
 
 def parse_metadata(data: bytes) -> CargoWorkspace:

@@ -21,6 +21,7 @@ from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
 from nanna_ci.cache.client.pace import Limits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
+from nanna_ci.cache.client.reach import reached_paths
 from nanna_ci.cache.client.route import Route, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError
@@ -222,16 +223,7 @@ class _Survey:
     def _prune(self) -> None:
         self._prune_is_due = False
         good = [asker for asker in self._askers if asker.error is None]
-        reached = set(self._roots)
-        ahead = list(self._roots)
-        while ahead:
-            path = ahead.pop()
-            for asker in good:
-                info = asker.found.get(path)
-                for reference in info.references if info is not None else ():
-                    if reference not in reached:
-                        reached.add(reference)
-                        ahead.append(reference)
+        reached = reached_paths(self._roots, [asker.found for asker in good])
         self._seen &= reached
         for asker in good:
             asker.forget(reached)
