@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 MEBIBYTE: Final = 1024 * 1024
-_BUFFER_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -63,7 +62,7 @@ def open_file(
         raise
     try:
         check_descriptor(descriptor, path, one_link=one_link, or_pipe=or_pipe)
-        return os.fdopen(descriptor, "rb", buffering=_BUFFER_BYTES)
+        return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise

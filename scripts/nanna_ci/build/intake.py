@@ -92,7 +92,8 @@ def open_inputs(
             if folder is not None and any(_look(folder, file) for file in files.values()):
                 where = source.joinpath(*place)
                 yield tuple(
-                    _open_input(folder, where, name, file, stack, build_folders) for name, file in files.items()
+                    _open_input(folder, where, name, file, stack, build_folders=build_folders)
+                    for name, file in files.items()
                 )
                 return
         raise GateFailed(
@@ -134,7 +135,7 @@ def _look(folder: int, name: str) -> os.stat_result | None:
 
 
 def _open_input(
-    folder: int, where: Path, name: str, file: str, stack: ExitStack, build_folders: Sequence[Path]
+    folder: int, where: Path, name: str, file: str, stack: ExitStack, *, build_folders: Sequence[Path]
 ) -> Input:
     path = where / file
     seen = _look(folder, file)
