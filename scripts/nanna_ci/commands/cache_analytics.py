@@ -31,7 +31,7 @@ What is looked at:
 
 A miss is a root (mend this one) or cascade (it misses because of others). Its reason is one of: changed, new, follows
 (against --baseline: an earlier report of --format json, or another revision of the flake); never-pushed, filtered,
-dragged, untrusted, evicted, hidden (by Nix's own narinfo cache), input-missing.
+dragged, untrusted, no-archive, evicted, hidden (by Nix's own narinfo cache), input-missing.
 
 A path whose signature is missing, bad or by an unknown key is no hit. Exit 1 where the gate does not hold: exactly at
 the minimum holds, nothing measured does not. Exit 3 where a cache did not answer, 4 where an answer was corrupt.
@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a public key, NAME:BASE64; repeatable (default: those of Nix and of pipeline.toml)",
     )
     parser.add_argument("--concurrency", metavar="N", help="connections to a host at most (default: by its nearness)")
+    parser.add_argument(
+        "--verify-archives",
+        action="store_true",
+        help="ask caches over HTTP for the archive behind each narinfo, too (HEAD): one that is not there is no hit",
+    )
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
@@ -131,6 +136,7 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
         settings,
         concurrency,
         deadline_s=deadline_s,
+        verify_archives=arguments.verify_archives,
         environ=ports.environ,
         say=context.say,
         clock=ports.clock,

@@ -9,7 +9,7 @@ from collections.abc import Container, Coroutine, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from nanna_ci.cache.client.folder import read_cache_info, read_narinfo
+from nanna_ci.cache.client.folder import archive_problem, read_cache_info, read_narinfo
 from nanna_ci.cache.client.request import Tally
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError, ToolMissing
@@ -50,6 +50,7 @@ class Asker(ABC):
         self.missing: set[StorePath] = set()
         self.corrupt: dict[StorePath, str] = {}
         self.failures: dict[StorePath, str] = {}
+        self.hollow: dict[StorePath, str] = {}  # of those missing: the narinfo is there, and why its archive is none
         self.error: NannaError | None = None
         self.priority = 0
         self.tally = Tally()
@@ -77,8 +78,17 @@ class Asker(ABC):
         if info.store_path is not path and info.store_path != path:  # mostly they share it, and that is told faster
             self.corrupt[path] = f"{source}: is of another path, {info.store_path}"
             return
+        self.accept(path, info)
+
+    def accept(self, path: StorePath, info: NarInfo) -> None:
+        """A narinfo that holds; whoever looks at archives does so before he takes it."""
         self.found[path] = info
         self.survey.found(info, self)
+
+    def no_archive(self, path: StorePath, problem: str) -> None:
+        """The narinfo is there, but nothing that Nix could unpack: that is no hit."""
+        self.missing.add(path)
+        self.hollow[path] = problem
 
     def settle(self, questions: int = 1) -> None:
         """So many questions were answered. An answer may abandon the asker: then there are none any more."""
@@ -90,7 +100,7 @@ class Asker(ABC):
     def abandon(self, error: NannaError) -> None:
         """The substituter cannot be asked: what it has said so far does not count."""
         self.error = error
-        for said in (self.found, self.missing, self.corrupt, self.failures):
+        for said in (self.found, self.missing, self.corrupt, self.failures, self.hollow):
             said.clear()
         self.settle(self.outstanding)
         self.survey.abandoned()
@@ -98,7 +108,7 @@ class Asker(ABC):
     def keep_answers(self, keep: Container[StorePath]) -> None:
         """Drop the answers about all other paths."""
         self.missing = {path for path in self.missing if path in keep}
-        for said in (self.found, self.corrupt, self.failures):
+        for said in (self.found, self.corrupt, self.failures, self.hollow):
             for path in [path for path in said if path not in keep]:
                 del said[path]
 
@@ -121,6 +131,14 @@ class FolderAsker(Asker):
             self.outstanding += len(paths)
             self._queue.extend(paths)
             self._read_soon()
+
+    def accept(self, path: StorePath, info: NarInfo) -> None:
+        """A path counts where its archive is there, which costs no more than a look."""
+        problem = archive_problem(self._folder, info)
+        if problem is None:
+            super().accept(path, info)
+        else:
+            self.no_archive(path, problem)
 
     def forget(self, keep: Container[StorePath]) -> None:
         """Drop every question and answer but those about the paths of `keep`."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +20,11 @@ from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
 from nanna_ci.cache.client.pace import Limits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
+from nanna_ci.cache.client.query_result import Progress, QueryResult
 from nanna_ci.cache.client.reach import reached_paths
 from nanna_ci.cache.client.route import Route, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.errors import MalformedData
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.web import ServiceUnavailable
@@ -40,43 +40,12 @@ _MOST_WALKED: Final = 500_000
 _PROGRESS_S: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """What one substituter said.
-
-    `corrupt` (a narinfo that is refused, with its line) and `failed` (asked in vain) are unknown, not missing; their
-    values say why. `priority` is that of the URL, else of nix-cache-info; lower is asked first. `retries` are requests
-    sent again after a failure, `peak_connections` those to its host. With `error` it could not be asked at all, and
-    all is empty.
-    """
-
-    substituter: Substituter
-    found: Mapping[StorePath, NarInfo]
-    missing: frozenset[StorePath]
-    corrupt: Mapping[StorePath, str]
-    failed: Mapping[StorePath, str]
-    priority: int
-    requests: int
-    bytes_received: int
-    retries: int
-    peak_connections: int
-    seconds: float
-    error: NannaError | None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
-
-    answered: int
-    asked: int
-
-
 def query(
     substituters: Sequence[Substituter],
     paths: Sequence[StorePath],
     *,
     walk: bool = False,
+    verify_archives: bool = False,
     concurrency: int | None = None,
     environ: Mapping[str, str],
     sieves: Mapping[Substituter, Sieve] | None = None,
@@ -87,10 +56,11 @@ def query(
 ) -> tuple[QueryResult, ...]:
     """Ask every substituter for every path; the answers are in the order of the substituters.
 
-    `walk`: also for all that the paths refer to, as far as any substituter knows. `concurrency`: connections to a host
-    at most; None for our own choice. `environ` names proxies, certificates, and the token of Cachix caches. `sieves`
-    tell in bulk what a substituter lacks; what remains is then asked for path by path. `log` gets a line on a failed
-    attempt, `on_progress` a count now and then.
+    `walk`: also for all that the paths refer to, as far as any substituter knows. `verify_archives`: of a cache over
+    HTTP, too, a path counts only where its archive is there, which takes one more request (HEAD); in a folder that is
+    always looked at. `concurrency`: connections to a host at most; None for our own choice. `environ` names proxies,
+    certificates, and the token of Cachix caches. `sieves` tell in bulk what a substituter lacks; what remains is then
+    asked for path by path. `log` gets a line on a failed attempt, `on_progress` a count now and then.
 
     A substituter that does not answer within its deadline, or whose references have no end, fails alone: its result has
     an `error`, and what it alone led to is in nobody's.
@@ -102,7 +72,7 @@ def query(
 
     async def ask() -> None:  # it gives nothing: Runner would write it all out when it restores the signal handler
         limits = _limits(concurrency, len(substituters))
-        survey = _Survey(environ, limits, patience or Patience(), log, walk=walk)
+        survey = _Survey(environ, limits, patience or Patience(), log, walk=walk, verify_archives=verify_archives)
         try:
             for substituter in substituters:
                 survey.add(substituter, netrc, (sieves or {}).get(substituter))
@@ -142,7 +112,9 @@ class _Survey:
         log: Callable[[str], None],
         *,
         walk: bool,
+        verify_archives: bool,
     ) -> None:
+        self._verify_archives = verify_archives
         self.known: dict[str, StorePath] = {}
         self.log = log
         self._environ = environ
@@ -176,7 +148,16 @@ class _Survey:
         pool = self._pools.get(route)
         if pool is None:
             pool = self._pools[route] = Pool(route, self._limits, self._patience, self._tls, self.log)
-        self._askers.append(HttpAsker(substituter, self, pool, route=route, authorization=authorization, sieve=sieve))
+        asker = HttpAsker(
+            substituter,
+            self,
+            pool,
+            route=route,
+            authorization=authorization,
+            sieve=sieve,
+            verify_archives=self._verify_archives,
+        )
+        self._askers.append(asker)
 
     async def ask(
         self, paths: Sequence[StorePath], on_progress: Callable[[Progress], None] | None
@@ -286,6 +267,8 @@ class _Survey:
             missing=frozenset(asker.missing),
             corrupt=asker.corrupt,
             failed=asker.failures,
+            hollow=asker.hollow,
+            has_archives=self._verify_archives or isinstance(asker, FolderAsker),
             priority=asker.priority if substituter.priority is None else substituter.priority,
             requests=tally.requests,
             bytes_received=tally.received_bytes,

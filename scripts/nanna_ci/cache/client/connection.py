@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         self.deadline_s = deadline_s
         owner = request.owner
         owner.tally.requests += 1
+        self._reader.to_head = request.archive is not None
         self._transport.write(owner.message(request))
 
     def drop(self) -> None:

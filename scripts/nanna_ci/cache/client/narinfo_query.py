@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from nanna_ci.cache.client.bulk import Progress, QueryResult, query
+from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.client.cachix_sieve import make_sieves
 from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.query_result import Progress, QueryResult
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.store.store_path import StorePath
@@ -60,6 +61,7 @@ def make_query(
     concurrency: int | None,
     *,
     deadline_s: float | None = None,
+    verify_archives: bool = False,
     environ: Mapping[str, str],
     say: Callable[[str], None],
     clock: Callable[[], float],
@@ -80,6 +82,7 @@ def make_query(
     return partial(
         query,
         concurrency=concurrency,
+        verify_archives=verify_archives,
         environ=environ,
         sieves=make_sieves(substituters, environ, say),
         netrc=Path(netrc) if isinstance(netrc, str) and netrc else None,

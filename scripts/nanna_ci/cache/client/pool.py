@@ -228,7 +228,10 @@ class Pool:
             here = request.target or request.owner.target(request)
             request.target = follow_redirect(self._route.origin, here, location)
         except UsageError as error:
-            request.owner.failed(request, error.message)
+            if request.archive is not None:  # archives may lie elsewhere: the cache says that it is there
+                request.owner.elsewhere(request)
+            else:
+                request.owner.failed(request, error.message)
         else:
             self._ready.appendleft(request)
 

@@ -62,8 +62,10 @@ class Answer:
 
 
 @lru_cache(maxsize=_HEADS_KEPT)
-def parse_head(data: bytes) -> Head:
+def parse_head(data: bytes, *, to_head: bool = False) -> Head:
     """Read a head: the status line and the header lines, the end of the last one included.
+
+    `to_head`: in answer to a HEAD request, which has no body, whatever length it states.
 
     Raises:
         BrokenAnswer: it is no head of HTTP/1, contradicts itself, or announces a body that is packed in a way that
@@ -81,7 +83,8 @@ def parse_head(data: bytes) -> Head:
         raise BrokenAnswer(f"the answer is packed as {coding[:40]!r}, which was not asked for", may_pass=False)
     connection = {word.strip() for word in ",".join(fields.get(b"connection", ())).lower().split(",")}
     is_chunked = _is_chunked(fields)
-    length = _length(fields, status, is_chunked=is_chunked)
+    is_chunked = is_chunked and not to_head
+    length = 0 if to_head else _length(fields, status, is_chunked=is_chunked)
     ends_itself = is_chunked or length is not None
     persists = "keep-alive" in connection if match[1] == b"0" else "close" not in connection
     return Head(
@@ -151,7 +154,7 @@ def _is_zlib(body: bytes) -> bool:
 class AnswerReader:
     """Reads the answers of one connection, one after the other, from the bytes as they come."""
 
-    __slots__ = ("_body", "_chunks", "_head", "_start", "has_begun")
+    __slots__ = ("_body", "_chunks", "_head", "_start", "has_begun", "to_head")
 
     def __init__(self) -> None:
         self._start = b""
@@ -159,6 +162,7 @@ class AnswerReader:
         self._body = bytearray()
         self._chunks: _Chunks | None = None
         self.has_begun = False
+        self.to_head = False  # the request was HEAD
 
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes; gives the answer once it is whole. Raises BrokenAnswer."""
@@ -169,7 +173,7 @@ class AnswerReader:
             data = self._start + data
         end = data.find(b"\r\n\r\n")
         while end >= 0:
-            head = parse_head(data[: end + 2])
+            head = parse_head(data[: end + 2], to_head=self.to_head)
             data = data[end + 4 :]
             if head.status >= 200:
                 if len(data) == head.length:  # the usual case: all of it came at once
