@@ -158,10 +158,21 @@ NEEDS = re.findall(r"gate\.py results ([\w -]+)$", JOBS["ci-summary"].rstrip())[
 SUCCESS = dict.fromkeys(NEEDS, "success")
 
 
-def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: Any = MATRIX) -> tuple[int, str]:
-    """The gate's exit code and its last line but one: what it holds against the run, if anything."""
-    for number, result in enumerate(results):
-        job = folder / "results" / f"job-{number}" / ".nanna-ci/jobs" / result.id
+def gate(
+    folder: Path, needs: dict[str, str], results: list[JobResult | tuple[str, JobResult]], matrix: Any = MATRIX
+) -> tuple[int, str]:
+    """The gate's exit code and its last line but one: what it holds against the run, if anything.
+
+    A result is in the artifact of its own job, or in that of the job that is named before it.
+    """
+    for one in results:
+        artifact, result = one if isinstance(one, tuple) else (one.id, one)
+        place = folder / "results" / f"job-{artifact}"
+        job = next(
+            job
+            for within in (".nanna-ci/jobs", "subject/.nanna-ci/jobs")
+            if not (job := place / within / result.id).exists()
+        )
         job.mkdir(parents=True)
         (job / "result.json").write_bytes(render_result(result))
     environ = {
@@ -229,11 +240,46 @@ def test_the_gate_accounts_for_what_a_job_needs_on_every_machine_that_ran_it(tmp
         return {"id": jobs[-1], "jobs": list(jobs), "skippable": False}
 
     matrix = {"include": [entry("image-a", "test-a"), entry("image-a", "image-b", "test-b")]}
-    passed = [replace(PASSED, id=job) for job in ("image-a", "test-a", "image-a", "image-b", "test-b")]
+    places = [("test-a", "image-a"), ("test-a", "test-a")]
+    places += [("test-b", "image-a"), ("test-b", "image-b"), ("test-b", "test-b")]
+    passed: list[Any] = [(artifact, replace(PASSED, id=job)) for artifact, job in places]
     assert gate(tmp_path / "all", SUCCESS, passed, matrix)[0] == 0
     assert gate(tmp_path / "absent", SUCCESS, [*passed[:3], passed[4]], matrix) == (1, "image-b: absent")
-    other = [*passed[:2], failed("image-a"), *passed[3:]]
-    assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: pass, fail")
+    other = [*passed[:2], ("test-b", failed("image-a")), *passed[3:]]
+    assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: fail")
+
+
+def test_the_gate_takes_a_result_from_the_artifact_of_its_own_entry_alone(tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS, [(SKIPPABLE, PASSED), NIGHTLY]) == (1, f"{STEADY}: absent")
+
+
+def test_the_gate_fails_on_a_result_under_another_jobs_name(tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    (place / "result.json").write_bytes(render_result(NIGHTLY))
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: of another job")
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_the_gate_fails_on_a_result_that_cannot_be_read(data: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    (place / "result.json").write_bytes(data)
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: unreadable")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda place: place.symlink_to("/dev/zero"), Path.mkdir])
+def test_the_gate_does_not_hang_on_a_result_that_is_not_a_file(put: Any, tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    put(place / "result.json")
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: unreadable")
+
+
+def test_the_gate_fails_on_an_entry_without_jobs(tmp_path: Path) -> None:
+    empty = {"id": "unit-x", "jobs": [], "skippable": False}
+    matrix = {"include": [*MATRIX["include"], empty]}
+    assert gate(tmp_path, SUCCESS, [PASSED, NIGHTLY], matrix) == (1, "unit-x: not among its own jobs")
 
 
 @pytest.mark.parametrize("matrix", ["", {"include": []}])
