@@ -20,6 +20,7 @@ from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.vocabulary import RUNNERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
@@ -109,7 +110,29 @@ def test_images_are_published_and_signed_by_one_job_and_only_after_a_push_has_pa
     assert set(re.findall(r"(?m)^      ([\w-]+): write$", job)) == {"packages", "id-token"}
     assert TEXT.count("github.token") == 1
     step = next(step for step in job.split("      - name: ") if "github.token" in step)
-    assert step.rstrip().endswith("run: nix run .#publish-images -- --format json --output publish-images.json")
+    assert step.rstrip().endswith(
+        "run: nix run .#publish-images -- --tested results --format json --output publish-images.json"
+    )
+
+
+def test_what_is_published_is_held_to_the_tests_of_this_run() -> None:
+    fetch = next(step for step in JOBS["publish-images"].split("      - ") if "download-artifact" in step)
+    assert "pattern: job-container-test-*\n          path: results\n" in fetch
+    assert [entry["id"] for entry in ENTRIES if entry["id"].startswith("container-test-")], (
+        "there is something to fetch"
+    )
+
+
+def test_jobs_run_on_a_closed_list_of_runners_and_any_other_is_refused_first() -> None:
+    listed = re.findall(r"contains\(fromJSON\('(\[[^']*\])'\), matrix\.runner\)", JOBS["jobs"])
+    assert len(listed) == 2
+    assert [json.loads(one) for one in listed] == [list(RUNNERS)] * 2
+    own = re.findall(r"(?m)^    runs-on: (.*)$", "\n".join(JOBS.values()))
+    assert len(own) == len(JOBS)
+    assert [one for one in own if "matrix" in one] == [one for one in own if one.endswith("|| 'ubuntu-24.04' }}")]
+    first = JOBS["jobs"].partition("    steps:\n")[2].partition("      - uses")[0]
+    assert first.count("- name") == 1
+    assert first.rstrip().endswith("run: exit 1")
 
 
 def test_the_results_that_are_kept_are_where_run_job_leaves_them(tmp_path: Path) -> None:
