@@ -36,7 +36,7 @@ def make_cache_ask(
                 failed |= dict.fromkeys(paths, _unasked(result.error.message))
             failed |= {path: _unasked(problem) for path, problem in result.failed.items()}
             wrong |= {path: f"has a narinfo that is refused: {problem}" for path, problem in result.corrupt.items()}
-            wrong |= {path: f"has no archive: {problem}" for path, problem in result.hollow.items()}
+            wrong |= {path: f"has no archive that Nix could take: {problem}" for path, problem in result.hollow.items()}
             for path, info in result.found.items():
                 found.setdefault(path, info)
         return StoreAnswer(found, {path: problem for path, problem in wrong.items() if path not in found}, failed)
