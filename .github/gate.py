@@ -4,8 +4,9 @@ usage: gate.py RESULTS NEED…
 
 RESULTS is a folder with the jobs' artifacts; each NEED is a job of the workflow that must have succeeded. In the
 environment, NEEDS is `toJSON(needs)` and MATRIX the plan. Anything but a success fails: failed, cancelled, skipped,
-unknown, absent. An entry of the matrix accounts for all its `jobs`; one that several machines ran must have passed on
-each. The one exception is a declared skip: a job that the plan calls skippable and that was unavailable.
+unknown, absent. An entry of the matrix accounts for all its `jobs`, by what is in its own artifact, `job-ID`: one that
+several machines ran must have passed on each. The one exception is a declared skip: a job that the plan calls skippable
+and that was unavailable.
 Exit code 0 or 1; runs on a bare Python.
 """
 
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+LARGEST_BYTES = 64 * 1024 * 1024
+
 
 def judge_needs(needs: dict[str, Any], expected: list[str]) -> Iterator[tuple[str, str]]:
     """Each job of the workflow with its result; a job that nobody expected counts too."""
@@ -25,13 +28,25 @@ def judge_needs(needs: dict[str, Any], expected: list[str]) -> Iterator[tuple[st
 
 def judge_jobs(matrix: dict[str, Any], results: Path) -> Iterator[tuple[str, str]]:
     """Each planned job with `success`, `declared skip`, or what is wrong with it."""
-    verdicts: dict[str, list[str]] = {}
-    for path in sorted(results.glob("**/jobs/*/result.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        verdicts.setdefault(result["id"], []).append(result["verdict"])
     for entry in matrix["include"]:
+        verdicts: dict[str, list[str]] = {}
+        for path in sorted((results / f"job-{entry['id']}").glob("**/jobs/*/result.json")):
+            verdicts.setdefault(path.parent.name, []).append(read_verdict(path))
+        if entry["id"] not in entry["jobs"]:
+            yield entry["id"], "not among its own jobs"
         for job in entry["jobs"]:
             yield job, judge(verdicts.get(job, []), skippable=entry["skippable"] is True)
+
+
+def read_verdict(path: Path) -> str:
+    """A result's verdict, or why it is none: another job's, not a plain file, too large, not what `run-job` writes."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_BYTES:
+        return "unreadable"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        return str(result["verdict"]) if result["id"] == path.parent.name else "of another job"
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return "unreadable"
 
 
 def judge(verdicts: list[str], *, skippable: bool) -> str:

@@ -19,9 +19,9 @@
   refuse ? throw,
 }:
 let
-  inherit (builtins) all any attrNames concatLists concatMap concatStringsSep elem elemAt filter foldl' genList
-    hasAttr head isAttrs isBool isFloat isInt isList isString length listToAttrs map match stringLength substring
-    toJSON typeOf;
+  inherit (builtins) all any attrNames attrValues concatLists concatMap concatStringsSep elem elemAt filter foldl' genList
+    groupBy hasAttr head isAttrs isBool isFloat isInt isList isString length lessThan listToAttrs map match sort
+    stringLength substring tail toJSON typeOf;
 
   min = a: b: if a < b then a else b;
   when = condition: problem: if condition then [ ] else [ problem ];
@@ -55,7 +55,6 @@ let
   known = options: if options == [ ] then "there is none" else "known: ${commas options}";
 
   limit = 200; # bytes of a string: match overflows the stack on long ones
-  shown = word: if stringLength word <= limit then toJSON word else "a string of ${toString (stringLength word)} bytes";
 
   typeName = value: {
     bool = "a boolean"; float = "a float"; int = "an integer"; list = "an array"; set = "a table"; string = "a string";
@@ -65,11 +64,11 @@ let
   # --- Kinds: path -> value -> [ problem ] --------------------------------------------------------------------------
   string = pattern: wanted: path: value:
     if !isString value then [ (wrongType path "a string" value) ]
-    else when (stringLength value <= limit && match pattern value != null) (problem path "${shown value} is not ${wanted}");
+    else when (stringLength value <= limit && match pattern value != null) (problem path "is not ${wanted}");
   choice = options: path: value:
     if !isString value then [ (wrongType path "a string" value) ]
     else when (elem value options)
-      (problem path "${shown value} is not one of ${commas options}" // { hint = suggest value options null; });
+      (problem path "is not one of ${commas options}" // { hint = suggest value options null; });
   integer = least: most: path: value:
     if !isInt value then [ (wrongType path "an integer" value) ]
     else when (least <= value && value <= most) (problem path "must be from ${toString least} to ${toString most}");
@@ -87,7 +86,9 @@ let
   someOf = kind: path: value:
     if value == [ ] then [ (problem path "must not be empty") ] else listOf kind path value;
   twice = path: values: # values that came before
-    indexed (i: value: when (!elem value (genList (elemAt values) i)) (problem (path i) "${toJSON value} comes twice")) values;
+    map (i: problem (path i) "comes twice") (repeated values);
+  repeated = values: # the indices of strings that came before
+    sort lessThan (concatMap tail (attrValues (groupBy (elemAt values) (genList (i: i) (length values)))));
 
   # --- The tables: fields in the order they are checked. No `default`: it must be given. -------------------------------
   field = name: kind: { inherit name kind; };
@@ -99,7 +100,7 @@ let
     if !isString value then [ (wrongType path "a string" value) ]
     else
       let wrong = import ./name-pattern.nix value; in
-      when (wrong == null) (problem path "${shown value} is no pattern of names: ${wrong.says}" // { inherit (wrong) hint; });
+      when (wrong == null) (problem path "is not a pattern of names: ${wrong.says}" // { inherit (wrong) hint; });
   cacheUrl = "(https?://([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]+)?(/[A-Za-z0-9._~/%+=@-]*)?|file:///[A-Za-z0-9._~/%+=@-]*)(\\?[A-Za-z0-9._~/%+=&@:-]*)?";
   lowerName = string "[a-z0-9][a-z0-9-]{0,62}" "a name of lower-case letters, digits and -";
   path = string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health";
@@ -251,7 +252,7 @@ let
   declared = path: what: options: word: when (elem word options)
     (problem path "${toJSON word} is not one of ${what}" // { hint = suggest word options (known options); });
   jobs = concatMap (t: concatMap (runner: map (channel: "${t.kind} on ${runner} with ${channel}") t.channels) t.runners);
-  firsts = n: list: genList (elemAt list) n;
+  planned = indexed (i: t: map (job: { inherit i job; }) (jobs [ t ])) test;
   images = map (i: i.name) image;
   programs = map (i: i.name) (filter (i: i.port == null) image);
   # An image without port is a program of the workspace: it is tested by running it, and has no health.
@@ -283,9 +284,8 @@ let
           t.strategies)
       target
     ++ indexed (i: t: concatMap (declared (at "test" i "channels") "toolchain.channels" toolchain.channels) t.channels) test
-    ++ indexed
-      (i: t: concatMap (job: when (!elem job (jobs (firsts i test))) (problem "test[${toString i}]" "${job} comes twice")) (jobs [ t ]))
-      test
+    ++ map (n: let one = elemAt planned n; in problem "test[${toString one.i}]" "${one.job} comes twice")
+      (repeated (map (one: one.job) planned))
     ++ twice (i: at "image" i "name") images
     ++ indexed (i: program: if program.port != null then [ ] else programProblems i program) image
     ++ twice (i: at "model" i "name") (map (model: model.name) value.model)

@@ -21,8 +21,8 @@ import nanna_ci
 from derivation_graphs import narinfo
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.drv_file import DerivationFiles
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath, parse_store_path
+from store_paths import put_into_folder
 
 EXPRESSION = r"""
 { flags ? "-O1", text ? "first" }:
@@ -172,7 +172,7 @@ def fill(cache: Path, graph: dict[StorePath, Derivation], chance: float, source:
             if source.random() < chance:
                 references = [path for path in candidates if path is not None and source.random() < 0.5]
                 info = narinfo(output.path, references, nar_size_bytes=source.randrange(1, 9000))
-                (cache / f"{output.path.hash}.narinfo").write_bytes(render_narinfo(info))
+                put_into_folder(cache, info)
 
 
 class Signed:

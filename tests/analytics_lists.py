@@ -11,8 +11,8 @@ from derivation_graphs import narinfo, store_path
 from fakes import FakePorts
 from nanna_ci import cli
 from nanna_ci.errors import ToolMissing
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
+from store_paths import put_into_folder
 
 PATHS = [store_path(f"path-{number}") for number in range(5)]
 
@@ -30,7 +30,7 @@ class Ground:
 
     def add(self, *paths: StorePath, references: Sequence[StorePath] = ()) -> None:
         for path in paths:
-            (self.cache / f"{path.hash}.narinfo").write_bytes(render_narinfo(narinfo(path, references)))
+            put_into_folder(self.cache, narinfo(path, references))
 
     def list(self, *paths: StorePath) -> str:
         (self.ports.cwd / "paths.txt").write_text("".join(f"{path}\n" for path in paths))

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from nanna_ci.cache.client.bulk import QueryResult, query
+from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.query_result import QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath

@@ -128,6 +128,8 @@ def query_result(
         "peak_connections": 1,
         "seconds": 0.25,
         "error": None,
+        "hollow": {},
+        "has_archives": False,
     }
     return SimpleNamespace(**(values | changes))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from nanna_ci.store.hashes import NixHash, Signature
-from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.narinfo import NarInfo, render_narinfo
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
 
@@ -39,6 +40,17 @@ def info(
         registered_s=registered_s,
         is_ultimate=is_ultimate,
     )
+
+
+def put_into_folder(folder: Path, info: NarInfo) -> Path:
+    """Have a cache that is a folder hold a path: its narinfo, which is given, and an archive of the size it states."""
+    archive = folder / info.url
+    archive.parent.mkdir(exist_ok=True)
+    with archive.open("wb") as file:
+        file.truncate(info.file_size_bytes or 0)
+    place = folder / f"{info.store_path.hash}.narinfo"
+    place.write_bytes(render_narinfo(info))
+    return place
 
 
 def narinfo(of: StorePath, *references: StorePath, size: int = 120, signatures: tuple[Signature, ...] = ()) -> NarInfo:

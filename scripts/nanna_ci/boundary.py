@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import select
 import signal
 import traceback
@@ -15,11 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO, assert_never
 
 from nanna_ci import process
-from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError
+from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
 from nanna_ci.outcome import Context, Outcome, Ports, Verdict
+from nanna_ci.process import Completed
 from nanna_ci.redact import Redactor, known_secrets
 from nanna_ci.report import files, github
 from nanna_ci.report.blocks import Block, Code, Document, Notice, Paragraph, Tone
+from nanna_ci.report.literal import UNSEEN, visible, visible_lines
+from nanna_ci.streams import talk_stream, write_stdout
 
 if TYPE_CHECKING:
     from nanna_ci.cli import Command
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 READER_GONE: Final = 141  # 128 + SIGPIPE: what a program that does not catch it ends with
 _TAIL_LINES: Final = 20
+_HIDING: Final = re.compile(UNSEEN.pattern.replace("\x00-\x1f", ""))  # of JSON's own layout: its strings have none
 
 
 def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | None) -> int:
@@ -35,7 +40,10 @@ def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | N
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, process.handle_signal)
     real = ports or Ports()
+    secrets = known_secrets(real.environ)
+    redactor = Redactor(secrets)
     runner = github.environment(real.environ)
+    real = replace(real, stderr=talk_stream(real.stderr, redactor), run=_redacting(real.run, secrets))
     inner = _inert(real) if runner is not None else real
     outcome = module.execute(
         arguments,
@@ -46,11 +54,24 @@ def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | N
             color=_colored(arguments.color, real.stderr, real.environ),
             dry_run=getattr(arguments, "dry_run", False),
         ),
-    )
+    ).redacted(redactor)
     if runner is not None:
         github.publish(runner, outcome.document, outcome.outputs, real.stderr)
     _write_result(_render(module.NAME, outcome, arguments, inner), _output(arguments, real), inner.stdout)
     return _exit_code(outcome.verdict) if outcome.exit_code is None else outcome.exit_code
+
+
+def _redacting(run: Callable[..., Completed], secrets: Sequence[str]) -> Callable[..., Completed]:
+    """A process runner that takes the secrets of the environment out of what any program says."""
+    if not secrets:
+        return run
+
+    def redacting(argv: Sequence[str], **options: Any) -> Completed:
+        if not options.get("passthrough"):
+            options["secrets"] = tuple(dict.fromkeys((*secrets, *options.get("secrets", ()))))
+        return run(argv, **options)
+
+    return redacting
 
 
 def _inert(ports: Ports) -> Ports:
@@ -124,6 +145,7 @@ def _json(name: str, verdict: Verdict, data: Mapping[str, Any]) -> str:
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     members = ",\n".join(f"  {encode(key)}: {_json_member(value, encode)}" for key, value in body.items())
     text = f"{{\n{members}\n}}"
+    text = _HIDING.sub(lambda match: f"\\u{ord(match.group()):04x}", text)  # nor to a terminal
     return text.replace("##[", r"#\u0023[") + "\n"  # the same data, and no command to a runner that logs it
 
 
@@ -149,11 +171,7 @@ def _write_result(text: str, output: Path | None, stdout: TextIO) -> None:
     if output is not None:
         files.write_atomic(output, text.encode("utf-8", "backslashreplace"))
         return
-    try:
-        stdout.write(text)
-        stdout.flush()
-    except BrokenPipeError:
-        pass
+    write_stdout(text, stdout)
 
 
 def report_error(
@@ -167,22 +185,24 @@ def report_error(
     if isinstance(error, BrokenPipeError) and _reader_gone(real):
         return READER_GONE
     runner = github.environment(real.environ)
+    redactor = Redactor(known_secrets(real.environ))
+    real = replace(real, stderr=talk_stream(real.stderr, redactor))
     if runner is not None:
         real, raw = _inert(real), real.stderr
-    redactor = Redactor(known_secrets(real.environ))
-    message, hint, detail = (redactor.redact_text(text) for text in _told(error))
+    message, hint, detail = (redactor.redact_text(hide_logins(text)) for text in _told(error))
+    message, hint, detail = visible(message), visible(hint), visible_lines(detail)
     try:
         _say_error(real, message, hint, detail, quiet=arguments is not None and arguments.quiet)
         name = words[0] if words else ""
-        if _asks_for_json(words) if arguments is None else arguments.format == "json":
-            verdict = _error_verdict(error)
-            told = {"error": {"message": message, "hint": hint or None}}
-            _write_result(_json(name, verdict, told), _output(arguments, real), real.stdout)
         if runner is not None:
             blocks: list[Block] = [Notice(Tone.BAD, message)]
             blocks += [Paragraph(hint)] if hint else []
             blocks += [Code(detail)] if detail else []
             github.publish(runner, Document(f"nanna-ci {name}", tuple(blocks)), {}, raw)
+        if _asks_for_json(words) if arguments is None else arguments.format == "json":
+            verdict = _error_verdict(error)
+            told = {"error": {"message": message, "hint": hint or None}}
+            _write_result(_json(name, verdict, told), _output(arguments, real), real.stdout)
     except (BrokenPipeError, NannaError):
         pass  # nobody listens any more: the exit code still tells
     return _error_code(error)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TextIO
 
 from nanna_ci import __version__
-from nanna_ci.errors import UsageError
+from nanna_ci.errors import NannaError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,12 +107,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _print(text: str, out: TextIO) -> None:
-    """A reader who goes away has seen enough."""
+    """A reader who goes away has seen enough. Raises NannaError where it cannot be written."""
     try:
         out.write(text)
         out.flush()
     except BrokenPipeError:
         pass
+    except OSError as error:
+        raise NannaError(f"stdout: cannot be written: {error.strerror}") from None
 
 
 def _nearest(wrong: str, known: Mapping[str, object]) -> str | None:

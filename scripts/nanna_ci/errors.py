@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class NannaError(Exception):
@@ -94,6 +95,21 @@ class GateFailed(NannaError):
     exit_code = 1
 
 
+_LOGINS: Final = re.compile(
+    r"(?<=://)[^\s'\"]*@"  # whatever is before the last @: a password may have a slash in it
+    r"|(?<=://)(?!\[)[^\s/:@'\"]*:(?=\S)(?![0-9]{1,5}(?:[/?#,;:)'\"\s]|$))[^\s'\"]*"  # and without one, no port
+    r"|(?:(?<=\s)|(?<=['\"])|^)[^\s/@:'\"]+:(?!//)[^\s@'\"]+@(?!sha256:)"  # user:password@host without a scheme
+)
+_BEFORE_AT: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@(?!sha256:)", re.DOTALL)
+_QUERY: Final = re.compile(r"\?\S*=\S*")
+
+
+def hide_logins(text: str) -> str:
+    """The text without users and passwords of the URLs in it."""
+    return _LOGINS.sub("…@", text) if ":" in text else text
+
+
 def shorten(text: str) -> str:
-    """Untrusted text for an error message: quoted, at most 120 characters, no control characters."""
-    return repr(text if len(text) <= 120 else text[:119] + "…")
+    """Untrusted text for an error message: quoted, at most 120 characters, no control characters, of URLs no login."""
+    shown = _QUERY.sub("?…", hide_logins(_BEFORE_AT.sub(lambda match: f"{match[1] or ''}…@", text)))
+    return repr(shown if len(shown) <= 120 else shown[:119] + "…")

@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from nanna_ci import process
+from nanna_ci.redact import Redactor, known_secrets
 from nanna_ci.report.blocks import Document
+from nanna_ci.report.literal import visible
 
 
 class Verdict(enum.Enum):
@@ -45,6 +47,16 @@ class Outcome:
     exit_code: int | None = None
     outputs: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
+
+    def redacted(self, redactor: Redactor) -> Outcome:
+        """The outcome without secrets, in whatever form it is written."""
+        return replace(
+            self,
+            document=redactor.redact_value(self.document),
+            data=redactor.redact_value(self.data),
+            outputs=redactor.redact_value(self.outputs),
+            text=redactor.redact_value(self.text),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +91,12 @@ class Context:
     color: bool
     dry_run: bool
 
+    @property
+    def redactor(self) -> Redactor:
+        """Takes the secrets of the environment out of what a command writes into files of its own."""
+        return Redactor(known_secrets(self.ports.environ))
+
     def say(self, line: str) -> None:
-        """One line of talk on stderr, nothing with --quiet."""
+        """One line of talk on stderr, nothing with --quiet; what would command a terminal is shown as an escape."""
         if self.verbosity >= 0:
-            print(line, file=self.ports.stderr, flush=True)
+            print(visible(line), file=self.ports.stderr, flush=True)

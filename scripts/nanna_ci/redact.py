@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import enum
+import itertools
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from urllib.parse import quote, quote_plus
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus, unquote
 
+_T = TypeVar("_T")
 MARK = b"[redacted]"
+PASS_VARIABLE = "NANNA_CI_PASS_SECRETS"  # noqa: S105 - a name
 _SECRET_NAME = re.compile(
-    r"(TOKEN|SECRET|PASSWORD|PASSPHRASE|(PRIVATE|SIGNING|SECRET_ACCESS)_KEY|CREDENTIALS?)$", re.IGNORECASE
+    r"(TOKENS?|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|AUTH_CONFIG|(^|_)(PASS|PAT|AUTH)"
+    r"|(API|AUTH|ACCESS|PRIVATE|SIGNING|ENCRYPTION|DEPLOY)_?KEY)(_?[0-9]+|_(BASE64|B64|JSON))?$",
+    re.IGNORECASE,
 )
-_SHORTEST_ENVIRONMENT_SECRET = 8  # `USE_TOKEN=1` is no secret, and taking every "1" out helps nobody
+_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is no secret, and taking every "1" out helps nobody
 _SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to stand for it
 _BETWEEN = rb"[ \t\r\n]*"  # what a wrapped secret may have between any two of its bytes
+_BLANKS = b" \t\r\n"
 _BLANK = re.compile(rb"[ \t\r\n]+")
+_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:(?P<password>[^\s@]+)@")
+_IN_JSON = re.compile(r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"')
+_NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\n?", re.MULTILINE)
 
 
 def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The values of the variables whose names say that they hold a secret."""
-    return tuple(
-        value
-        for name, value in sorted(environ.items())
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_ENVIRONMENT_SECRET
-    )
+    """What the environment holds of secrets, each once.
+
+    The values of variables whose names say so, passwords in URLs, logins in JSON, and the access tokens of NIX_CONFIG.
+    """
+    found: dict[str, None] = {}
+    for name, value in sorted(environ.items()):
+        parts = [match["password"] for match in _URL_PASSWORD.finditer(value)]
+        if name == "NIX_CONFIG":
+            words = " ".join(match["words"] for match in _NIX_TOKENS.finditer(value)).split()
+            parts += [part for word in words for part in word.partition("=")[2].split(":")]
+        if _SECRET_NAME.search(name):
+            parts += [value, *_IN_JSON.findall(value)]
+        parts += [unquote(part) for part in parts]
+        found |= dict.fromkeys(part for part in parts if len(part) >= _SHORTEST_ENVIRONMENT_SECRET)
+    return tuple(found)
+
+
+def without_secrets(environ: Mapping[str, str], needed: str = "") -> dict[str, str]:
+    """The environment for a program that runs other people's code: without the variables that hold secrets.
+
+    `needed` is a pattern of names that the program itself cannot do without. NANNA_CI_PASS_SECRETS, names with blanks
+    between them, is how a user lets tests have one; its value is taken out of what they print all the same.
+    """
+    passed = {*environ.get(PASS_VARIABLE, "").split()}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not _SECRET_NAME.search(name) or re.fullmatch(needed, name) or name in passed
+    }
+    if "NIX_CONFIG" in kept and not re.fullmatch(needed, "NIX_CONFIG"):
+        kept["NIX_CONFIG"] = _NIX_TOKENS.sub("", kept["NIX_CONFIG"])
+    return kept
 
 
 def _base64_forms(secret: bytes) -> Iterator[bytes]:
@@ -42,6 +81,26 @@ def _url_forms(secret: bytes) -> Iterator[bytes]:
         yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), text).encode()
 
 
+_MARKUP: Mapping[str, tuple[str, ...]] = {  # XML and HTML leave some of these as they are, each writer others
+    ">": (">", "&gt;", "&#62;"),
+    '"': ('"', "&quot;", "&#34;", "&#x22;"),
+    "'": ("'", "&apos;", "&#39;", "&#x27;"),
+}
+
+
+def _quoted_forms(secret: str) -> Iterator[bytes]:
+    """As JSON, XML, HTML, a shell's double quotes and Python's repr have it."""
+    texts = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    texts |= {re.sub(r'(["$`\\])', r"\\\1", secret), secret.replace("'", "'\"'\"'")}
+    present = [character for character in _MARKUP if character in secret]
+    for written in itertools.product(*(_MARKUP[character] for character in present)):
+        text = secret.replace("&", "&amp;").replace("<", "&lt;")
+        for character, entity in zip(present, written, strict=True):
+            text = text.replace(character, entity)
+        texts.add(text)
+    yield from (text.encode("utf-8", "surrogateescape") for text in texts)
+
+
 def _forms(secrets: Iterable[str]) -> list[bytes]:
     """Every way in which a secret may be written, blanks removed, longest first."""
     forms: set[bytes] = set()
@@ -50,13 +109,31 @@ def _forms(secrets: Iterable[str]) -> list[bytes]:
         lines = [line.strip() for line in whole.splitlines() if len(line.strip()) >= _SHORTEST_LINE]
         for text in {whole, *lines} - {""}:
             raw = text.encode("utf-8", "surrogateescape")
-            forms.update((raw, *_base64_forms(raw), *_url_forms(raw), raw.replace(b"\n", rb"\n")))
+            forms.update((raw, *_base64_forms(raw), *_url_forms(raw), *_quoted_forms(text), raw.hex().encode()))
     squeezed = {_BLANK.sub(b"", form) for form in forms}
     return sorted((form for form in squeezed if form), key=len, reverse=True)
 
 
 def _pattern(form: bytes) -> bytes:
     return _BETWEEN.join(re.escape(form[index : index + 1]) for index in range(len(form)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for key, inner in value.items():
+                yield from _texts(key)
+                yield from _texts(inner)
+        case list() | tuple():
+            for item in value:
+                yield from _texts(item)
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            for one in dataclasses.fields(value):
+                yield from _texts(getattr(value, one.name))
+        case _:
+            return
 
 
 class Redactor:
@@ -69,22 +146,65 @@ class Redactor:
     def __init__(self, secrets: Sequence[str]) -> None:
         self._forms = _forms(secrets)
         self._longest = max(map(len, self._forms), default=0)
-        self._regex = re.compile(b"|".join(map(_pattern, self._forms))) if self._forms else None
+        self._compiled: re.Pattern[bytes] | None = None
         self._held = b""
+
+    def finds(self, data: bytes) -> bool:
+        """Whether any secret is in a text. Much faster than taking it out, and nearly always all there is to do."""
+        squeezed = data.translate(None, _BLANKS)
+        return any(form in squeezed for form in self._forms)
 
     def redact(self, data: bytes) -> bytes:
         """A whole text, line breaks and all."""
-        return self._regex.sub(MARK, data) if self._regex else data
+        if not self.finds(data):
+            return data
+        if self._compiled is None:
+            self._compiled = re.compile(b"|".join(map(_pattern, self._forms)))
+        return self._compiled.sub(MARK, data)
 
     def redact_text(self, text: str) -> str:
         """`redact` for a string."""
-        if self._regex is None:
+        if not self._forms:
             return text
-        return self.redact(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        try:
+            data, errors = text.encode("utf-8", "surrogateescape"), "surrogateescape"
+        except UnicodeEncodeError:  # half of a surrogate pair, as JSON may have it
+            data, errors = text.encode("utf-8", "surrogatepass"), "surrogatepass"
+        return self.redact(data).decode("utf-8", errors)
+
+    def redact_value(self, value: _T) -> _T:
+        """Every text in plain JSON or in a frozen dataclass. A list of lines counts as one text.
+
+        To be done before anything is rendered: what a renderer escapes or wraps is harder to find.
+        """
+        if not self._forms or not self.finds("\n".join(_texts(value)).encode("utf-8", "surrogatepass")):
+            return value
+        redacted: _T = self._redact_any(value)
+        return redacted
+
+    def _redact_any(self, value: Any) -> Any:
+        match value:
+            case enum.Enum():
+                return value
+            case str():
+                return self.redact_text(value)
+            case Mapping():
+                return {self._redact_any(key): self._redact_any(inner) for key, inner in value.items()}
+            case list() | tuple():
+                if all(isinstance(item, str) for item in value):
+                    whole = "\n".join(value)
+                    redacted = self.redact_text(whole)
+                    return type(value)(redacted.split("\n")) if redacted != whole else value
+                return type(value)(self._redact_any(item) for item in value)
+            case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                fields = {one.name: self._redact_any(getattr(value, one.name)) for one in dataclasses.fields(value)}
+                return dataclasses.replace(value, **fields)
+            case _:
+                return value
 
     def feed(self, line: bytes, *, cut: bool = False) -> Iterator[bytes]:
         """The lines (without newline) that are safe now. `cut`: the rest of this line was dropped, maybe mid-secret."""
-        if self._regex is None:
+        if not self._forms:
             yield line
             return
         text = self.redact(self._held + line)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import ConfigError, MalformedData, NannaError, ToolMissing, UsageError
+from nanna_ci.errors import ConfigError, MalformedData, NannaError, ToolMissing, UsageError, shorten
 from nanna_ci.http_answer import Body, Response
 from nanna_ci.redact import Redactor
 from nanna_ci.retry import backoff_s, requested_wait_s
@@ -187,8 +187,8 @@ class WebClient:
             raise _Passing(f"cannot connect: {str(error) or 'timed out'}", sent=False) from error
         except httpx.TimeoutException as error:
             raise _Passing(f"silent for {self._timeout_s:g} s", sent=True) from error
-        except httpx.InvalidURL as error:
-            raise MalformedData(_shown(request.url), f"the URL, or where it redirects to, is none: {error}") from error
+        except httpx.InvalidURL:
+            raise MalformedData(_shown(request.url), "this URL, or where it redirects to, cannot be read") from None
         except httpx.TransportError as error:
             raise _Passing(f"the connection broke: {error}", sent=True) from error
 
@@ -242,7 +242,7 @@ class _Request:
             _host(url)
         except (UsageError, ValueError):
             raise MalformedData(
-                _shown(self.url), f"redirects to {location!r:.200}, which is no http or https URL"
+                _shown(self.url), f"redirects to {shorten(location)}, which is not an http or https URL"
             ) from None
         if _origin(url) == _origin(self.url):
             return replace(self, url=url)
@@ -261,7 +261,7 @@ def _host(url: str) -> str:
     except ValueError:
         scheme, host = "", None
     if scheme not in {"http", "https"} or not host:
-        raise UsageError(f"{url!r} is no http or https URL")
+        raise UsageError(f"{shorten(url)} is not an http or https URL")
     return host
 
 

@@ -20,6 +20,7 @@ from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.vocabulary import RUNNERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
@@ -109,7 +110,29 @@ def test_images_are_published_and_signed_by_one_job_and_only_after_a_push_has_pa
     assert set(re.findall(r"(?m)^      ([\w-]+): write$", job)) == {"packages", "id-token"}
     assert TEXT.count("github.token") == 1
     step = next(step for step in job.split("      - name: ") if "github.token" in step)
-    assert step.rstrip().endswith("run: nix run .#publish-images -- --format json --output publish-images.json")
+    assert step.rstrip().endswith(
+        "run: nix run .#publish-images -- --tested results --format json --output publish-images.json"
+    )
+
+
+def test_what_is_published_is_held_to_the_tests_of_this_run() -> None:
+    fetch = next(step for step in JOBS["publish-images"].split("      - ") if "download-artifact" in step)
+    assert "pattern: job-container-test-*\n          path: results\n" in fetch
+    assert [entry["id"] for entry in ENTRIES if entry["id"].startswith("container-test-")], (
+        "there is something to fetch"
+    )
+
+
+def test_jobs_run_on_a_closed_list_of_runners_and_any_other_is_refused_first() -> None:
+    listed = re.findall(r"contains\(fromJSON\('(\[[^']*\])'\), matrix\.runner\)", JOBS["jobs"])
+    assert len(listed) == 2
+    assert [json.loads(one) for one in listed] == [list(RUNNERS)] * 2
+    own = re.findall(r"(?m)^    runs-on: (.*)$", "\n".join(JOBS.values()))
+    assert len(own) == len(JOBS)
+    assert [one for one in own if "matrix" in one] == [one for one in own if one.endswith("|| 'ubuntu-24.04' }}")]
+    first = JOBS["jobs"].partition("    steps:\n")[2].partition("      - uses")[0]
+    assert first.count("- name") == 1
+    assert first.rstrip().endswith("run: exit 1")
 
 
 def test_the_results_that_are_kept_are_where_run_job_leaves_them(tmp_path: Path) -> None:
@@ -158,10 +181,21 @@ NEEDS = re.findall(r"gate\.py results ([\w -]+)$", JOBS["ci-summary"].rstrip())[
 SUCCESS = dict.fromkeys(NEEDS, "success")
 
 
-def gate(folder: Path, needs: dict[str, str], results: list[JobResult], matrix: Any = MATRIX) -> tuple[int, str]:
-    """The gate's exit code and its last line but one: what it holds against the run, if anything."""
-    for number, result in enumerate(results):
-        job = folder / "results" / f"job-{number}" / ".nanna-ci/jobs" / result.id
+def gate(
+    folder: Path, needs: dict[str, str], results: list[JobResult | tuple[str, JobResult]], matrix: Any = MATRIX
+) -> tuple[int, str]:
+    """The gate's exit code and its last line but one: what it holds against the run, if anything.
+
+    A result is in the artifact of its own job, or in that of the job that is named before it.
+    """
+    for one in results:
+        artifact, result = one if isinstance(one, tuple) else (one.id, one)
+        place = folder / "results" / f"job-{artifact}"
+        job = next(
+            job
+            for within in (".nanna-ci/jobs", "subject/.nanna-ci/jobs")
+            if not (job := place / within / result.id).exists()
+        )
         job.mkdir(parents=True)
         (job / "result.json").write_bytes(render_result(result))
     environ = {
@@ -230,11 +264,46 @@ def test_the_gate_accounts_for_what_a_job_needs_on_every_machine_that_ran_it(tmp
         return {"id": jobs[-1], "jobs": list(jobs), "skippable": False}
 
     matrix = {"include": [entry("image-a", "test-a"), entry("image-a", "image-b", "test-b")]}
-    passed = [replace(PASSED, id=job) for job in ("image-a", "test-a", "image-a", "image-b", "test-b")]
+    places = [("test-a", "image-a"), ("test-a", "test-a")]
+    places += [("test-b", "image-a"), ("test-b", "image-b"), ("test-b", "test-b")]
+    passed: list[Any] = [(artifact, replace(PASSED, id=job)) for artifact, job in places]
     assert gate(tmp_path / "all", SUCCESS, passed, matrix)[0] == 0
     assert gate(tmp_path / "absent", SUCCESS, [*passed[:3], passed[4]], matrix) == (1, "image-b: absent")
-    other = [*passed[:2], failed("image-a"), *passed[3:]]
-    assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: pass, fail")
+    other = [*passed[:2], ("test-b", failed("image-a")), *passed[3:]]
+    assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: fail")
+
+
+def test_the_gate_takes_a_result_from_the_artifact_of_its_own_entry_alone(tmp_path: Path) -> None:
+    assert gate(tmp_path, SUCCESS, [(SKIPPABLE, PASSED), NIGHTLY]) == (1, f"{STEADY}: absent")
+
+
+def test_the_gate_fails_on_a_result_under_another_jobs_name(tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    (place / "result.json").write_bytes(render_result(NIGHTLY))
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: of another job")
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_the_gate_fails_on_a_result_that_cannot_be_read(data: bytes, tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    (place / "result.json").write_bytes(data)
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: unreadable")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda place: place.symlink_to("/dev/zero"), Path.mkdir])
+def test_the_gate_does_not_hang_on_a_result_that_is_not_a_file(put: Any, tmp_path: Path) -> None:
+    place = tmp_path / "results" / f"job-{STEADY}" / ".nanna-ci/jobs" / STEADY
+    place.mkdir(parents=True)
+    put(place / "result.json")
+    assert gate(tmp_path, SUCCESS, [NIGHTLY]) == (1, f"{STEADY}: unreadable")
+
+
+def test_the_gate_fails_on_an_entry_without_jobs(tmp_path: Path) -> None:
+    empty = {"id": "unit-x", "jobs": [], "skippable": False}
+    matrix = {"include": [*MATRIX["include"], empty]}
+    assert gate(tmp_path, SUCCESS, [PASSED, NIGHTLY], matrix) == (1, "unit-x: not among its own jobs")
 
 
 @pytest.mark.parametrize("matrix", ["", {"include": []}])

@@ -189,7 +189,82 @@ def test_a_cargo_folder_serves_as_well(ports: FakePorts) -> None:
 def test_a_loader_in_the_nix_store_is_warned_of(ports: FakePorts) -> None:
     put(ports, elf(interpreter="/nix/store/abc-glibc/lib/ld.so"))
     assert prepare(ports) == 0
-    assert "they run only where that path exists" in ports.stdout.getvalue()
+    assert "run only where that path exists" in ports.stdout.getvalue()
+
+
+STORE_REFERENCES = Path(__file__).parents[1] / "data/store-references"
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "named"),
+    [
+        ("elf-runpath-in-store", "x86_64-linux", "RUNPATH"),
+        ("macho-needs-store-dylib", "aarch64-darwin", "dylib"),
+    ],
+)
+def test_libraries_in_the_nix_store_are_warned_of_as_a_loader_is(
+    ports: FakePorts, name: str, system: str, named: str
+) -> None:
+    (ports.cwd / "pipeline.toml").write_text(PIPELINE.replace("5000", "50000"))
+    put(ports, (STORE_REFERENCES / name).read_bytes())
+    assert prepare(ports, system=system) == 0
+    said = " ".join(ports.stdout.getvalue().split())
+    assert "name libraries they load in /nix/store, and run only where that path exists: /nix/store/" in said
+    _, answer = prepare_json(ports, system=system)
+    (executable,) = answer["executables"]
+    where = executable["searchPaths"] if named == "RUNPATH" else executable["needed"]
+    assert [path for path in where if path.startswith("/nix/store/")]
+
+
+def test_of_a_windows_program_nothing_is_said_that_nobody_measured(ports: FakePorts) -> None:
+    put(ports, (STORE_REFERENCES / "pe64.exe").read_bytes(), "store/bin/harness.exe")
+    assert prepare(ports, system="x86_64-windows") == 0
+    said = ports.stdout.getvalue()
+    assert "PE x86_64" in said
+    assert "Loader" not in said
+    assert "glibc" not in said
+    _, answer = prepare_json(ports, system="x86_64-windows")
+    assert (answer["executables"][0]["needed"], answer["executables"][0]["interpreter"]) == (None, None)
+
+
+def test_a_dry_run_is_not_silent_about_a_damaged_folder(ports: FakePorts) -> None:
+    prepare(ports)
+    assert prepare(ports, "--dry-run") == 0
+    place = ports.cwd / "dist/harness-x86_64-linux"
+    data = bytearray(place.read_bytes())
+    data[-1] ^= 1
+    place.write_bytes(data)
+    code, answer = prepare_json(ports, "--dry-run")
+    assert (code, answer["verdict"]) == (1, "fail")
+    assert "harness-x86_64-linux is not what SHA256SUMS says" in answer["reason"]
+    schemas.check(answer)
+    assert prepare(ports) == 0
+    assert prepare(ports, "--dry-run") == 0
+
+
+@pytest.mark.parametrize("told_by", ["the environment", "cargo", "nobody"])
+def test_the_hard_link_that_cargo_made_into_its_build_folder_is_taken(ports: FakePorts, told_by: str) -> None:
+    deps = ports.cwd / "elsewhere/release/deps"
+    deps.mkdir(parents=True)
+    (deps / "harness-0123").write_bytes(elf())
+    (ports.cwd / "target/release").mkdir(parents=True)
+    (ports.cwd / "target/CACHEDIR.TAG").touch()
+    (ports.cwd / "target/release/harness").hardlink_to(deps / "harness-0123")
+    said = {"build_directory": str(ports.cwd / "elsewhere")} if told_by == "cargo" else {}
+    ports.run.script("cargo", stdout=json.dumps(said).encode())
+    if told_by == "the environment":
+        ports.environ["CARGO_BUILD_BUILD_DIR"] = "elsewhere"
+    assert prepare(ports, source="target") == (4 if told_by == "nobody" else 0)
+
+
+def test_a_hard_link_to_anywhere_else_is_refused_whatever_cargo_says(ports: FakePorts) -> None:
+    (ports.cwd / "elsewhere").mkdir()
+    (ports.cwd / "target/release").mkdir(parents=True)
+    (ports.cwd / "precious").write_bytes(elf())
+    (ports.cwd / "target/release/harness").hardlink_to(ports.cwd / "precious")
+    ports.environ["CARGO_BUILD_BUILD_DIR"] = "elsewhere"
+    ports.run.script("cargo", error=ToolMissing("cargo", "not found"))
+    assert prepare(ports, source="target") == 4
 
 
 def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:

@@ -393,7 +393,7 @@ def test_redirects_in_a_circle_end(server, waits):
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://a/b"])
 def test_a_redirect_to_anything_but_http_is_refused(server, waits, location):
     server.answers = [says(302, location=location)]
-    with client(waits) as web, pytest.raises(MalformedData, match=r"redirects to .*no http or https URL"):
+    with client(waits) as web, pytest.raises(MalformedData, match=r"redirects to .*not an http or https URL"):
         web.request("GET", server.url)
 
 
@@ -406,7 +406,7 @@ def test_a_redirect_to_nowhere_is_an_error(server, waits, location):
 
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "example.org/x", "http://", "http://[::1", "http://a:x/"])
 def test_what_is_no_url_is_a_usage_error(waits, url):
-    with client(waits) as web, pytest.raises(UsageError, match="no http or https URL"):
+    with client(waits) as web, pytest.raises(UsageError, match="not an http or https URL"):
         web.request("GET", url)
 
 

@@ -25,6 +25,7 @@ from nanna_ci.build.intake import Input, open_inputs
 from nanna_ci.build.manifest import ArtifactExecutable, ArtifactFile, Origin, render_manifest, render_sums
 from nanna_ci.build.names import check_distinct, check_name
 from nanna_ci.build.output_folder import Staging, check_replaceable, staging
+from nanna_ci.build.sums import SUMS
 from nanna_ci.build.targets import System, Target
 from nanna_ci.errors import GateFailed, MalformedData
 
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 MANIFEST: Final = "manifest.json"
-SUMS: Final = "SHA256SUMS"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to prepare: `source` is a resolved folder, `output` the folder to write, `limit_bytes` the size gate."""
+    """What to prepare: `source` is a resolved folder, `output` the folder to write, `limit_bytes` the size gate.
+
+    `build_folders` are where cargo may have other names of the files in `source`.
+    """
 
     workspace: str
     binaries: tuple[str, ...]
@@ -46,6 +49,7 @@ class Request:
     output: Path
     limit_bytes: int
     origin: Origin
+    build_folders: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,13 @@ def inspect(request: Request) -> tuple[Checked, ...]:
     Raises GateFailed (nothing found, wrong machine, too large), MalformedData (an input or name is refused),
     UsageError (the output folder has something else in it).
     """
-    with open_inputs(request.source, request.target, request.binaries) as inputs:
+    with open_inputs(request.source, request.target, request.binaries, request.build_folders) as inputs:
         return _check(request, inputs)
 
 
 def prepare(request: Request) -> Prepared:
     """Check, then write the artifacts. Raises as `inspect`, and NannaError where the output cannot be written."""
-    with open_inputs(request.source, request.target, request.binaries) as inputs:
+    with open_inputs(request.source, request.target, request.binaries, request.build_folders) as inputs:
         checked = _check(request, inputs)
         with staging(request.output) as stage:
             executables, files = _write(request, checked, inputs, stage)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from nanna_ci.guarded_read import MEBIBYTE, read_file
+
 _MOST_INCLUDES: Final = 10
 
 
@@ -43,6 +45,6 @@ def parse_machines(text: str, read: Callable[[str], str | None]) -> list[frozens
 def read_machines_file(path: str) -> str | None:
     """The text of a machines file; None where it cannot be read, which Nix takes as having none."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
+        return read_file(Path(path), MEBIBYTE).decode("utf-8", "replace")
     except OSError:
         return None

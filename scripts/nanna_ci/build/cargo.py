@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from nanna_ci.build.targets import System, Target
-from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, ToolMissing
+from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, NannaError, ToolMissing
 from nanna_ci.process import Completed
+from nanna_ci.redact import without_secrets
 from nanna_ci.toolchain.cargo_errors import innermost_cause
 from nanna_ci.toolchain.rustup import find_missing_toolchain
 
@@ -184,6 +185,12 @@ def is_apple_to_apple(host: System | None, target: Target) -> bool:
     return host is not None and host.kernel == target.system.kernel == "darwin"
 
 
+def cargo_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """What cargo, and the build scripts and tests that it runs, get of our environment: of secrets the tokens alone
+    that cargo reads crates of private registries with."""
+    return without_secrets(environ, needed="CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN")
+
+
 def run_cargo(
     command: CargoCommand,
     *,
@@ -199,7 +206,7 @@ def run_cargo(
     return run(
         command.argv,
         timeout_s=timeout_s,
-        env={**environ, **command.environment},
+        env={**cargo_environment(environ), **command.environment},
         cwd=cwd,
         on_stdout=on_stdout,
         on_stderr=on_stderr,
@@ -215,7 +222,7 @@ def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> Cargo
     """
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1")
     try:
-        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd)
+        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=cwd)
     except CommandFailed as error:
         absent = find_missing_toolchain(error.stderr_tail)
         if absent is not None:
@@ -231,6 +238,21 @@ def _broken(stderr: str) -> str:
     if head.startswith("could not find `Cargo.toml`"):
         return f"no cargo workspace: {head}"
     return f"cargo cannot read the workspace: {cause if cause.startswith(head) else f'{head}: {cause}'}"
+
+
+def query_build_folders(source: Path, *, run: Run, environ: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
+    """Where cargo keeps what it builds on the way (`build.build-dir`), for a target folder: by the environment, and by
+    cargo itself in the workspace around that. None where nobody can say."""
+    told = environ.get("CARGO_BUILD_BUILD_DIR", "")
+    named = [cwd / told, source.parent / told] if told and "{" not in told else []
+    argv = ("cargo", "metadata", "--no-deps", "--format-version", "1", "--offline")
+    try:
+        completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=source.parent)
+        body = json.loads(completed.stdout)
+    except (NannaError, ValueError, RecursionError):
+        return tuple(named)
+    folder = body.get("build_directory") if isinstance(body, dict) else None
+    return (*named, Path(folder)) if isinstance(folder, str) else tuple(named)
 
 
 def parse_metadata(data: bytes) -> CargoWorkspace:
@@ -263,5 +285,5 @@ def first_error(stderr: str) -> str:
 def has_standard_library(triple: str, *, run: Run, environ: Mapping[str, str], cwd: Path) -> bool:
     """Whether rustc has a standard library for the triple. Raises ToolMissing, CommandFailed for an unknown triple."""
     argv = ("rustc", "--print", "target-libdir", "--target", triple)
-    folder = Path(run(argv, timeout_s=QUERY_TIMEOUT_S, env=environ, cwd=cwd).text().strip())
+    folder = Path(run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=cwd).text().strip())
     return any(folder.glob("libstd-*"))

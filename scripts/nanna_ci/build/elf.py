@@ -41,6 +41,7 @@ _TYPES: Final = {1: "a relocatable object", 4: "a core dump"}
 _EXEC, _DYN = 2, 3
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_STRTAB, _DT_STRSZ = 1, 5, 10
+_DT_RPATH, _DT_RUNPATH = 15, 29
 _DT_FLAGS_1, _DT_VERNEED, _DT_VERNEEDNUM = 0x6FFFFFFB, 0x6FFFFFFE, 0x6FFFFFFF
 _DF_1_PIE: Final = 0x08000000
 _MOST_DYNAMIC_ENTRIES: Final = 65_536
@@ -89,6 +90,9 @@ def parse_elf(reader: Reader) -> Executable:
         glibc_floor=_read_glibc_floor(reader, dynamic, order),
         needed=tuple(dynamic.string(reader, position) for position in dynamic.needed),
         operating_system=_KERNELS[ident[7]],
+        search_paths=tuple(
+            path for position in dynamic.searched for path in dynamic.string(reader, position).split(":") if path
+        ),
     )
 
 
@@ -116,10 +120,12 @@ def _read_interpreter(reader: Reader, segments: list[_Segment]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Dynamic:
-    """The dynamic section. `needed` are positions in the string table, `verneed` is a file offset (0: none)."""
+    """The dynamic section. `needed` and `searched` are positions in the string table, `verneed` is a file offset (0:
+    none)."""
 
     flags: int = 0
     needed: tuple[int, ...] = ()
+    searched: tuple[int, ...] = ()
     strings: int = 0
     strings_end: int = 0
     verneed: int = 0
@@ -147,6 +153,7 @@ def _read_dynamic(reader: Reader, segments: list[_Segment], layout: struct.Struc
     return _Dynamic(
         flags=values.get(_DT_FLAGS_1, 0),
         needed=tuple(needed),
+        searched=tuple(values[tag] for tag in (_DT_RPATH, _DT_RUNPATH) if tag in values),
         strings=strings,
         strings_end=strings + values.get(_DT_STRSZ, 0),
         verneed=_file_offset(reader, segments, values[_DT_VERNEED]) if _DT_VERNEED in values else 0,

@@ -11,6 +11,7 @@ from nanna_ci.build.headers import Executable
 from nanna_ci.build.targets import System, expected_machine
 from nanna_ci.errors import CommandFailed, CommandTimedOut
 from nanna_ci.process import Completed
+from nanna_ci.redact import without_secrets
 
 TIMEOUT_S: Final = 30.0
 
@@ -52,7 +53,7 @@ def try_run(
     for flag in ("--version", "--help"):
         argv = [emulator, *(["-L", root] if root != "/" else []), str(path), flag]
         try:
-            run(argv, timeout_s=TIMEOUT_S, env=environ, cwd=path.parent)
+            run(argv, timeout_s=TIMEOUT_S, env=without_secrets(environ), cwd=path.parent)
         except CommandFailed as error:
             if error.returncode < 0:
                 return Trial(False, f"`{flag}` under {Path(emulator).name} was ended by signal {-error.returncode}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, assert_never
 
 from nanna_ci.build.targets import Format, Machine
 from nanna_ci.errors import MalformedData
@@ -20,7 +20,8 @@ class Executable:
     `architectures` has one machine, more only for a fat Mach-O archive. `operating_system` is set where an ELF header
     asks for another kernel than Linux. `interpreter` is the program loader's path, None for a static executable.
     `glibc_floor` is the oldest GNU C library it loads under, such as `2.34`; None when it needs none.
-    `needed` are the libraries it names, in its order.
+    `needed` are the libraries it names, in its order, and `search_paths` where its loader looks for them first. Of a PE
+    program only format, machine and bits are read.
     """
 
     format: Format
@@ -30,6 +31,26 @@ class Executable:
     glibc_floor: str | None = None
     needed: tuple[str, ...] = ()
     operating_system: str | None = None
+    search_paths: tuple[str, ...] = ()
+
+    @property
+    def loader_facts(self) -> tuple[tuple[str, str], ...]:
+        """What the header says of how it is loaded, for people; of its format alone what was looked for."""
+        loader = ("Loader", self.interpreter or "none: static")
+        match self.format:
+            case Format.ELF:
+                return (loader, ("Oldest glibc", self.glibc_floor or "none"))
+            case Format.MACHO:
+                return (loader,)
+            case Format.PE:
+                return ()
+            case _:
+                assert_never(self.format)
+
+    def references_below(self, folder: str) -> tuple[str, ...]:
+        """The loader, libraries and search paths that lie in a folder."""
+        named = (self.interpreter or "", *self.needed, *self.search_paths)
+        return tuple(dict.fromkeys(path for path in named if path.startswith(f"{folder}/")))
 
     @property
     def machine(self) -> str:

@@ -20,6 +20,7 @@ from nanna_ci.errors import GateFailed, MalformedData, NannaError, UsageError
 from nanna_ci.store.store_path import STORE_DIR
 
 _CHUNK_BYTES: Final = 256 * 1024
+_MOST_BUILD_ENTRIES: Final = 1_000_000
 _KINDS: Final = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
@@ -70,10 +71,13 @@ def resolve_source(path: Path) -> Path:
 
 
 @contextmanager
-def open_inputs(source: Path, target: Target, names: Sequence[str]) -> Iterator[tuple[Input, ...]]:
+def open_inputs(
+    source: Path, target: Target, names: Sequence[str], build_folders: Sequence[Path] = ()
+) -> Iterator[tuple[Input, ...]]:
     """Open each named executable of a Nix result or of a cargo target folder; `source` is resolved.
 
-    Looked for in `bin`, in `source` itself, in `TRIPLE/release` and in `release`; the first of these that has one of
+    `build_folders` are cargo's own (`build.build-dir`), where it keeps other names of what it hands out. Looked for in
+    `bin`, in `source` itself, in `TRIPLE/release` and in `release`; the first of these that has one of
     the names must have them all. Raises GateFailed (not found), MalformedData (not a plain file).
     """
     if not hasattr(os, "O_NOFOLLOW") or os.open not in os.supports_dir_fd:
@@ -87,7 +91,10 @@ def open_inputs(source: Path, target: Target, names: Sequence[str]) -> Iterator[
             folder = _open_below(top, place, source, stack)
             if folder is not None and any(_look(folder, file) for file in files.values()):
                 where = source.joinpath(*place)
-                yield tuple(_open_input(folder, where, name, file, stack) for name, file in files.items())
+                yield tuple(
+                    _open_input(folder, where, name, file, stack, build_folders=build_folders)
+                    for name, file in files.items()
+                )
                 return
         raise GateFailed(
             f"nothing found: {source} holds none of {', '.join(files.values())}",
@@ -127,7 +134,9 @@ def _look(folder: int, name: str) -> os.stat_result | None:
         return None
 
 
-def _open_input(folder: int, where: Path, name: str, file: str, stack: ExitStack) -> Input:
+def _open_input(
+    folder: int, where: Path, name: str, file: str, stack: ExitStack, *, build_folders: Sequence[Path]
+) -> Input:
     path = where / file
     seen = _look(folder, file)
     if seen is None:
@@ -143,7 +152,7 @@ def _open_input(folder: int, where: Path, name: str, file: str, stack: ExitStack
     opened = os.fstat(descriptor)
     if (opened.st_dev, opened.st_ino, opened.st_mode) != (seen.st_dev, seen.st_ino, seen.st_mode):
         raise MalformedData(str(path), "was swapped for something else while it was opened")
-    if opened.st_nlink > 1 and not _has_known_links(folder, path, opened):
+    if opened.st_nlink > 1 and not _has_known_links(folder, path, opened, build_folders):
         raise MalformedData(
             str(path),
             f"a hard link: {opened.st_nlink - 1} other names for the same file, outside of cargo's folders",
@@ -163,15 +172,40 @@ def _kind_problem(seen: os.stat_result) -> str | None:
     return None
 
 
-def _has_known_links(folder: int, path: Path, opened: os.stat_result) -> bool:
-    """Whether a file's other names are harmless: the Nix store links equal files, and cargo links to `deps`."""
+def _has_known_links(folder: int, path: Path, opened: os.stat_result, build_folders: Sequence[Path]) -> bool:
+    """Whether a file's other names are harmless: the Nix store links equal files, and cargo links to `deps`, there or
+    in its build folder."""
     if path.is_relative_to(STORE_DIR):
         return True
+    same = 0
     deps = _look(folder, "deps")
-    if deps is None or not stat.S_ISDIR(deps.st_mode):
-        return False
-    with ExitStack() as stack:
-        listed = _open_folder("deps", folder, path.parent / "deps", stack)
-        with os.scandir(listed) as entries:
-            same = sum(entry.inode() == opened.st_ino for entry in entries)
-    return deps.st_dev == opened.st_dev and opened.st_nlink == 1 + same
+    if deps is not None and stat.S_ISDIR(deps.st_mode) and deps.st_dev == opened.st_dev:
+        with ExitStack() as stack:
+            listed = _open_folder("deps", folder, path.parent / "deps", stack)
+            with os.scandir(listed) as entries:
+                same = sum(entry.inode() == opened.st_ino for entry in entries)
+    known = opened.st_nlink - 1 - same
+    return known == 0 or known == _count_links(build_folders, path.parent / "deps", opened)
+
+
+def _count_links(build_folders: Sequence[Path], but: Path, opened: os.stat_result) -> int:
+    """How many names a file has below cargo's build folders; links are not followed, nor more looked at than cargo
+    would write."""
+    found: set[str] = set()
+    left = _MOST_BUILD_ENTRIES
+    waiting = [str(folder) for folder in build_folders]
+    while waiting and left > 0:
+        place = waiting.pop()
+        if Path(place) == but:
+            continue
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    left -= 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.inode() == opened.st_ino and entry.stat(follow_symlinks=False).st_dev == opened.st_dev:
+                        found.add(os.path.realpath(entry.path))
+        except OSError:  # not there: then cargo keeps nothing in it
+            continue
+    return len(found)

@@ -35,7 +35,9 @@ _TYPES: Final = {
 }
 _EXECUTE: Final = 2
 _LOAD_DYLIBS: Final = frozenset({0xC, 0x80000018, 0x8000001F})  # load, load weakly, re-export
+_LOAD_DYLIBS_LATE: Final = frozenset({0x20, 0x80000023})  # lazily, upward
 _LOAD_DYLINKER: Final = 0xE
+_RPATH: Final = 0x8000001C
 _MOST_COMMANDS: Final = 4_096
 _MOST_ARCHITECTURES: Final = 30  # a Java class begins like a fat archive; its version makes this number 45 and more
 
@@ -56,14 +58,17 @@ def parse_thin(reader: Reader, start: int = 0, end: int | None = None) -> Execut
     commands = start + (32 if bits == 64 else 28)
     if count > _MOST_COMMANDS or commands + commands_size > limit:
         raise reader.refuse(f"a Mach-O header with {count} load commands in {commands_size} bytes")
-    interpreter, needed = _read_commands(reader, commands, commands + commands_size, count, order)
-    return Executable(Format.MACHO, (machine,), bits, interpreter=interpreter, needed=needed)
+    interpreter, needed, searched = _read_commands(reader, commands, commands + commands_size, count, order)
+    return Executable(Format.MACHO, (machine,), bits, interpreter=interpreter, needed=needed, search_paths=searched)
 
 
-def _read_commands(reader: Reader, offset: int, end: int, count: int, order: str) -> tuple[str | None, tuple[str, ...]]:
+def _read_commands(
+    reader: Reader, offset: int, end: int, count: int, order: str
+) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
+    """The loader, the libraries, and where they are looked for."""
     layout = struct.Struct(f"{order}III")
     interpreter: str | None = None
-    needed = []
+    needed, searched = [], []
     for _ in range(count):
         if offset + 8 > end:
             raise reader.refuse("a Mach-O header whose load commands are cut short")
@@ -71,19 +76,21 @@ def _read_commands(reader: Reader, offset: int, end: int, count: int, order: str
         command, size = reader.unpack(struct.Struct(f"{order}II"), offset)
         if size < 8 or offset + size > end:
             raise reader.refuse(f"a Mach-O load command of {size} bytes")
-        if command == _LOAD_DYLINKER or command in _LOAD_DYLIBS:
+        if command in {_LOAD_DYLINKER, _RPATH} | _LOAD_DYLIBS | _LOAD_DYLIBS_LATE:
             place = reader.unpack(layout, offset)[2]
             text = reader.string(offset + place, offset + size)
             if command == _LOAD_DYLINKER:
                 interpreter = text
+            elif command == _RPATH:
+                searched.append(text)
             else:
                 needed.append(text)
         offset += size
-    return interpreter, tuple(needed)
+    return interpreter, tuple(needed), tuple(searched)
 
 
 def parse_fat(reader: Reader) -> Executable:
-    """The facts of a fat archive: all its architectures; loader and libraries are those of the first."""
+    """The facts of a fat archive: all its architectures, and what any of them names; the loader is the first one's."""
     layout = FAT_MAGICS[reader.read(0, 4)]
     (count,) = reader.unpack(struct.Struct(">I"), 4)
     if not 1 <= count <= _MOST_ARCHITECTURES:
@@ -100,4 +107,11 @@ def parse_fat(reader: Reader) -> Executable:
         slices.append(part)
     architectures = tuple(dict.fromkeys(part.architectures[0] for part in slices))  # arm64 and arm64e are one
     first = slices[0]
-    return Executable(Format.MACHO, architectures, first.bits, interpreter=first.interpreter, needed=first.needed)
+    return Executable(
+        Format.MACHO,
+        architectures,
+        first.bits,
+        interpreter=first.interpreter,
+        needed=tuple(dict.fromkeys(name for part in slices for name in part.needed)),
+        search_paths=tuple(dict.fromkeys(path for part in slices for path in part.search_paths)),
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nanna_ci.build.headers import Executable
-from nanna_ci.build.targets import Target
+from nanna_ci.build.targets import Format, Target
 
 SCHEMA_VERSION: Final = 1
 
@@ -54,7 +54,8 @@ def facts_to_json(facts: Executable) -> dict[str, Any]:
         "bits": facts.bits,
         "interpreter": facts.interpreter,
         "glibcFloor": facts.glibc_floor,
-        "needed": list(facts.needed),
+        "needed": None if facts.format is Format.PE else list(facts.needed),
+        "searchPaths": None if facts.format is Format.PE else list(facts.search_paths),
     }
 
 

@@ -1,7 +1,8 @@
 """A folder that appears whole or not at all.
 
 Files are written in a hidden folder beside it, which is then renamed. An interruption leaves the old state and nothing
-else; a KILL may leave hidden folders behind, and between two renames the old files in one of them. Files are not
+else. A KILL may leave hidden folders behind, and between two renames the old files in one of them: the next run for the
+same folder puts those back and removes the rest, for whoever writes holds a lock on his hidden folder. Files are not
 flushed to disk one by one: after a power cut, `sha256sum -c` tells.
 """
 
@@ -11,6 +12,7 @@ import errno
 import filecmp
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,6 +24,7 @@ from typing import Final
 from nanna_ci.errors import NannaError, UsageError
 
 _TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
+_HIDDEN: Final = re.compile(r"[a-z0-9_]{8}")  # as tempfile names them
 _ATTEMPTS: Final = 5  # another run may publish between our look and our rename
 
 
@@ -104,6 +107,60 @@ def _same_file(new: Path, old: Path) -> bool:
         return False
 
 
+def _make_locked(final: Path) -> tuple[Path, int]:
+    """A new hidden folder, and a descriptor that holds its lock: until it is locked, a sweep may take it away."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f".{final.name}.new-", dir=final.parent))
+        lock = _lock(path)
+        if lock is not None:
+            return path, lock
+
+
+def _lock(path: Path) -> int | None:
+    """A descriptor of a hidden folder with its lock; None where somebody else has that, or took the folder away."""
+    import fcntl  # noqa: PLC0415 - there is none on Windows, where nothing is prepared
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(path.lstat(), os.fstat(descriptor)):
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _sweep(final: Path) -> None:
+    """Remove what killed runs left beside the folder; old files go back where a kill left nothing in their place."""
+    for path in _left_behind(final, "new"):
+        lock = _lock(path)
+        if lock is None:  # somebody writes: what else is there may be his
+            return
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(lock)
+    for path in _left_behind(final, "old"):
+        if not final.exists() and any(path.iterdir()):
+            path.rename(final)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _left_behind(final: Path, what: str) -> list[Path]:
+    """Our own hidden folders of a kind, by name."""
+    prefix = f".{final.name}.{what}-"
+    found = [entry for entry in os.scandir(final.parent) if entry.name.startswith(prefix)]
+    ours = [
+        entry
+        for entry in found
+        if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_uid == os.geteuid()
+    ]
+    return sorted(Path(entry.path) for entry in ours if _HIDDEN.fullmatch(entry.name[len(prefix) :]))
+
+
 @contextmanager
 def staging(output: Path) -> Iterator[Staging]:
     """A staging folder beside `output`; removed when the block is left without `publish`.
@@ -114,10 +171,12 @@ def staging(output: Path) -> Iterator[Staging]:
     final = Path(os.path.realpath(output))
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix=f".{final.name}.new-", dir=final.parent))
+        _sweep(final)
+        path, lock = _make_locked(final)
         try:
             yield Staging(path, final)
         finally:
             shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
     except OSError as error:
         raise NannaError(f"{output}: cannot be written: {error.strerror or error}") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.errors import MalformedData, NannaError, UsageError, shorten
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import as_count, as_object, as_text, as_texts, describe, load_json
 from nanna_ci.report.files import write_atomic
 from nanna_ci.store.store_path import StorePath, parse_store_path
@@ -111,6 +112,8 @@ def write_root_record(folder: Path, record: RootRecord) -> Path:
         "recordedS": record.recorded_s,
         "paths": [str(one) for one in sorted({*earlier, *record.paths})],
     }
+    if path.parent.is_symlink():
+        raise MalformedData(str(path.parent), "is a link: what is behind it is no part of the cache")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,7 +124,7 @@ def write_root_record(folder: Path, record: RootRecord) -> Path:
 
 def _paths_in(path: Path) -> tuple[StorePath, ...]:
     try:
-        return parse_root_record(path.read_bytes(), str(path)).paths
+        return parse_root_record(_read(path), str(path)).paths
     except FileNotFoundError:
         return ()
     except OSError as error:
@@ -137,7 +140,7 @@ def load_root_records(folder: Path) -> tuple[RootRecord, ...]:
     records = []
     for path in _record_files(folder / ROOTS_FOLDER):
         try:
-            record = parse_root_record(path.read_bytes(), str(path))
+            record = parse_root_record(_read(path), str(path))
         except OSError as error:
             raise MalformedData(str(path), f"cannot be read: {error.strerror}") from error
         if record.file_name != path.name:
@@ -146,7 +149,13 @@ def load_root_records(folder: Path) -> tuple[RootRecord, ...]:
     return tuple(records)
 
 
+def _read(path: Path) -> bytes:
+    return read_file(path, 64 * MEBIBYTE, follow_links=False, one_link=True)
+
+
 def _record_files(folder: Path) -> list[Path]:
+    if folder.is_symlink():
+        raise MalformedData(str(folder), "is a link: what is behind it is no part of the cache")
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except FileNotFoundError:

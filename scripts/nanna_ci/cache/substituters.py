@@ -76,13 +76,13 @@ def parse_substituter(text: str) -> Substituter:
         UsageError: for anything that cannot be asked, before anything is.
     """
     if re.search(r"[\x00-\x20\x7f]", text) or not text or text.startswith("-"):
-        raise UsageError(f"{shorten(text)} is no URL of a binary cache", hint=_KINDS)
+        raise UsageError(f"{shorten(text)} is not the URL of a binary cache", hint=_KINDS)
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"{shorten(_shown(text))} is no URL: {error}", hint=_KINDS) from None
-    shown = shorten(_shown(text))
+    except ValueError:  # whose words may hold a part of the URL
+        raise UsageError(f"{shorten(text)} is not a URL", hint=_KINDS) from None
+    shown = shorten(text)
     is_trusted, priority = _parameters(parts.query, shown)
     if not parts.scheme and text.startswith("/"):
         return Substituter(_folder_url(parts.path, shown), Kind.FOLDER, is_trusted, priority)
@@ -91,7 +91,7 @@ def parse_substituter(text: str) -> Substituter:
             raise UsageError(f"{shown} names no absolute folder", hint="three slashes: file:///folder")
         return Substituter(_folder_url(unquote(parts.path), shown), Kind.FOLDER, is_trusted, priority)
     if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"{shown} is no cache that can be asked from here", hint=_KINDS)
+        raise UsageError(f"{shown} is not a cache that can be asked from here", hint=_KINDS)
     if not host:
         raise UsageError(f"{shown} names no host", hint=_KINDS)
     if parts.username is not None or parts.password is not None:
@@ -107,11 +107,6 @@ def _folder_url(path: str, shown: str) -> str:
     if not path.startswith("/") or ".." in path.split("/") or "\x00" in path:
         raise UsageError(f"{shown} names no absolute folder", hint="such as file:///var/cache/nix")
     return f"file://{quote('/' + path.strip('/'))}"
-
-
-def _shown(text: str) -> str:
-    """The URL for messages: without a user, a password or a query, which may be secrets."""
-    return re.sub(r"//[^/]*@", "//", text.partition("?")[0])
 
 
 def _parameters(query: str, shown: str) -> tuple[bool, int | None]:

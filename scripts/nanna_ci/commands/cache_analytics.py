@@ -31,10 +31,11 @@ What is looked at:
 
 A miss is a root (mend this one) or cascade (it misses because of others). Its reason is one of: changed, new, follows
 (against --baseline: an earlier report of --format json, or another revision of the flake); never-pushed, filtered,
-dragged, untrusted, evicted, hidden (by Nix's own narinfo cache), input-missing.
+dragged, untrusted, no-archive, evicted, hidden (by Nix's own narinfo cache), input-missing.
 
 A path whose signature is missing, bad or by an unknown key is no hit. Exit 1 where the gate does not hold: exactly at
 the minimum holds, nothing measured does not. Exit 3 where a cache did not answer, 4 where an answer was corrupt.
+A cache that has not given all answers by its deadline, or whose references have no end, fails alone, by name.
 
 example: nanna-ci cache-analytics --minimum-hit-rate 0.85 --baseline last-week.json
 example: nanna-ci cache-analytics --paths-from paths.txt --substituter https://cache.example.org --format json
@@ -64,6 +65,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a public key, NAME:BASE64; repeatable (default: those of Nix and of pipeline.toml)",
     )
     parser.add_argument("--concurrency", metavar="N", help="connections to a host at most (default: by its nearness)")
+    parser.add_argument(
+        "--verify-archives",
+        action="store_true",
+        help="ask caches over HTTP for the archive behind each narinfo, too (HEAD): one that is not there is no hit",
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        help="how long one cache may take, with retries and waits (default: 60, and 0.02 more for each path)",
+    )
     parser.add_argument("--minimum-hit-rate", metavar="R", help="fail where fewer paths hit: 0 to 1, such as 0.85")
     parser.add_argument(
         "--baseline", metavar="REPORT|FLAKE", help="an earlier report, or another revision of the flake"
@@ -90,7 +101,7 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
 
     from nanna_ci.cache.analysis.hits import parse_minimum  # noqa: PLC0415
     from nanna_ci.cache.analysis.survey import Request, analyse, find_build_times  # noqa: PLC0415
-    from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency  # noqa: PLC0415
+    from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency, parse_deadline  # noqa: PLC0415
     from nanna_ci.cache.negative_entries import load_negative_entries  # noqa: PLC0415
     from nanna_ci.cache.push_filter import PushFilter  # noqa: PLC0415
     from nanna_ci.store.local_store import LocalStore, store_folder  # noqa: PLC0415
@@ -99,6 +110,7 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
     _check(arguments)
     minimum = None if arguments.minimum_hit_rate is None else parse_minimum(arguments.minimum_hit_rate)
     concurrency = None if arguments.concurrency is None else parse_concurrency(arguments.concurrency)
+    deadline_s = None if arguments.deadline is None else parse_deadline(arguments.deadline)
     pipeline = _pipeline(context)
     folder = store_folder(ports.environ)
     nix = cache(lambda: _nix(ports.environ, context))  # a list of paths may do without it
@@ -119,7 +131,16 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
         target=pipeline.budget.cache_hit_rate,
     )
     local = LocalStore(nix, folder, is_optional=arguments.paths_from is not None)
-    query = make_query(substituters, settings, concurrency, environ=ports.environ, say=context.say, clock=ports.clock)
+    query = make_query(
+        substituters,
+        settings,
+        concurrency,
+        deadline_s=deadline_s,
+        verify_archives=arguments.verify_archives,
+        environ=ports.environ,
+        say=context.say,
+        clock=ports.clock,
+    )
     return analyse(request, local, query, ports.clock)
 
 

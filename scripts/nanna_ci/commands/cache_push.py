@@ -23,7 +23,8 @@ NAME = "cache-push"
 SUMMARY = "filter and push to a cache, then ask for every path again"
 DESCRIPTION = """\
 Pushes store paths with their run-time closures, and asks for every one of them again with a client that knows nothing:
-a path that is not there afterwards is a no (exit 1), by name. What is there already is not sent again.
+a path that is not there afterwards is a no (exit 1), by name. What is there already is not sent again. A cache has 60 s
+for all its answers, and 0.02 more for each path, retries and waits included; then it counts as down (exit 3).
 
 A PATH is a store path, a link to one, or an installable: of a derivation its outputs that are here, all of them. `-`
 reads them from standard input. Without any it is the outputs of the pipeline's pure jobs that are here.

@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     jobs = plan_jobs(pipeline, Event(arguments.event))
-    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid())
+    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     started = ports.clock()
     try:
         results, interrupted = run_locally(jobs, pipeline, folder, context)
@@ -60,7 +60,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         interrupted=interrupted is not None,
         folder=str(folder.path),
     )
-    outcome = Outcome(report.verdict, report_document(report), report_to_json(report))
+    outcome = Outcome(report.verdict, report_document(report), report_to_json(report)).redacted(context.redactor)
     page = ("report.html", render_html(outcome.document).encode(errors="replace"))
     folder.finish((*outcome_files(NAME, outcome), page))
     context.say(report.line)

@@ -12,6 +12,7 @@ from nanna_ci.commands.tested_images import arrange_images, find_working_engine,
 from nanna_ci.containers.container_report import Report, engine_to_json, remarks, report_junit
 from nanna_ci.containers.results_json import image_to_json
 from nanna_ci.containers.scenario import Status
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.images import needed_images
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
@@ -79,5 +80,5 @@ def _log_tail(image: ImageResult) -> tuple[str, ...]:
     lines: list[str] = []
     for file in image.facts.files:
         if file.endswith(".log"):
-            lines += Path(file).read_text(errors="replace").splitlines()
+            lines += read_file(Path(file), 64 * MEBIBYTE).decode(errors="replace").splitlines()
     return tuple(lines[-_TAIL_LINES:])

@@ -72,7 +72,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     if found is None:
         told = say_no_engine(reason)
         return _outcome(Report((), None, told, None, ports.clock() - started))
-    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid())
+    folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     layouts = folder.path / "layouts"
     try:
         images = find_images(pipeline, chosen, sources, layouts, context)
@@ -87,7 +87,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         folder=str(folder.path),
         seconds=ports.clock() - started,
     )
-    outcome = _outcome(report)
+    outcome = _outcome(report).redacted(context.redactor)
     folder.finish((*outcome_files(NAME, outcome), ("junit.xml", report_junit(report.images))))
     return outcome
 

@@ -210,8 +210,7 @@ def _document(
             (
                 (item.name, str(item.path)),
                 ("Machine", f"{item.facts.format.value} {item.facts.machine}"),
-                ("Loader", item.facts.interpreter or "none: static"),
-                ("Oldest glibc", item.facts.glibc_floor or "none"),
+                *item.facts.loader_facts,
                 ("Ran", f"yes: {item.trial.reason}" if item.trial.ran else f"not tried: {item.trial.reason}"),
             )
         )

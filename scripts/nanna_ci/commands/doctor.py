@@ -44,6 +44,7 @@ and, where pipeline.toml has an [[image]], what decides whether images can be ma
   image architectures  each image can be made here, or why not
   disk, memory         what the locked models need
 
+A cache has 60 s for all its answers, and 0.02 more for each path; then it counts as down.
 What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to ask a
 registry, an upload is opened for each image and cancelled before anything is sent.
 

@@ -29,6 +29,7 @@ from nanna_ci.containers.reference import Repository, choose_repository
 from nanna_ci.containers.registry_api import query_push
 from nanna_ci.errors import ConfigError, NannaError
 from nanna_ci.finding import Finding, Health
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.evaluation import Unavailable
 from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.redact import Redactor
@@ -124,7 +125,7 @@ def _lock_facts(pipeline: Pipeline, cwd: Path) -> LockFacts:
     }
     locked, problem = None, None
     try:
-        locked = parse_lock((cwd / LOCK_FILE).read_bytes(), LOCK_FILE)
+        locked = parse_lock(read_file(cwd / LOCK_FILE, 16 * MEBIBYTE), LOCK_FILE)
     except FileNotFoundError:
         pass
     except OSError as error:

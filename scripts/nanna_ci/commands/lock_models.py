@@ -80,12 +80,13 @@ def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
     """The lock as it is; nothing where there is none yet."""
     from nanna_ci.containers.model_lock import parse_lock  # noqa: PLC0415
     from nanna_ci.errors import NannaError, UsageError  # noqa: PLC0415
+    from nanna_ci.guarded_read import MEBIBYTE, read_file  # noqa: PLC0415
 
     if not path.parent.is_dir():
         hint = f"go to the project's folder, or name the file with --lock (its default is {LOCK_FILE})"
         raise UsageError(f"{path.parent}: no such folder", hint=hint)
     try:
-        data = path.read_bytes()
+        data = read_file(path, 16 * MEBIBYTE)
     except FileNotFoundError:
         return {}, None
     except OSError as error:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nanna_ci.build.artifacts import Checked, Prepared, Request
@@ -27,7 +27,8 @@ Takes a build's executables, verifies by their headers that they are for the sys
 
 The same input gives the same bytes, whatever the time, locale, umask or user. The folder appears whole or not at
 all, and only a folder of artifacts is replaced. Executables for another machine, none at all, or more bytes together
-than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4.
+than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4. --dry-run
+holds a folder that is there to its own SHA256SUMS, too: a file that was changed since is exit 1.
 
 example: nanna-ci prepare-artifacts --system aarch64-linux --from result --output dist/aarch64-linux
 """
@@ -55,13 +56,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Prepare, or with --dry-run only check."""
     from nanna_ci.build.artifacts import inspect, prepare  # noqa: PLC0415
     from nanna_ci.build.intake import resolve_source  # noqa: PLC0415
+    from nanna_ci.build.sums import damages  # noqa: PLC0415
     from nanna_ci.errors import GateFailed  # noqa: PLC0415
 
     request = _request(arguments, context)
     try:
         request = _located(request, resolve_source(request.source), arguments, context)
         if context.dry_run:
-            return _planned(request, inspect(request))
+            return _planned(request, inspect(request), damages(request.output))
         return _written(request, prepare(request))
     except GateFailed as error:
         return _refused(request, error, dry_run=context.dry_run)
@@ -101,14 +103,30 @@ def _located(request: Request, source: Path, arguments: argparse.Namespace, cont
         run=context.ports.run,
         environ=context.ports.environ,
     )
-    return replace(request, source=source, origin=origin)
+    return replace(request, source=source, origin=origin, build_folders=_build_folders(source, context))
 
 
-def _planned(request: Request, checked: tuple[Checked, ...]) -> Outcome:
+def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
+    """Only where the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
+    from nanna_ci.build.cargo import query_build_folders  # noqa: PLC0415
+
+    ports = context.ports
+    told = "CARGO_BUILD_BUILD_DIR" in ports.environ
+    if not told and not (source / "CACHEDIR.TAG").exists():
+        return ()
+    return query_build_folders(source, run=ports.run, environ=ports.environ, cwd=ports.cwd)
+
+
+def _planned(request: Request, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
+    """What would be written. Fails where the folder that is there is not what its own SHA256SUMS says."""
     from nanna_ci.build.artifacts import plan_files  # noqa: PLC0415
     from nanna_ci.build.manifest import facts_to_json  # noqa: PLC0415
+    from nanna_ci.errors import GateFailed  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 
+    if damaged:
+        hint = "without --dry-run it is written afresh"
+        raise GateFailed(f"{request.output} is damaged: {'; '.join(damaged)}", hint=hint)
     sizes = {item.file: item.size_bytes for item in checked}
     files = [{"file": name, "sizeBytes": sizes.get(name), "sha256": None} for name in plan_files(request)]
     executables = [{"name": item.name, "file": item.file, **facts_to_json(item.facts)} for item in checked]
@@ -170,7 +188,7 @@ def _data(
     }
 
 
-def _document(title: str, request: Request, data: dict[str, Any], facts: Iterable[Executable]) -> Document:
+def _document(title: str, request: Request, data: dict[str, Any], facts: Sequence[Executable]) -> Document:
     from nanna_ci.report.blocks import Cell, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
     from nanna_ci.store.store_path import STORE_DIR  # noqa: PLC0415
 
@@ -196,19 +214,21 @@ def _document(title: str, request: Request, data: dict[str, Any], facts: Iterabl
             ),
             frozenset({1}),
         ),
-        Table(
-            ("Executable", "Machine", "Loader", "Oldest glibc"),
+        Table(  # all are of one system, and so of one format
+            ("Executable", "Machine", *(name for name, _ in facts[0].loader_facts)),
             tuple(
                 (
                     Cell(executable["name"]),
                     Cell(f"{executable['format']} {executable['machine']}"),
-                    Cell(executable["interpreter"] or "none: static"),
-                    Cell(executable["glibcFloor"] or "none"),
+                    *(Cell(text) for _, text in item.loader_facts),
                 )
-                for executable in data["executables"]
+                for executable, item in zip(data["executables"], facts, strict=True)
             ),
         ),
     ]
-    if any((item.interpreter or "").startswith(STORE_DIR) for item in facts):
-        blocks.insert(0, Notice(Tone.WARN, f"Their loader is in {STORE_DIR}: they run only where that path exists."))
+    below = dict.fromkeys(path for item in facts for path in item.references_below(STORE_DIR))
+    if below:
+        which = "their loader" if any((item.interpreter or "") in below for item in facts) else "libraries they load"
+        text = f"They name {which} in {STORE_DIR}, and run only where that path exists: {', '.join(below)}"
+        blocks.insert(0, Notice(Tone.WARN, text))
     return Document(title, tuple(blocks))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nanna_ci.commands.publish_request import Request
     from nanna_ci.containers.attestation import Attestation
     from nanna_ci.containers.publish import Publication, Publisher
+    from nanna_ci.containers.publish_plan import ImagePlan
     from nanna_ci.errors import NannaError
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.github import GithubRun
@@ -63,6 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             flag, action="append", default=[], metavar="IMAGE=FILE",
             help=f"attest {what} of an image; IMAGE-arm64 is its aarch64 part",
         )  # fmt: skip
+    parser.add_argument(
+        "--tested", metavar="DIR",
+        help="container tests' results: push only the very builds that passed there, by digest",
+    )  # fmt: skip
     parser.add_argument("--clobber", action="store_true", help="move a commit's tag that names another image")
 
 
@@ -112,6 +117,8 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
     with stored(login) as folder:
         skopeo = Skopeo(ports.run, environ=environ, login=folder, secrets=secrets)
         plans = plan_images(request, skopeo, context, scratch)
+        if arguments.tested is not None:
+            _hold_to_tests(plans, ports.cwd / arguments.tested, context)
         attestations = read_attestations(request, plans)
         opened = [Publication.open(plan, attestations[plan.name], signed=request.signing is not None) for plan in plans]
         if context.dry_run:
@@ -124,6 +131,17 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
             cosign.check()
         publisher = Publisher(skopeo, cosign, scratch, request.clobber, context.say)
         return _outcome(opened, request, context, _run_all(opened, attestations, publisher, context))
+
+
+def _hold_to_tests(plans: Sequence[ImagePlan], folder: Path, context: Context) -> None:
+    """Raises UsageError where there is no such folder, GateFailed where something else was tested, or nothing."""
+    from nanna_ci.containers.tested import check_tested, read_tested  # noqa: PLC0415
+    from nanna_ci.errors import UsageError  # noqa: PLC0415
+
+    if not folder.is_dir():
+        raise UsageError(f"--tested {folder}: there is no such folder")
+    for part in check_tested(plans, read_tested(folder)):
+        context.say(f"{part}: no machine tested it")
 
 
 def _run_all(

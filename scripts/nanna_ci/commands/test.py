@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """pytest's answer: its exit code is ours, but that no tests at all is a fail."""
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
+    from nanna_ci.redact import without_secrets  # noqa: PLC0415
     from nanna_ci.report.blocks import Document  # noqa: PLC0415
 
     ports = context.ports
@@ -51,7 +52,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         argv,
         timeout_s=TIMEOUT_S,
         accept=frozenset(range(-64, 256)),
-        env=dict(ports.environ),
+        env=without_secrets(ports.environ),  # what passes straight through cannot be redacted
         cwd=source,
         passthrough=True,
     )

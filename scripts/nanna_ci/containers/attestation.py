@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.errors import ConfigError, GateFailed, MalformedData
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import JsonValue, as_list, as_object, describe, load_json
 
 SBOM_TYPE: Final = "https://cyclonedx.org/bom"
@@ -56,7 +57,7 @@ def read_provenance(file: Path, digest: str) -> Attestation:
 
 def _load(file: Path) -> JsonValue:
     try:
-        data = file.read_bytes()
+        data = read_file(file, 64 * MEBIBYTE, or_pipe=True)
     except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
     return load_json(data, str(file))

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import ConfigError, MalformedData, UsageError
+from nanna_ci.guarded_read import read_file
 from nanna_ci.json_data import as_object, load_json
 from nanna_ci.scratch import scratch_folder
 
@@ -27,6 +28,9 @@ FILE_VARIABLE: Final = "REGISTRY_AUTH_FILE"
 HINT: Final = (
     f"set {USERNAME_VARIABLE} and {PASSWORD_VARIABLE}, or name a file that `skopeo login` wrote with --auth-file"
 )
+HUB_KEY: Final = "https://index.docker.io/v1/"
+_HUB: Final = "index.docker.io"
+_HUB_NAMES: Final = frozenset({"docker.io", "registry-1.docker.io", _HUB})
 _LIMIT_BYTES: Final = 1024 * 1024
 
 
@@ -57,8 +61,7 @@ def find_credentials(environ: Mapping[str, str], auth_file: Path | None, reposit
         return None
     path = auth_file or Path(environ[FILE_VARIABLE])
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LIMIT_BYTES)
+        data = read_file(path, _LIMIT_BYTES, or_pipe=True)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror}", hint=HINT) from error
     try:
@@ -68,7 +71,10 @@ def find_credentials(environ: Mapping[str, str], auth_file: Path | None, reposit
 
 
 def _from_file(data: bytes, source: str, repository: Repository) -> Credentials:
-    """The login for the longest path under the registry's own name too: cosign takes any one of a host, else."""
+    """The login for the longest path under the registry's own name too: cosign takes any one of a host, else.
+
+    As skopeo does, keys that are URLs count by their host, and Docker Hub by any of its names.
+    """
     document = dict(as_object(load_json(data, source), source, "the file"))
     logins = dict(as_object(document.get("auths") or {}, source, "auths"))
     secrets: list[str] = []
@@ -77,9 +83,28 @@ def _from_file(data: bytes, source: str, repository: Repository) -> Credentials:
     parts = str(repository).split("/")
     longest_first = ("/".join(parts[:count]) for count in range(len(parts), 0, -1))
     found = next((name for name in longest_first if name in logins), None)
+    if found is None:
+        found = next((name for name in logins if same_registry(name, repository.registry)), None)
     if found is not None:
         logins[repository.registry] = logins[found]
+        if _host(repository.registry) == _HUB:
+            logins[HUB_KEY] = logins[found]  # where cosign looks, as docker does
     return Credentials(_rendered({**document, "auths": logins}), tuple(secrets))
+
+
+def same_registry(key: str, registry: str) -> bool:
+    """Whether a key of an auth file is for a registry: `docker login` writes https://index.docker.io/v1/ for docker.io.
+
+    A key with a path and no scheme is for that path alone.
+    """
+    bare = key.removeprefix("http://").removeprefix("https://")
+    if bare == key and "/" in key:
+        return False
+    return _host(bare.partition("/")[0]) == _host(registry)
+
+
+def _host(registry: str) -> str:
+    return _HUB if registry in _HUB_NAMES else registry
 
 
 def _secrets_of(entry: Mapping[str, Any]) -> Iterator[str]:

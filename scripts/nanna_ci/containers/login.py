@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nanna_ci.containers.credentials import FILE_VARIABLE, USERNAME_VARIABLE, Credentials, find_credentials
+from nanna_ci.containers.credentials import FILE_VARIABLE, HINT, USERNAME_VARIABLE, Credentials, find_credentials
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import ConfigError, MalformedData
 from nanna_ci.json_data import JsonObject, as_object, load_json
@@ -30,23 +30,41 @@ class Login:
 def find_login(environ: Mapping[str, str], repository: Repository) -> Login | None:
     """The login for a repository, or None.
 
+    A login counts that skopeo reads, which pushes: an entry of `auths` with `auth`, or a helper of `credHelpers`. It
+    never asks the `credsStore` of docker.
+
     Raises UsageError for half a login, ConfigError for a file that is none, or names no login for the registry though
-    the environment names the file.
+    the environment names the file, or leaves it to `credsStore`.
     """
     given = find_credentials(environ, None, repository)
     if given is not None:
         source = USERNAME_VARIABLE if environ.get(USERNAME_VARIABLE) else environ[FILE_VARIABLE]
         login = _login(given, source, repository)
         if login is None:
-            raise ConfigError(f"{FILE_VARIABLE}={source}", f"has no login for {repository.registry}")
+            lacking = _store_problem(given, source) or f"has no login for {repository.registry}"
+            raise ConfigError(f"{FILE_VARIABLE}={source}", lacking, hint=HINT)
         return login
+    stored: ConfigError | None = None
     for path in _left(environ):
         if os.access(path, os.F_OK):
             found = find_credentials(environ, path, repository)
             login = None if found is None else _login(found, str(path), repository)
             if login is not None:
                 return login
+            problem = None if found is None else _store_problem(found, str(path))
+            if problem is not None and stored is None:
+                stored = ConfigError(str(path), problem, hint=HINT)
+    if stored is not None:
+        raise stored
     return None
+
+
+def _store_problem(credentials: Credentials, source: str) -> str | None:
+    """Why a login that docker would find is none: it is with a program that only docker asks."""
+    store = as_object(load_json(credentials.document, source), source, "the file").get("credsStore")
+    if not isinstance(store, str) or not store:
+        return None
+    return "leaves logins to credsStore, which skopeo does not ask: it reads auths and credHelpers"
 
 
 def _left(environ: Mapping[str, str]) -> Iterator[Path]:
@@ -62,13 +80,12 @@ def _left(environ: Mapping[str, str]) -> Iterator[Path]:
 def _login(credentials: Credentials, source: str, repository: Repository) -> Login | None:
     """The registry's entry; `find_credentials` has put the one of the longest path there."""
     document = as_object(load_json(credentials.document, source), source, "the file")
-    entry = _part(document, "auths").get(repository.registry)
-    if entry is None:
-        helped = repository.registry in _part(document, "credHelpers")
-        return Login(source, None, credentials.secrets) if helped else None
-    auth = as_object(entry, source, repository.registry).get("auth")
-    if not isinstance(auth, str) or not auth:
+    if repository.registry in _part(document, "credHelpers"):  # asked before anything else
         return Login(source, None, credentials.secrets)
+    entry = _part(document, "auths").get(repository.registry)
+    auth = None if entry is None else as_object(entry, source, repository.registry).get("auth")
+    if not isinstance(auth, str) or not auth:
+        return None
     try:
         user, _, password = base64.b64decode(auth, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeError):

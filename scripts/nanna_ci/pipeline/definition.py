@@ -7,6 +7,7 @@ with the same first problem (a test over many files holds this). What the keys m
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.errors import ConfigError
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.rules import cross_problems, filled, table_problems
 from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
 
@@ -135,7 +137,7 @@ def find_pipeline(config: Path | None, environ: Mapping[str, str], cwd: Path) ->
 def load_pipeline(path: Path) -> Pipeline:
     """The pipeline in a file. ConfigError says where it is wrong, or why it cannot be read."""
     try:
-        text = path.read_bytes().decode()
+        text = read_file(path, 4 * MEBIBYTE).decode()
     except OSError as error:
         hint = "name the file with --config FILE or NANNA_CI_CONFIG, or go to the folder that has a pipeline.toml"
         raise ConfigError(str(path), f"cannot be read: {error.strerror}", hint=hint) from error
@@ -149,17 +151,25 @@ def parse_pipeline(text: str, source: str) -> Pipeline:
     try:
         raw = tomllib.loads(text.removeprefix("\ufeff"))  # Nix takes a byte order mark too
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(source, f"is not TOML: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(source, "is nested too deeply") from error
-    problems = table_problems(raw)
-    if not problems:
+        raise ConfigError(source, f"is not TOML: {_where(error)}") from None
+    except RecursionError:
+        raise ConfigError(source, "is nested too deeply") from None
+    except ValueError:  # of int(), for thousands of digits
+        raise ConfigError(source, "is not TOML: a number is too long to read") from None
+    first = next(table_problems(raw), None)
+    if first is None:
         value = filled(raw)
-        problems = cross_problems(value)
-        if not problems:
+        first = next(cross_problems(value), None)
+        if first is None:
             return _typed(value)
-    first = problems[0]
     raise ConfigError(f"{source}: {first.path}", first.says, hint=first.hint)
+
+
+def _where(error: tomllib.TOMLDecodeError) -> str:
+    """The library's words where nothing of the file is quoted in them, else the place alone."""
+    text, place = re.fullmatch(r"(.*?)(?: \((at .*)\))?", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
+    plain = re.fullmatch("[A-Za-z, -]+", text) is not None
+    return f"{text} {place or ''}".strip() if plain else f"a parser stops {place or 'somewhere'}"
 
 
 def normalised(pipeline: Pipeline) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Validation of plain tables: kinds of values, fields, and problems in words that nix/pipeline.nix uses too.
 
-A kind takes a path and a value and lists the problems. Both readers check in the same order and word alike, so the
-first problem of a file is one message, whoever reads it.
+A kind takes a path and a value and gives the problems, one by one as they are asked for. Both readers check in the same
+order and word alike, so the first problem of a file is one message, whoever reads it. A message tells the key and the
+rule, never the value: that may be a password in the wrong place.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ class Problem:
     hint: str | None = None
 
 
-Kind = Callable[[str, object], list[Problem]]
+Kind = Callable[[str, object], Iterable[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,6 @@ def required(name: str, kind: Kind) -> Field:
 def quoted(word: str) -> str:
     """The word as JSON."""
     return json.dumps(word, ensure_ascii=False)
-
-
-def shown(value: str) -> str:
-    """A value of the file for a message: as JSON, or its size where nobody would read it."""
-    size = len(value.encode())
-    return quoted(value) if size <= STRING_LIMIT_BYTES else f"a string of {size} bytes"
 
 
 def distance(first: bytes, second: bytes) -> int:
@@ -84,7 +79,7 @@ def suggest(word: str, options: Sequence[str], otherwise: str | None = None) -> 
     return otherwise if name is None else f"did you mean {quoted(name)}?"
 
 
-def known(options: Sequence[str]) -> str:
+def known(options: Collection[str]) -> str:
     """A hint that names all options."""
     return f"known: {', '.join(options)}" if options else "there is none"
 
@@ -116,7 +111,7 @@ def string(pattern: str, wanted: str) -> Kind:
             return wrong_type(path, "a string", value)
         if len(value.encode()) <= STRING_LIMIT_BYTES and compiled.fullmatch(value):
             return []
-        return [Problem(path, f"{shown(value)} is not {wanted}")]
+        return [Problem(path, f"is not {wanted}")]
 
     return check
 
@@ -128,7 +123,7 @@ def name_pattern(path: str, value: object) -> list[Problem]:
     try:
         parse_name_pattern(value)
     except PatternProblem as problem:
-        return [Problem(path, f"{shown(value)} is no pattern of names: {problem.says}", problem.hint)]
+        return [Problem(path, f"is not a pattern of names: {problem.says}", problem.hint)]
     return []
 
 
@@ -140,7 +135,7 @@ def choice(options: Sequence[str]) -> Kind:
             return wrong_type(path, "a string", value)
         if value in options:
             return []
-        return [Problem(path, f"{shown(value)} is not one of {', '.join(options)}", suggest(value, options))]
+        return [Problem(path, f"is not one of {', '.join(options)}", suggest(value, options))]
 
     return check
 
@@ -170,10 +165,12 @@ def number(least: int, most: int) -> Kind:
 def array_of(kind: Kind) -> Kind:
     """An array of values of a kind, each as often as one likes."""
 
-    def check(path: str, value: object) -> list[Problem]:
+    def check(path: str, value: object) -> Iterator[Problem]:
         if not isinstance(value, list):
-            return wrong_type(path, "an array", value)
-        return [problem for i, item in enumerate(value) for problem in kind(f"{path}[{i}]", item)]
+            yield from wrong_type(path, "an array", value)
+            return
+        for i, item in enumerate(value):
+            yield from kind(f"{path}[{i}]", item)
 
     return check
 
@@ -182,9 +179,13 @@ def list_of(kind: Kind) -> Kind:
     """An array of distinct values of a kind."""
     several = array_of(kind)
 
-    def check(path: str, value: object) -> list[Problem]:
-        wrong = several(path, value)
-        return wrong if wrong or not isinstance(value, list) else twice(lambda i: f"{path}[{i}]", value)
+    def check(path: str, value: object) -> Iterator[Problem]:
+        wrong = False
+        for problem in several(path, value):
+            wrong = True
+            yield problem
+        if not wrong and isinstance(value, list):
+            yield from twice(lambda i: f"{path}[{i}]", value)
 
     return check
 
@@ -193,40 +194,41 @@ def some_of(kind: Kind) -> Kind:
     """An array of at least one distinct value of a kind."""
     several = list_of(kind)
 
-    def check(path: str, value: object) -> list[Problem]:
+    def check(path: str, value: object) -> Iterable[Problem]:
         return [Problem(path, "must not be empty")] if value == [] else several(path, value)
 
     return check
 
 
-def twice(path: Callable[[int], str], values: Sequence[str]) -> list[Problem]:
+def twice(path: Callable[[int], str], values: Sequence[str]) -> Iterator[Problem]:
     """A problem for each value that came before."""
-    return [Problem(path(i), f"{quoted(value)} comes twice") for i, value in enumerate(values) if value in values[:i]]
+    seen: set[str] = set()
+    for i, value in enumerate(values):
+        if value in seen:
+            yield Problem(path(i), "comes twice")
+        seen.add(value)
 
 
-def declared(path: str, what: str, options: Sequence[str], word: str) -> list[Problem]:
-    """A problem where the word names nothing that the file declares."""
-    if word in options:
-        return []
-    return [Problem(path, f"{quoted(word)} is not one of {what}", suggest(word, options, known(options)))]
+def declared(path: str, what: str, options: Collection[str], word: str) -> Iterator[Problem]:
+    """A problem where the word, which is a name, names nothing that the file declares."""
+    if word not in options:
+        yield Problem(path, f"{quoted(word)} is not one of {what}", suggest(word, list(options), known(options)))
 
 
-def check_table(fields: Sequence[Field], path: str, table: object) -> list[Problem]:
+def check_table(fields: Sequence[Field], path: str, table: object) -> Iterator[Problem]:
     """Unknown keys first, in the order of their names, then the fields in theirs."""
     if not isinstance(table, dict):
-        return wrong_type(path, "a table", table)
+        yield from wrong_type(path, "a table", table)
+        return
     names = [field.name for field in fields]
-    problems = [
-        Problem(f"{path}.{key}", "unknown key", suggest(key, names, known(names)))
-        for key in sorted(table)
-        if key not in names
-    ]
+    for key in sorted(table):
+        if key not in names:
+            yield Problem(f"{path}.{key}", "unknown key", suggest(key, names, known(names)))
     for field in fields:
         if field.name in table:
-            problems += field.kind(f"{path}.{field.name}", table[field.name])
+            yield from field.kind(f"{path}.{field.name}", table[field.name])
         elif field.required:
-            problems.append(Problem(f"{path}.{field.name}", "is missing"))
-    return problems
+            yield Problem(f"{path}.{field.name}", "is missing")
 
 
 def fill(fields: Sequence[Field], table: Mapping[str, Any]) -> dict[str, Any]:

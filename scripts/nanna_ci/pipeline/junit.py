@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nanna_ci.errors import MalformedData
+from nanna_ci.guarded_read import FileRefused, read_file
 from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, plain_line, share_lines
 
 SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is no test
@@ -107,10 +108,10 @@ class JunitReport:
 
 def read_junit(path: Path) -> tuple[bytes, JunitReport]:
     """The file's bytes and what they say. Raises MalformedData over 64 MiB or where `parse_junit` does."""
-    with path.open("rb") as file:
-        data = file.read(MAXIMUM_BYTES + 1)
-    if len(data) > MAXIMUM_BYTES:
-        raise MalformedData(str(path), f"over {MAXIMUM_BYTES} bytes")
+    try:
+        data = read_file(path, MAXIMUM_BYTES)
+    except FileRefused as error:
+        raise MalformedData(str(path), f"cannot be read: {error.strerror}") from None
     return data, parse_junit(data, str(path))
 
 

@@ -148,7 +148,8 @@ class LiveView:
 
         def write() -> None:
             self._erase()
-            self._stream.write(f"{code}{line}{_RESET}\n" if code else f"{line}\n")
+            shown = visible(line)
+            self._stream.write(f"{code}{shown}{_RESET}\n" if code else f"{shown}\n")
             self._last_line_at = self._clock()
             self._draw()
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.store.nix import FLAKE_VARIABLE
 
 NIXW_VARIABLE = "NANNA_CI_NIXW"
@@ -73,6 +74,7 @@ def _is_flake_in(folder: Path, flake: str) -> bool:
     if not flake.startswith("path:/"):
         return False
     try:
-        return (Path(flake.removeprefix("path:")) / "flake.nix").read_bytes() == (folder / "flake.nix").read_bytes()
+        one, other = (read_file(place / "flake.nix", MEBIBYTE) for place in (Path(flake.removeprefix("path:")), folder))
     except OSError:
         return False
+    return one == other

@@ -11,6 +11,7 @@ from typing import Any
 
 from nanna_ci.errors import MalformedData
 from nanna_ci.outcome import Verdict
+from nanna_ci.report.literal import visible
 
 SCHEMA_VERSION = 1
 REASONS_IN_VERDICT_LINE = 3
@@ -45,6 +46,10 @@ class JobResult:
     reproduce: str | None = None
 
     def __post_init__(self) -> None:
+        # a test is named by whoever wrote it: no name commands a terminal, here or in whatever reads result.json
+        object.__setattr__(self, "failing_tests", tuple(map(visible, self.failing_tests)))
+        if self.reason is not None:
+            object.__setattr__(self, "reason", visible(self.reason))
         if self.verdict is Verdict.PASS and self.state is None:
             raise ValueError(f"{self.id}: a pass without a state")
         if self.verdict is not Verdict.PASS and not self.reason:

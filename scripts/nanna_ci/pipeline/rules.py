@@ -5,7 +5,7 @@ Keep in step with nix/pipeline.nix: same order, same words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from nanna_ci.pipeline.fields import (
@@ -98,24 +98,21 @@ ARRAYS = frozenset({"target", "test", "image", "model"})
 DEFAULT_SUITES = (SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.CLIPPY, SuiteKind.FMT, SuiteKind.DOC)
 
 
-def table_problems(raw: Mapping[str, Any]) -> list[Problem]:
+def table_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with each table by itself, most important first."""
     sections = tuple(TABLES)
-    problems = [
-        Problem(f"[{key}]", "unknown section", suggest(key, sections, known(sections)))
-        for key in sorted(raw)
-        if key not in TABLES
-    ]
+    for key in sorted(raw):
+        if key not in TABLES:
+            yield Problem(f"[{key}]", "unknown section", suggest(key, sections, known(sections)))
     for section, fields in TABLES.items():
         given = raw.get(section, [] if section in ARRAYS else {})
         if section not in ARRAYS:
-            problems += check_table(fields, section, given)
+            yield from check_table(fields, section, given)
         elif not isinstance(given, list):
-            problems += wrong_type(section, "an array of tables", given)
+            yield from wrong_type(section, "an array of tables", given)
         else:
             for i, table in enumerate(given):
-                problems += check_table(fields, f"{section}[{i}]", table)
-    return problems
+                yield from check_table(fields, f"{section}[{i}]", table)
 
 
 def filled(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,29 +144,29 @@ def filled(raw: Mapping[str, Any]) -> dict[str, Any]:
     return value
 
 
-def cross_problems(value: Mapping[str, Any]) -> list[Problem]:
+def cross_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong between the fields of a `filled` value."""
     channels = value["toolchain"]["channels"]
-    images = [image["name"] for image in value["image"]]
+    names = [image["name"] for image in value["image"]]
+    images = dict.fromkeys(names)  # in their order, and found at once
     programs = {image["name"] for image in value["image"] if image["port"] is None}
-    problems = declared("toolchain.default", "toolchain.channels", channels, value["toolchain"]["default"])
-    problems += _target_problems(value["target"], value["workspace"]["binaries"])
+    yield from declared("toolchain.default", "toolchain.channels", channels, value["toolchain"]["default"])
+    yield from _target_problems(value["target"], value["workspace"]["binaries"])
     for i, test in enumerate(value["test"]):
         for channel in test["channels"]:
-            problems += declared(f"test[{i}].channels", "toolchain.channels", channels, channel)
-    problems += _repeated_jobs(value["test"])
-    problems += twice(lambda i: f"image[{i}].name", images)
-    problems += _program_problems(value["image"], value["workspace"]["binaries"])
-    problems += twice(lambda i: f"model[{i}].name", [model["name"] for model in value["model"]])
+            yield from declared(f"test[{i}].channels", "toolchain.channels", channels, channel)
+    yield from _repeated_jobs(value["test"])
+    yield from twice(lambda i: f"image[{i}].name", names)
+    yield from _program_problems(value["image"], dict.fromkeys(value["workspace"]["binaries"]))
+    yield from twice(lambda i: f"model[{i}].name", [model["name"] for model in value["model"]])
     for i, model in enumerate(value["model"]):
-        problems += declared(f"model[{i}].image", "the images", images, model["image"])
+        yield from declared(f"model[{i}].image", "the images", images, model["image"])
         if model["image"] in programs:
             says = f"{quoted(model['image'])} serves no model: without port it is a program"
-            problems.append(Problem(f"model[{i}].image", says))
-    return problems
+            yield Problem(f"model[{i}].image", says)
 
 
-def _program_problems(images: Sequence[Mapping[str, Any]], binaries: Sequence[str]) -> Iterator[Problem]:
+def _program_problems(images: Sequence[Mapping[str, Any]], binaries: Collection[str]) -> Iterator[Problem]:
     """An image without port is a program of the workspace: it is tested by running it, and has no health."""
     for i, image in enumerate(images):
         if image["port"] is not None:
@@ -177,7 +174,7 @@ def _program_problems(images: Sequence[Mapping[str, Any]], binaries: Sequence[st
         first = image["contents"][0]
         if first not in binaries:
             says = f"is missing: without it this image is a program, and {quoted(first)} is none of workspace.binaries"
-            yield Problem(f"image[{i}].port", says, suggest(first, binaries))
+            yield Problem(f"image[{i}].port", says, suggest(first, list(binaries)))
         for key in ("health_path", "health_timeout_s", "probe_paths"):
             if image[key]:
                 says = "is for servers: without port this image is a program"

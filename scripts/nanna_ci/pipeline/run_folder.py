@@ -17,16 +17,19 @@ from typing import IO
 
 from nanna_ci.errors import NannaError
 from nanna_ci.pipeline.results import JobResult, render_result
+from nanna_ci.redact import Redactor
 from nanna_ci.report.files import write_atomic
 
 _ATTEMPTS = 100
+_REDACTED_BYTES = 256 * 1024 * 1024
 
 
 class JobFolder:
-    """One job's files below `path`, which is made when the first is written."""
+    """One job's files below `path`, which is made when the first is written; `redactor` takes secrets out of each."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
         self.path = path
+        self._redactor = redactor or Redactor(())
         self._log: IO[str] | None = None
 
     @property
@@ -45,7 +48,7 @@ class JobFolder:
             if self._log is None:
                 self.path.mkdir(parents=True, exist_ok=True)
                 self._log = self.log_path.open("w", encoding="utf-8", errors="replace")
-            self._log.write(line + "\n")
+            self._log.write(self._redactor.redact_text(line) + "\n")
 
     def log_lines(self, limit_bytes: int = 1024 * 1024) -> list[str]:
         """The last lines logged, at most `limit_bytes`; a line cut by the limit is left out."""
@@ -72,9 +75,22 @@ class JobFolder:
                 path.unlink(missing_ok=True)
 
     def finish(self, result: JobResult) -> None:
-        """Close the log and write result.json."""
+        """Close the log and write result.json.
+
+        The log and a JUnit file that a program wrote here lose their secrets as a whole: one may go over lines.
+        """
         self.close()
-        self.write("result.json", render_result(result))
+        for path in (self.log_path, self.junit_path):
+            with _named(path):
+                if path.is_file() and not path.is_symlink() and path.stat().st_size <= _REDACTED_BYTES:
+                    self._redact_file(path)
+        self.write("result.json", render_result(self._redactor.redact_value(result)))
+
+    def _redact_file(self, path: Path) -> None:
+        data = path.read_bytes()
+        redacted = self._redactor.redact(data)
+        if redacted != data:
+            write_atomic(path, redacted)
 
     def close(self) -> None:
         """Close the log; nothing where there is none."""
@@ -86,20 +102,21 @@ class JobFolder:
         """A whole file of the job."""
         with _named(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / name, data)
+        write_atomic(self.path / name, self._redactor.redact(data))
 
 
 class JobFolders:
-    """The folders of several jobs; `place` says where a job's is."""
+    """The folders of several jobs; `place` says where a job's is, `redactor` takes secrets out of what is written."""
 
-    def __init__(self, place: Callable[[str], Path]) -> None:
+    def __init__(self, place: Callable[[str], Path], redactor: Redactor | None = None) -> None:
         self._place = place
+        self._redactor = redactor or Redactor(())
         self._jobs: dict[str, JobFolder] = {}
 
     def job(self, job_id: str) -> JobFolder:
         """The folder of a job."""
         if job_id not in self._jobs:
-            self._jobs[job_id] = JobFolder(self._place(job_id))
+            self._jobs[job_id] = JobFolder(self._place(job_id), self._redactor)
         return self._jobs[job_id]
 
     def close(self) -> None:
@@ -111,8 +128,8 @@ class JobFolders:
 class RunFolder(JobFolders):
     """One run's files. `base` is the folder `.nanna-ci`."""
 
-    def __init__(self, base: Path, path: Path) -> None:
-        super().__init__(lambda job_id: path / "jobs" / job_id)
+    def __init__(self, base: Path, path: Path, redactor: Redactor | None = None) -> None:
+        super().__init__(lambda job_id: path / "jobs" / job_id, redactor)
         self.base = base
         self.path = path
 
@@ -120,7 +137,7 @@ class RunFolder(JobFolders):
         """Write the run's own files, then let `latest` point here."""
         self.close()
         for name, data in files:
-            write_atomic(self.path / name, data)
+            write_atomic(self.path / name, self._redactor.redact(data))
         self._point_latest()
 
     def _point_latest(self) -> None:
@@ -138,7 +155,7 @@ class RunFolder(JobFolders):
             temporary.replace(link)
 
 
-def create_run_folder(cwd: Path, *, now: float, pid: int) -> RunFolder:
+def create_run_folder(cwd: Path, *, now: float, pid: int, redactor: Redactor | None = None) -> RunFolder:
     """A new run folder below `cwd`; `now` is seconds since 1970."""
     base = ensure_base(cwd)
     runs = base / "runs"
@@ -149,7 +166,7 @@ def create_run_folder(cwd: Path, *, now: float, pid: int) -> RunFolder:
             path = runs / (f"{stamp}-{pid}" + (f"-{attempt}" if attempt else ""))
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
-                return RunFolder(base, path)
+                return RunFolder(base, path, redactor)
     raise NannaError(f"{runs}: no free name for a run at {stamp}")
 
 

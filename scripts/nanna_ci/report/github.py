@@ -18,6 +18,7 @@ from typing import Final, TextIO, cast
 
 from nanna_ci.errors import NannaError
 from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table, Tone
+from nanna_ci.report.literal import visible
 from nanna_ci.report.markdown import escape, render_block, render_markdown
 
 SUMMARY_LIMIT_BYTES: Final = 1_048_576
@@ -135,7 +136,8 @@ def render_annotations(document: Document) -> Iterator[str]:
             more = len(texts) - ANNOTATIONS_OF_A_TYPE + 1
             texts[ANNOTATIONS_OF_A_TYPE - 1 :] = [f"and {more} more, see the step summary"]
         for text in texts:
-            yield f"::{level} title={_property(document.title)}::{_data(text[:ANNOTATION_LIMIT])}"
+            shown = visible(text)[:ANNOTATION_LIMIT]
+            yield f"::{level} title={_property(visible(document.title))}::{_data(shown)}"
 
 
 def _data(text: str) -> str:

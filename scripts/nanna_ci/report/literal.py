@@ -14,7 +14,7 @@ PART_FILLS: Final = "█▒░▓·"  # of the parts of a stacked bar, in order
 SYMBOLS: Final = {Tone.NEUTRAL: "", Tone.GOOD: "✔", Tone.BAD: "✘", Tone.WARN: "⚠"}
 
 # C0 and C1 controls, DEL, line and paragraph separators, bidirectional controls, BOM, lone surrogates
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _LINE_BREAKS: Final = re.compile(r"\s*(?:\r\n|\r|\n)\s*")
 
 
@@ -26,12 +26,12 @@ def _escape(match: re.Match[str]) -> str:
 def visible_lines(text: str) -> str:
     """Text of several lines: line breaks and tabs stay, what would hide or reorder text is shown as an escape."""
     kept = text.replace("\r\n", "\n")
-    return "\n".join("\t".join(_UNSEEN.sub(_escape, part) for part in line.split("\t")) for line in kept.split("\n"))
+    return "\n".join("\t".join(UNSEEN.sub(_escape, part) for part in line.split("\t")) for line in kept.split("\n"))
 
 
 def visible(text: str) -> str:
     """Text of one line: line breaks and tabs become blanks, what would hide or reorder text is shown as an escape."""
-    return _UNSEEN.sub(_escape, _LINE_BREAKS.sub(" ", text).replace("\t", " "))
+    return UNSEEN.sub(_escape, _LINE_BREAKS.sub(" ", text).replace("\t", " "))
 
 
 def known(text: str | None) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nanna_ci.errors import MalformedData
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import JsonValue, as_object, describe, load_json
 from nanna_ci.report.files import write_atomic
 from nanna_ci.store.build_state import DerivationLog, State
@@ -102,7 +103,7 @@ def record_build_times(path: Path, seconds: Mapping[StorePath, float], now_s: fl
 def _read(path: Path) -> dict[StorePath, _Build]:
     source = str(path)
     try:
-        data = path.read_bytes()
+        data = read_file(path, 64 * MEBIBYTE)
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from nanna_ci import process
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing, shorten
 from nanna_ci.json_data import as_list, as_object, as_text, as_texts, load_json
+from nanna_ci.redact import without_secrets
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, judge, parse_target, wanted_outputs
 from nanna_ci.store.derivation import Derivation, parse_derivations
@@ -72,7 +73,7 @@ class Nix:
         executable: str = "nix",
     ) -> None:
         self._run = run
-        self._environ = dict(environ)
+        self._environ = without_secrets(environ, needed="NIX_CONFIG|AWS_[A-Z0-9_]+")  # s3:// stores need the latter
         self._executable = executable
         self._version: Version | None = None
         self.flake = environ.get(FLAKE_VARIABLE) or "."

@@ -11,7 +11,7 @@ from analytics_lists import PATHS, Ground
 from derivation_graphs import narinfo, store_path
 from fakes import FakePorts
 from nanna_ci.store.build_times import DEFAULT_FILE, record_build_times
-from nanna_ci.store.narinfo import render_narinfo
+from store_paths import put_into_folder
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_of_two_caches_one_suffices(ground: Ground) -> None:
     other.mkdir()
     (other / "nix-cache-info").write_text("StoreDir: /nix/store\n")
     for path in PATHS[2:4]:
-        (other / f"{path.hash}.narinfo").write_bytes(render_narinfo(narinfo(path)))
+        put_into_folder(other, narinfo(path))
     answer = ground.analyse_list("--substituter", f"file://{other}?trusted=1")
     assert [one["present"] for one in answer["substituters"]] == [3, 2]
     assert answer["combined"] == {"present": 4, "missing": 1, "untrusted": 0, "unknown": 0}

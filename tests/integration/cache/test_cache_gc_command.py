@@ -195,7 +195,7 @@ def test_a_collection_under_way_keeps_another_out(machine: Machine) -> None:
         (("--store", "s3://bucket?region=x"), "'s3' stores are not collected"),
         (("--store", "ssh://host"), "'ssh' stores are not collected"),
         (("--store", "file://relative/x"), "names no absolute folder"),
-        (("--store", "daemon"), "is no cache"),
+        (("--store", "daemon"), "is not a cache"),
         (("--max-size", "50G"), "'50G' is no size"),
         (("--keep-commits", "-1"), "--keep-commits '-1' is not a number"),
         (("--keep-commits", "ten"), "--keep-commits 'ten' is not a number"),

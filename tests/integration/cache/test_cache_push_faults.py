@@ -67,7 +67,7 @@ def test_a_reference_that_is_missing_afterwards_fails_who_needs_it(bench: Bench)
     ("damage", "problem"),
     [
         (lambda nar, _: nar.unlink(), "has no archive"),
-        (lambda nar, _: nar.write_bytes(b"x"), "has a damaged archive"),
+        (lambda nar, _: nar.write_bytes(b"x"), "are stated"),
         (lambda _, narinfo: narinfo.write_text("StorePath: x\n"), "line 1"),
         (lambda _, narinfo: narinfo.write_bytes(narinfo.read_bytes().replace(b"NarSize: 120", b"NarSize: 121")), "121"),
     ],
@@ -115,7 +115,7 @@ def test_an_interrupted_push_says_how_far_it_came(bench: Bench) -> None:
         (["--to", "../x"], "no name of a Cachix cache"),
         (["--to=-x"], "no name of a Cachix cache"),
         (["--to", "x\0y"], "no store to push to"),
-        (["--to", "/var/cache"], "is no URL"),
+        (["--to", "/var/cache"], "is not a URL"),
         (["--as", "release:v1"], "--as keeps paths in a cache that is a folder"),
         (["--to", "file:///x", "--as", "release:../v1"], "no name of a root"),
         (["--watch"], "--watch needs a command"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -190,3 +193,57 @@ def test_the_umask_does_not_matter(tmp_path: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "dist").iterdir()}
     assert modes == {"program": 0o755, "text": 0o644}
     assert stat.S_IMODE((tmp_path / "dist").stat().st_mode) == 0o755
+
+
+def killed_while_writing(output: Path, *, at: str) -> None:
+    """Another process that writes, and is killed: with its hidden folder full, or between the two renames."""
+    code = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from nanna_ci.build.output_folder import staging\n"
+        "kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "with staging(Path(sys.argv[1])) as stage:\n"
+        "    stage.write('a', b'new')\n"
+        "    if sys.argv[2] == 'renames':\n"
+        "        rename, calls = Path.rename, []\n"
+        "        Path.rename = lambda *a: kill() if calls else (calls.append(1), rename(*a))[1]\n"
+        "        stage.publish()\n"
+        "    kill()\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code, str(output), at], env=environ, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next_one(tmp_path: Path) -> None:
+    write(tmp_path / "dist", a="old")
+    killed_while_writing(tmp_path / "dist", at="writing")
+    assert len(names(tmp_path)) == 2
+    write(tmp_path / "dist", a="2")
+    assert (names(tmp_path), read(tmp_path / "dist")) == (["dist"], {"a": "2"})
+
+
+def test_old_files_come_back_that_a_kill_left_between_two_renames(tmp_path: Path) -> None:
+    write(tmp_path / "dist", a="old")
+    killed_while_writing(tmp_path / "dist", at="renames")
+    assert "dist" not in names(tmp_path)
+    with pytest.raises(RuntimeError), staging(tmp_path / "dist"):
+        raise RuntimeError
+    assert (names(tmp_path), read(tmp_path / "dist")) == (["dist"], {"a": "old"})
+
+
+def test_a_run_that_goes_on_is_not_swept_nor_what_only_looks_like_one(tmp_path: Path) -> None:
+    for name in (".dist.new-mine", ".dist.old-12345678x", ".other.new-abcdefgh", "dist.new-abcdefgh"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/precious").touch()
+    (tmp_path / ".dist.new-aaaaaaaa").symlink_to("target")
+    before = names(tmp_path)
+    with staging(tmp_path / "dist") as stage:
+        stage.write("a", b"1")
+        assert write(tmp_path / "dist", a="2")
+        assert stage.path.exists()
+        assert stage.publish()
+    assert read(tmp_path / "dist") == {"a": "1"}
+    assert (tmp_path / "target/precious").exists()
+    assert names(tmp_path) == sorted([*before, "dist"])

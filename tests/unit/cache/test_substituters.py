@@ -51,27 +51,27 @@ def test_only_a_folder_has_a_folder() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "no URL"),
-        ("-x", "no URL"),
-        ("--option", "no URL"),
-        ("../x", "no cache that can be asked"),
-        ("my-cache", "no cache that can be asked"),
+        ("", "is not the URL"),
+        ("-x", "is not the URL"),
+        ("--option", "is not the URL"),
+        ("../x", "not a cache that can be asked"),
+        ("my-cache", "not a cache that can be asked"),
         ("/a/../../etc", "no absolute folder"),
         ("file:///a/%2e%2e/b", "no absolute folder"),
         ("file:///a%00b", "no absolute folder"),
-        ("https://a\x00b", "no URL"),
-        ("https://a b", "no URL"),
-        ("https://a\r\nHost: b", "no URL"),
+        ("https://a\x00b", "is not the URL"),
+        ("https://a b", "is not the URL"),
+        ("https://a\r\nHost: b", "is not the URL"),
         ("https://", "no host"),
         ("https:///x", "no host"),
-        ("https://[::1", "is no URL"),
-        ("https://a:99999", "is no URL"),
+        ("https://[::1", "is not a URL"),
+        ("https://a:99999", "is not a URL"),
         ("file://host/x", "no absolute folder"),
         ("file:x", "no absolute folder"),
-        ("s3://bucket?region=eu", "no cache that can be asked"),
-        ("ssh://host", "no cache that can be asked"),
-        ("ssh-ng://host", "no cache that can be asked"),
-        ("daemon", "no cache that can be asked"),
+        ("s3://bucket?region=eu", "not a cache that can be asked"),
+        ("ssh://host", "not a cache that can be asked"),
+        ("ssh-ng://host", "not a cache that can be asked"),
+        ("daemon", "not a cache that can be asked"),
         ("https://a.example.org?trusted=maybe", "neither true nor false"),
         ("https://a.example.org?priority=first", "no whole number"),
         ("https://a.example.org?priority=1e5", "no whole number"),
@@ -146,7 +146,7 @@ def test_nix_may_have_no_substituter_at_all() -> None:
 
 
 def test_of_nixs_own_one_that_cannot_be_asked_is_an_error_and_no_silent_gap() -> None:
-    with pytest.raises(UsageError, match="no cache that can be asked") as caught:
+    with pytest.raises(UsageError, match="not a cache that can be asked") as caught:
         choose_substituters([], {"substituters": ["s3://bucket"]}, None, [])
     assert "--substituter" in str(caught.value.hint)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.containers.credentials import find_credentials
 from nanna_ci.containers.login import find_login
 from nanna_ci.containers.reference import Repository
 from nanna_ci.errors import ConfigError, UsageError
@@ -78,7 +79,6 @@ def test_nothing_anywhere_is_no_login(tmp_path):
 @pytest.mark.parametrize(
     "document",
     [
-        {"auths": {"ghcr.io": {}}, "credsStore": "desktop"},
         {"credHelpers": {"ghcr.io": "gh"}},
         {"auths": {"ghcr.io": {"auth": AUTH, "identitytoken": "a-token"}}},
     ],
@@ -97,3 +97,69 @@ def test_a_login_without_user_or_password_in_a_file_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match="not a user with a password") as refused:
         find_login({"REGISTRY_AUTH_FILE": str(path)}, REPOSITORY)
     assert auth not in refused.value.message
+
+
+CASES = Path(__file__).parents[2] / "data/containers/registry-logins"
+HUB = Repository("docker.io", "me")
+
+
+def test_a_login_at_docker_hub_is_found_as_docker_login_writes_it():
+    found = find_login({"REGISTRY_AUTH_FILE": str(CASES / "docker-hub.json")}, HUB)
+    assert found is not None
+    assert found.basic is not None
+    assert base64.b64decode(found.basic) == b"me:dckr_pat_x"
+
+
+@pytest.mark.parametrize(
+    ("key", "registry", "is_found"),
+    [
+        ("https://index.docker.io/v1/", "docker.io", True),
+        ("index.docker.io", "docker.io", True),
+        ("registry-1.docker.io", "docker.io", True),
+        ("https://ghcr.io", "ghcr.io", True),
+        ("https://ghcr.io/v2/", "ghcr.io", True),
+        ("http://ghcr.io/v1/", "ghcr.io", True),
+        ("https://ghcr.io.example.org/", "ghcr.io", False),
+        ("ghcr.io/another", "ghcr.io", False),
+        ("https://index.docker.io/v1/", "ghcr.io", False),
+        ("docker.io.example.org", "docker.io", False),
+    ],
+)
+def test_a_key_that_is_a_url_counts_by_its_host_as_for_skopeo(tmp_path, key, registry, is_found):
+    path = write(tmp_path / "docker" / "config.json", {"auths": {key: {"auth": AUTH}}})
+    found = find_login({"DOCKER_CONFIG": str(path.parent)}, Repository(registry, "me"))
+    assert (found is not None and found.basic == AUTH) is is_found
+
+
+def test_a_login_that_only_docker_would_find_is_none_and_it_is_said_why():
+    with pytest.raises(ConfigError, match="credsStore, which skopeo does not ask"):
+        find_login({"REGISTRY_AUTH_FILE": str(CASES / "creds-store.json")}, Repository("ghcr.io", "me"))
+
+
+def test_a_store_beside_a_login_does_not_matter(tmp_path):
+    path = write(tmp_path / "config.json", {"auths": {"ghcr.io": {"auth": AUTH}}, "credsStore": "desktop"})
+    found = find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY)
+    assert found is not None
+    assert found.basic == AUTH
+    write(path, {"auths": {"ghcr.io": {}}, "credsStore": "desktop"})
+    with pytest.raises(ConfigError, match="credsStore"):
+        find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY)
+
+
+@pytest.mark.parametrize("entry", [{}, {"auth": ""}, {"identitytoken": "x"}, {"email": "me"}])
+def test_an_entry_without_auth_is_no_login_for_skopeo(tmp_path, entry):
+    path = write(tmp_path / "config.json", {"auths": {"ghcr.io": entry}})
+    assert find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY) is None
+
+
+def test_a_helper_of_the_registry_is_asked_before_its_entry(tmp_path):
+    path = write(tmp_path / "config.json", {"auths": {"ghcr.io": {"auth": AUTH}}, "credHelpers": {"ghcr.io": "x"}})
+    found = find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY)
+    assert found is not None
+    assert found.basic is None
+
+
+def test_a_login_at_docker_hub_is_where_cosign_looks_too():
+    given = find_credentials({}, CASES / "docker-hub.json", HUB)
+    assert given is not None
+    assert {"docker.io", "https://index.docker.io/v1/"} <= json.loads(given.document)["auths"].keys()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,29 @@ def test_the_flag_wins_over_the_environment_and_that_over_the_working_folder() -
     assert find_pipeline(None, environ, cwd) == cwd / "from/environment.toml"
     assert find_pipeline(None, {"NANNA_CI_CONFIG": ""}, cwd) == cwd / "pipeline.toml"
     assert find_pipeline(None, {}, cwd) == cwd / "pipeline.toml"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[workspace]\nname = "x"\nbinaries = [{}]\n'.format(", ".join(f'"b{number}"' for number in range(40_000))),
+        '[workspace]\nname = "x"\n' + "".join(f"k{number} = 1\n" for number in range(40_000)),
+        '[workspace]\nname = "x"\nbinaries = ["x"]\n'
+        + "".join(f'[[model]]\nname = "m:{number}"\nimage = "i{number}"\n' for number in range(40_000)),
+        '[workspace]\nname = "x"\nbinaries = ["x"]\n'
+        + "".join(f'[[image]]\nname = "i{number}"\ncontents = ["x"]\nport = 1\n' for number in range(20_000))
+        + "".join(f'[[model]]\nname = "m:{number}"\nimage = "i{number}"\n' for number in range(20_000)),
+    ],
+    ids=["binaries", "unknown keys", "unknown images", "models"],
+)
+def test_many_names_take_no_time_that_grows_with_their_square(text: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(ConfigError):
+        parse(text)
+    assert time.process_time() - started < 8.0
+
+
+@pytest.mark.parametrize("digits", [20, 4301, 5000, 100_000])
+def test_a_number_of_many_digits_is_a_configuration_error(digits: int) -> None:
+    said = refusal(f'[workspace]\nname = "x"\n[cache]\ntarball_ttl_s = {"1" * digits}\n')
+    assert "11111" not in said

@@ -98,7 +98,13 @@ def test_a_name_that_is_none_is_refused():
 
 def test_annotations_are_escaped():
     document = Document("a: b, c", (Notice(Tone.BAD, "100 %\nnext::x"), Notice(Tone.GOOD, "fine")))
-    assert list(github.render_annotations(document)) == ["::error title=a%3A b%2C c::100 %25%0Anext::x"]
+    assert list(github.render_annotations(document)) == ["::error title=a%3A b%2C c::100 %25 next::x"]
+
+
+def test_an_annotation_is_one_line_without_what_commands_a_terminal():
+    document = Document("a\x1b[2Jb", (Notice(Tone.BAD, "red\x1b[31m \u202egnp.exe\r\nlast"),))
+    (line,) = github.render_annotations(document)
+    assert line == "::error title=a\\x1b[2Jb::red\\x1b[31m \\u202egnp.exe last"
 
 
 @pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (500, 10)])

@@ -99,7 +99,7 @@ def test_a_file_that_is_none_is_refused_and_left_as_it_is(file: Path, text: str,
 
 def test_a_folder_in_its_place_is_named(file: Path) -> None:
     file.mkdir()
-    with pytest.raises(MalformedData, match="cannot be read: Is a directory"):
+    with pytest.raises(MalformedData, match="cannot be read: it is a directory"):
         load_build_times(file)
 
 

@@ -17,7 +17,7 @@ from nanna_ci.store.store_path import StorePath
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.weights import Weights
-    from nanna_ci.cache.client.bulk import QueryResult
+    from nanna_ci.cache.client.query_result import QueryResult
     from nanna_ci.store.narinfo import NarInfo
     from nanna_ci.store.trust import Trust, TrustedKeys
 

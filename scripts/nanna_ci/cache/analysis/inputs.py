@@ -10,6 +10,8 @@ from nanna_ci.cache.analysis.substitution import Wanted
 from nanna_ci.cache.analysis.values import Subject
 from nanna_ci.cache.push.selection import parse_wanted
 from nanna_ci.errors import UsageError, shorten
+from nanna_ci.guarded_read import read_file
+from nanna_ci.json_data import MAX_BYTES
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_graph
@@ -93,7 +95,7 @@ def read_baseline(text: str, cwd: Path) -> Baseline | None:
             raise UsageError(f"--baseline {text}: there is no such file")
         return None
     try:
-        return parse_baseline(file.read_bytes(), text)
+        return parse_baseline(read_file(file, MAX_BYTES), text)
     except OSError as error:
         raise UsageError(f"--baseline {text} cannot be read: {error.strerror}") from error
 

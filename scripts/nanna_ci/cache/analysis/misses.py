@@ -36,6 +36,7 @@ class Reason(enum.Enum):
     NEVER_PUSHED = "never-pushed"
     FILTERED = "filtered"  # the push filter keeps it out
     DRAGGED = "dragged"  # it refers to a path that the push filter keeps out
+    NO_ARCHIVE = "no-archive"  # a cache has its narinfo alone
     UNTRUSTED = "untrusted"  # a cache has it, without a good signature
     EVICTED = "evicted"  # it was there in the baseline
     HIDDEN = "hidden"  # a cache has it, but Nix here has noted that it does not
@@ -181,6 +182,10 @@ class _Explainer:
             return Miss(path, derivation, root, Reason.HIDDEN, f"{said}, and asks again in {hidden.seconds:.0f} s")
         if path in evidence.tally.untrusted:
             return Miss(path, derivation, root, Reason.UNTRUSTED, f"untrusted: {self._distrust(path)}")
+        hollow = next((one.result for one in evidence.holdings if path in one.result.hollow), None)
+        if hollow is not None:
+            because = f"no archive: {hollow.substituter.url} has its narinfo, but {hollow.hollow[path]}"
+            return Miss(path, derivation, root, Reason.NO_ARCHIVE, because)
         if self._was_present(path) and self._before(path) == path:
             return Miss(path, derivation, root, Reason.EVICTED, "evicted: it was there in the baseline")
         if path in self._patterns:

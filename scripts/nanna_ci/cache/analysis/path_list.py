@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 STANDARD_INPUT: Final = "-"
@@ -22,7 +23,7 @@ def read_paths(source: str, stdin: TextIO | None, cwd: Path) -> tuple[StorePath,
         text = "" if stdin is None else stdin.read()
     else:
         try:
-            text = (cwd / source).read_text(encoding="utf-8", errors="surrogateescape")
+            text = read_file(cwd / source, 1024 * MEBIBYTE, or_pipe=True).decode("utf-8", "surrogateescape")
         except OSError as error:
             raise UsageError(f"{source} cannot be read: {error.strerror}") from error
     where = "standard input" if source == STANDARD_INPUT else source

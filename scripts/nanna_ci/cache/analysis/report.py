@@ -103,6 +103,8 @@ def _facts(analysis: Analysis) -> Facts:
     ]
     if analysis.subject.graph:
         items.append(("Nix would build", None if analysis.tally.unknown else _count(len(plan.build), "derivation")))
+    if any(one.present and not one.result.has_archives for one in analysis.holdings):
+        items.append(("Archives", "not looked at over HTTP: a narinfo does not prove them, --verify-archives asks"))
     if analysis.baseline is not None:
         items.append(("Baseline", analysis.baseline.source))
     for one, size in zip(analysis.holdings, analysis.store_sizes, strict=True):

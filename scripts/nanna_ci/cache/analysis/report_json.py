@@ -75,6 +75,7 @@ def _substituter_to_json(one: Holdings, size: StoreSize) -> dict[str, Any]:
         "peakConnections": result.peak_connections,
         "seconds": result.seconds,
         "sizeBytes": size.size_bytes,
+        "archivesVerified": result.has_archives,
         "error": one.error,
     }
 

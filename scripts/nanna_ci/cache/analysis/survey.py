@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from nanna_ci.cache.analysis.hits import Holdings, Tally
     from nanna_ci.cache.analysis.lineage import Descent
     from nanna_ci.cache.analysis.substitution import SubstitutionPlan
-    from nanna_ci.cache.client.bulk import QueryResult
     from nanna_ci.cache.client.narinfo_query import Query
+    from nanna_ci.cache.client.query_result import QueryResult
     from nanna_ci.cache.negative_entries import NegativeEntries
     from nanna_ci.cache.push_filter import PushFilter
     from nanna_ci.store.build_times import BuildTimes

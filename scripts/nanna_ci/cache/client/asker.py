@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Container, Coroutine, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from nanna_ci.cache.client.folder import read_cache_info, read_narinfo
+from nanna_ci.cache.client.folder import archive_problem, read_cache_info, read_narinfo
 from nanna_ci.cache.client.request import Tally
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError, ToolMissing
@@ -27,11 +27,14 @@ class Survey(Protocol):
     def log(self, line: str, /) -> None:
         """One line of talk."""
 
-    def found(self, info: NarInfo) -> None:
-        """A path is there: its references may be wanted too."""
+    def found(self, info: NarInfo, asker: Asker) -> None:
+        """A path is there, as `asker` says: its references may be wanted too."""
 
     def settled(self) -> None:
         """A substituter has said all that it was asked for."""
+
+    def abandoned(self) -> None:
+        """A substituter counts no more: what it alone led to is not wanted."""
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` beside; what it raises ends the whole question."""
@@ -47,6 +50,7 @@ class Asker(ABC):
         self.missing: set[StorePath] = set()
         self.corrupt: dict[StorePath, str] = {}
         self.failures: dict[StorePath, str] = {}
+        self.hollow: dict[StorePath, str] = {}  # of those missing: the narinfo is there, and why its archive is none
         self.error: NannaError | None = None
         self.priority = 0
         self.tally = Tally()
@@ -56,6 +60,10 @@ class Asker(ABC):
     @abstractmethod
     def want(self, paths: Sequence[StorePath]) -> None:
         """Ask for paths that were not asked for before."""
+
+    @abstractmethod
+    def forget(self, keep: Container[StorePath]) -> None:
+        """Drop every question and answer but those about the paths of `keep`."""
 
     def finish(self) -> None:  # noqa: B027 - most have nothing to decide
         """All has been said: decide what only the whole can tell."""
@@ -70,12 +78,21 @@ class Asker(ABC):
         if info.store_path is not path and info.store_path != path:  # mostly they share it, and that is told faster
             self.corrupt[path] = f"{source}: is of another path, {info.store_path}"
             return
+        self.accept(path, info)
+
+    def accept(self, path: StorePath, info: NarInfo) -> None:
+        """A narinfo that holds; whoever looks at archives does so before he takes it."""
         self.found[path] = info
-        self.survey.found(info)
+        self.survey.found(info, self)
+
+    def no_archive(self, path: StorePath, problem: str) -> None:
+        """The narinfo is there, but nothing that Nix could unpack: that is no hit."""
+        self.missing.add(path)
+        self.hollow[path] = problem
 
     def settle(self, questions: int = 1) -> None:
-        """So many questions were answered."""
-        self.outstanding -= questions
+        """So many questions were answered. An answer may abandon the asker: then there are none any more."""
+        self.outstanding = max(0, self.outstanding - questions)
         if self.outstanding == 0:
             self.settled_s = asyncio.get_running_loop().time()
             self.survey.settled()
@@ -83,9 +100,17 @@ class Asker(ABC):
     def abandon(self, error: NannaError) -> None:
         """The substituter cannot be asked: what it has said so far does not count."""
         self.error = error
-        for said in (self.found, self.missing, self.corrupt, self.failures):
+        for said in (self.found, self.missing, self.corrupt, self.failures, self.hollow):
             said.clear()
         self.settle(self.outstanding)
+        self.survey.abandoned()
+
+    def keep_answers(self, keep: Container[StorePath]) -> None:
+        """Drop the answers about all other paths."""
+        self.missing = {path for path in self.missing if path in keep}
+        for said in (self.found, self.corrupt, self.failures, self.hollow):
+            for path in [path for path in said if path not in keep]:
+                del said[path]
 
 
 class FolderAsker(Asker):
@@ -107,6 +132,23 @@ class FolderAsker(Asker):
             self._queue.extend(paths)
             self._read_soon()
 
+    def accept(self, path: StorePath, info: NarInfo) -> None:
+        """A path counts where its archive is there, which costs no more than a look."""
+        problem = archive_problem(self._folder, info)
+        if problem is None:
+            super().accept(path, info)
+        else:
+            self.no_archive(path, problem)
+
+    def forget(self, keep: Container[StorePath]) -> None:
+        """Drop every question and answer but those about the paths of `keep`."""
+        kept = [path for path in self._queue if path in keep]
+        dropped = len(self._queue) - len(kept)
+        self._queue = deque(kept)
+        self.keep_answers(keep)
+        if dropped:
+            self.settle(dropped)
+
     def _begin(self) -> None:
         try:
             self.priority = read_cache_info(self._folder).priority
@@ -124,6 +166,8 @@ class FolderAsker(Asker):
     def _read(self) -> None:
         self._is_due = False
         for _ in range(min(_FILES_A_ROUND, len(self._queue))):
+            if not self._queue:  # what was found may end the walk
+                break
             path = self._queue.popleft()
             self.tally.requests += 1
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 
 from nanna_ci.cache.client.request import Owner, Request
+from nanna_ci.store.store_path import StorePath
 
 
 class Backlog:
@@ -17,14 +19,22 @@ class Backlog:
         self.fresh: deque[Request] = deque()
         self.waiting: dict[Request, None] = {}
 
-    def discard(self, owner: Owner) -> None:
-        """Forget what an owner asked: nobody wants it any more."""
+    def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> list[Request]:
+        """Forget what an owner asked, nobody wants it any more, but for the paths of `keep`; what was forgotten."""
+        gone = [
+            request
+            for requests in (self.ready, self.fresh, self.waiting)
+            for request in requests
+            if request.owner is owner and (request.path is None or request.path not in keep)
+        ]
+        without = set(map(id, gone))
         for requests in (self.ready, self.fresh):
-            kept = [request for request in requests if request.owner is not owner]
+            kept = [request for request in requests if id(request) not in without]
             requests.clear()
             requests.extend(kept)
-        for request in [request for request in self.waiting if request.owner is owner]:
-            del self.waiting[request]
+        for request in gone:
+            self.waiting.pop(request, None)
+        return gone
 
     def empty(self) -> list[Request]:
         """All of them; none remains."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +20,14 @@ from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
 from nanna_ci.cache.client.pace import Limits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
+from nanna_ci.cache.client.query_result import Progress, QueryResult
+from nanna_ci.cache.client.reach import reached_paths
 from nanna_ci.cache.client.route import Route, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.errors import MalformedData
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
+from nanna_ci.web import ServiceUnavailable
 
 # Connections to one host. A public cache gets twice what Nix would open: HTTP/1.1 has one request on each. One near by
 # gets as many as pay: beyond 512 it is the processor that limits, not the delay.
@@ -38,43 +40,12 @@ _MOST_WALKED: Final = 500_000
 _PROGRESS_S: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class QueryResult:
-    """What one substituter said.
-
-    `corrupt` (a narinfo that is refused, with its line) and `failed` (asked in vain) are unknown, not missing; their
-    values say why. `priority` is that of the URL, else of nix-cache-info; lower is asked first. `retries` are requests
-    sent again after a failure, `peak_connections` those to its host. With `error` it could not be asked at all, and
-    all is empty.
-    """
-
-    substituter: Substituter
-    found: Mapping[StorePath, NarInfo]
-    missing: frozenset[StorePath]
-    corrupt: Mapping[StorePath, str]
-    failed: Mapping[StorePath, str]
-    priority: int
-    requests: int
-    bytes_received: int
-    retries: int
-    peak_connections: int
-    seconds: float
-    error: NannaError | None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
-
-    answered: int
-    asked: int
-
-
 def query(
     substituters: Sequence[Substituter],
     paths: Sequence[StorePath],
     *,
     walk: bool = False,
+    verify_archives: bool = False,
     concurrency: int | None = None,
     environ: Mapping[str, str],
     sieves: Mapping[Substituter, Sieve] | None = None,
@@ -85,20 +56,23 @@ def query(
 ) -> tuple[QueryResult, ...]:
     """Ask every substituter for every path; the answers are in the order of the substituters.
 
-    `walk`: also for all that the paths refer to, as far as any substituter knows. `concurrency`: connections to a host
-    at most; None for our own choice. `environ` names proxies, certificates, and the token of Cachix caches. `sieves`
-    tell in bulk what a substituter lacks; what remains is then asked for path by path. `log` gets a line on a failed
-    attempt, `on_progress` a count now and then.
+    `walk`: also for all that the paths refer to, as far as any substituter knows. `verify_archives`: of a cache over
+    HTTP, too, a path counts only where its archive is there, which takes one more request (HEAD); in a folder that is
+    always looked at. `concurrency`: connections to a host at most; None for our own choice. `environ` names proxies,
+    certificates, and the token of Cachix caches. `sieves` tell in bulk what a substituter lacks; what remains is then
+    asked for path by path. `log` gets a line on a failed attempt, `on_progress` a count now and then.
+
+    A substituter that does not answer within its deadline, or whose references have no end, fails alone: its result has
+    an `error`, and what it alone led to is in nobody's.
 
     Raises:
         ConfigError: of the proxy, the certificates or `netrc`.
-        MalformedData: a walk that has no end.
     """
     results: list[QueryResult] = []
 
     async def ask() -> None:  # it gives nothing: Runner would write it all out when it restores the signal handler
         limits = _limits(concurrency, len(substituters))
-        survey = _Survey(environ, limits, patience or Patience(), log, walk=walk)
+        survey = _Survey(environ, limits, patience or Patience(), log, walk=walk, verify_archives=verify_archives)
         try:
             for substituter in substituters:
                 survey.add(substituter, netrc, (sieves or {}).get(substituter))
@@ -138,7 +112,9 @@ class _Survey:
         log: Callable[[str], None],
         *,
         walk: bool,
+        verify_archives: bool,
     ) -> None:
+        self._verify_archives = verify_archives
         self.known: dict[str, StorePath] = {}
         self.log = log
         self._environ = environ
@@ -152,6 +128,9 @@ class _Survey:
         self._pools: dict[Route, Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self._seen: set[StorePath] = set()
+        self._roots: tuple[StorePath, ...] = ()
+        self._led: dict[Asker, int] = {}  # to how many paths each has led first
+        self._prune_is_due = False
         self._tasks = Tasks()
         # What is raised in a callback, an interruption too, would only be logged otherwise.
         self._loop.set_exception_handler(self._crashed)
@@ -169,18 +148,31 @@ class _Survey:
         pool = self._pools.get(route)
         if pool is None:
             pool = self._pools[route] = Pool(route, self._limits, self._patience, self._tls, self.log)
-        self._askers.append(HttpAsker(substituter, self, pool, route=route, authorization=authorization, sieve=sieve))
+        asker = HttpAsker(
+            substituter,
+            self,
+            pool,
+            route=route,
+            authorization=authorization,
+            sieve=sieve,
+            verify_archives=self._verify_archives,
+        )
+        self._askers.append(asker)
 
     async def ask(
         self, paths: Sequence[StorePath], on_progress: Callable[[Progress], None] | None
     ) -> tuple[QueryResult, ...]:
         """Have every substituter asked, to the end."""
         self.known.update((path.base_name, path) for path in paths)
+        self._roots = tuple(paths)
         self._follow(paths)
+        self._loop.call_later(self._left_s(), self._expire)
         if on_progress is not None:
             self.spawn(self._tell(on_progress))
         self.settled()
         await self._done
+        if self._walk and any(asker.error is not None for asker in self._askers):
+            self._prune()  # what was under way has come since
         for asker in self._askers:
             asker.finish()
         return tuple(self._result(asker) for asker in self._askers)
@@ -191,14 +183,51 @@ class _Survey:
         for pool in self._pools.values():
             await pool.close()
 
-    def found(self, info: NarInfo) -> None:
+    def found(self, info: NarInfo, asker: Asker) -> None:
         """A path is there: in a walk, its references are wanted too."""
-        if self._walk:
-            self._follow([path for path in info.references if path not in self._seen])
+        new = [path for path in info.references if path not in self._seen] if self._walk else []
+        if not new:
+            return
+        led = self._led[asker] = self._led.get(asker, 0) + len(new)
+        if led > _MOST_WALKED:
+            url = asker.substituter.url
+            asker.abandon(MalformedData(url, f"what it has refers to more than {_MOST_WALKED} paths, without end"))
+        else:
+            self._follow(new)
+
+    def abandoned(self) -> None:
+        """A substituter counts no more: what it alone led to is forgotten, once the one that speaks has ended."""
+        if self._walk and not self._prune_is_due:
+            self._prune_is_due = True
+            self._loop.call_soon(self._prune)
+
+    def _prune(self) -> None:
+        self._prune_is_due = False
+        good = [asker for asker in self._askers if asker.error is None]
+        reached = reached_paths(self._roots, [asker.found for asker in good])
+        self._seen &= reached
+        for asker in good:
+            asker.forget(reached)
+        self.settled()
+
+    def _left_s(self) -> float:
+        walked = max(0, len(self._seen) - len(self._roots))
+        return self._begun_s + self._patience.limit_s(len(self._roots), walked) - self._loop.time()
+
+    def _expire(self) -> None:
+        """Give up whoever has not said all by the deadline, which grows with what is asked."""
+        left_s = self._left_s()
+        if left_s > 0:
+            self._loop.call_later(left_s, self._expire)
+            return
+        spent_s = self._loop.time() - self._begun_s
+        for asker in [asker for asker in self._askers if asker.outstanding]:
+            problem = f"has not given all answers after {spent_s:.0f} s, which is its deadline"
+            asker.abandon(ServiceUnavailable(asker.substituter.url, problem, attempts=asker.tally.requests))
 
     def settled(self) -> None:
         """A substituter has said all that it was asked for: perhaps all have."""
-        if not self._done.done() and not any(asker.outstanding for asker in self._askers):
+        if not self._done.done() and not self._prune_is_due and not any(asker.outstanding for asker in self._askers):
             self._done.set_result(None)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -209,9 +238,6 @@ class _Survey:
         if not paths:
             return
         self._seen.update(paths)
-        if self._walk and len(self._seen) > _MOST_WALKED:
-            self._fail(MalformedData("the walk", f"leads to more than {_MOST_WALKED} paths"))
-            return
         for asker in self._askers:
             asker.want(paths)
 
@@ -241,6 +267,8 @@ class _Survey:
             missing=frozenset(asker.missing),
             corrupt=asker.corrupt,
             failed=asker.failures,
+            hollow=asker.hollow,
+            has_archives=self._verify_archives or isinstance(asker, FolderAsker),
             priority=asker.priority if substituter.priority is None else substituter.priority,
             requests=tally.requests,
             bytes_received=tally.received_bytes,

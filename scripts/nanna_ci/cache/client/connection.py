@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         self.deadline_s = deadline_s
         owner = request.owner
         owner.tally.requests += 1
+        self._reader.to_head = request.archive is not None
         self._transport.write(owner.message(request))
 
     def drop(self) -> None:
@@ -99,7 +100,11 @@ class Connection(asyncio.Protocol):
         """The server ended it, or the network did."""
         if self._transport is None:
             return
-        request, answer = self.request, self._reader.end() if exc is None else None
+        try:
+            request, answer = self.request, self._reader.end() if exc is None else None
+        except BrokenAnswer as error:
+            self._listener.broke(self, str(error), may_pass=error.may_pass)
+            return
         if request is not None and answer is not None:
             self._answered(request, answer)
         else:

@@ -10,6 +10,7 @@ from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE
 from nanna_ci.cache.client.route import Origin, basic_authorization
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import ConfigError
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 
 _CACHIX_USER: Final = "cachix"  # any name does: the token is the password
 
@@ -37,12 +38,20 @@ def _look_up(file: Path, host: str) -> tuple[str, str] | None:
     import netrc  # noqa: PLC0415 - rarely needed
 
     try:
+        read_file(file, MEBIBYTE)  # netrc opens it by its name: nothing that hangs it
         found = netrc.netrc(str(file)).authenticators(host)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
-        told = error.msg if isinstance(error, netrc.NetrcParseError) else str(error)
-        raise ConfigError(str(file), f"no netrc file: {told}") from None
+    except OSError as error:
+        raise ConfigError(str(file), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(file), "is not a netrc file: it is not UTF-8") from None
+    except netrc.NetrcParseError as error:  # its words are words of the file: passwords, maybe
+        where = "" if error.lineno is None else f" line {error.lineno}:"
+        problem = f"is not a netrc file:{where} a word that netrc does not know"
+        raise ConfigError(
+            str(file), problem, hint='a password with a blank or a " in it stands in double quotes'
+        ) from None
     return None if found is None else (found[0] or "", found[2] or "")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from nanna_ci.cache.client.cache_info import FILE_NAME, CacheInfo, parse_cache_info
 from nanna_ci.cache.client.wire import BODY_LIMIT_BYTES
 from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 
 
@@ -38,6 +39,22 @@ def read_narinfo(folder: Path, path: StorePath) -> bytes | None:
         return _read(folder / f"{path.hash}.narinfo")
     except FileNotFoundError:
         return None
+
+
+def archive_problem(folder: Path, info: NarInfo) -> str | None:
+    """Why the archive behind a narinfo is none that Nix could take: it is not there, or not of its size."""
+    place = folder / info.url
+    if ".." in place.parts or not place.is_relative_to(folder):
+        return f"{info.url} is not a place in the cache"
+    try:
+        status = place.stat()
+    except OSError as error:
+        return f"{info.url}: {error.strerror}"
+    if not stat.S_ISREG(status.st_mode):
+        return f"{info.url} is not a file"
+    if info.file_size_bytes is not None and status.st_size != info.file_size_bytes:
+        return f"{info.url} has {status.st_size:,} bytes, {info.file_size_bytes:,} are stated"
+    return None
 
 
 def _read(file: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from nanna_ci.cache.client.route import Route, parse_target
 from nanna_ci.cache.client.wire import Answer
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError, shorten
+from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.web import RequestRefused, ServiceUnavailable
 
@@ -38,8 +39,10 @@ class HttpAsker(Asker):
         route: Route,
         authorization: str | None,
         sieve: Sieve | None,
+        verify_archives: bool = False,
     ) -> None:
         super().__init__(substituter, survey)
+        self._verify_archives = verify_archives
         self.pool = pool
         self._host = route.origin.host
         self._sieve = sieve
@@ -78,10 +81,14 @@ class HttpAsker(Asker):
 
     def target(self, request: Request) -> str:
         """The path of the file on the server."""
+        if request.archive is not None:
+            return parse_target(f"{self.substituter.url}/{request.archive.url}")
         return f"{self._prefix}/{FILE_NAME if request.path is None else f'{request.path.hash}.narinfo'}"
 
     def message(self, request: Request) -> bytes:
         """The request as it goes over the wire."""
+        if request.archive is not None:
+            return f"HEAD {self._whole}{request.target or self.target(request)}".encode("ascii") + self._headers
         if request.path is not None and request.target is None:
             return self._before + request.path.hash.encode("ascii") + self._behind
         target = request.target or self.target(request)
@@ -95,7 +102,9 @@ class HttpAsker(Asker):
         if path is None:
             self._open(answer)
             return
-        if status == 200:
+        if request.archive is not None:
+            self._archive_answered(path, request.archive, status)
+        elif status == 200:
             self._has_answered = True
             self._take(path, answer)
         elif status in _ABSENT:
@@ -109,6 +118,30 @@ class HttpAsker(Asker):
         else:
             self.failures[path] = f"{self._url(path)}: HTTP {status}"
         self.settle()
+
+    def accept(self, path: StorePath, info: NarInfo) -> None:
+        """A path counts at once, or when its archive has been seen too."""
+        if not self._verify_archives:
+            super().accept(path, info)
+        elif _is_in_cache(info.url):
+            self.outstanding += 1
+            self.pool.ask(Request(self, path, info))
+        else:
+            self.no_archive(path, f"{info.url} is not a place in the cache")
+
+    def _archive_answered(self, path: StorePath, info: NarInfo, status: int) -> None:
+        if status == 200:
+            super().accept(path, info)
+        elif status in _ABSENT or status == 403:
+            self.no_archive(path, f"{info.url}: HTTP {status}")
+        else:
+            self.failures[path] = f"{self.substituter.url}/{info.url}: HTTP {status}"
+
+    def elsewhere(self, request: Request) -> None:
+        """The archive is on another server, which is not asked."""
+        if self.error is None and request.path is not None and request.archive is not None:
+            super().accept(request.path, request.archive)
+            self.settle()
 
     def refused(self, request: Request, problem: str) -> None:
         """An answer that is none to take, and that would be the same another time."""
@@ -136,6 +169,20 @@ class HttpAsker(Asker):
         """The substituter cannot be asked: what it has said so far does not count, and no more is sent."""
         self.pool.discard(self)
         super().abandon(error)
+
+    def forget(self, keep: Container[StorePath]) -> None:
+        """Drop every question and answer but those about the paths of `keep`; what is under way comes to its end."""
+        dropped = 0
+        for waiting in (self._early, self._unsifted):
+            kept = [path for path in waiting if path in keep]
+            dropped += len(waiting) - len(kept)
+            waiting[:] = kept
+        if self._is_open:
+            dropped += self.pool.discard(self, keep)
+        self._forbidden = [path for path in self._forbidden if path in keep]
+        self.keep_answers(keep)
+        if dropped and self.error is None:
+            self.settle(dropped)
 
     def finish(self) -> None:
         """A bucket that must not be listed says 403 for what it lacks, and Nix takes it so; one that only says 403
@@ -200,6 +247,10 @@ class HttpAsker(Asker):
             self._ask([path for path in paths if path.hash not in missing])
             self.settle(len(lacking))
         self._is_sifting = False
+
+
+def _is_in_cache(url: str) -> bool:
+    return not url.startswith("/") and "://" not in url and ".." not in url.split("/")
 
 
 def _headers(route: Route, authorization: str | None) -> bytes:

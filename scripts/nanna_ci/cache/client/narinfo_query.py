@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from nanna_ci.cache.client.bulk import Progress, QueryResult, query
+from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.client.cachix_sieve import make_sieves
+from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.query_result import Progress, QueryResult
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.store.store_path import StorePath
 
 _MOST_CONNECTIONS: Final = 4096
+_LONGEST_S: Final = 86_400
 _TALK_EVERY_S: Final = 5.0
 
 
@@ -36,16 +40,36 @@ def parse_concurrency(text: str) -> int:
     return int(text)
 
 
+def parse_deadline(text: str) -> float:
+    """Read --deadline: seconds.
+
+    Raises:
+        UsageError: it is not a number from 1 to 86400.
+    """
+    try:
+        seconds = float(text[:20])
+    except ValueError:
+        seconds = math.nan
+    if not 1 <= seconds <= _LONGEST_S:
+        raise UsageError(f"--deadline {shorten(text)} is not a number from 1 to {_LONGEST_S}")
+    return seconds
+
+
 def make_query(
     substituters: Sequence[Substituter],
     settings: Mapping[str, Any] | None,
     concurrency: int | None,
     *,
+    deadline_s: float | None = None,
+    verify_archives: bool = False,
     environ: Mapping[str, str],
     say: Callable[[str], None],
     clock: Callable[[], float],
 ) -> Query:
-    """`settings` are Nix's, None where there is none. `say` takes a line of talk, now and then one on the progress."""
+    """`settings` are Nix's, None where there is none. `say` takes a line of talk, now and then one on the progress.
+
+    `deadline_s` is each substituter's, None for our own choice.
+    """
     netrc = (settings or {}).get("netrc-file")
     told_s = clock()
 
@@ -58,9 +82,11 @@ def make_query(
     return partial(
         query,
         concurrency=concurrency,
+        verify_archives=verify_archives,
         environ=environ,
         sieves=make_sieves(substituters, environ, say),
         netrc=Path(netrc) if isinstance(netrc, str) and netrc else None,
         log=say,
         on_progress=tell,
+        patience=Patience() if deadline_s is None else Patience(deadline_s=deadline_s),
     )

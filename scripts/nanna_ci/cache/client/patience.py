@@ -12,6 +12,9 @@ from typing import Final
 from nanna_ci.cache.client.request import Request
 from nanna_ci.retry import backoff_s
 
+DEADLINE_S: Final = 60.0
+DEADLINE_MORE_S: Final = 0.02  # a path: four times what a cache far away takes that keeps only few connections
+_MOST_WALKING_S: Final = 600.0  # a cache could lead on for ever
 _HOPELESS: Final = 5
 _SHOWN: Final = 10
 
@@ -20,15 +23,22 @@ _SHOWN: Final = 10
 class Patience:
     """`attempts` a request, `connect_s` for a connection, `answer_s` for a whole answer, however it drips.
 
+    `deadline_s`, and a little more for each path asked, is how long one substituter may take altogether, with its
+    retries and whatever it asks to wait.
     `sleep` and `uniform` are the outside world, `now` is Unix time.
     """
 
     attempts: int = 5
     connect_s: float = 10.0
     answer_s: float = 30.0
+    deadline_s: float = DEADLINE_S
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     uniform: Callable[[float, float], float] = random.uniform
     now: Callable[[], float] = time.time
+
+    def limit_s(self, given: int, walked: int) -> float:
+        """How long one substituter may take for paths that were given, and for those that it leads to itself."""
+        return self.deadline_s + DEADLINE_MORE_S * given + min(DEADLINE_MORE_S * walked, _MOST_WALKING_S)
 
 
 class Troubles:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
 from nanna_ci.cache.client.background import Tasks
@@ -21,6 +21,7 @@ from nanna_ci.cache.client.route import Route, follow_redirect, is_near
 from nanna_ci.cache.client.wire import Answer
 from nanna_ci.errors import UsageError
 from nanna_ci.retry import requested_wait_s
+from nanna_ci.store.store_path import StorePath
 
 _REDIRECTS: Final = 5
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
@@ -70,9 +71,9 @@ class Pool:
         self._ready.append(request)
         self._pump_soon()
 
-    def discard(self, owner: Owner) -> None:
-        """Forget what an owner asked and was not sent."""
-        self._backlog.discard(owner)
+    def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> int:
+        """Forget what an owner asked and was not sent, but for the paths of `keep`; how many questions that were."""
+        return len(self._backlog.discard(owner, keep))
 
     async def close(self) -> None:
         """End all connections and waits."""
@@ -227,7 +228,10 @@ class Pool:
             here = request.target or request.owner.target(request)
             request.target = follow_redirect(self._route.origin, here, location)
         except UsageError as error:
-            request.owner.failed(request, error.message)
+            if request.archive is not None:  # archives may lie elsewhere: the cache says that it is there
+                request.owner.elsewhere(request)
+            else:
+                request.owner.failed(request, error.message)
         else:
             self._ready.appendleft(request)
 

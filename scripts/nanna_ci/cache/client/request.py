@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nanna_ci.cache.client.wire import Answer
+from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 
 
@@ -19,7 +20,7 @@ class Tally:
 
 
 class Owner(Protocol):
-    """Who wants a request's answer. One of `answered`, `refused` and `failed` is called, once."""
+    """Who wants a request's answer. One of `answered`, `refused`, `failed` and `elsewhere` is called, once."""
 
     tally: Tally
 
@@ -38,18 +39,23 @@ class Owner(Protocol):
     def failed(self, request: Request, problem: str) -> None:
         """No answer, after as many attempts as make sense."""
 
+    def elsewhere(self, request: Request) -> None:
+        """The archive is on another server, which is not asked."""
+
 
 class Request:
     """What is wanted: the narinfo of `path`, or nix-cache-info where that is None.
 
+    `archive` is the narinfo that came already, where what is wanted is only whether the archive behind it is there.
     `target` is where a redirect led. `attempts` are those that failed.
     """
 
-    __slots__ = ("attempts", "owner", "path", "redirects", "target")
+    __slots__ = ("archive", "attempts", "owner", "path", "redirects", "target")
 
-    def __init__(self, owner: Owner, path: StorePath | None) -> None:
+    def __init__(self, owner: Owner, path: StorePath | None, archive: NarInfo | None = None) -> None:
         self.owner = owner
         self.path = path
+        self.archive = archive
         self.target: str | None = None
         self.attempts = 0
         self.redirects = 0

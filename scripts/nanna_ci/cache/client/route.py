@@ -85,9 +85,9 @@ def parse_origin(url: str) -> Origin:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise UsageError(f"{shorten(url)} is no URL") from None
+        raise UsageError(f"{shorten(url)} is not a URL") from None
     if parts.scheme not in _PORTS or not host:
-        raise UsageError(f"{shorten(url)} is no http or https URL")
+        raise UsageError(f"{shorten(url)} is not an http or https URL")
     return Origin(parts.scheme, _ascii(host), port or _PORTS[parts.scheme])
 
 
@@ -107,7 +107,7 @@ def follow_redirect(origin: Origin, target: str, location: str) -> str:
     try:
         url = urljoin(f"{origin}{target}", location)
     except ValueError:
-        raise UsageError(f"redirects to {shorten(location)}, which is no URL") from None
+        raise UsageError(f"redirects to {shorten(location)}, which is not a URL") from None
     try:
         other = parse_origin(url)
     except UsageError as error:
@@ -121,7 +121,7 @@ def _ascii(host: str) -> str:
     try:
         return host.encode("idna").decode("ascii") if not host.isascii() else host
     except UnicodeError:
-        raise UsageError(f"{shorten(host)} is no host") from None
+        raise UsageError(f"{shorten(host)} is not a host") from None
 
 
 def decide_route(origin: Origin, environ: Mapping[str, str]) -> Route:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -19,6 +20,8 @@ _FIELD: Final = re.compile(
     re.IGNORECASE,
 )
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?")
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_CODINGS: Final = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -35,13 +38,15 @@ class Head:
     """The part of an answer's head that counts here.
 
     `length` is of the body in bytes, None where it is chunked or goes on until the connection ends. `keeps_alive`: the
-    connection may be used again. The other fields are as sent, None where the head lacks them.
+    connection may be used again. `coding` is how the body is packed, None where it is not. The rest is as sent,
+    None where the head lacks them.
     """
 
     status: int
     length: int | None
     is_chunked: bool
     keeps_alive: bool
+    coding: str | None
     content_type: str | None
     location: str | None
     retry_after: str | None
@@ -57,12 +62,14 @@ class Answer:
 
 
 @lru_cache(maxsize=_HEADS_KEPT)
-def parse_head(data: bytes) -> Head:
+def parse_head(data: bytes, *, to_head: bool = False) -> Head:
     """Read a head: the status line and the header lines, the end of the last one included.
 
+    `to_head`: in answer to a HEAD request, which has no body, whatever length it states.
+
     Raises:
-        BrokenAnswer: it is no head of HTTP/1, contradicts itself, or announces a body that is packed (nobody asked for
-            that) or over the limit.
+        BrokenAnswer: it is no head of HTTP/1, contradicts itself, or announces a body that is packed in a way that
+            cannot be unpacked here or over the limit.
     """
     match = _STATUS.match(data)
     if match is None:
@@ -72,11 +79,12 @@ def parse_head(data: bytes) -> Head:
     for name, value in _FIELD.findall(data):
         fields.setdefault(name.lower(), []).append(value.decode("latin-1").rstrip(" \t"))
     coding = ", ".join(fields.get(b"content-encoding", ())).lower()
-    if coding not in {"", "identity"}:
+    if coding not in {"", "identity", *_CODINGS}:
         raise BrokenAnswer(f"the answer is packed as {coding[:40]!r}, which was not asked for", may_pass=False)
     connection = {word.strip() for word in ",".join(fields.get(b"connection", ())).lower().split(",")}
     is_chunked = _is_chunked(fields)
-    length = _length(fields, status, is_chunked=is_chunked)
+    is_chunked = is_chunked and not to_head
+    length = 0 if to_head else _length(fields, status, is_chunked=is_chunked)
     ends_itself = is_chunked or length is not None
     persists = "keep-alive" in connection if match[1] == b"0" else "close" not in connection
     return Head(
@@ -84,6 +92,7 @@ def parse_head(data: bytes) -> Head:
         length=length,
         is_chunked=is_chunked,
         keeps_alive=persists and ends_itself,
+        coding=coding if coding in _CODINGS else None,
         content_type=_first(fields, b"content-type"),
         location=_first(fields, b"location"),
         retry_after=_first(fields, b"retry-after"),
@@ -116,10 +125,36 @@ def _length(fields: dict[bytes, list[str]], status: int, *, is_chunked: bool) ->
     return int(text)
 
 
+def unpack(head: Head, body: bytes) -> bytes:
+    """The body as it was before it was packed: some caches pack what nobody asked them to, and Nix reads that.
+
+    Raises:
+        BrokenAnswer: it is cut short, not packed as the head says, or over the limit when unpacked.
+    """
+    if head.coding is None or not body:
+        return body
+    # "deflate" is zlib's format by the standard, and the bare one in what some servers send
+    bare = head.coding == "deflate" and not _is_zlib(body)
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare else _CODINGS[head.coding])
+    try:
+        plain = unpacker.decompress(body, BODY_LIMIT_BYTES + 1)
+    except zlib.error:
+        raise BrokenAnswer(f"the answer is not packed as {head.coding}, as it says", may_pass=False) from None
+    if len(plain) > BODY_LIMIT_BYTES:
+        raise BrokenAnswer(f"the answer is over {BODY_LIMIT_BYTES} bytes", may_pass=False)
+    if not unpacker.eof:
+        raise BrokenAnswer("the answer was cut short", may_pass=True)
+    return plain
+
+
+def _is_zlib(body: bytes) -> bool:
+    return len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+
+
 class AnswerReader:
     """Reads the answers of one connection, one after the other, from the bytes as they come."""
 
-    __slots__ = ("_body", "_chunks", "_head", "_start", "has_begun")
+    __slots__ = ("_body", "_chunks", "_head", "_start", "has_begun", "to_head")
 
     def __init__(self) -> None:
         self._start = b""
@@ -127,6 +162,7 @@ class AnswerReader:
         self._body = bytearray()
         self._chunks: _Chunks | None = None
         self.has_begun = False
+        self.to_head = False  # the request was HEAD
 
     def feed(self, data: bytes) -> Answer | None:
         """Take bytes; gives the answer once it is whole. Raises BrokenAnswer."""
@@ -137,13 +173,13 @@ class AnswerReader:
             data = self._start + data
         end = data.find(b"\r\n\r\n")
         while end >= 0:
-            head = parse_head(data[: end + 2])
+            head = parse_head(data[: end + 2], to_head=self.to_head)
             data = data[end + 4 :]
             if head.status >= 200:
                 if len(data) == head.length:  # the usual case: all of it came at once
                     self._start = b""
                     self.has_begun = False
-                    return Answer(head, data, head.keeps_alive)
+                    return Answer(head, unpack(head, data), head.keeps_alive)
                 self._start = b""
                 self._head = head
                 self._chunks = _Chunks() if head.is_chunked else None
@@ -184,7 +220,7 @@ class AnswerReader:
         self._head = self._chunks = None
         self._body.clear()
         self.has_begun = False
-        return Answer(head, body, head.keeps_alive and is_reusable)
+        return Answer(head, unpack(head, body), head.keeps_alive and is_reusable)
 
 
 class _Chunks:

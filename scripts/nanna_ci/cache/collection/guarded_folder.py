@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.guarded_read import FileRefused, check_descriptor
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset((errno.ELOOP, errno.ENOTDIR))
@@ -100,11 +101,22 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
         return not os.fstatvfs(self._folders[""]).f_flag & getattr(os, "ST_NOATIME", 0)
 
     def open_lock(self, name: str) -> int:
-        """A descriptor of a file for a lock, made where there is none. The caller closes it."""
+        """A descriptor of a file for a lock, made where there is none; the caller may write, and closes it.
+
+        Raises NannaError where it cannot be opened, or is a file of somebody else under this name.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        place = self.path / name
         try:
-            return os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=self._folders[""])
+            descriptor = os.open(name, flags, 0o644, dir_fd=self._folders[""])
         except OSError as error:
-            raise NannaError(f"{self.path / name}: cannot be opened: {error.strerror}") from error
+            raise NannaError(f"{place}: cannot be opened: {error.strerror}") from error
+        try:
+            check_descriptor(descriptor, place, one_link=True)
+        except FileRefused as error:
+            os.close(descriptor)
+            raise NannaError(f"{place}: cannot be a lock: {error.strerror}", hint="delete it") from None
+        return descriptor
 
     def _place(self, name: str) -> tuple[int | None, str]:
         folder, _, base = name.rpartition("/")

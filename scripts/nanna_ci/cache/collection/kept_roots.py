@@ -12,6 +12,7 @@ from typing import assert_never
 from nanna_ci.cache.collection.inventory import CachedPath
 from nanna_ci.cache.gc_roots import RootKind, RootRecord
 from nanna_ci.errors import MalformedData, UsageError, shorten
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name, parse_store_path
 
 _MOST_LINKS = 40  # as in Linux
@@ -56,7 +57,7 @@ def read_pin(text: str, cwd: Path) -> Pin:
     if target is not None:
         return _pin(text, [target], "--pin")
     try:
-        lines = place.read_text(encoding="utf-8").splitlines()
+        lines = read_file(place, 64 * MEBIBYTE, or_pipe=True).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         problem = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise UsageError(

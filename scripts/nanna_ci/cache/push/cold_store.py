@@ -10,7 +10,6 @@ from nanna_ci.cache.client import bulk
 from nanna_ci.cache.push.receipt import Ask, Remote, StoreAnswer
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData
-from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_copy import query_store
 from nanna_ci.store.store_path import StorePath
@@ -37,12 +36,9 @@ def make_cache_ask(
                 failed |= dict.fromkeys(paths, _unasked(result.error.message))
             failed |= {path: _unasked(problem) for path, problem in result.failed.items()}
             wrong |= {path: f"has a narinfo that is refused: {problem}" for path, problem in result.corrupt.items()}
+            wrong |= {path: f"has no archive that Nix could take: {problem}" for path, problem in result.hollow.items()}
             for path, info in result.found.items():
-                problem = _archive_problem(result.substituter, info)
-                if problem is None:
-                    found.setdefault(path, info)
-                else:
-                    wrong[path] = problem
+                found.setdefault(path, info)
         return StoreAnswer(found, {path: problem for path, problem in wrong.items() if path not in found}, failed)
 
     return ask
@@ -50,19 +46,6 @@ def make_cache_ask(
 
 def _unasked(problem: str) -> str:
     return f"could not be asked for: {problem}"
-
-
-def _archive_problem(substituter: Substituter, info: NarInfo) -> str | None:
-    if substituter.folder is None:
-        return None
-    archive = substituter.folder / info.url
-    try:
-        size_bytes = archive.stat().st_size
-    except OSError:
-        return f"has no archive: {info.url} is not there"
-    if info.file_size_bytes is not None and size_bytes != info.file_size_bytes:
-        return f"has a damaged archive: {info.url} has {size_bytes} bytes, not {info.file_size_bytes}"
-    return None
 
 
 def make_nix_ask(nix: Nix, url: str) -> Ask:

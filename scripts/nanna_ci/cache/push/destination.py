@@ -56,9 +56,12 @@ def parse_destination(to: str | None, cache_name: str | None) -> Destination:
         raise UsageError(f"{shorten(text)} is no store to push to", hint=_HINT)
     if "://" not in text:
         if text.startswith("/"):
-            raise UsageError(f"{shorten(text)} is no URL", hint=f"a cache in a folder is file://{text}")
+            raise UsageError(f"{shorten(text)} is not a URL", hint=f"a cache in a folder is file://{text}")
         text = named_cache_url(parse_cache_name(text))
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise UsageError(f"{shorten(text)} is not a URL", hint=_HINT) from None
     if re.fullmatch("[a-z][a-z0-9+-]*", parts.scheme) is None:
         raise UsageError(f"{shorten(text)} is no store to push to", hint=_HINT)
     if parts.password is not None:

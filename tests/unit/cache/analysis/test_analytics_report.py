@@ -87,6 +87,7 @@ def test_the_title_and_the_facts_tell_the_rates() -> None:
         "Hit rate, build time": None,
         "Target": "85.0 %",
         "Nix would download": "3 paths (300 B, 600 B unpacked)",
+        "Archives": "not looked at over HTTP: a narinfo does not prove them, --verify-archives asks",
         "Took": "1.5 s",
     }
     assert notices(one) == []

@@ -181,7 +181,7 @@ def test_a_netrc_file_that_is_not_there_is_no_error_and_a_broken_one_is(cache: C
     netrc = tmp_path / "netrc"
     assert Asking().ask(cache.url, [], netrc=netrc).error is None
     netrc.write_text("nonsense\n")
-    with pytest.raises(ConfigError, match="no netrc file"):
+    with pytest.raises(ConfigError, match="is not a netrc file"):
         Asking().ask(cache.url, [], netrc=netrc)
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import bulk, http_asker
-from nanna_ci.cache.client.bulk import Progress
+from nanna_ci.cache.client.query_result import Progress, QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import MalformedData, NannaError, ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.web import ServiceUnavailable
 from stand_in_cache import CACHE_INFO, CacheStandIn, Client, says, serving
-from store_paths import narinfo, path
+from store_paths import narinfo, path, put_into_folder
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_several_substituters_are_all_asked_and_answer_in_the_order_given(
     first, second = put(cache, "first"), put(other, "second")
     (tmp_path / "nix-cache-info").write_bytes(CACHE_INFO)
     third = path("third")
-    (tmp_path / f"{third.hash}.narinfo").write_bytes(render_narinfo(narinfo(third)))
+    put_into_folder(tmp_path, narinfo(third))
     urls = [other.url, cache.url, str(tmp_path)]
     results = Asking().ask_all(urls, [first, second, third])
     assert [set(result.found) for result in results] == [{second}, {first}, {third}]
@@ -173,7 +173,7 @@ def test_in_a_walk_what_one_substituter_knows_leads_the_others(
     for number, (here, beyond) in enumerate(zip(chain, [*chain[1:], None], strict=True)):
         data = render_narinfo(narinfo(here, *([] if beyond is None else [beyond])))
         if number % 3 == 2:
-            (tmp_path / f"{here.hash}.narinfo").write_bytes(data)
+            put_into_folder(tmp_path, narinfo(here, *([] if beyond is None else [beyond])))
         else:
             (cache, other)[number % 3].files[target(here)] = data
     results = Asking().ask_all([cache.url, other.url, str(tmp_path)], chain[:1], walk=True)
@@ -181,26 +181,40 @@ def test_in_a_walk_what_one_substituter_knows_leads_the_others(
     assert all(len(result.found) + len(result.missing) == 9 for result in results)
 
 
-def test_a_walk_that_has_no_end_is_refused(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_whose_references_have_no_end_fails_alone(
+    cache: CacheStandIn, other: CacheStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bulk, "_MOST_WALKED", 20)
     numbers = iter(range(10_000))
 
     def leads_on(client: Client) -> bool:
         asked = next(one for one in reversed(cache.asked) if one.connection == client.number)
-        of = next(known for known in made if known.hash in asked.target)
+        of = next((known for known in made if known.hash in asked.target), None)
+        if of is None:  # what the others lead to
+            return says(404)(client)
         made.append(path(f"p{next(numbers)}"))
         return says(200, render_narinfo(narinfo(of, made[-1])))(client)
 
     made = [path("start")]
     cache.always = leads_on
-    with pytest.raises(MalformedData, match="more than 20 paths"):
-        Asking().ask(cache.url, made[:1], walk=True, concurrency=1)
+    (tmp_path / "nix-cache-info").write_bytes(CACHE_INFO)
+    for here, beyond in ((made[0], [path("beyond")]), (path("beyond"), [])):
+        put_into_folder(tmp_path, narinfo(here, *beyond))
+    put(other, "beyond")
+    hostile, folder, good = Asking().ask_all([cache.url, str(tmp_path), other.url], made[:1], walk=True, concurrency=1)
+    assert isinstance(hostile.error, MalformedData)
+    assert cache.url in hostile.error.message
+    assert "more than 20 paths" in hostile.error.message
+    assert (folder.error, good.error) == (None, None)
+    assert set(folder.found) == {made[0], path("beyond")}
+    assert (set(good.found), good.missing) == ({path("beyond")}, {made[0]})
+    assert not [*folder.missing, *folder.failed, *good.failed], "what the hostile one alone led to is nobody's"
 
 
 Sieve = Callable[[Sequence[str]], frozenset[str]]
 
 
-def ask_sifted(cache: CacheStandIn, names: Sequence[str], sieve: Sieve, **options: bool) -> bulk.QueryResult:
+def ask_sifted(cache: CacheStandIn, names: Sequence[str], sieve: Sieve, **options: bool) -> QueryResult:
     substituter = parse_substituter(cache.url)
     return Asking().ask(cache.url, [path(name) for name in names], sieves={substituter: sieve}, **options)
 

@@ -12,10 +12,9 @@ from nanna_ci.cache.client import folder as folder_module
 from nanna_ci.cache.client.cache_info import CacheInfo, parse_cache_info
 from nanna_ci.cache.client.folder import query_size_bytes, read_cache_info, read_narinfo
 from nanna_ci.errors import MalformedData, ToolMissing
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
 from stand_in_cache import CACHE_INFO
-from store_paths import narinfo, path
+from store_paths import narinfo, path, put_into_folder
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 
 def put(folder: Path, name: str, *references: str) -> StorePath:
     of = path(name)
-    (folder / f"{of.hash}.narinfo").write_bytes(render_narinfo(narinfo(of, *map(path, references))))
+    put_into_folder(folder, narinfo(of, *map(path, references)))
     return of
 
 

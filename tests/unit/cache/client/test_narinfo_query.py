@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from nanna_ci.cache.client import cachix_sieve
-from nanna_ci.cache.client.bulk import Progress
 from nanna_ci.cache.client.cachix_sieve import make_sieves
 from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency
+from nanna_ci.cache.client.query_result import Progress
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import MalformedData, UsageError
 from nanna_ci.web import ServiceUnavailable

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 import pytest
 
 from nanna_ci.cache.client import wire
@@ -130,7 +133,6 @@ def test_the_fields_that_count_are_read_whatever_their_case() -> None:
         (b"HTTP/2 200\r\n\r\n", "is not HTTP/1", True),
         (b"HTTP/1.1 0200 OK\r\n\r\n", "is not HTTP/1", True),
         (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "another protocol", False),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", "packed as 'gzip'", False),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "comes as 'gzip, chunked'", False),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "no clear length", True),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "no clear length", True),
@@ -161,3 +163,63 @@ def test_a_body_of_the_limit_passes_and_one_byte_more_is_refused(monkeypatch: py
     monkeypatch.setattr(wire, "BODY_LIMIT_BYTES", 4)
     with pytest.raises(BrokenAnswer, match="over 4 bytes"):
         read(FRAMINGS["chunks"])
+
+
+BODY = b"StorePath: /nix/store/x\n" * 40
+
+
+def zlib_body() -> bytes:
+    return zlib.compress(BODY)
+
+
+def bare_deflate() -> bytes:
+    return zlib.compress(BODY)[2:-4]
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        (b"gzip", gzip.compress(BODY, mtime=0)),
+        (b"x-gzip", gzip.compress(BODY, mtime=0)),
+        (b"GZIP", gzip.compress(BODY, mtime=0)),
+        (b"deflate", zlib_body()),
+        (b"deflate", bare_deflate()),
+        (b"identity", BODY),
+    ],
+)
+@pytest.mark.parametrize("form", ["length", "chunks", "the end"])
+def test_a_body_that_is_packed_unasked_is_unpacked(coding: bytes, packed: bytes, form: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\n"
+    reader = AnswerReader()
+    if form == "length":
+        answer = reader.feed(head + b"Content-Length: %d\r\n\r\n" % len(packed) + packed)
+    elif form == "chunks":
+        answer = reader.feed(
+            head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n"
+        )
+    else:
+        assert reader.feed(head + b"\r\n" + packed) is None
+        answer = reader.end()
+    assert answer is not None
+    assert answer.body == BODY
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "problem", "may_pass"),
+    [
+        (b"gzip", b"not gzip", "not packed as gzip, as it says", False),
+        (b"deflate", b"\xff\xff\xff", "not packed as deflate", False),
+        (b"gzip", gzip.compress(BODY, mtime=0)[:-9], "cut short", True),
+        (b"gzip", gzip.compress(b"\0" * 5_000_000, mtime=0), "over 4194304 bytes", False),
+        (b"br", b"x", "packed as 'br'", False),
+        (b"gzip, gzip", b"x", "packed as 'gzip, gzip'", False),
+    ],
+    ids=["not gzip", "not deflate", "half", "a bomb", "brotli", "twice"],
+)
+def test_a_packed_body_is_held_to_what_it_says_and_to_the_limit(
+    coding: bytes, body: bytes, problem: str, may_pass: bool
+) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Encoding: " + coding + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with pytest.raises(BrokenAnswer, match=problem) as caught:
+        read(data)
+    assert caught.value.may_pass is may_pass

@@ -1,0 +1,46 @@
+"""What `bulk.query` answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import NannaError
+from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.store_path import StorePath
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """What one substituter said.
+
+    `corrupt` (a narinfo that is refused, with its line) and `failed` (asked in vain) are unknown, not missing; their
+    values say why. `hollow` are paths of `missing` that it has a narinfo of, but no archive; `has_archives`: those of
+    what was found were looked at, too. `priority` is that of the URL, else of nix-cache-info; lower is asked first.
+    `retries` are requests sent again after a failure, `peak_connections` those to its host. With `error` it could not
+    be asked at all, and all is empty.
+    """
+
+    substituter: Substituter
+    found: Mapping[StorePath, NarInfo]
+    missing: frozenset[StorePath]
+    corrupt: Mapping[StorePath, str]
+    failed: Mapping[StorePath, str]
+    priority: int
+    requests: int
+    bytes_received: int
+    retries: int
+    peak_connections: int
+    seconds: float
+    error: NannaError | None
+    hollow: Mapping[StorePath, str] = field(default_factory=dict)
+    has_archives: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
+
+    answered: int
+    asked: int

@@ -1,0 +1,62 @@
+"""The standard streams of a command: talk that never ends a run, and a result that is written whole or is an error."""
+
+from __future__ import annotations
+
+import io
+from typing import TextIO, cast
+
+from nanna_ci.errors import NannaError
+from nanna_ci.redact import Redactor
+
+
+class _TalkStream(io.TextIOBase):
+    """A text stream without secrets. What cannot be written is dropped; a reader who went away is BrokenPipeError."""
+
+    def __init__(self, stream: TextIO, redactor: Redactor) -> None:
+        self._stream = stream
+        self._redactor = redactor
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(self._redactor.redact_text(text))
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass  # a full disk: nobody can be told
+        return len(text)
+
+    def flush(self) -> None:
+        if self._stream.closed:  # a garbage collector's flush
+            return
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def talk_stream(stream: TextIO, redactor: Redactor) -> TextIO:
+    """The stream for talk and errors: secrets taken out of each piece, a full disk no reason to stop."""
+    return cast(TextIO, _TalkStream(stream, redactor))
+
+
+def write_stdout(text: str, stdout: TextIO) -> None:
+    """The result, whole. A reader who went away had enough: no error.
+
+    Raises:
+        NannaError: it cannot be written, such as to a full disk.
+    """
+    try:
+        stdout.write(text)
+        stdout.flush()
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise NannaError(f"stdout: cannot be written: {error.strerror}") from None
