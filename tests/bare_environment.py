@@ -1,4 +1,4 @@
-"""Builds in an environment as bare as stdenv's: nix/toolkits/nixpkgs over stand-in packages, which are Debian's programs.
+"""Builds in an environment as bare as stdenv's: nix/toolkits/nixpkgs over stand-in packages, Debian's programs.
 
 Nix's sandbox is the real one. Neither /usr/bin nor /etc is in it: a program is found where a package of that name was
 asked for, and nowhere else. What programs read below /usr/lib and /usr/share is there.
@@ -18,9 +18,9 @@ STAND_IN: Final = SOURCE / "tests" / "stand_in_nixpkgs"
 PROGRAMS: Final = {
     "bash": "bash bash:sh",
     "check-jsonschema": "check-jsonschema",
-    "coreutils": "cat chmod cp cut date dd dirname basename echo env expr false head id install kill ln ls mkdir mkfifo mktemp"
-    " mv nproc paste printenv printf pwd readlink realpath rm rmdir seq sha256sum sleep sort stat tail tee test timeout touch"
-    " tr true uname uniq wc yes",
+    "coreutils": "cat chmod cp cut date dd dirname basename echo env expr false head id install kill ln ls mkdir"
+    " mkfifo mktemp mv nproc paste printenv printf pwd readlink realpath rm rmdir seq sha256sum sleep sort stat tail"
+    " tee test timeout touch tr true uname uniq wc yes",
     "diffutils": "cmp diff",
     "findutils": "find xargs",
     "gawk": "awk",

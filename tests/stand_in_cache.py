@@ -273,7 +273,18 @@ def make_certificate(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") ->
     # of its own: where the system's configuration is missing, as in a sandbox, openssl makes no request
     configuration = folder / "openssl.cnf"
     configuration.write_text("[req]\ndistinguished_name = subject\n[subject]\n")
-    make = ["openssl", "req", "-config", configuration, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj"]
+    make = [
+        "openssl",
+        "req",
+        "-config",
+        configuration,
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+    ]
     sign = ["openssl", "x509", "-req", "-days", "2", "-in", request, "-extfile", extensions, "-out", signed]
     rights = ("basicConstraints=critical,CA:TRUE", "subjectKeyIdentifier=hash", "keyUsage=critical,keyCertSign")
     of_authority = ["-x509", "-days", "2", *(word for right in rights for word in ("-addext", right))]

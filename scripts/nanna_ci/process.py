@@ -48,8 +48,8 @@ class Completed:
 class _Registry:
     """The live groups, and whether a signal asked everything to stop.
 
-    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on a dict are
-    atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group that
+    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on a dict
+    are atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group that
     one of them started is not in `live`, but in `cleaners`. `spawning` has the threads that start a program which is in
     neither yet. `end_code` is what the process ends with once a second signal has come.
     """
@@ -94,7 +94,7 @@ def terminate_all(signal_number: int = signal.SIGTERM) -> None:
 def kill_all() -> None:
     """KILL to every live group, and to those that other threads are just starting."""
     deadline = time.monotonic() + _SPAWN_S
-    while set(tuple(_REGISTRY.spawning)) - {threading.get_ident()} and time.monotonic() < deadline:
+    while set(_REGISTRY.spawning) - {threading.get_ident()} and time.monotonic() < deadline:
         time.sleep(_TICK_S / 10)
     for child in (*_REGISTRY.live.values(), *_REGISTRY.cleaners.values()):
         _signal_group(child, kill=True)
@@ -208,6 +208,9 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise UsageError(f"{cwd}: no such folder, so {argv[0]} cannot run there")
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
     try:
         return subprocess.Popen(
             list(argv),
@@ -218,7 +221,7 @@ def _spawn(
             cwd=cwd,
             bufsize=0,
             start_new_session=True,
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+            creationflags=flags,
         )
     except FileNotFoundError as error:
         raise ToolMissing(argv[0], "not found", hint=f"install {argv[0]}, or put it on PATH") from error

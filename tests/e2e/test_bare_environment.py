@@ -1,6 +1,7 @@
-"""checks.pipeline-tests of the nixpkgs toolkit, in a sandbox as bare as stdenv's: its own programs and certificates suffice.
+"""checks.pipeline-tests of the nixpkgs toolkit, in a sandbox as bare as stdenv's.
 
-Needs `nix` on PATH, and Debian's programs: `./nixw run .#test`. nixpkgs is a stand-in; the toolkit's code is the real one.
+Its own programs and certificates must suffice. Needs `nix` on PATH, and Debian's programs: `./nixw run .#test`.
+nixpkgs is a stand-in; the toolkit's code is the real one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ def bare(tmp_path: Path) -> BareEnvironment:
 
 
 def test_the_environment_has_what_a_derivation_of_nixpkgs_has_and_no_more(bare: BareEnvironment) -> None:
-    script = "printenv > $out/env; command -v git python3 openssl gcc > $out/found || :; ls -d /usr/bin /etc/ssl > $out/seen || :"
+    script = (
+        "printenv > $out/env; command -v git python3 openssl gcc > $out/found || :; "
+        "ls -d /usr/bin /etc/ssl > $out/seen || :"
+    )
     built = bare.build("bare.nix", script=script)
     assert built.returncode == 0, built.stderr
     out = Path(built.stdout.strip())

@@ -19,7 +19,7 @@ import pytest
 SOURCE = Path(__file__).parents[2]
 # in pipeline.toml, and as the modules of pkg-config that the Debian toolkit makes of them
 LIBRARIES = {"libssh2": "libssh2", "openssl": "openssl", "sqlite": "sqlite3", "zlib": "zlib"}
-# how each toolkit brings cargo to its sources, crates and processors: crane and stdenv have their own ways, to the same end
+# how each toolkit brings cargo to its sources, crates and processors: crane and stdenv have ways of their own
 OWN_WAYS = {
     "CARGO_BUILD_JOBS",
     "CARGO_HOME",
@@ -38,7 +38,7 @@ NEVER_ON_DEBIAN = {"LIBSQLITE3_SYS_USE_PKG_CONFIG", "RUST_BACKTRACE"}
 # and these also where pipeline.toml does not name their library:
 ALWAYS_ON_DEBIAN = {"LIBSSH2_SYS_USE_PKG_CONFIG", "OPENSSL_NO_VENDOR"}
 # nix/toolkits/nixpkgs/rust.nix never sets these. Where a workspace's own configuration names other folders for what is
-# built, crane finds no dependencies to reuse; where it names a compiler cache, or a test asks for USER, the check fails.
+# built, crane finds no dependencies to reuse; where it names a compiler cache, or a test asks for USER, it fails.
 NEVER_ON_NIXPKGS = {
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_TARGET_DIR",

@@ -230,7 +230,9 @@ def test_a_program_that_ignores_term_is_killed_after_the_grace(tmp_path, short_g
     pid_file = tmp_path / "pid"
     started = time.monotonic()
     with pytest.raises(CommandTimedOut):
-        process.run(["sh", "-c", f"trap '' TERM; echo $$ > {pid_file}; for _ in $(seq 60); do sleep 1; done"], timeout_s=0.8)
+        process.run(
+            ["sh", "-c", f"trap '' TERM; echo $$ > {pid_file}; for _ in $(seq 60); do sleep 1; done"], timeout_s=0.8
+        )
     assert time.monotonic() - started < 10
     assert not is_alive(pid_in(pid_file))
 
@@ -238,7 +240,8 @@ def test_a_program_that_ignores_term_is_killed_after_the_grace(tmp_path, short_g
 def test_an_orphan_is_killed_when_its_parent_has_ended(tmp_path):
     pid_file = tmp_path / "pid"
     completed = process.run(
-        ["sh", "-c", f"(trap '' TERM HUP; for _ in $(seq 60); do sleep 1; done) & echo $! > {pid_file}; echo done"], timeout_s=60
+        ["sh", "-c", f"(trap '' TERM HUP; for _ in $(seq 60); do sleep 1; done) & echo $! > {pid_file}; echo done"],
+        timeout_s=60,
     )
     assert completed.stdout == b"done\n"
     assert wait_until(lambda: not is_alive(pid_in(pid_file)))
@@ -332,7 +335,9 @@ def test_a_signal_ends_the_group_and_is_raised_as_interrupted(tmp_path, number):
 
 def test_a_second_signal_kills_at_once(tmp_path):
     pid_file = tmp_path / "pid"
-    ours = start(f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; for _ in $(seq 600); do sleep 0.1; done", "60")
+    ours = start(
+        f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; for _ in $(seq 600); do sleep 0.1; done", "60"
+    )
     child = pid_in(pid_file)
     ours.send_signal(signal.SIGTERM)
     assert wait_until(Path(f"{pid_file}.term").exists)

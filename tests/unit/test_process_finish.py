@@ -48,7 +48,7 @@ for number""",
 
 @contextlib.contextmanager
 def started(folder: Path, then: str, timeout_s: float, program: str = PROGRAM) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that has begun, and goes on once `folder/go` is there, with `then`; whatever is left at the end is killed."""
+    """A program that has begun, and goes on once `folder/go` is there, with `then`; the rest is killed."""
     environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[1])}
     # bounded: should the test itself be killed, nothing loops for ever
     loop = f"n=0; while ! [ -e {folder}/go ] && [ $n -lt 1200 ]; do n=$((n + 1)); sleep 0.05; done"

@@ -479,5 +479,5 @@ def test_without_certificates_only_a_server_of_this_machine_is_asked(server, mon
         if direct:
             assert client.request("GET", server.url).body == b"yes"
         else:
-            with pytest.raises(ConfigError, match="SSL_CERT_FILE: not set, .*: no certificates: "):
+            with pytest.raises(ConfigError, match=r"SSL_CERT_FILE: not set, .*: no certificates: "):
                 client.request("GET", server.url)
