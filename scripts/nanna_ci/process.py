@@ -49,9 +49,9 @@ class _Registry:
     """The live groups, and whether a signal asked everything to stop.
 
     No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on a dict
-    are atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group that
-    one of them started is not in `live`, but in `cleaners`. `spawning` has the threads that start a program which is in
-    neither yet. `end_code` is what the process ends with once a second signal has come.
+    are atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group
+    that one of them started is not in `live`, but in `cleaners`. `spawning` has the threads that start a program which
+    is in neither yet. `end_code` is what the process ends with once a second signal has come.
     """
 
     def __init__(self) -> None:
