@@ -19,7 +19,7 @@ import pytest
 SOURCE = Path(__file__).parents[2]
 # in pipeline.toml, and as the modules of pkg-config that the Debian toolkit makes of them
 LIBRARIES = {"libssh2": "libssh2", "openssl": "openssl", "sqlite": "sqlite3", "zlib": "zlib"}
-# how each toolkit brings cargo to its sources, crates and processors: crane and stdenv have their own ways, to the same end
+# how each brings cargo to its sources, crates and processors: crane and stdenv have ways of their own, to the same end
 OWN_WAYS = {
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_JOBS",
