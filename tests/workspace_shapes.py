@@ -106,23 +106,21 @@ class Ground:
             text = manifest.read_text()
             if "ORIGIN" in text:
                 manifest.write_text(text.replace("file://ORIGIN", f"file://{self.origin}"))
-        environment = {**os.environ, "CARGO_HOME": str(self.folder / "locking"), "RUSTC_WRAPPER": ""}
-        done = subprocess.run(
-            ["cargo", "generate-lockfile"],
-            cwd=target / workspace,
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        self.lock(target / workspace)
         return target
+
+    def lock(self, workspace: Path) -> None:
+        environment = {**os.environ, "CARGO_HOME": str(self.folder / "locking"), "RUSTC_WRAPPER": ""}
+        argv = ["cargo", "generate-lockfile"]
+        done = subprocess.run(argv, cwd=workspace, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def manifests_of(sources: dict[str, Path]) -> dict[str, dict[str, str]]:
     """What nix/toolkits/debian/manifests.nix makes of source trees: { path; targets } each, in one evaluation."""
-    one = f'source: let found = import {DEBIAN}/manifests.nix source; in {{ inherit (found) targets; path = "${{found.path}}"; }}'
-    expression = f"builtins.mapAttrs (_: {one}) {{ " + " ".join(f'"{n}" = {p};' for n, p in sources.items()) + " }"
+    one = 'let found = import manifests source; in { inherit (found) targets; path = "${found.path}"; }'
+    named = " ".join(f'"{name}" = {path};' for name, path in sources.items())
+    expression = f"let manifests = {DEBIAN}/manifests.nix; in builtins.mapAttrs (_: source: {one}) {{ {named} }}"
     done = subprocess.run(
         ["nix", "eval", "--impure", "--json", "--expr", expression], check=False, capture_output=True, text=True
     )
@@ -159,14 +157,14 @@ class Builder:
 
     def deps(self, profile: str = "dev") -> subprocess.CompletedProcess[str]:
         found = {"src": self.manifests["path"], "targets": self.manifests["targets"]}
-        return self.step("dependencies.deps", f"deps-{profile}", **found, profile=profile, layers=[])
+        return self.step("shared.dependencies", f"deps-{profile}", **found, profile=profile, layers=[])
 
     def note(self, profile: str = "dev") -> str | None:
         note = self.top / f"deps-{profile}" / "note"
         return note.read_text() if note.exists() else None
 
     def tests(self) -> subprocess.CompletedProcess[str]:
-        return self.step("checks.tests", "tests", layers=[str(self.top / "deps-dev")])
+        return self.step("shared.tests", "tests", layers=[str(self.top / "deps-dev")])
 
     def run(self, kind: str) -> subprocess.CompletedProcess[str]:
         nextest = shutil.which("cargo-nextest")

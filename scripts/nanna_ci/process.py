@@ -24,6 +24,7 @@ from nanna_ci.redact import Redactor
 GRACE_S: Final = 5.0  # between TERM and KILL
 SILENCE_S: Final = 60.0  # between two calls of on_silence
 STDOUT_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_CREATION_FLAGS: Final[int] = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)  # on Windows only
 _TICK_S: Final = 0.1
 _SPAWN_S: Final = 1.0  # how long a second signal waits for programs that are just being started
 _DRAIN_S: Final = 1.0  # how long output may still come after the program itself has ended
@@ -48,10 +49,9 @@ class Completed:
 class _Registry:
     """The live groups, and whether a signal asked everything to stop.
 
-    No lock: the signal handler runs inside the main thread, which would wait for itself. Single operations on a dict
-    are atomic, and `tuple()` of its values. `cleaning` has the threads that clean up, each with its deadline; a group
-    that one of them started is not in `live`, but in `cleaners`. `spawning` has the threads that start a program which
-    is in neither yet. `end_code` is what the process ends with once a second signal has come.
+    No lock: the signal handler is in the main thread, which would wait for itself. Single operations on a dict, and
+    `tuple()` of its values, are atomic. `cleaning` has the threads that clean up, by deadline; their groups are in
+    `cleaners`. `spawning` has those whose new program is in neither yet. `end_code`: ours, after a second signal.
     """
 
     def __init__(self) -> None:
@@ -208,9 +208,6 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     if cwd is not None and not cwd.is_dir():
         raise UsageError(f"{cwd}: no such folder, so {argv[0]} cannot run there")
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.CREATE_NEW_PROCESS_GROUP
     try:
         return subprocess.Popen(
             list(argv),
@@ -221,7 +218,7 @@ def _spawn(
             cwd=cwd,
             bufsize=0,
             start_new_session=True,
-            creationflags=flags,
+            creationflags=_CREATION_FLAGS,
         )
     except FileNotFoundError as error:
         raise ToolMissing(argv[0], "not found", hint=f"install {argv[0]}, or put it on PATH") from error

@@ -55,14 +55,12 @@ let
   # (build scripts, procedural macros) are those of this machine's dependencies.
   depsFor =
     profile: target:
-    cargo "deps-${profile}-${target}" "dependencies.deps" (
+    cargo "deps-${profile}-${target}" "shared.dependencies" (
       on target profile
       // {
         src = manifests.path;
         inherit (manifests) targets;
         layers = if target == here then [ ] else [ (depsFor profile here) ];
-        # libraries decide whether dependencies can be built, not how: whoever stands on them looks for them
-        modules = [ ];
       }
     );
   deps = depsFor "dev" here;
@@ -77,7 +75,7 @@ let
       }
       // values
     );
-  tests = check "tests" "checks.tests" { };
+  tests = check "tests" "shared.tests" { };
   scanners = import ./scanners.nix {
     inherit
       check

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from archive import moment, pack
-from cargo import TOP, attempt, cargo, folder_of, prepare, require_libraries, target_of
+from cargo import TOP, cargo, folder_of, person, prepare, require_libraries
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes, say_command
 
@@ -22,22 +21,6 @@ NO_NETWORK = (
     "Name or service not known",
     "dns error",
 )
-
-
-def tests(attributes: Attributes, out: Path) -> None:
-    """Every test compiled and linked, once for the checks that run them: out/target.tar.zst, over the dependencies.
-
-    It makes these checks faster and nothing else: what does not compile, they compile again and answer for.
-    """
-    values = prepare(attributes)
-    out.mkdir()
-    since = moment()
-    flags = ["--workspace", "--locked"]
-    if attempt(attributes, ["test", "--no-run", *flags], values):
-        kinds = ["--lib", "--bins", "--tests", "--examples"]
-        attempt(attributes, ["build", "--profile=test", "--keep-going", *flags, *kinds], values)
-    target_of(attributes).mkdir(exist_ok=True)
-    pack(target_of(attributes), out, since)
 
 
 def build(attributes: Attributes, out: Path) -> None:
@@ -94,15 +77,15 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
-    env = {**values, "NEXTEST_SHOW_PROGRESS": "none"}
+    env = {**values, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(attributes["nextest"], options, folder=folder_of(attributes), env=env, scratch=TOP)
-    if code and (names := tests_without_network(junit)):
+    if code and (names := denied_the_network(junit)):
         said = "there is no network in the sandbox, and these tests failed asking for one"
         print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
     finish_nextest(code, junit, out)
 
 
-def tests_without_network(junit: Path) -> list[str]:
+def denied_the_network(junit: Path) -> list[str]:
     """The failed tests of a JUnit file whose output says that a name or an address was not to be reached."""
     try:
         suites = ElementTree.parse(junit).getroot()  # noqa: S314 - nextest wrote it, here

@@ -1,0 +1,68 @@
+# What checks share, by the same steps as in the Debian toolkit: they ask cargo itself what the workspace is, where crane's
+# own stand-ins read every manifest below the source, and fail on one that is none.
+#
+#   -> { dependencies = arguments: profile: derivation; tests = arguments: layers: derivation; over = arguments: layers: arguments }
+#
+# `arguments` are crane's. A layer is a derivation with target.tar.zst; what cannot be built in it has a note there, and is
+# built by whoever stands on it.
+{
+  craneLib,
+  pkgs,
+  src,
+}:
+let
+  manifests = import ../debian/manifests.nix src;
+  names = map (name: "${name}.py") [
+    "archive"
+    "crane"
+    "main"
+    "plain"
+    "stubs"
+    "warm"
+  ];
+  builder = builtins.path {
+    path = ../debian/builder;
+    name = "builder";
+    filter = path: _: builtins.elem (baseNameOf path) names;
+  };
+  # not on PATH: checks must find no program that the workspace's own machine may lack
+  step = "${pkgs.buildPackages.python3}/bin/python3 -I -B ${builder}/crane.py";
+
+  over =
+    arguments: layers:
+    arguments
+    // {
+      cargoArtifacts = null;
+      doInstallCargoArtifacts = false;
+      # the workspace's own configuration may say other folders, where nothing would be found again
+      postPatch = ''
+        export CARGO_TARGET_DIR=$PWD/target CARGO_BUILD_BUILD_DIR=$PWD/target
+        ${step} inherit ${toString layers}
+      '';
+      # and a compiler cache that is not here, and has no network
+      env = arguments.env // {
+        RUSTC_WRAPPER = "";
+      };
+    };
+  layer =
+    arguments: layers: more:
+    craneLib.mkCargoDerivation (
+      removeAttrs (over arguments layers) [ "cargoExtraArgs" ] // { doCheck = false; } // more
+    );
+in
+{
+  inherit over;
+  dependencies =
+    arguments: profile:
+    layer arguments [ ] {
+      src = manifests.path;
+      pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
+      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile}";
+    };
+  tests =
+    arguments: layers:
+    layer arguments layers {
+      pnameSuffix = "-tests";
+      buildPhaseCargoCommand = "${step} tests $out";
+    };
+}
