@@ -70,6 +70,7 @@ let
     container-test = skopeo // lacking;
     doctor = lacking;
     publish-images = skopeo // cosign;
+    test = if toolkit.testPath == "" then { } else { NANNA_CI_TEST_PATH = toolkit.testPath; };
   };
 
   program =

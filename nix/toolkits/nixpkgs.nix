@@ -28,6 +28,7 @@
 #       port            that it serves; null: it serves none
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
+#   testPath            what the command `test` searches for programs before its caller's PATH; empty: nothing
 #   binary              { package, name } -> derivation with only bin/NAME of the package
 #   shell               { channel, libraries, workspace, commands } -> derivation, for devShells
 #       workspace       what NANNA_CI_WORKSPACE names in it: the workspace under CI; null: none
@@ -80,6 +81,7 @@ let
 
   tool = import ./nixpkgs/tool.nix { inherit pkgs unavailable; };
   toolchain = import ./nixpkgs/toolchain.nix;
+  testPrograms = import ./nixpkgs/test-programs.nix { inherit pkgs tool; };
 in
 {
   name = "nixpkgs";
@@ -107,7 +109,11 @@ in
 
   pythonApplication = import ./nixpkgs/python-application.nix pkgs;
   command = import ./nixpkgs/command.nix pkgs;
-  pythonTests = import ./nixpkgs/python-tests.nix { inherit pkgs tool; };
+  pythonTests = import ./nixpkgs/python-tests.nix {
+    inherit pkgs;
+    programs = testPrograms;
+  };
+  testPath = lib.makeBinPath testPrograms;
   server = import ./nixpkgs/server.nix { inherit packagesOf pkgs unavailable; };
   image = import ./nixpkgs/image.nix { inherit nix2container pkgs; };
   binary = import ./nixpkgs/binary.nix pkgs;

@@ -138,3 +138,19 @@ def test_pytests_closing_line_is_the_last_on_standard_output(tmp_path: Path) -> 
     )
     assert done.returncode == 1
     assert "1 failed, 1 passed in" in done.stdout.splitlines()[-1]
+
+
+def test_programs_that_the_toolkit_brings_for_the_tests_come_first(
+    checkout: FakePorts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(test_command, "_has", lambda module: False)
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    (brought / "pytest").write_text("#!/bin/sh\n")
+    (brought / "pytest").chmod(0o755)
+    checkout.environ |= {"PATH": "/nowhere", "NANNA_CI_TEST_PATH": str(brought)}
+    checkout.run.script(str(brought / "pytest"))
+    assert main(["test"], checkout.ports) == 0
+    (call,) = checkout.run.calls
+    assert call.argv[0] == str(brought / "pytest")
+    assert call.options["env"]["PATH"] == f"{brought}{os.pathsep}/nowhere"

@@ -22,7 +22,10 @@ in
 import ../../nix/toolkits/nixpkgs/python-tests.nix
   {
     inherit pkgs;
-    tool = name: pkgs.${name};
+    programs = import ../../nix/toolkits/nixpkgs/test-programs.nix {
+      inherit pkgs;
+      tool = name: pkgs.${name};
+    };
   }
   {
     src = builtins.path {

@@ -157,6 +157,8 @@ in
       inherit name application environment;
     };
 
+  # the root has them on its PATH
+  testPath = "";
   pythonTests =
     { src }:
     onlyHere (

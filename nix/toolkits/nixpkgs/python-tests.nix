@@ -1,29 +1,7 @@
 # { src } -> the tests of src that need no Nix, no network and no container; $out/junit.xml.
-{ pkgs, tool }:
+{ pkgs, programs }:
 { src }:
 let
-  inherit (pkgs) lib;
-  modules = [
-    "httpx"
-    "hypothesis"
-    "jsonschema"
-    "markdown-it-py"
-    "pytest"
-    "pytest-xdist"
-  ];
-  # one that a package set lacks is left out: the tests then fail on its import, and the rest of the flake still evaluates
-  python = pkgs.python3.withPackages (
-    packages: builtins.filter lib.isDerivation (map (name: packages.${name} or null) modules)
-  );
-  programs = map tool [
-    "check-jsonschema"
-    "git"
-    "mypy"
-    "openssl"
-    "ruff"
-    "shellcheck"
-    "zizmor"
-  ];
   folders = builtins.filter (folder: builtins.pathExists (src + "/${folder}")) [
     "tests/unit"
     "tests/property"
@@ -34,7 +12,7 @@ in
 pkgs.stdenvNoCC.mkDerivation {
   name = "pipeline-tests";
   inherit src;
-  nativeBuildInputs = [ python ] ++ builtins.filter lib.isDerivation programs;
+  nativeBuildInputs = programs;
   # stdenv's own value names no file, which httpx opens
   env = {
     NIX_SSL_CERT_FILE = certificates;

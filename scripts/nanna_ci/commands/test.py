@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from nanna_ci.outcome import Context, Outcome, Ports
@@ -47,12 +47,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     flags = ["-k", arguments.expression] if arguments.expression is not None else []
     flags += ["-x"] if arguments.exit_first else []
     given = [*flags, *arguments.pytest_arguments]
-    argv = [*_pytest(ports), *pytest_words(source, given, xdist=_has("xdist"))]
+    path = search_path(ports.environ)
+    argv = [*_pytest(path), *pytest_words(source, given, xdist=_has("xdist"))]
     completed = ports.run(
         argv,
         timeout_s=TIMEOUT_S,
         accept=frozenset(range(-64, 256)),
-        env=without_secrets(ports.environ),  # what passes straight through cannot be redacted
+        # what passes straight through cannot be redacted
+        env=without_secrets({**ports.environ, "PATH": path}),
         cwd=source,
         passthrough=True,
     )
@@ -97,7 +99,15 @@ def _chooses_processes(given: Sequence[str]) -> bool:
     return any(word.startswith(("-n", "--numprocesses", "--dist", "--pdb")) or word == "no:xdist" for word in given)
 
 
-def _pytest(ports: Ports) -> list[str]:
+def search_path(environ: Mapping[str, str]) -> str:
+    """Where the tests find programs: first those that the toolkit brings for them (nix/apps.nix)."""
+    import os  # noqa: PLC0415
+
+    parts = (environ.get("NANNA_CI_TEST_PATH", ""), environ.get("PATH", ""))
+    return os.pathsep.join(part for part in parts if part)
+
+
+def _pytest(path: str) -> list[str]:
     """pytest of this very Python where it has one, else the one on PATH."""
     import sys  # noqa: PLC0415
     from shutil import which  # noqa: PLC0415
@@ -106,7 +116,7 @@ def _pytest(ports: Ports) -> list[str]:
 
     if _has("pytest"):
         return [sys.executable, "-m", "pytest"]
-    found = which("pytest", path=ports.environ.get("PATH", ""))
+    found = which("pytest", path=path)
     if found is None:
         hint = "`./nixw run .#test` brings it, or: pip install pytest hypothesis"
         raise ToolMissing("pytest", "not found", hint=hint)
