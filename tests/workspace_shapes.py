@@ -121,8 +121,9 @@ class Ground:
 
 def manifests_of(sources: dict[str, Path]) -> dict[str, dict[str, str]]:
     """What nix/toolkits/debian/manifests.nix makes of source trees: { path; targets } each, in one evaluation."""
-    one = f'source: let found = import {DEBIAN}/manifests.nix source; in {{ inherit (found) targets; path = "${{found.path}}"; }}'
-    expression = f"builtins.mapAttrs (_: {one}) {{ " + " ".join(f'"{n}" = {p};' for n, p in sources.items()) + " }"
+    one = 'let found = import manifests source; in { inherit (found) targets; path = "${found.path}"; }'
+    named = " ".join(f'"{name}" = {path};' for name, path in sources.items())
+    expression = f"let manifests = {DEBIAN}/manifests.nix; in builtins.mapAttrs (_: source: {one}) {{ {named} }}"
     done = subprocess.run(
         ["nix", "eval", "--impure", "--json", "--expr", expression], check=False, capture_output=True, text=True
     )

@@ -26,8 +26,8 @@ def deps(attributes: Attributes, out: Path) -> None:
         return
     names = sorted({package.name for package in packages})
     errors = [error for arguments in commands(attributes) for error in attempt(attributes, arguments, values)]
-    # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by its
-    # name; a crate of the registry with that name goes too.
+    # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by
+    # its name; a crate of the registry with that name goes too.
     write_time(out, moment())
     attempt(attributes, ["clean", *profile_flags(attributes), *(f"--package={name}" for name in names)], values)
     if what := missing(errors, names):
