@@ -160,14 +160,14 @@ class Builder:
 
     def deps(self, profile: str = "dev") -> subprocess.CompletedProcess[str]:
         found = {"src": self.manifests["path"], "targets": self.manifests["targets"]}
-        return self.step("dependencies.deps", f"deps-{profile}", **found, profile=profile, layers=[])
+        return self.step("shared.dependencies", f"deps-{profile}", **found, profile=profile, layers=[])
 
     def note(self, profile: str = "dev") -> str | None:
         note = self.top / f"deps-{profile}" / "note"
         return note.read_text() if note.exists() else None
 
     def tests(self) -> subprocess.CompletedProcess[str]:
-        return self.step("checks.tests", "tests", layers=[str(self.top / "deps-dev")])
+        return self.step("shared.tests", "tests", layers=[str(self.top / "deps-dev")])
 
     def run(self, kind: str) -> subprocess.CompletedProcess[str]:
         nextest = shutil.which("cargo-nextest")

@@ -55,7 +55,7 @@ let
   # (build scripts, procedural macros) are those of this machine's dependencies.
   depsFor =
     profile: target:
-    cargo "deps-${profile}-${target}" "dependencies.deps" (
+    cargo "deps-${profile}-${target}" "shared.dependencies" (
       on target profile
       // {
         src = manifests.path;
@@ -77,7 +77,7 @@ let
       }
       // values
     );
-  tests = check "tests" "checks.tests" { };
+  tests = check "tests" "shared.tests" { };
   scanners = import ./scanners.nix {
     inherit
       check

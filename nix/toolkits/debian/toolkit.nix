@@ -53,17 +53,13 @@ let
   # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured
   # attributes). It sees the modules that the step needs and no others, so that a change elsewhere leaves it as it is.
   modules = {
-    checks = [
-      "archive"
-      "cargo"
-      "junit_trailer"
-      "plain"
-    ];
-    dependencies = [
+    checks = modules.shared ++ [ "junit_trailer" ];
+    shared = [
       "archive"
       "cargo"
       "plain"
       "stubs"
+      "warm"
     ];
     gguf = [ "plain" ];
     images = [
@@ -72,12 +68,7 @@ let
       "plain"
     ];
     plain = [ ];
-    scanners = [
-      "archive"
-      "cargo"
-      "plain"
-      "scans"
-    ];
+    scanners = modules.shared ++ [ "scans" ];
   };
   builderFor =
     step:

@@ -3,6 +3,7 @@
   binaries,
   common,
   craneLib,
+  shared,
 }:
 let
   arguments = common // {
@@ -12,15 +13,8 @@ let
   };
 in
 craneLib.buildPackage (
-  arguments
+  shared.over arguments [ (shared.dependencies arguments "release") ]
   // {
-    cargoArtifacts = craneLib.buildDepsOnly (
-      arguments
-      // {
-        pname = "${common.pname}-release";
-        buildPhaseCargoCommand = "cargo build --release --locked --workspace";
-      }
-    );
     # fails, and says which, if cargo did not build a binary that pipeline.toml names
     postInstall = "ls -d -- $out ${toString (map (binary: "$out/bin/${binary}") binaries)}";
   }

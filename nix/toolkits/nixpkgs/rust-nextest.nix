@@ -32,8 +32,14 @@ craneLib.cargoNextest (
     pname = "${check.pname}-${kind}";
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
     cargoNextestExtraArgs = toString arguments;
-    # tests may write below their home; the sandbox has none
-    preCheck = "export HOME=$(mktemp -d)";
+    # what tests ask of whoever runs them: folders of their own, a name, a time zone, no terminal; the sandbox has none
+    preCheck = "export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
+    env = check.env // {
+      USER = "nixbld";
+      LOGNAME = "nixbld";
+      TZ = "UTC";
+      TERM = "dumb";
+    };
     installPhaseCommand = "install -D -m 444 ${junit} $out/junit.xml";
     # stdenv's exit handler has the exit code of what failed
     failureHook = "${pkgs.python3}/bin/python3 -I ${../debian/builder/junit_trailer.py} $$ $exitCode ${junit}";

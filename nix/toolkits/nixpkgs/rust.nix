@@ -47,20 +47,15 @@ let
       RUST_BACKTRACE = "1";
     };
   };
-  deps = craneLib.buildDepsOnly (
-    checked
-    // {
-      # the second for doc: without development dependencies, what is left may have fewer features
-      buildPhaseCargoCommand = ''
-        cargo check --locked --workspace --all-targets
-        cargo check --locked --workspace
-      '';
-      checkPhaseCargoCommand = "cargo test --locked --workspace --no-run";
-    }
-  );
-  check = checked // {
-    cargoArtifacts = deps;
-  };
+  sharedBy =
+    craneLib:
+    import ./rust-shared.nix {
+      inherit craneLib pkgs src;
+    };
+  shared = sharedBy craneLib;
+  deps = shared.dependencies checked "dev";
+  check = shared.over checked [ deps ];
+  tests = shared.tests checked [ deps ];
 in
 if compiler == null then
   unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
@@ -76,9 +71,18 @@ else
         inherit binaries;
         craneLib = craneFor (packagesFor target);
         common = common (packagesFor target);
+        shared = sharedBy (craneFor (packagesFor target));
       };
 
-    nextest = { kind }: import ./rust-nextest.nix { inherit craneLib check pkgs; } kind;
+    nextest =
+      { kind }:
+      import ./rust-nextest.nix {
+        inherit craneLib pkgs;
+        check = shared.over checked [
+          deps
+          tests
+        ];
+      } kind;
 
     clippy = craneLib.cargoClippy (check // { cargoClippyExtraArgs = "--all-targets -- -D warnings"; });
 

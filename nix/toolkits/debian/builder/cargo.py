@@ -2,12 +2,11 @@
 
 import os
 import pwd
-import subprocess
-import sys
 from pathlib import Path
 
 from archive import copy_source, source_time, unpack
-from plain import Attributes, run, say_command
+from plain import Attributes, run
+from warm import Place
 
 # every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
 TOP = Path(os.environ.get("NIX_BUILD_TOP", "/build"))
@@ -23,6 +22,10 @@ def folder_of(attributes: Attributes) -> Path:
 
 def target_of(attributes: Attributes) -> Path:
     return folder_of(attributes) / "target"
+
+
+def place_of(attributes: Attributes, values: dict[str, str]) -> Place:
+    return Place(SOURCE, folder_of(attributes), target_of(attributes), values)
 
 
 def environment(attributes: Attributes) -> dict[str, str]:
@@ -95,24 +98,6 @@ def require_libraries(attributes: Attributes, values: dict[str, str]) -> None:
         run(["pkg-config", "--print-errors", "--exists", module], env={**values, **libdir})
 
 
-def profile_flags(attributes: Attributes) -> list[str]:
-    return ["--release"] if attributes["profile"] == "release" else []
-
-
 def cargo(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> None:
     """Runs cargo in the workspace's folder; its failure is the build's."""
     run(["cargo", *arguments], cwd=folder_of(attributes), env=values)
-
-
-def attempt(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> list[str]:
-    """Runs cargo where its failure is no one's: the lines in which it said what is wrong, none where all went well."""
-    argv = ["cargo", *arguments]
-    say_command(argv)
-    errors: list[str] = []
-    with subprocess.Popen(argv, cwd=folder_of(attributes), env=values, stderr=subprocess.PIPE) as process:
-        for line in process.stderr or ():
-            sys.stderr.buffer.write(line)
-            sys.stderr.flush()
-            if line.startswith(b"error"):
-                errors.append(line.decode(errors="replace").strip())
-    return (errors or [f"cargo exited with {process.returncode}"]) if process.returncode else []

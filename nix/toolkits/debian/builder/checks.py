@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from archive import moment, pack
-from cargo import TOP, attempt, cargo, folder_of, prepare, require_libraries, target_of
+from cargo import TOP, cargo, folder_of, prepare, require_libraries, target_of
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes, say_command
 
@@ -22,22 +21,6 @@ NO_NETWORK = (
     "Name or service not known",
     "dns error",
 )
-
-
-def tests(attributes: Attributes, out: Path) -> None:
-    """Every test compiled and linked, once for the checks that run them: out/target.tar.zst, over the dependencies.
-
-    It makes these checks faster and nothing else: what does not compile, they compile again and answer for.
-    """
-    values = prepare(attributes)
-    out.mkdir()
-    since = moment()
-    flags = ["--workspace", "--locked"]
-    if attempt(attributes, ["test", "--no-run", *flags], values):
-        kinds = ["--lib", "--bins", "--tests", "--examples"]
-        attempt(attributes, ["build", "--profile=test", "--keep-going", *flags, *kinds], values)
-    target_of(attributes).mkdir(exist_ok=True)
-    pack(target_of(attributes), out, since)
 
 
 def build(attributes: Attributes, out: Path) -> None:

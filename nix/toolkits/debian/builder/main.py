@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,10 +31,15 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(keep, PATH="/usr/bin:/bin", LANG="C.UTF-8", HOME="/homeless-shelter", TERM="dumb")
     os.umask(0o022)
-    step = attributes["step"]
+    step, out = attributes["step"], Path(attributes["outputs"]["out"])
     module, _, function = step.partition(".")
+    guarded(step, lambda: getattr(importlib.import_module(module), function)(attributes, out))
+
+
+def guarded(step: str, work: Callable[[], object]) -> None:
+    """Does the work; an exception of it ends the process as a fault of the builder."""
     try:
-        getattr(importlib.import_module(module), function)(attributes, Path(attributes["outputs"]["out"]))
+        work()
     except Exception as error:  # noqa: BLE001 - none may pass for the workspace's failure
         traceback.print_exc()
         print(describe(step, error), file=sys.stderr, flush=True)

@@ -1,0 +1,18 @@
+"""The steps that build what checks share (warm.py)."""
+
+from pathlib import Path
+
+import warm
+from cargo import place_of, prepare
+from plain import Attributes
+
+
+def dependencies(attributes: Attributes, out: Path) -> None:
+    """The dependencies in one profile."""
+    place = place_of(attributes, prepare(attributes))
+    warm.dependencies(place, Path(attributes["targets"]), attributes["profile"], out)
+
+
+def tests(attributes: Attributes, out: Path) -> None:
+    """The tests' executables, over the dependencies."""
+    warm.tests(place_of(attributes, prepare(attributes)), out)

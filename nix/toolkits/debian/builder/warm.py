@@ -1,0 +1,109 @@
+"""What is built before the checks and shared by them, in both toolkits: dependencies, and the tests' executables.
+
+It makes the checks faster and nothing else. Where it cannot be done, or not for all dependencies, a layer holds a note
+with cargo's words, and whoever stands on it builds what is missing.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archive import moment, pack, write_time
+from plain import say_command
+from stubs import Unavailable, write_stubs
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cargo runs: the source, the workspace's folder in it, cargo's target folder, the environment."""
+
+    source: Path
+    folder: Path
+    target: Path
+    environment: Mapping[str, str]
+
+
+def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
+    """The dependencies alone, built over stand-ins of the source's own crates: out/target.tar.zst, out/time, out/note.
+
+    The source is that of manifests.nix, `targets` its list. The profile is dev or release.
+    """
+    out.mkdir(exist_ok=True)
+    since = moment()
+    try:
+        packages = write_stubs(place.source, place.folder, targets, place.environment)
+    except Unavailable as reason:
+        note(out, f"dependencies are not shared with other jobs, for cargo says: {reason}")
+        return
+    names = sorted({package.name for package in packages})
+    errors = [error for arguments in commands(profile) for error in attempt(place, arguments)]
+    # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by
+    # its name; a crate of the registry with that name goes too.
+    write_time(out)
+    release = ["--release"] if profile == "release" else []
+    attempt(place, ["clean", *release, *(f"--package={name}" for name in names)])
+    if what := missing(errors, names):
+        note(out, f"not all dependencies are shared with other jobs, for cargo says: {what}")
+    place.target.mkdir(exist_ok=True)
+    pack(place.target, out, since)
+
+
+def tests(place: Place, out: Path) -> None:
+    """Every test compiled and linked, once for the checks that run them: out/target.tar.zst, over the dependencies.
+
+    What does not compile, these checks compile again, and answer for it.
+    """
+    out.mkdir(exist_ok=True)
+    since = moment()
+    flags = ["--workspace", "--locked"]
+    if attempt(place, ["test", "--no-run", *flags]):
+        kinds = ["--lib", "--bins", "--tests", "--examples"]
+        attempt(place, ["build", "--profile=test", "--keep-going", *flags, *kinds])
+    place.target.mkdir(exist_ok=True)
+    pack(place.target, out, since)
+
+
+def commands(profile: str) -> list[list[str]]:
+    """cargo's arguments for all that the checks of a profile need."""
+    flags = ["--workspace", "--locked", "--keep-going"]
+    if profile == "release":
+        return [["build", "--release", *flags]]
+    return [
+        # as `cargo test --no-run`, which cannot keep going
+        ["build", *flags, "--profile=test", "--all-targets"],
+        ["clippy", *flags, "--all-targets"],
+        # what rustdoc reads: without the features that tests bring in
+        ["check", *flags],
+    ]
+
+
+def attempt(place: Place, arguments: Sequence[str]) -> list[str]:
+    """Runs cargo where its failure is no one's: the lines in which it said what is wrong, none where all went well."""
+    argv = ["cargo", *arguments]
+    say_command(argv)
+    errors: list[str] = []
+    with subprocess.Popen(argv, cwd=place.folder, env=place.environment, stderr=subprocess.PIPE) as process:
+        for line in process.stderr or ():
+            sys.stderr.buffer.write(line)
+            sys.stderr.flush()
+            if line.startswith(b"error"):
+                errors.append(line.decode(errors="replace").strip())
+    return (errors or [f"cargo exited with {process.returncode}"]) if process.returncode else []
+
+
+def missing(errors: Sequence[str], own: Collection[str]) -> str | None:
+    """What cargo could not compile, each crate once; None where these are stand-ins alone, on which nothing rests."""
+    failed = [re.match(r"error: could not compile `([^`]+)`", error) for error in errors]
+    names = dict.fromkeys(match[1] for match in failed if match)
+    others = [name for name in names if name not in own]
+    if others:
+        return f"could not compile {', '.join(others)}"
+    return None if names or not errors else errors[0]
+
+
+def note(out: Path, text: str) -> None:
+    """One line, whatever cargo's words were."""
+    (out / "note").write_text(" ".join(text.split()) + "\n", encoding="utf-8")

@@ -1,0 +1,66 @@
+# What checks share, by the same steps as in the Debian toolkit: they ask cargo itself what the workspace is, where crane's
+# own stand-ins read every manifest below the source, and fail on one that is none.
+#
+#   -> { dependencies = arguments: profile: derivation; tests = arguments: layers: derivation; over = arguments: layers: arguments }
+#
+# `arguments` are crane's. A layer is a derivation with target.tar.zst; what cannot be built in it has a note there, and is
+# built by whoever stands on it.
+{
+  craneLib,
+  pkgs,
+  src,
+}:
+let
+  manifests = import ../debian/manifests.nix src;
+  names = map (name: "${name}.py") [
+    "archive"
+    "crane"
+    "main"
+    "plain"
+    "stubs"
+    "warm"
+  ];
+  builder = builtins.path {
+    path = ../debian/builder;
+    name = "builder";
+    filter = path: _: builtins.elem (baseNameOf path) names;
+  };
+  # not on PATH: checks must find no program that the workspace's own machine may lack
+  step = "${pkgs.buildPackages.python3}/bin/python3 -I -B ${builder}/crane.py";
+
+  layer =
+    arguments: more:
+    craneLib.mkCargoDerivation (
+      removeAttrs arguments [ "cargoExtraArgs" ]
+      // {
+        cargoArtifacts = null;
+        doInstallCargoArtifacts = false;
+        doCheck = false;
+      }
+      // more
+    );
+  over =
+    arguments: layers:
+    arguments
+    // {
+      cargoArtifacts = null;
+      doInstallCargoArtifacts = false;
+      postPatch = "${step} inherit ${toString layers}";
+    };
+in
+{
+  inherit over;
+  dependencies =
+    arguments: profile:
+    layer arguments {
+      src = manifests.path;
+      pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
+      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile}";
+    };
+  tests =
+    arguments: layers:
+    layer (over arguments layers) {
+      pnameSuffix = "-tests";
+      buildPhaseCargoCommand = "${step} tests $out";
+    };
+}
