@@ -106,17 +106,14 @@ class Ground:
             text = manifest.read_text()
             if "ORIGIN" in text:
                 manifest.write_text(text.replace("file://ORIGIN", f"file://{self.origin}"))
-        environment = {**os.environ, "CARGO_HOME": str(self.folder / "locking"), "RUSTC_WRAPPER": ""}
-        done = subprocess.run(
-            ["cargo", "generate-lockfile"],
-            cwd=target / workspace,
-            env=environment,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
+        self.lock(target / workspace)
         return target
+
+    def lock(self, workspace: Path) -> None:
+        environment = {**os.environ, "CARGO_HOME": str(self.folder / "locking"), "RUSTC_WRAPPER": ""}
+        argv = ["cargo", "generate-lockfile"]
+        done = subprocess.run(argv, cwd=workspace, env=environment, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def manifests_of(sources: dict[str, Path]) -> dict[str, dict[str, str]]:

@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from workspace_shapes import REPO, WORKSPACES, Builder, Ground, compiled, manifests_of
+from workspace_shapes import DEBIAN, REPO, WORKSPACES, Builder, Ground, compiled, manifests_of, write
 
 # what tests/data/workspaces/shapes holds, by the tests that can only pass where it is built right
 UNIT = {
@@ -36,6 +37,9 @@ INTEGRATION = {
     "two_versions_of_one_crate_and_a_git_dependency_are_built",
     "a_patch_by_path_reaches_a_crate_of_the_registry",
 }
+
+
+MEMBER = '[package]\nname = "member"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nleaf = "2"\n'
 
 
 def add_what_git_keeps_badly(source: Path) -> None:
@@ -196,6 +200,40 @@ def test_a_fault_of_the_builder_is_called_so_and_has_an_exit_code_of_its_own(bui
     assert failed.returncode == 70
     last = failed.stderr.splitlines()[-1]
     assert last.startswith("nanna-ci builder error: checks.check: KeyError: 'no such kind' (checks.py:")
+
+
+def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: Path) -> None:
+    ground = Ground(tmp_path / "ground")
+    ground.make()
+    source = ground.folder / "workspace"
+    write(source / "Cargo.toml", MEMBER)
+    write(source / "src" / "lib.rs", '#[test]\nfn two() { assert_eq!(leaf::VERSION, "2"); }\n')
+    ground.lock(source)
+    manifests = manifests_of({"it": source})["it"]
+    build, dependencies, tests = (tmp_path / name for name in ("build", "dependencies", "tests"))
+
+    def unpack(tree: Path) -> None:
+        shutil.rmtree(build, ignore_errors=True)
+        subprocess.run(["cp", "-r", "--preserve=timestamps", tree, build], check=True)
+        subprocess.run(["chmod", "-R", "u+w", build], check=True)
+
+    def run(*argv: str | Path) -> str:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CARGO_HOME": str(ground.folder / "locking")}
+        done = subprocess.run(argv, cwd=build, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    step = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py"]
+    unpack(Path(manifests["path"]))
+    assert "leaf 2.0.0" in compiled(run(*step, "dependencies", dependencies, manifests["targets"], "dev"))
+    unpack(source)
+    run(*step, "inherit", dependencies)
+    assert compiled(run(*step, "tests", tests)) == {"member 0.1.0"}
+    unpack(source)
+    run(*step, "inherit", dependencies, tests)
+    said = run("cargo", "test", "--workspace", "--locked", "--offline", "--lib")
+    assert compiled(said) == set()
+    assert "test two ... ok" in said
 
 
 def test_no_edit_of_code_and_no_more_tests_make_new_dependencies(tmp_path: Path) -> None:
