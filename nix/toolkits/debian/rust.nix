@@ -61,8 +61,6 @@ let
         src = manifests.path;
         inherit (manifests) targets;
         layers = if target == here then [ ] else [ (depsFor profile here) ];
-        # libraries decide whether dependencies can be built, not how: whoever stands on them looks for them
-        modules = [ ];
       }
     );
   deps = depsFor "dev" here;

@@ -28,38 +28,40 @@ let
   # not on PATH: checks must find no program that the workspace's own machine may lack
   step = "${pkgs.buildPackages.python3}/bin/python3 -I -B ${builder}/crane.py";
 
-  layer =
-    arguments: more:
-    craneLib.mkCargoDerivation (
-      removeAttrs arguments [ "cargoExtraArgs" ]
-      // {
-        cargoArtifacts = null;
-        doInstallCargoArtifacts = false;
-        doCheck = false;
-      }
-      // more
-    );
   over =
     arguments: layers:
     arguments
     // {
       cargoArtifacts = null;
       doInstallCargoArtifacts = false;
-      postPatch = "${step} inherit ${toString layers}";
+      # the workspace's own configuration may say other folders, where nothing would be found again
+      postPatch = ''
+        export CARGO_TARGET_DIR=$PWD/target CARGO_BUILD_BUILD_DIR=$PWD/target
+        ${step} inherit ${toString layers}
+      '';
+      # and a compiler cache that is not here, and has no network
+      env = arguments.env // {
+        RUSTC_WRAPPER = "";
+      };
     };
+  layer =
+    arguments: layers: more:
+    craneLib.mkCargoDerivation (
+      removeAttrs (over arguments layers) [ "cargoExtraArgs" ] // { doCheck = false; } // more
+    );
 in
 {
   inherit over;
   dependencies =
     arguments: profile:
-    layer arguments {
+    layer arguments [ ] {
       src = manifests.path;
       pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
       buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile}";
     };
   tests =
     arguments: layers:
-    layer (over arguments layers) {
+    layer arguments layers {
       pnameSuffix = "-tests";
       buildPhaseCargoCommand = "${step} tests $out";
     };

@@ -1,7 +1,6 @@
 """What all steps share that run cargo, offline, over crates that were vendored before."""
 
 import os
-import pwd
 from pathlib import Path
 
 from archive import copy_source, source_time, unpack
@@ -13,6 +12,14 @@ TOP = Path(os.environ.get("NIX_BUILD_TOP", "/build"))
 SOURCE = TOP / "source"
 CROSS = "aarch64-linux-gnu"
 PKG_CONFIG_LIBDIR = f"/usr/lib/{CROSS}/pkgconfig:/usr/share/pkgconfig"
+
+
+# for crates that would else build a copy of their own
+LIBRARY_VARIABLES = {
+    "libssh2": "LIBSSH2_SYS_USE_PKG_CONFIG",
+    "openssl": "OPENSSL_NO_VENDOR",
+    "sqlite3": "LIBSQLITE3_SYS_USE_PKG_CONFIG",
+}
 
 
 def folder_of(attributes: Attributes) -> Path:
@@ -29,11 +36,10 @@ def place_of(attributes: Attributes, values: dict[str, str]) -> Place:
 
 
 def environment(attributes: Attributes) -> dict[str, str]:
-    """What cargo, rustc, build scripts and tests read: the same in each step, or everything is built twice."""
+    """What cargo, rustc and build scripts read: the same in each step, or everything is built twice."""
     triple, target = attributes["triple"], str(target_of(attributes))
     values = {
         **os.environ,
-        **person(),
         "CARGO_HOME": str(TOP / "cargo"),
         # the workspace's own configuration may say other folders, where nothing would be found again
         "CARGO_TARGET_DIR": target,
@@ -44,11 +50,11 @@ def environment(attributes: Attributes) -> dict[str, str]:
         "CARGO_NET_OFFLINE": "true",
         "CARGO_TERM_COLOR": "never",
         "CARGO_BUILD_JOBS": os.environ.get("NIX_BUILD_CORES", "1"),
-        # backtraces keep their lines; full debug information doubles the time to compile, unpack and link
-        "CARGO_PROFILE_DEV_DEBUG": "line-tables-only",
-        "OPENSSL_NO_VENDOR": "1",
-        "LIBSSH2_SYS_USE_PKG_CONFIG": "1",
+        **{LIBRARY_VARIABLES[module]: "1" for module in attributes["modules"] if module in LIBRARY_VARIABLES},
     }
+    if attributes["profile"] == "dev":
+        # backtraces keep their lines; full debug information doubles the time to compile, unpack and link
+        values |= {"CARGO_PROFILE_DEV_DEBUG": "line-tables-only", "RUST_BACKTRACE": "1"}
     if attributes["cross"]:
         upper, lower = triple.upper().replace("-", "_"), triple.replace("-", "_")
         values |= {
@@ -64,15 +70,13 @@ def environment(attributes: Attributes) -> dict[str, str]:
 
 
 def person() -> dict[str, str]:
-    """What programs ask of whoever runs them: a name, folders of their own that are empty, a time zone. No terminal."""
+    """What programs ask of whoever runs them: a name, folders of their own that are empty, a time zone, no terminal."""
     home, runtime = TOP / "home", TOP / "run"
     for folder in (home, runtime):
         folder.mkdir(mode=0o700, exist_ok=True)
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = "nixbld"
-    return {"HOME": str(home), "USER": name, "LOGNAME": name, "XDG_RUNTIME_DIR": str(runtime), "TZ": "UTC"}
+    # as the sandbox calls its user
+    name = {"USER": "nixbld", "LOGNAME": "nixbld"}
+    return {**name, "HOME": str(home), "XDG_RUNTIME_DIR": str(runtime), "TZ": "UTC", "TERM": "dumb"}
 
 
 def prepare(attributes: Attributes) -> dict[str, str]:

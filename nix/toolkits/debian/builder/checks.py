@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from cargo import TOP, cargo, folder_of, prepare, require_libraries, target_of
+from cargo import TOP, cargo, folder_of, person, prepare, require_libraries
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes, say_command
 
@@ -77,7 +77,7 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
-    env = {**values, "NEXTEST_SHOW_PROGRESS": "none"}
+    env = {**values, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(attributes["nextest"], options, folder=folder_of(attributes), env=env, scratch=TOP)
     if code and (names := tests_without_network(junit)):
         said = "there is no network in the sandbox, and these tests failed asking for one"
