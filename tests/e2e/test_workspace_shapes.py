@@ -236,6 +236,25 @@ def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: 
     assert "test two ... ok" in said
 
 
+def test_crates_that_are_vendored_in_the_tree_are_dependencies_like_others(tmp_path: Path) -> None:
+    ground = Ground(tmp_path / "ground")
+    ground.make()
+    source = ground.folder / "workspace"
+    write(source / "Cargo.toml", MEMBER)
+    write(source / "src" / "lib.rs", "pub use leaf::VERSION;\n")
+    shutil.copytree(ground.crates / "vendor", source / "third-party")
+    write(
+        source / ".cargo" / "config.toml",
+        '[source.crates-io]\nreplace-with = "in-tree"\n[source.in-tree]\ndirectory = "third-party"\n',
+    )
+    ground.lock(source)
+    builder = Builder(tmp_path / "steps", source, manifests_of({"it": source})["it"], ground.crates)
+    done, tests = builder.deps(), builder.tests()
+    assert (done.returncode, tests.returncode, builder.note()) == (0, 0, None), done.stderr
+    assert "leaf 2.0.0" in compiled(done.stderr)
+    assert compiled(tests.stderr) == {"member 0.1.0"}
+
+
 def test_no_edit_of_code_and_no_more_tests_make_new_dependencies(tmp_path: Path) -> None:
     sources = {}
     for name in ("before", "after", "first"):

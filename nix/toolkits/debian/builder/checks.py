@@ -79,13 +79,13 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
     env = {**values, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(attributes["nextest"], options, folder=folder_of(attributes), env=env, scratch=TOP)
-    if code and (names := tests_without_network(junit)):
+    if code and (names := denied_the_network(junit)):
         said = "there is no network in the sandbox, and these tests failed asking for one"
         print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
     finish_nextest(code, junit, out)
 
 
-def tests_without_network(junit: Path) -> list[str]:
+def denied_the_network(junit: Path) -> list[str]:
     """The failed tests of a JUnit file whose output says that a name or an address was not to be reached."""
     try:
         suites = ElementTree.parse(junit).getroot()  # noqa: S314 - nextest wrote it, here
