@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from archive import LONG_AGO, source_time, write_time
-from checks import executables, denied_the_network
+from checks import denied_the_network, executables
 from main import guarded
 from warm import missing, note
 
