@@ -31,7 +31,7 @@ CRATES: dict[tuple[str, str], tuple[str, str, str | None]] = {
         "",
         'pub const PROGRAMS: &str = env!("FOUND");',
         """fn main() {
-            let programs = ["cmake", "git"];
+            let programs = ["cmake", "git", "protoc"];
             for program in programs {
                 assert!(std::process::Command::new(program).arg("--version").status().unwrap().success());
             }

@@ -17,6 +17,6 @@ mod tests {
 
     #[test]
     fn programs_are_called_at_build_time() {
-        assert_eq!(env!("PROGRAMS"), "cmake git");
+        assert_eq!(env!("PROGRAMS"), "cmake git protoc");
     }
 }
