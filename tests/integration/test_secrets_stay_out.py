@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -75,7 +76,7 @@ def run(folder: Path, *words: str, **more: str) -> str:
     (folder / "summary").touch()
     (folder / "outputs").touch()
     environ = {
-        "PATH": f"{folder}/bin:/usr/bin:/bin",
+        "PATH": f"{folder}/bin:{os.environ['PATH']}",
         "GITHUB_ACTIONS": "true",
         "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         "GITHUB_OUTPUT": str(folder / "outputs"),

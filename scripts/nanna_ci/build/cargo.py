@@ -142,9 +142,11 @@ def render_nextest_config(profile: str, junit: Path) -> str:
     """A nextest tool configuration: a profile that writes JUnit to `junit` (absolute).
 
     A profile of its own, for it inherits the workspace's default one (time-outs, retries) and no more than that: a
-    workspace that names another JUnit file there would else win.
+    workspace that names another JUnit file there would else win. What nextest keeps is beside it, for its own choice is
+    a target folder in the workspace, wherever cargo's is.
     """
-    return f"[profile.{profile}.junit]\npath = {json.dumps(str(junit))}\n"
+    store = f"[store]\ndir = {json.dumps(str(junit.parent / 'nextest'))}\n"
+    return f"{store}[profile.{profile}.junit]\npath = {json.dumps(str(junit))}\n"
 
 
 def plan_build(
