@@ -90,7 +90,7 @@ def test_results_that_are_too_large_lose_output_and_never_the_names(
 
 
 FAKE_NEXTEST = """\
-#!/usr/bin/env python3
+#!@python@
 import os, subprocess, sys, time
 words = sys.argv
 config = [word for word in words if word.startswith("--tool-config-file=")][0].partition(":")[2]
@@ -107,7 +107,11 @@ sys.exit(@code@)
 def build(folder: Path, junit: str, code: int) -> tuple[int, list[str], Path]:
     """A build's exit code, the lines of its log, and its output; nextest leaves a process that never stops talking."""
     program = folder / "nextest"
-    program.write_text(FAKE_NEXTEST.replace("@junit@", junit.replace('"', "'")).replace("@code@", str(code)))
+    program.write_text(
+        FAKE_NEXTEST.replace("@python@", sys.executable)
+        .replace("@junit@", junit.replace('"', "'"))
+        .replace("@code@", str(code))
+    )
     program.chmod(0o755)
     (folder / "source").mkdir()
     out = folder / "out"
