@@ -81,23 +81,26 @@ def cache(tmp_path: Path) -> GcFolder:
     return one
 
 
-@everything
-@pytest.mark.parametrize("name", ["nanna-ci-roots/pin-x.json", "nanna-ci-gc.lock"])
+PIN, LOCK = "nanna-ci-roots/pin-x.json", "nanna-ci-gc.lock"
+
+
+# a lock is not read: its size is nothing to anybody
+@pytest.mark.parametrize(
+    ("put", "name"), [(put, name) for put in EVERYTHING for name in (PIN, LOCK) if (put, name) != (sparse, LOCK)]
+)
 def test_a_file_of_a_cache_folder_that_is_none_is_refused_by_name(
     cache: GcFolder, put: Callable[[Path], None], name: str
 ) -> None:
     place = cache.path / name
     place.parent.mkdir(exist_ok=True)
     put(place)
-    if put is sparse and name.endswith(".lock"):
-        pytest.skip("a lock's size is nothing to anybody: it is not read")
     code, said = says(cache.path, "cache-gc", "--store", f"file://{cache.path}", "--max-size", "1kB", "--execute")
     assert code in {3, 4}
     assert place.name in said
     assert "bug" not in said
 
 
-@pytest.mark.parametrize("name", ["nanna-ci-roots/pin-x.json", "nanna-ci-gc.lock"])
+@pytest.mark.parametrize("name", [PIN, LOCK])
 def test_a_hard_link_in_a_cache_folder_is_refused_and_its_target_stays(
     cache: GcFolder, tmp_path: Path, name: str
 ) -> None:
@@ -119,20 +122,22 @@ def test_a_folder_of_roots_that_is_a_link_is_refused(cache: GcFolder, tmp_path: 
     assert (code, "is a link" in said) == (4, True)
 
 
-@everything
+READERS = [
+    ("named", ("cache-analytics", "--substituter", "file:///nowhere", "--paths-from", "named")),
+    ("nix/models.lock.json", ("lock-models", "--registry", "http://127.0.0.1:1")),
+    (".nanna-ci/build-times.json", ("cache-analytics", "--paths-from", "none", "--substituter", "file:///nowhere")),
+]
+# who names a pipe on the command line means it
+MEANT = {(fifo, "named"), (linked_fifo, "named")}
+
+
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("named", ("cache-analytics", "--substituter", "file:///nowhere", "--paths-from", "named")),
-        ("nix/models.lock.json", ("lock-models", "--registry", "http://127.0.0.1:1")),
-        (".nanna-ci/build-times.json", ("cache-analytics", "--paths-from", "none", "--substituter", "file:///nowhere")),
-    ],
+    ("put", "name", "words"),
+    [(put, name, words) for put in EVERYTHING for name, words in READERS if (put, name) not in MEANT],
 )
 def test_a_file_of_the_work_tree_that_is_none_ends_no_command(
     tmp_path: Path, put: Callable[[Path], None], name: str, words: tuple[str, ...]
 ) -> None:
-    if put in {fifo, linked_fifo} and name == "named":
-        pytest.skip("who names a pipe means it")
     (tmp_path / "pipeline.toml").write_text(
         '[workspace]\nname = "x"\n[[image]]\nname = "i"\ncontents = ["x"]\nport = 1\n'
         '[[model]]\nname = "m:1"\nimage = "i"\n'
