@@ -20,6 +20,8 @@ from model_server import unpack_server
 
 def main(argv: list[str]) -> int:
     """One question, answered on stdout; the exit code says whether it could be."""
+    # a shell's background job is started with INT ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGHUP, _end)
     try:
