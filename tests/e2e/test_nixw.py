@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,22 @@ def test_a_start_ended_half_way_leaves_nothing_broken(machine: Machine, number: 
     again = machine.run("--version")
     assert again.returncode == 0, again.stderr
     assert len(machine.roots()) == 1
+
+
+def test_what_a_killed_start_left_mounted_is_unmounted_by_the_next(machine: Machine) -> None:
+    assert machine.run("--version").returncode == 0
+    (name,) = machine.roots()
+    folder = machine.cache / "nanna-ci"
+    left = folder / f"{name}.partial"
+    (folder / name).rename(left)
+    (left / "proc").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(left / "proc")], check=True)
+    try:
+        again = machine.run("--version")
+    finally:
+        subprocess.run(["umount", str(left / "proc")], check=False, capture_output=True)
+    assert again.returncode == 0, again.stderr
+    assert machine.roots() == [name]
 
 
 def test_two_starts_at_once_make_one_root(machine: Machine) -> None:

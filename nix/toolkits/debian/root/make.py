@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from aftermath import remove, run_to_end
 from failures import FULL, STALE, UNSIGNED
 from mirror import ESSENTIAL, Apt, AptError, find_mirror
 from model_server import PACKAGES, open_suite
@@ -243,6 +243,8 @@ def install(apt: Apt, plan: Plan, folder: Path) -> None:
     """mmdebstrap over what was fetched."""
     partial = folder.with_name(f"{folder.name}.partial")
     remove(partial)
+    if partial.exists():
+        raise CannotMakeError(f"{partial} cannot be removed", "see what is mounted in it or uses it, and remove it")
     partial.mkdir()
     (apt.folder / "root.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n")
     (apt.folder / "plan.txt").write_text("".join(f"# {line}\n" for line in plan.lines()))
@@ -262,7 +264,7 @@ def install(apt: Apt, plan: Plan, folder: Path) -> None:
         str(apt.folder / "sources.list"),
     ]
     try:
-        code, log = run_to_end(argv)
+        code, log = run_to_end(argv, STEPS, say)
         if code:
             full = "No space left" in log
             reason = next((line for line in log.splitlines()[::-1] if line.startswith("E: ")), "mmdebstrap failed")
@@ -274,26 +276,3 @@ def install(apt: Apt, plan: Plan, folder: Path) -> None:
         partial.rename(folder)
     finally:
         remove(partial)
-
-
-def run_to_end(argv: Sequence[str]) -> tuple[int, str]:
-    """Exit code and output of a program that must clean up after itself, so that a signal to us waits for its end."""
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
-        lines = []
-        started = time.monotonic()
-        try:
-            for line in process.stdout or ():
-                lines.append(line)
-                if line.startswith(STEPS):
-                    say(f"{line[3:].strip()} ({time.monotonic() - started:.0f} s)")
-            return process.wait(), "".join(lines)
-        except BaseException:
-            process.terminate()
-            raise
-
-
-def remove(folder: Path) -> None:
-    """Remove a half-made root, but nothing that is still mounted in it."""
-    subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=False)
