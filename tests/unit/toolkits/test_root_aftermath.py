@@ -38,7 +38,10 @@ def test_a_programs_steps_are_said_and_its_output_and_exit_code_kept() -> None:
 
 
 def test_a_program_that_cleans_up_after_ctrl_c_is_waited_for_and_gets_no_second_signal(tmp_path: Path) -> None:
-    cleans = f"trap 'sleep 0.5; touch {tmp_path}/clean; exit 1' INT; trap 'exit 9' TERM; touch {tmp_path}/up; while :; do sleep 0.1; done"
+    cleans = (
+        f"trap 'sleep 0.5; touch {tmp_path}/clean; exit 1' INT; trap 'exit 9' TERM; "
+        f"touch {tmp_path}/up; while :; do sleep 0.1; done"
+    )
     script = f"import sys; from aftermath import run_to_end; run_to_end(['bash', '-c', {cleans!r}], (), print)"
     environment = {**os.environ, "PYTHONPATH": str(Path(aftermath.__file__).parent)}
     with subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True) as process:

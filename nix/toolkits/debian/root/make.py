@@ -242,7 +242,9 @@ def make(cache: Path, key: str, minimum: str | None) -> Root:
 def install(apt: Apt, plan: Plan, folder: Path) -> None:
     """mmdebstrap over what was fetched."""
     partial = folder.with_name(f"{folder.name}.partial")
-    remove(partial)
+    # nixw's lock is held: nobody is making one
+    for left in folder.parent.glob("debian-*.partial"):
+        remove(left)
     if partial.exists():
         raise CannotMakeError(f"{partial} cannot be removed", "see what is mounted in it or uses it, and remove it")
     partial.mkdir()
