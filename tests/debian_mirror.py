@@ -10,12 +10,12 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from recipe import Candidate, parse_recipe
@@ -195,10 +195,9 @@ def _write_suite(folder: Path, suite: str, weather: Weather, key: Key) -> None:
 
 
 @contextmanager
-def serve_mirror(folder: Path, weather: Weather) -> Iterator[str]:
-    """The mirror's address while it answers."""
-    handler = type("Handler", (_Handler,), {"weather": weather})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server on loopback while it answers."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -207,6 +206,14 @@ def serve_mirror(folder: Path, weather: Weather) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def serve_mirror(folder: Path, weather: Weather) -> Iterator[str]:
+    """The mirror's address while it answers."""
+    handler = type("Handler", (_Handler,), {"weather": weather})
+    with serving(partial(handler, directory=str(folder))) as address:
+        yield address
 
 
 def write_apt_of_machine(folder: Path, address: str, keys: Iterable[Path]) -> Path:

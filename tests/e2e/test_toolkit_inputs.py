@@ -12,15 +12,16 @@ import os
 import shutil
 import subprocess
 import tarfile
-import threading
 import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+
+from debian_mirror import serving
 
 DEBIAN = Path(__file__).resolve().parents[2] / "nix/toolkits/debian"
 NIX = '#!/bin/bash\ncp -a "${@: -1}" "$STORE"\necho "$STORE"\n'
@@ -42,15 +43,8 @@ def serve(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Silent."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 class Toolkit:
