@@ -89,7 +89,8 @@ def measure(source: Path, scratch: Path, *, plain: bool) -> int:
     for job in jobs:
         if job["verdict"] not in {"pass", "unavailable"}:
             whose = "ours" if job["verdict"] == "error" else "the workspace's own"
-            print(f"    {job['id']}: {job['verdict']}, {whose}: {job.get('reason') or 'no reason'}", flush=True)
+            named = ", ".join(job.get("failingTests", [])[:3])
+            print(f"    {job['id']}: {job['verdict']}, {whose}: {named or job.get('reason') or 'no reason'}", flush=True)
     return counts["error"]
 
 
