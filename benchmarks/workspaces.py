@@ -89,8 +89,8 @@ def measure(source: Path, scratch: Path, *, plain: bool) -> int:
     for job in jobs:
         if job["verdict"] not in {"pass", "unavailable"}:
             whose = "ours" if job["verdict"] == "error" else "the workspace's own"
-            named = ", ".join(job.get("failingTests", [])[:3])
-            print(f"    {job['id']}: {job['verdict']}, {whose}: {named or job.get('reason') or 'no reason'}", flush=True)
+            why = ", ".join(job.get("failingTests", [])[:3]) or job.get("reason") or "no reason"
+            print(f"    {job['id']}: {job['verdict']}, {whose}: {why}", flush=True)
     return counts["error"]
 
 
