@@ -178,10 +178,13 @@ def check(scratch: Path, minimum: str | None) -> str:
     asked = threading.Thread(target=lambda: server.append(server_problem(scratch / "next")))
     address = find_mirror()
     asked.start()
-    apt = open_mirror(scratch / "apt")
-    plan = plan_with(apt, minimum)
-    files = files_of(apt, plan)
-    asked.join()
+    try:
+        apt = open_mirror(scratch / "apt")
+        plan = plan_with(apt, minimum)
+        files = files_of(apt, plan)
+    finally:
+        # it writes below the folder that our caller removes
+        asked.join()
     versions = ", ".join(
         f"{name} {upstream(apt.version(package, SUITES[0]) or '?')}" for name, package in SHOWN.items()
     )
