@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ POLICY = '[licenses]\nallow = ["MIT"]\n\n[advisories]\nunmaintained = "none"\n'
 # 2026-10-05, a Monday
 MODIFIED_S = 1791158400
 
-_SOURCE = "registry+https://github.com/rust-lang/crates.io-index"
+# what cargo calls its registry, as it wrote it into a lock file
+_LOCK = tomllib.loads((Path(__file__).parent / "workspace/Cargo.lock").read_text(encoding="utf-8"))
+_SOURCE = next(package["source"] for package in _LOCK["package"] if "source" in package)
 
 
 def write_registry(folder: Path) -> Path:
