@@ -129,6 +129,16 @@ def test_a_group_that_was_missing_is_tried_again_a_day_later_and_the_root_withou
     assert "going on with the root as it is, without containers; tried again tomorrow" in lines_of(alone.stderr)
     assert machine.run("--version").stderr == ""
 
+    # still missing: nothing is fetched to find that out
+    a_day_passes()
+    (tmp_path / "same").mkdir()
+    weather.asked.clear()
+    with machine_in(tmp_path / "same", mirror_key, weather) as other:
+        machine.apt = other.apt
+        assert machine.run("--version").returncode == 0
+    assert [path for path in weather.asked if path.endswith(".deb")] == []
+    assert (machine.times_made(), len(machine.roots())) == (1, 1)
+
     a_day_passes()
     (tmp_path / "good").mkdir()
     with machine_in(tmp_path / "good", mirror_key, good) as other:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nanna_ci.errors import MalformedData, NannaError
 from nanna_ci.finding import Finding, Health
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import JsonObject, as_list, as_object, load_json
 from nanna_ci.store.nix import parse_overrides
 
@@ -33,7 +34,7 @@ def load_debian_root(environ: Mapping[str, str]) -> DebianRoot | None:
         return None
     path = Path(folder) / RECORD
     try:
-        record = as_object(load_json(path.read_bytes(), str(path)), str(path), "the record of the root")
+        record = as_object(load_json(read_file(path, MEBIBYTE), str(path)), str(path), "the record of the root")
     except OSError as error:
         raise MalformedData(str(path), f"cannot be read ({error.strerror})") from None
     missing = {**_texts(record, "missing", str(path)), **dict(_missing_inputs(environ))}

@@ -50,13 +50,18 @@ def load_recipe() -> Recipe:
     return parse_recipe((HERE / "packages.txt").read_text(encoding="utf-8"))
 
 
-def open_mirror(folder: Path) -> Apt:
-    """The mirror of this machine's apt, its indices fetched. Raises CannotMakeError."""
+def mirror_address() -> str:
+    """The mirror of this machine's apt. Raises CannotMakeError."""
     address = find_mirror()
     if address is None:
         raise CannotMakeError(
             "this machine's apt has no Debian mirror", "name one in /etc/apt/sources.list, and run apt-get update"
         )
+    return address
+
+
+def open_mirror(folder: Path, address: str) -> Apt:
+    """A mirror with its indices fetched. Raises CannotMakeError."""
     apt = Apt(folder, address, SUITES, ARCHITECTURES)
     update(apt)
     return apt
@@ -113,10 +118,9 @@ def files_of(apt: Apt, plan: Plan) -> dict[str, int]:
     return apt.files
 
 
-def fetch(apt: Apt, minimum: str | None) -> Plan:
-    """Plan and fetch, again where the mirror's files are not what it promised. Raises CannotMakeError."""
+def fetch(apt: Apt, plan: Plan, minimum: str | None) -> Plan:
+    """Fetch a plan's files, or another plan's where they are not what the mirror promised. Raises CannotMakeError."""
     for attempt in range(ROUNDS):
-        plan = plan_with(apt, minimum)
         total = sum(files_of(apt, plan).values())
         with Heartbeat(partial(how_far, apt, total)):
             try:
@@ -135,6 +139,7 @@ def fetch(apt: Apt, minimum: str | None) -> Plan:
         else:
             say("asking for the mirror's indices once more")
         update(apt)
+        plan = plan_with(apt, minimum)
     raise CannotMakeError("the mirror's files are not what its indices promise", "name another mirror in /etc/apt", log)
 
 
@@ -175,11 +180,11 @@ def check(scratch: Path, minimum: str | None) -> str:
     """Could a root be made today, and of what? A table for people. Raises CannotMakeError."""
     started = time.monotonic()
     server: list[str] = []
-    asked = threading.Thread(target=lambda: server.append(server_problem(scratch / "next")))
-    address = find_mirror()
+    address = mirror_address()
+    asked = threading.Thread(target=lambda: server.append(server_problem(scratch / "next", address)))
     asked.start()
     try:
-        apt = open_mirror(scratch / "apt")
+        apt = open_mirror(scratch / "apt", address)
         plan = plan_with(apt, minimum)
         files = files_of(apt, plan)
     finally:
@@ -205,11 +210,10 @@ def check(scratch: Path, minimum: str | None) -> str:
     )
 
 
-def server_problem(scratch: Path) -> str:
+def server_problem(scratch: Path, address: str) -> str:
     """Why the model server cannot be had; nothing where it can."""
-    address = find_mirror()
     try:
-        apt = open_suite(scratch, address or "", *ARCHITECTURES)
+        apt = open_suite(scratch, address, *ARCHITECTURES)
         apt.run("apt-get", "install", "-q", "--print-uris", *PACKAGES)
         apt.look_up([f"{PACKAGES[-1]}:arm64"])
         if apt.version(f"{PACKAGES[-1]}:arm64", apt.suites[0]) is None:
@@ -229,17 +233,25 @@ def make(cache: Path, key: str, minimum: str | None) -> Root:
     downloads = cache / "apt"
     say("resolving the Debian root against the mirror's indices")
     started = time.monotonic()
-    apt = open_mirror(downloads)
+    apt = open_mirror(downloads, mirror_address())
     plan = plan_with(apt, minimum)
     for line in plan.lines():
         say(line)
-    say(f"resolved after {time.monotonic() - started:.0f} s; making the Debian root (once; about 3 GB and two minutes)")
-    plan = fetch(apt, minimum)
-    folder = cache / f"debian-{key}-{plan.rust}-{'-'.join(plan.groups)}"
-    if not folder.is_dir():
-        install(apt, plan, folder)
+    resolved = f"resolved after {time.monotonic() - started:.0f} s"
+    if folder_of(cache, key, plan).is_dir():
+        say(f"{resolved}; such a root is there")
+    else:
+        say(f"{resolved}; making the Debian root (once; about 3 GB and two minutes)")
+        plan = fetch(apt, plan, minimum)
+        if not folder_of(cache, key, plan).is_dir():
+            install(apt, plan, folder_of(cache, key, plan))
     shutil.rmtree(downloads)
-    return Root(folder, plan)
+    return Root(folder_of(cache, key, plan), plan)
+
+
+def folder_of(cache: Path, key: str, plan: Plan) -> Path:
+    """Where the root of a recipe and a plan stands: what decides what it holds is in its name."""
+    return cache / f"debian-{key}-{plan.rust}-{'-'.join(plan.groups)}"
 
 
 def install(apt: Apt, plan: Plan, folder: Path) -> None:
