@@ -77,7 +77,7 @@ in
   devShells = lib.available {
     default = toolkit.shell {
       channel = pipeline.toolchain.default;
-      inherit (pipeline.workspace) libraries;
+      inherit (pipeline.workspace) libraries packages;
       # what the flake was given: its own folder needs no naming, and would make a new shell with every change
       workspace = overrides.nanna-coder or null;
       commands = ./shell;

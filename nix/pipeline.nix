@@ -2,7 +2,10 @@
 #
 #   import ./pipeline.nix { file = ./pipeline.toml; }
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
-#     -> { workspace = { name binaries libraries }; toolchain = { channels default };
+#     -> { workspace = { name folder binaries libraries packages }; toolchain = { channels default };
+#          cargo = { all_features features no_default_features exclude arguments environment };
+#          clippy = { deny_warnings arguments }; doc = { deny_warnings };
+#          nextest = { filter retries timeout_s arguments };
 #          target = [ { system triple runner strategies } ]; test = [ { kind runners channels } ];
 #          image = [ { name contents arguments architectures port health_path health_timeout_s
 #                      probe_paths probe_commands model_command } ];
@@ -90,6 +93,24 @@ let
   repeated = values: # the indices of strings that came before
     sort lessThan (concatMap tail (attrValues (groupBy (elemAt values) (genList (i: i) (length values)))));
 
+  boolean = path: value: when (isBool value) (wrongType path "a boolean" value);
+  # Words for a program, but those that it is given already: `reserved` are options, with or without `=value`.
+  wordsFor = program: reserved: arrayOf (path: value:
+    let wrong = string "[ -~]+" "an argument of printable ASCII characters" path value; in
+    if wrong != [ ] then wrong
+    else when (!elem (head (match "([^=]*).*" value)) reserved)
+      (problem path "is not for you to give" // { hint = "the pipeline itself gives ${program} ${commas reserved}"; }));
+  variables = path: value:
+    if !isAttrs value then [ (wrongType path "a table" value) ]
+    else concatMap
+      (name:
+        let at = "${path}.${name}"; in
+        if stringLength name > limit || match "[A-Za-z_][A-Za-z0-9_]*" name == null then [ (problem at "is not the name of a variable") ]
+        else if match "(NEXTEST|NIX|NANNA_CI)_.*" name != null || elem name ownVariables
+        then [ (problem at "is not for you to give" // { hint = "the pipeline sets it"; }) ]
+        else string "[ -~]*" "a value of printable ASCII characters" at value.${name})
+      (attrNames value);
+
   # --- The tables: fields in the order they are checked. No `default`: it must be given. -------------------------------
   field = name: kind: { inherit name kind; };
   optional = name: kind: default: { inherit name kind default; };
@@ -105,6 +126,22 @@ let
   lowerName = string "[a-z0-9][a-z0-9-]{0,62}" "a name of lower-case letters, digits and -";
   path = string "/[A-Za-z0-9._~/?=&%-]*" "a path such as /health";
   command = string "[!-~]+( [!-~]+)*" "a command: words of printable ASCII characters, one blank between two";
+  # below the source: no folder above it, no absolute path
+  folder = string "[.]|[.]?[A-Za-z0-9_-][A-Za-z0-9._-]*(/[.]?[A-Za-z0-9_-][A-Za-z0-9._-]*)*" "a folder below the source, such as rust or crates/app";
+  feature = string "[A-Za-z0-9_][A-Za-z0-9_+.-]*(/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?" "a feature, or CRATE/FEATURE";
+  # where builds find their programs, their crates, each other's work
+  ownVariables = [
+    "CARGO_BUILD_BUILD_DIR" "CARGO_BUILD_RUSTC_WRAPPER" "CARGO_BUILD_TARGET" "CARGO_BUILD_TARGET_DIR" "CARGO_HOME"
+    "CARGO_TARGET_DIR" "HOME" "PATH" "RUSTC" "RUSTC_WRAPPER" "RUSTDOC"
+  ];
+  cargoOwn = [
+    "--bin" "--bins" "--exclude" "--locked" "--manifest-path" "--message-format" "--no-run" "--package" "--profile" "--release"
+    "--target" "--target-dir" "--workspace" "-p" "-r"
+  ];
+  nextestOwn = [
+    "--config-file" "--filter-expr" "--filterset" "--ignore-default-filter" "--no-run" "--no-tests" "--partition" "--profile"
+    "--retries" "--tool-config-file" "-E" "-P"
+  ];
   channels = [ "stable" "beta" "nightly" ];
   kinds = [ "unit" "integration" "clippy" "fmt" "doc" "audit" "deny" ];
 
@@ -127,8 +164,29 @@ let
   tables = {
     workspace = [
       (field "name" name)
+      (optional "folder" folder ".")
       (optional "binaries" (listOf name) [ ])
       (optional "libraries" (listOf name) [ ])
+      (optional "packages" (listOf name) [ ])
+    ];
+    cargo = [
+      (optional "all_features" boolean false)
+      (optional "features" (listOf feature) [ ])
+      (optional "no_default_features" boolean false)
+      (optional "exclude" (listOf name) [ ])
+      (optional "arguments" (wordsFor "cargo" cargoOwn) [ ])
+      (optional "environment" variables { })
+    ];
+    clippy = [
+      (optional "deny_warnings" boolean true)
+      (optional "arguments" (wordsFor "clippy" [ ]) [ ])
+    ];
+    doc = [ (optional "deny_warnings" boolean false) ];
+    nextest = [
+      (optional "filter" (string "[ -~]+" "a filter of printable ASCII characters") null)
+      (optional "retries" (integer 0 100) null)
+      (optional "timeout_s" (integer 1 86400) null)
+      (optional "arguments" (wordsFor "nextest" nextestOwn) [ ])
     ];
     toolchain = [
       (optional "channels" (someOf (choice channels)) [ "stable" ])
@@ -180,7 +238,7 @@ let
       (optional "regression_ratio" (number 1 100) 2.0)
     ];
   };
-  sections = [ "workspace" "toolchain" "target" "test" "image" "model" "cache" "budget" ];
+  sections = [ "workspace" "cargo" "clippy" "doc" "nextest" "toolchain" "target" "test" "image" "model" "cache" "budget" ];
   isArray = section: elem section [ "target" "test" "image" "model" ];
 
   # --- Each table by itself -------------------------------------------------------------------------------------------
@@ -239,6 +297,10 @@ let
     (filled "image");
   value = {
     inherit workspace toolchain target test image;
+    cargo = filled "cargo";
+    clippy = filled "clippy";
+    doc = filled "doc";
+    nextest = filled "nextest";
     model = filled "model";
     cache = filled "cache";
     budget = let b = filled "budget"; in b // {

@@ -6,7 +6,7 @@
   src,
 }:
 let
-  inherit (pipeline.workspace) name binaries libraries;
+  inherit (pipeline.workspace) name binaries libraries packages folder;
   rustFor =
     channel:
     toolkit.rust {
@@ -16,7 +16,12 @@ let
         name
         binaries
         libraries
+        packages
+        folder
         ;
+      cargoFlags = import ./cargo-flags.nix pipeline.cargo;
+      inherit (pipeline.cargo) environment;
+      inherit (pipeline) clippy doc nextest;
     };
   rust = lib.genAttrs pipeline.toolchain.channels rustFor;
   default = rust.${pipeline.toolchain.default};

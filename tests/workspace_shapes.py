@@ -144,6 +144,8 @@ class Builder:
         shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True)
         common = {"crates": str(self.crates), "modules": [], "cross": False, "triple": TRIPLE, "folder": self.folder}
+        common |= {"flags": ["--workspace", "--locked"], "environment": {}, "arguments": [], "deny_warnings": True}
+        common |= {"filter": None, "retries": None, "timeout_s": None}
         common |= {"src": str(self.source), "profile": "dev", "step": step, "outputs": {"out": str(self.top / out)}}
         attributes.write_text(json.dumps(common | values))
         environment = {
@@ -189,3 +191,20 @@ def compiled(log: str) -> set[str]:
     """The crates, with their versions, that cargo says it compiled."""
     words = [line.split() for line in log.splitlines() if line.split()[:1] == ["Compiling"]]
     return {f"{name} {version.removeprefix('v')}" for _, name, version, *_ in words}
+
+
+def run_job(source: Path, job: str, output: Path) -> subprocess.CompletedProcess[str]:
+    """A job on a workspace, through nixw, Nix and its sandbox."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_") or name == "NANNA_CI_ROOT"
+    }
+    words = ["run", f"path:{REPO}#run-job", "--override-input", "nanna-coder", f"path:{source}", "--", job]
+    return subprocess.run(
+        [str(REPO / "nixw"), *words, "--format", "json", "--output", str(output)],
+        cwd=source.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )

@@ -30,19 +30,19 @@
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
 #   testPath            what the command `test` searches for programs before its caller's PATH; empty: nothing
 #   binary              { package, name } -> derivation with only bin/NAME of the package
-#   shell               { channel, libraries, workspace, commands } -> derivation, for devShells
+#   shell               { channel, libraries, packages, workspace, commands } -> derivation, for devShells
 #       workspace       what NANNA_CI_WORKSPACE names in it: the workspace under CI; null: none
 #       commands        a folder with bin/ that comes first on its PATH
 #   formatter           derivation, for `nix fmt`; left out where there is none
-#   rust                { channel, src, name, binaries, libraries } -> {
+#   rust                { channel, src, folder, name, binaries, libraries, packages, cargoFlags, environment, clippy, doc, nextest } -> {
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
 #                       for another system than this one a true cross build: it runs here, its result runs there
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
-#       clippy          clippy --workspace --all-targets -- -D warnings
-#       fmt             fmt --all -- --check
-#       doc             doc --workspace --no-deps, with rustdoc's warnings denied
+#       clippy          clippy --all-targets
+#       fmt             fmt -- --check
+#       doc             doc --no-deps
 #       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock
 #       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml
 #     }
@@ -50,7 +50,12 @@
 #       src             a folder with Cargo.toml and Cargo.lock: a path, a flake input or a store path, git or not
 #       name            what derivations are called after: NAME-deps, NAME-clippy, …
 #       binaries        executables that `build` must make, or it fails
+#       folder          where the workspace's manifest is, below src; "." is src itself
 #       libraries       C libraries by their nixpkgs attributes, found through pkg-config
+#       packages        programs that build scripts and tests call, by their nixpkgs attributes
+#       cargoFlags      words of every cargo command that compiles (../cargo-flags.nix)
+#       environment     variables of every step that compiles or tests
+#       clippy, doc, nextest   those tables of pipeline.toml: which warnings fail, which tests run
 #       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it has one
 #
 # Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and

@@ -1,4 +1,4 @@
-"""The house rules that programs can hold: format, lint, types, shell, and files of at most 300 lines."""
+"""The house rules that programs can hold: format, lint, types, shell, and files of at most 400 lines."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_the_linter_finds_nothing(argv: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_no_source_file_is_longer_than_300_lines() -> None:
+def test_no_source_file_is_longer_than_400_lines() -> None:
     files = [
         path
         for pattern in ("scripts/**/*.py", "nix/**/*.nix", "nix/**/*.py", "nix/**/*.sh", "nixw", "benchmarks/*.py")
         for path in REPO.glob(pattern)
     ]
     assert len(files) > 50
-    long = {str(path): count for path in files if (count := len(path.read_text().splitlines())) > 300}
+    long = {str(path): count for path in files if (count := len(path.read_text().splitlines())) > 400}
     assert not long

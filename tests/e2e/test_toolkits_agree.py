@@ -7,8 +7,10 @@ its builder, with the programs that it would start recorded.
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,81 +38,155 @@ OWN_WAYS = {
 STEPS = ("clippy", "doc", "unit", "integration", "build", "deps")
 
 
-def on_nixpkgs(libraries: Iterable[str]) -> dict[str, Any]:
-    """step -> its environment, its programs, and whether it has a home of its own."""
+SETTINGS = """
+[workspace]
+name = "workspace"
+binaries = ["harness"]
+libraries = @libraries@
+packages = ["git", "less"]
+[cargo]
+features = ["one", "two"]
+exclude = ["left-out"]
+arguments = ["--config", "net.retry=3"]
+environment = { LC_ALL = "C", RUSTDOCFLAGS = "--cfg docs" }
+[clippy]
+arguments = ["-A", "clippy::too_many_arguments"]
+[doc]
+deny_warnings = true
+[nextest]
+filter = "not test(it's slow)"
+retries = 2
+arguments = ["--test-threads=1"]
+"""
+PLAIN = """
+[workspace]
+name = "workspace"
+binaries = ["harness"]
+[clippy]
+deny_warnings = false
+"""
+
+
+def on_both(settings: str) -> dict[str, Any]:
+    """What tests/stand_in_nixpkgs/rust.nix answers for a pipeline.toml."""
     file = SOURCE / "tests" / "stand_in_nixpkgs" / "rust.nix"
-    expression = f"import {file} {{ libraries = ''{json.dumps(sorted(libraries))}''; }}"
-    argv = ["nix", "eval", "--impure", "--json", "--expr", expression]
+    # JSON's strings are Nix's, but for what interpolates
+    argv = ["nix", "eval", "--impure", "--json", "--expr", f"import {file} {json.dumps(settings)}"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
-@pytest.fixture(scope="module")
-def nixpkgs() -> dict[str, Any]:
-    return on_nixpkgs(LIBRARIES)
+@dataclass(frozen=True)
+class Started:
+    """How the Debian builder starts cargo or nextest: the words after the program, the variables that it sets."""
+
+    words: list[str]
+    environment: dict[str, str]
+
+
+Both = Callable[[str], tuple[dict[str, Any], Callable[[str], Started]]]
 
 
 @pytest.fixture
-def debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """step -> the variables with which the Debian builder starts cargo, but for those that it inherits."""
+def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
+    """A pipeline.toml -> what checks see on nixpkgs, and how the Debian builder starts a step."""
 
-    def environment_of(step: str, modules: Iterable[str] = LIBRARIES.values()) -> dict[str, str]:
-        started: list[dict[str, str]] = []
+    def answer(settings: str) -> tuple[dict[str, Any], Callable[[str], Started]]:
+        seen = on_both(settings)
+        return seen["nixpkgs"], lambda step: start(step, seen["debian"][step])
 
-        def run_nextest(*_: Any, env: dict[str, str], **__: Any) -> tuple[int, Path]:
-            started.append(env)
+    def start(step: str, attributes: dict[str, Any]) -> Started:
+        started: list[Started] = []
+
+        def run_nextest(_: str, words: list[str], *, env: dict[str, str], **__: Any) -> tuple[int, Path]:
+            started.append(Started(words, env))
             return 0, tmp_path
 
-        attributes = {"triple": "x86_64-unknown-linux-gnu", "cross": False, "profile": "dev", "modules": list(modules)}
-        attributes |= {
-            "run": "nextest" if step in {"unit", "integration"} else step,
-            "kind": step,
-            "nextest": "nextest",
-        }
-        attributes |= {"binaries": [], "crates": ""}
         monkeypatch.setattr(cargo.os, "environ", {})
         monkeypatch.setattr(cargo, "TOP", tmp_path)
-        monkeypatch.setattr(cargo, "run", lambda argv, env, **_: started.append(env))
+        monkeypatch.setattr(cargo, "run", lambda argv, env, **_: started.append(Started(argv[2:], env)))
         monkeypatch.setattr(checks, "prepare", cargo.environment)
         monkeypatch.setattr(checks, "require_libraries", lambda *_: None)
         monkeypatch.setattr(checks, "run_nextest", run_nextest)
         monkeypatch.setattr(checks, "finish_nextest", lambda *_: None)
         if step in {"build", "deps"}:
-            return dict(cargo.environment(attributes | {"profile": "release" if step == "build" else "dev"}))
-        checks.check(attributes, tmp_path / f"out-{step}")
-        return dict(started[-1])
+            return Started(attributes["flags"], cargo.environment(attributes))
+        checks.check(attributes, tmp_path / f"out-{len(list(tmp_path.iterdir()))}")
+        return started[-1]
 
-    return environment_of
+    return answer
+
+
+def with_libraries(names: Iterable[str]) -> str:
+    return SETTINGS.replace("@libraries@", json.dumps(sorted(names)))
 
 
 def compared(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in OWN_WAYS}
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_cargo_sees_the_same_variables(nixpkgs, debian, step):
-    assert compared(nixpkgs[step]["environment"]) == compared(debian(step))
+@pytest.mark.parametrize("settings", [with_libraries(LIBRARIES), PLAIN])
+def test_cargo_sees_the_same_variables(both: Both, settings: str) -> None:
+    nixpkgs, debian = both(settings)
+    for step in STEPS:
+        assert compared(nixpkgs[step]["environment"]) == compared(debian(step).environment), step
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_library_that_is_not_named_sets_no_variable(debian, step):
-    ours = compared(debian(step, []))
-    assert compared(on_nixpkgs([])[step]["environment"]) == ours
-    assert not ours.keys() & set(cargo.LIBRARY_VARIABLES.values())
+@pytest.mark.parametrize("settings", [with_libraries([]), PLAIN])
+@pytest.mark.parametrize("step", ["clippy", "doc", "unit", "integration", "build"])
+def test_cargo_gets_the_same_words(both: Both, settings: str, step: str) -> None:
+    nixpkgs, debian = both(settings)
+    # the profile that the report is written by, and crane's own for doc and build
+    theirs = [
+        word for word in shlex.split(nixpkgs[step]["words"]) if not word.startswith(("--profile=", "--tool-config"))
+    ]
+    ours = debian(step).words + (["--bins"] if step == "build" else [])
+    assert theirs == [word for word in ours if word != "--no-deps"]
 
 
-@pytest.mark.parametrize("step", ["unit", "integration"])
-def test_tests_have_a_home_that_they_may_write_to(nixpkgs, debian, step):
-    assert nixpkgs[step]["home"]
-    assert Path(debian(step)["HOME"]).is_dir()
+def test_what_the_workspace_says_reaches_cargo(both: Both) -> None:
+    _, debian = both(with_libraries([]))
+    flags = ["--workspace", "--locked", "--exclude=left-out", "--features=one,two", "--config", "net.retry=3"]
+    assert debian("build").words == flags
+    assert debian("clippy").words[-5:] == ["--", "-D", "warnings", "-A", "clippy::too_many_arguments"]
+    assert debian("unit").words[-3:] == ["-E", "not kind(test) and (not test(it's slow))", "--test-threads=1"]
+    assert debian("unit").environment["LC_ALL"] == "C"
+    assert debian("doc").environment["RUSTDOCFLAGS"] == "--cfg docs -D warnings"
 
 
-def test_every_program_that_a_check_sees_on_nixpkgs_is_in_the_debian_root(nixpkgs):
+def test_a_workspace_that_says_nothing_has_clippys_warnings_as_errors_and_not_rustdocs(both: Both) -> None:
+    _, debian = both('[workspace]\nname = "workspace"\n')
+    assert debian("clippy").words[-2:] == ["-D", "warnings"]
+    assert debian("doc").environment["RUSTDOCFLAGS"] == ""
+
+
+def test_a_library_that_is_not_named_sets_no_variable(both: Both) -> None:
+    nixpkgs, debian = both(with_libraries([]))
+    for step in STEPS:
+        variables = set(cargo.LIBRARY_VARIABLES.values())
+        assert not debian(step).environment.keys() & variables
+        assert not nixpkgs[step]["environment"].keys() & variables
+
+
+def test_tests_have_a_home_that_they_may_write_to(both: Both) -> None:
+    nixpkgs, debian = both(PLAIN)
+    for step in ("unit", "integration"):
+        assert nixpkgs[step]["home"]
+        assert Path(debian(step).environment["HOME"]).is_dir()
+
+
+def test_a_workspace_in_a_folder_is_built_there(both: Both) -> None:
+    nixpkgs, _ = both('[workspace]\nname = "workspace"\nfolder = "harness"\n')
+    assert {nixpkgs[step]["unpacked"] for step in (*STEPS, "fmt")} == {"cd $sourceRoot/harness && sourceRoot=."}
+
+
+def test_every_program_that_a_check_sees_on_nixpkgs_is_in_the_debian_root(both: Both) -> None:
     lines = (SOURCE / "nix/toolkits/debian/packages.txt").read_text().splitlines()
     packages = {line.partition(":")[0] for line in lines if not line.startswith("#")}
+    nixpkgs, _ = both(with_libraries(LIBRARIES))
     programs = {program for step in nixpkgs.values() for program in step["programs"]}
     assert {{"gitMinimal": "git"}.get(name, name) for name in programs} <= packages
     assert all("gitMinimal" in nixpkgs[step]["programs"] for step in ("unit", "integration"))
-    assert all("pkg-config" in nixpkgs[step]["programs"] for step in STEPS)
+    assert all({"pkg-config", "git", "less"} <= set(nixpkgs[step]["programs"]) for step in STEPS)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from workspace_shapes import DEBIAN, REPO, WORKSPACES, Builder, Ground, compiled, manifests_of, write
+from workspace_shapes import DEBIAN, WORKSPACES, Builder, Ground, compiled, manifests_of, run_job, write
 
 # what tests/data/workspaces/shapes holds, by the tests that can only pass where it is built right
 UNIT = {
@@ -223,12 +223,13 @@ def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: 
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    step = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py"]
+    step = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", "."]
+    flags = ["--workspace", "--locked"]
     unpack(Path(manifests["path"]))
-    assert "leaf 2.0.0" in compiled(run(*step, "dependencies", dependencies, manifests["targets"], "dev"))
+    assert "leaf 2.0.0" in compiled(run(*step, "dependencies", dependencies, manifests["targets"], "dev", *flags))
     unpack(source)
     run(*step, "inherit", dependencies)
-    assert compiled(run(*step, "tests", tests)) == {"member 0.1.0"}
+    assert compiled(run(*step, "tests", tests, *flags)) == {"member 0.1.0"}
     unpack(source)
     run(*step, "inherit", dependencies, tests)
     said = run("cargo", "test", "--workspace", "--locked", "--offline", "--lib")
@@ -279,23 +280,6 @@ def sandboxed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, target in {"dangling": "target/not-built", "absolute": "/etc/passwd", "cyclic": "cyclic"}.items():
         (source / name).symlink_to(target)
     return source
-
-
-def run_job(source: Path, job: str, output: Path) -> subprocess.CompletedProcess[str]:
-    """A job on a workspace, through nixw, Nix and its sandbox."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_") or name == "NANNA_CI_ROOT"
-    }
-    words = ["run", f"path:{REPO}#run-job", "--override-input", "nanna-coder", f"path:{source}", "--", job]
-    return subprocess.run(
-        [str(REPO / "nixw"), *words, "--format", "json", "--output", str(output)],
-        cwd=source.parent,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
 
 
 def test_tests_find_links_a_user_folders_a_time_zone_and_no_terminal_in_the_sandbox(

@@ -71,6 +71,35 @@ def test_a_clean_tree_passes_every_step_in_the_workspaces_folder(work_tree: Fake
     assert {call.options["cwd"] for call in work_tree.run.calls[1:]} == {work_tree.cwd / "demo"}
 
 
+def test_the_nearest_pipeline_toml_says_where_the_workspace_is_and_how_cargo_is_called(work_tree: FakePorts) -> None:
+    (work_tree.cwd / "pipeline.toml").write_text(
+        """
+        [workspace]
+        name = "demo"
+        folder = "demo"
+        [cargo]
+        features = ["extra"]
+        exclude = ["bench"]
+        environment = { LC_ALL = "C" }
+        [clippy]
+        deny_warnings = false
+        arguments = ["-W", "clippy::pedantic"]
+        [nextest]
+        filter = "not test(slow)"
+        """
+    )
+    code, answer = dev_check(work_tree)
+    assert (code, answer["summary"]) == (0, "pass: 5 passed")
+    assert ran(work_tree)[1:3] == [
+        "cargo clippy --workspace --exclude=bench --features=extra --all-targets -- -W clippy::pedantic",
+        "cargo nextest run --workspace --exclude=bench --features=extra --no-fail-fast --no-tests pass"
+        " -E not test(slow)",
+    ]
+    assert work_tree.run.calls[0].options["cwd"] == work_tree.cwd / "demo"
+    clippy = next(call for call in work_tree.run.calls if call.argv[1:3] == ("clippy", "--workspace"))
+    assert clippy.options["env"]["LC_ALL"] == "C"
+
+
 def test_it_stops_at_nothing_and_reports_everything(work_tree: FakePorts) -> None:
     work_tree.run = with_junit(work_tree, (CARGO / "junit.xml").read_bytes())
     work_tree.run.script("cargo", "fmt", "--", returncode=1, stdout=(CARGO / "fmt.log").read_bytes())

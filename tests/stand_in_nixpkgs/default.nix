@@ -58,6 +58,7 @@ lib.genAttrs [
   "cosign"
   "git"
   "gitMinimal"
+  "less"
   "libssh2"
   "makeBinaryWrapper"
   "mypy"

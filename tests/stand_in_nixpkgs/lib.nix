@@ -28,6 +28,7 @@ in
 {
   inherit (builtins) attrNames concatLists concatStringsSep;
   inherit isDerivation recursiveUpdate;
+  concatLines = lines: concatStringsSep "" (map (line: "${line}\n") lines);
   concatMapStringsSep =
     separator: function: list:
     concatStringsSep separator (map function list);
@@ -51,6 +52,7 @@ in
   mapAttrsToList = function: set: builtins.attrValues (mapAttrs function set);
   mergeAttrsList = foldl' (all: set: all // set) { };
   meta.availableOn = _: _: true;
+  optional = condition: value: if condition then [ value ] else [ ];
   optionalAttrs = condition: set: if condition then set else { };
   optionalString = condition: text: if condition then text else "";
   optionals = condition: list: if condition then list else [ ];

@@ -16,7 +16,7 @@ import nanna_ci
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {"store", "pipeline", "build", "cache", "containers", "supply_chain", "measure", "report"}
 ANYONE_MAY_IMPORT = {"store", "report"}
-LONGEST = 300
+LONGEST = 400
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@
   # why there are no crates, and no cross builds; or null
   cratesReason,
   crossReason,
+  # names of pipeline.toml's packages -> why they cannot be had, or null
+  packagesReason,
 }:
 {
   channel,
@@ -15,8 +17,13 @@
   name,
   binaries,
   libraries,
-  # where the workspace's manifest is, below src
-  folder ? ".",
+  packages,
+  folder,
+  cargoFlags,
+  environment,
+  clippy,
+  doc,
+  nextest,
 }:
 let
   here = "x86_64-linux";
@@ -40,7 +47,8 @@ let
   common = {
     crates = need "crates" inputs.crates;
     modules = map (library: modules.${library}) libraries;
-    inherit folder;
+    inherit folder environment;
+    flags = cargoFlags;
   };
   cargo =
     label: step: values:
@@ -91,6 +99,8 @@ if channel != "stable" then
   unavailable "the Debian toolkit has Rust stable only, not ${channel}"
 else if unknown != [ ] then
   unavailable "the Debian toolkit does not know the libraries ${builtins.concatStringsSep ", " unknown} (nix/toolkits/debian/rust.nix has the table)"
+else if packagesReason packages != null then
+  unavailable (packagesReason packages)
 else if cratesReason != null then
   unavailable cratesReason
 else
@@ -123,15 +133,23 @@ else
             tests
           ];
           inherit kind;
+          inherit (nextest) filter retries timeout_s arguments;
           nextest = "${tools.cargo-nextest}";
         };
-    clippy = check "clippy" "checks.check" { run = "clippy"; };
+    clippy = check "clippy" "checks.check" {
+      run = "clippy";
+      inherit (clippy) deny_warnings arguments;
+    };
     fmt = check "fmt" "checks.check" {
       run = "fmt";
       # reads the sources alone
       layers = [ ];
       modules = [ ];
+      flags = [ ];
     };
-    doc = check "doc" "checks.check" { run = "doc"; };
+    doc = check "doc" "checks.check" {
+      run = "doc";
+      inherit (doc) deny_warnings;
+    };
     inherit (scanners) audit deny;
   }

@@ -121,6 +121,7 @@ let
       ;
     cratesReason = reasonIn inputs.crates "crates";
     crossReason = groupReason "cross";
+    packagesReason = import ./programs.nix { inherit groupReason; };
   };
   testsReason =
     let
@@ -179,6 +180,7 @@ in
     {
       channel,
       libraries,
+      packages,
       workspace,
       commands,
     }:
@@ -191,7 +193,7 @@ in
         outputs = [ "out" ];
         PATH = "${commands}/bin:${need "tools" inputs.tools}/bin:/usr/bin:/bin";
         NANNA_CI_WORKSPACE = if workspace == null then "" else "${workspace}";
-        inherit channel libraries;
+        inherit channel libraries packages;
       }
     );
 }

@@ -3,10 +3,13 @@
 {
   check,
   craneLib,
+  # [nextest] of pipeline.toml
+  nextest,
   pkgs,
 }:
 kind:
 let
+  inherit (pkgs) lib;
   # By nextest's filter and not by cargo's --lib, --bins and --test: those fail in a workspace without such a target.
   # Together the two leave out nothing.
   filters = {
@@ -16,22 +19,37 @@ let
   # A profile of ours, in which the workspace's own [profile.default] counts. Where both define a profile the workspace's file
   # wins, so it has a name that no source can hold: one that is made of the source's own hash.
   profile = "nanna-ci-${builtins.substring 0 16 (builtins.hashString "sha256" "${check.src}")}";
-  settings = pkgs.writeText "nextest.toml" "[profile.${profile}.junit]\npath = \"junit.xml\"\n";
+  settings = builtins.toFile "nextest.toml" (
+    lib.concatLines (
+      [ "[profile.${profile}]" ]
+      ++ lib.optional (nextest.retries != null) "retries = ${toString nextest.retries}"
+      ++ lib.optional (
+        nextest.timeout_s != null
+      ) ''slow-timeout = { period = "${toString nextest.timeout_s}s", terminate-after = 1 }''
+      ++ [
+        "[profile.${profile}.junit]"
+        ''path = "junit.xml"''
+      ]
+    )
+  );
+  chosen = filters.${kind} + lib.optionalString (nextest.filter != null) " and (${nextest.filter})";
   junit = "target/nextest/${profile}/junit.xml";
   arguments = [
     "--no-fail-fast"
     "--no-tests=pass"
     "--tool-config-file=nanna-ci:${settings}"
     "--profile=${profile}"
-    "-E '${filters.${kind}}'"
-  ];
+    "-E"
+    chosen
+  ]
+  ++ nextest.arguments;
 in
 craneLib.cargoNextest (
   check
   // {
     pname = "${check.pname}-${kind}";
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
-    cargoNextestExtraArgs = toString arguments;
+    cargoNextestExtraArgs = lib.escapeShellArgs arguments;
     # what tests ask of whoever runs them: folders of their own, a name, a time zone, no terminal; the sandbox has none
     preCheck = "export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
     env = check.env // {

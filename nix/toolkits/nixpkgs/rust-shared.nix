@@ -9,6 +9,10 @@
   craneLib,
   pkgs,
   src,
+  # where the workspace is below src
+  folder,
+  # words of every cargo command that compiles
+  flags,
 }:
 let
   manifests = import ../debian/manifests.nix src;
@@ -26,7 +30,7 @@ let
     filter = path: _: builtins.elem (baseNameOf path) names;
   };
   # not on PATH: checks must find no program that the workspace's own machine may lack
-  step = "${pkgs.buildPackages.python3}/bin/python3 -I -B ${builder}/crane.py";
+  step = "${pkgs.buildPackages.python3}/bin/python3 -I -B ${builder}/crane.py ${folder}";
 
   over =
     arguments: layers:
@@ -57,12 +61,12 @@ in
     layer arguments [ ] {
       src = manifests.path;
       pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
-      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile}";
+      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile} ${pkgs.lib.escapeShellArgs flags}";
     };
   tests =
     arguments: layers:
     layer arguments layers {
       pnameSuffix = "-tests";
-      buildPhaseCargoCommand = "${step} tests $out";
+      buildPhaseCargoCommand = "${step} tests $out ${pkgs.lib.escapeShellArgs flags}";
     };
 }

@@ -1,4 +1,4 @@
-# { channel, src, name, binaries, libraries } -> the Rust functions of a toolkit (../nixpkgs.nix), over crane.
+# What pipeline.toml says of the workspace -> the Rust functions of a toolkit (../nixpkgs.nix), over crane.
 {
   crane,
   packagesFor,
@@ -13,10 +13,18 @@
   name,
   binaries,
   libraries,
+  packages,
+  folder,
+  cargoFlags,
+  environment,
+  clippy,
+  doc,
+  nextest,
 }:
 let
   inherit (pkgs) lib;
-  source = import ./source.nix { inherit lib; } src;
+  source = import ./source.nix { inherit lib; } src folder;
+  programs = import ./packages.nix { inherit lib; } packages;
   linked = import ./libraries.nix { inherit lib pkgs; } libraries;
   compiler = toolchain { inherit channel; };
 
@@ -29,11 +37,15 @@ let
     inherit (source) version;
     src = source.path;
     strictDeps = true;
-    cargoVendorDir = craneLib.vendorCargoDeps { src = source.path; };
-    cargoExtraArgs = "--locked --workspace";
-    nativeBuildInputs = [ packages.buildPackages.pkg-config ];
+    cargoVendorDir = craneLib.vendorCargoDeps { src = "${source.path}/${folder}"; };
+    cargoExtraArgs = lib.escapeShellArgs cargoFlags;
+    nativeBuildInputs = [ packages.buildPackages.pkg-config ] ++ programs.from packages.buildPackages;
     buildInputs = linked.inputs packages;
-    env = linked.environment;
+    env = linked.environment // environment;
+  }
+  // programs.settings
+  // lib.optionalAttrs (folder != ".") {
+    postUnpack = "cd $sourceRoot/${folder} && sourceRoot=.";
   };
 
   # Checks stand on the dev profile, as cargo's own commands do: overflow checks and debug assertions are on.
@@ -50,9 +62,21 @@ let
   sharedBy =
     craneLib:
     import ./rust-shared.nix {
-      inherit craneLib pkgs src;
+      inherit
+        craneLib
+        folder
+        pkgs
+        src
+        ;
+      flags = cargoFlags;
     };
   shared = sharedBy craneLib;
+  denied =
+    table:
+    lib.optionals table.deny_warnings [
+      "-D"
+      "warnings"
+    ];
   deps = shared.dependencies checked "dev";
   check = shared.over checked [ deps ];
   tests = shared.tests checked [ deps ];
@@ -77,14 +101,26 @@ else
     nextest =
       { kind }:
       import ./rust-nextest.nix {
-        inherit craneLib pkgs;
+        inherit craneLib pkgs nextest;
         check = shared.over checked [
           deps
           tests
         ];
       } kind;
 
-    clippy = craneLib.cargoClippy (check // { cargoClippyExtraArgs = "--all-targets -- -D warnings"; });
+    clippy = craneLib.cargoClippy (
+      check
+      // {
+        cargoClippyExtraArgs = lib.escapeShellArgs (
+          [
+            "--all-targets"
+            "--"
+          ]
+          ++ denied clippy
+          ++ clippy.arguments
+        );
+      }
+    );
 
     fmt = craneLib.cargoFmt {
       inherit (checked)
@@ -93,11 +129,16 @@ else
         src
         doInstallCargoArtifacts
         ;
+      postUnpack = checked.postUnpack or "";
       # without --all: that goes on to whatever else is there by path
       cargoExtraArgs = "";
     };
 
-    doc = craneLib.cargoDoc (lib.recursiveUpdate check { env.RUSTDOCFLAGS = "-D warnings"; });
+    doc = craneLib.cargoDoc (
+      lib.recursiveUpdate check {
+        env.RUSTDOCFLAGS = toString (lib.optional (environment ? RUSTDOCFLAGS) environment.RUSTDOCFLAGS ++ denied doc);
+      }
+    );
 
     audit = import ./rust-audit.nix { inherit checked craneLib source; };
     deny = import ./rust-deny.nix {

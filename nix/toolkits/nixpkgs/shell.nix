@@ -1,4 +1,4 @@
-# { channel, libraries, workspace, commands } -> a shell to work on the Rust workspace in, with the toolchain and the tools of its checks.
+# { channel, libraries, packages, workspace, commands } -> a shell to work on the Rust workspace in, with the toolchain and the tools of its checks.
 {
   pkgs,
   tool,
@@ -8,6 +8,7 @@
 {
   channel,
   libraries,
+  packages,
   workspace,
   commands,
 }:
@@ -38,7 +39,8 @@ else
       (compiler pkgs)
       pkgs.pkg-config
     ]
-    ++ builtins.filter lib.isDerivation programs;
+    ++ builtins.filter lib.isDerivation programs
+    ++ (import ./packages.nix { inherit lib; } packages).from pkgs;
     buildInputs = linked.inputs pkgs;
     env = linked.environment // lib.optionalAttrs (workspace != null) { NANNA_CI_WORKSPACE = "${workspace}"; };
     # `nix develop` reads the environment and builds nothing; who builds all the same gets an empty file

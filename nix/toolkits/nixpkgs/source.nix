@@ -1,6 +1,6 @@
-# src -> { path; version; file }: the workspace as cargo sees it, wherever it comes from.
+# src -> folder -> { path; version; file }: the workspace as cargo sees it, wherever it comes from.
 { lib }:
-src:
+src: folder:
 let
   # What tools leave in a work tree, at its root. A source out of git has none of it; without git, target/ alone is gigabytes
   # that change with every build. All else stays: tests and include_str! may read any file.
@@ -18,7 +18,7 @@ let
     name = "source";
     filter = path: _: !(dirOf path == root && builtins.elem (baseNameOf path) droppings);
   };
-  manifest = builtins.fromTOML (builtins.readFile "${path}/Cargo.toml");
+  manifest = builtins.fromTOML (builtins.readFile "${path}/${folder}/Cargo.toml");
   stated = [
     (manifest.package.version or null)
     (manifest.workspace.package.version or null)
@@ -32,7 +32,7 @@ in
   file =
     names:
     let
-      found = lib.findFirst (name: builtins.pathExists "${path}/${name}") null names;
+      found = lib.findFirst (name: builtins.pathExists "${path}/${folder}/${name}") null names;
     in
-    if found == null then null else builtins.readFile "${path}/${found}";
+    if found == null then null else builtins.readFile "${path}/${folder}/${found}";
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, assert_never
 
+from nanna_ci.build.cargo_settings import CargoSettings
 from nanna_ci.build.targets import System, Target
 from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, NannaError, ToolMissing
 from nanna_ci.process import Completed
@@ -76,6 +77,7 @@ class CargoWorkspace:
 
 def plan_job(
     job: CargoJob,
+    settings: CargoSettings,
     *,
     channel: str | None = None,
     nextest: NextestProfile | None = None,
@@ -90,11 +92,12 @@ def plan_job(
     `locked` fails where Cargo.lock does not fit the manifests, in place of writing it anew: a check changes nothing.
     `fix` lets clippy and fmt change the sources. That there are no tests is no failure of nextest's: the JUnit says it.
     """
-    words = _job_words(job, nextest, has_libraries=has_libraries, locked=["--locked"] if locked else [], fix=fix)
-    return CargoCommand((*_cargo(channel), *words), _JOB_ENVIRONMENT.get(job, {}))
-
-
-_JOB_ENVIRONMENT: Final[Mapping[CargoJob, Mapping[str, str]]] = {CargoJob.DOC: {"RUSTDOCFLAGS": "-D warnings"}}
+    flags = (*settings.flags, *(["--locked"] if locked else []))
+    words = _job_words(job, settings, flags, nextest, has_libraries=has_libraries, locked=locked, fix=fix)
+    environment = dict(settings.environment)
+    if job is CargoJob.DOC and settings.deny_doc:
+        environment["RUSTDOCFLAGS"] = f"{environment.get('RUSTDOCFLAGS', '')} -D warnings".strip()
+    return CargoCommand((*_cargo(channel), *words), environment)
 
 
 def _cargo(channel: str | None) -> tuple[str, ...]:
@@ -102,33 +105,43 @@ def _cargo(channel: str | None) -> tuple[str, ...]:
 
 
 def _job_words(
-    job: CargoJob, nextest: NextestProfile | None, *, has_libraries: bool, locked: Sequence[str], fix: bool
+    job: CargoJob,
+    settings: CargoSettings,
+    flags: Sequence[str],
+    nextest: NextestProfile | None,
+    *,
+    has_libraries: bool,
+    locked: bool,
+    fix: bool,
 ) -> tuple[str, ...]:
-    test: tuple[str, ...] = ("nextest", "run", "--workspace", *locked, "--no-fail-fast", "--no-tests", "pass")
+    test = ("nextest", "run", *flags, "--no-fail-fast", "--no-tests", "pass", *settings.test_arguments)
     if nextest is not None:
         test += ("--profile", nextest.name, "--tool-config-file", f"{NEXTEST_TOOL}:{nextest.config}")
+    chosen = () if settings.filter is None else ("-E", settings.filter)
     match job:
         case CargoJob.TESTS:
-            return test
+            return (*test, *chosen)
         case CargoJob.UNIT:
-            return (*test, *(["--lib"] if has_libraries else []), "--bins")
+            return (*test, *(["--lib"] if has_libraries else []), "--bins", *chosen)
         case CargoJob.INTEGRATION:
             # not `--test *`: cargo calls it an error where there are none
-            return (*test, "--tests", "-E", "kind(test)")
+            kind = "kind(test)" if settings.filter is None else f"kind(test) and ({settings.filter})"
+            return (*test, "--tests", "-E", kind)
         case CargoJob.CLIPPY:
             # asked for by name: neither a dirty work tree nor the lack of one stands against it
             fixing = ("--fix", "--allow-dirty", "--allow-staged", "--allow-no-vcs") if fix else ()
-            denied = () if fix else ("--", "-D", "warnings")
-            return ("clippy", "--workspace", "--all-targets", *locked, *fixing, *denied)
+            denied = ("-D", "warnings") if settings.deny_clippy and not fix else ()
+            lints = (*denied, *settings.lints)
+            return ("clippy", *flags, "--all-targets", *fixing, *(["--", *lints] if lints else []))
         case CargoJob.FMT:
             # in the workspace's folder these are its members; `--all` goes on to whatever else is there by path
             return ("fmt",) if fix else ("fmt", "--", "--check")
         case CargoJob.DOC:
-            return ("doc", "--workspace", "--no-deps", *locked)
+            return ("doc", *flags, "--no-deps")
         case CargoJob.AUDIT:
             return ("audit",)
         case CargoJob.DENY:
-            return ("deny", *locked, "check")
+            return ("deny", *(["--locked"] if locked else []), "check")
         case _:
             assert_never(job)
 
@@ -138,26 +151,34 @@ def unguessable_profile() -> str:
     return f"{NEXTEST_TOOL}-{secrets.token_hex(8)}"
 
 
-def render_nextest_config(profile: str, junit: Path) -> str:
-    """A nextest tool configuration: a profile that writes JUnit to `junit` (absolute).
+def render_nextest_config(profile: str, junit: Path, lines: Sequence[str] = ()) -> str:
+    """A nextest tool configuration: a profile with these lines that writes JUnit to `junit` (absolute).
 
     A profile of its own, for it inherits the workspace's default one (time-outs, retries) and no more than that: a
     workspace that names another JUnit file there would else win. What nextest keeps is beside it, for its own choice is
     a target folder in the workspace, wherever cargo's is.
     """
     store = f"[store]\ndir = {json.dumps(str(junit.parent / 'nextest'))}\n"
-    return f"{store}[profile.{profile}.junit]\npath = {json.dumps(str(junit))}\n"
+    own = "\n".join([f"[profile.{profile}]", *lines])
+    return f"{store}{own}\n[profile.{profile}.junit]\npath = {json.dumps(str(junit))}\n"
 
 
 def plan_build(
-    target: Target, binaries: Sequence[str], *, target_folder: Path, environment: Mapping[str, str]
+    target: Target,
+    binaries: Sequence[str],
+    settings: CargoSettings,
+    *,
+    target_folder: Path,
+    environment: Mapping[str, str],
 ) -> CargoCommand:
     """Build programs in release mode for a target; they end up in `target_folder/TRIPLE/release`.
 
     `environment` is that of `cross_environment`, empty where the system's own linker serves.
     """
-    words = ["cargo", "build", "--release", "--locked", "--target", target.triple, "--target-dir", str(target_folder)]
-    return CargoCommand((*words, *(word for name in binaries for word in ("--bin", name))), environment)
+    where = ("--target", target.triple, "--target-dir", str(target_folder))
+    programs = (word for name in binaries for word in ("--bin", name))
+    words = ("cargo", "build", "--release", "--locked", *settings.flags, *where, *programs)
+    return CargoCommand(words, {**settings.environment, **environment})
 
 
 def cross_environment(

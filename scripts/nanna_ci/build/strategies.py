@@ -19,6 +19,7 @@ from nanna_ci.build.cargo import (
     query_workspace,
     run_cargo,
 )
+from nanna_ci.build.cargo_settings import CargoSettings
 from nanna_ci.build.ladder import Built, Failed, Impossible, Result, Strategy
 from nanna_ci.build.targets import System, Target
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
@@ -32,13 +33,15 @@ class Workbench:
     """What the strategies work with.
 
     `host` is this machine's system, None where it is none that we know. `folder` takes results: a link to the Nix
-    output, or cargo's target folder. `cwd` is the source tree for cargo. `on_silence` is as in process.run.
+    output, or cargo's target folder. `cwd` is the workspace's folder for cargo, and `settings` how it is called.
+    `on_silence` is as in process.run.
     """
 
     target: Target
     host: System | None
     workspace: str
     binaries: tuple[str, ...]
+    settings: CargoSettings
     nix: Nix
     run: Run
     environ: Mapping[str, str]
@@ -146,7 +149,7 @@ class Workbench:
         if not has_library:
             return Impossible(f"rustc has no standard library for {self.target.triple} (rustup target add installs it)")
         folder = self.folder / "target"
-        command = plan_build(self.target, self.binaries, target_folder=folder, environment=environment)
+        command = plan_build(self.target, self.binaries, self.settings, target_folder=folder, environment=environment)
         try:
             run_cargo(command, run=self.run, environ=self.environ, cwd=self.cwd, on_silence=self.on_silence)
         except CommandFailed as error:

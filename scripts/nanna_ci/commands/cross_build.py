@@ -97,6 +97,7 @@ def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Work
     import sys  # noqa: PLC0415
 
     from nanna_ci.build import targets  # noqa: PLC0415
+    from nanna_ci.build.cargo_settings import cargo_settings  # noqa: PLC0415
     from nanna_ci.build.strategies import Workbench  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
     from nanna_ci.store.nix import Nix  # noqa: PLC0415
@@ -107,10 +108,11 @@ def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Work
         host=targets.host_system(sys.platform, platform.machine()),
         workspace=pipeline.workspace.name,
         binaries=pipeline.workspace.binaries,
+        settings=cargo_settings(pipeline),
         nix=Nix(ports.run, environ=ports.environ),
         run=ports.run,
         environ=ports.environ,
-        cwd=ports.cwd,
+        cwd=ports.cwd / pipeline.workspace.folder,
         folder=ensure_base(ports.cwd) / "cross-build" / target.system,
         which=lambda name: shutil.which(name, path=ports.environ.get("PATH")),
         on_silence=lambda seconds: context.say(f"{target.system}: still building, silent for {seconds:.0f} s"),

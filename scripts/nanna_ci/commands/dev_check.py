@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nanna_ci.build.cargo import CargoWorkspace
+    from nanna_ci.build.cargo_settings import CargoSettings
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.cargo_jobs import CargoStep
+    from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.results import JobResult
     from nanna_ci.pipeline.subject import Subject
 
@@ -21,6 +23,8 @@ DESCRIPTION = """\
 Runs the host's cargo in the work tree around the working folder: fmt, clippy with warnings denied, all tests with
 nextest, audit, deny. It stops at nothing and reports everything. A tool that is not installed makes its step
 `unavailable`, with the command that installs it. --fix first lets clippy and fmt mend what they can.
+
+Features, variables, lints and nextest's settings are those of the nearest pipeline.toml, here or in a folder above.
 
 A folder without Cargo.toml, such as this project's own, has the flake's workspace under CI checked: in the folder that
 --override-input or nixw names, or, for a flake input, as it lies in the Nix store, which --fix cannot change.
@@ -39,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The steps' results; the verdict is fail where any failed, unavailable where nothing could run."""
+    from nanna_ci.build.cargo_settings import CargoSettings, cargo_settings  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
     from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
@@ -48,12 +53,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     ports = context.ports
     started = ports.clock()
     subject = _subject(context, fix=arguments.fix)
-    start = ports.cwd if subject is None else subject.folder
+    pipeline = _find_settings(context, subject)
+    start = _start(ports.cwd if subject is None else subject.folder, pipeline)
+    settings = CargoSettings() if pipeline is None else cargo_settings(pipeline)
     workspace = _find_workspace(context, start)
     root = start if workspace is None else workspace.root
     environment = {} if subject is None else {"CARGO_TARGET_DIR": str(subject.target_folder(ports.environ))}
     with scratch_folder("nanna-ci-dev-check-") as folder:
-        results = _run(_steps(workspace, folder, environment, fix=arguments.fix), root, context)
+        results = _run(_steps(workspace, settings, folder, environment, fix=arguments.fix), root, context)
     verdict = decide_verdict(results, strict=False)
     line = verdict_line(results, strict=False)
     where = () if subject is None else (Facts((("Workspace", str(root)),)),)
@@ -91,6 +98,25 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
     return subject
 
 
+def _find_settings(context: Context, subject: Subject | None) -> Pipeline | None:
+    """The pipeline.toml that the caller names, else the workspace's own, else the nearest; None where there is none."""
+    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
+
+    ports = context.ports
+    if context.config is not None or ports.environ.get("NANNA_CI_CONFIG"):
+        return load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+    folders = ([] if subject is None else [subject.folder]) + [ports.cwd, *ports.cwd.parents]
+    found = next((path for folder in folders if (path := folder / "pipeline.toml").exists()), None)
+    return None if found is None else load_pipeline(found)
+
+
+def _start(folder: Path, pipeline: Pipeline | None) -> Path:
+    """Where cargo looks for the workspace: in the folder that pipeline.toml names, unless we are in one already."""
+    if pipeline is None or any((above / "Cargo.toml").is_file() for above in (folder, *folder.parents)):
+        return folder
+    return folder / pipeline.workspace.folder
+
+
 def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
     """The workspace around `start`. ConfigError where there is none; None without cargo: then no step will run.
 
@@ -109,7 +135,12 @@ def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
 
 
 def _steps(
-    workspace: CargoWorkspace | None, folder: Path, environment: Mapping[str, str], *, fix: bool
+    workspace: CargoWorkspace | None,
+    settings: CargoSettings,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    fix: bool,
 ) -> list[tuple[str, CargoStep]]:
     """`folder` takes what nextest reads and writes; it is not in the work tree."""
     from dataclasses import replace  # noqa: PLC0415
@@ -128,7 +159,8 @@ def _steps(
     ]
     junit = folder / "junit.xml"
     planned = [
-        (name, make_cargo_step(job, workspace, junit=junit, fix=fixing)) for name, job, fixing in [*fixes, *checks]
+        (name, make_cargo_step(job, workspace, settings, junit=junit, fix=fixing))
+        for name, job, fixing in [*fixes, *checks]
     ]
     return [(name, replace(step, environment={**environment, **step.environment})) for name, step in planned]
 

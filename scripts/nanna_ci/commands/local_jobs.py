@@ -20,6 +20,7 @@ from nanna_ci.build.cargo import (
     run_cargo,
     unguessable_profile,
 )
+from nanna_ci.build.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.live import LiveView, is_interactive
@@ -67,7 +68,7 @@ def run_locally(
 
                 return run_container_job(request, pipeline, origin, context)
             case _:
-                return _run_cargo_job(request, ports)
+                return _run_cargo_job(request, pipeline, ports)
 
     with live_view(context, tracker) as view:
         return LocalRun(
@@ -157,6 +158,7 @@ def program_runner(ports: Ports, cwd: Path) -> RunProgram:
 def make_cargo_step(
     job: CargoJob,
     workspace: CargoWorkspace | None,
+    settings: CargoSettings,
     *,
     junit: Path,
     channel: str | None = None,
@@ -170,6 +172,7 @@ def make_cargo_step(
     def plan(nextest: NextestProfile | None) -> CargoCommand:
         return plan_job(
             job,
+            settings,
             channel=channel,
             nextest=nextest,
             has_libraries=workspace is None or workspace.has_libraries,
@@ -181,14 +184,15 @@ def make_cargo_step(
     if typed.argv[1 if channel is None else 2] != "nextest":
         return CargoStep(typed.argv, typed.environment)
     profile = NextestProfile(unguessable_profile(), junit.with_name("nextest.toml"))
-    write_atomic(profile.config, render_nextest_config(profile.name, junit).encode())
+    write_atomic(profile.config, render_nextest_config(profile.name, junit, settings.profile).encode())
     return CargoStep(plan(profile).argv, typed.environment, junit, typed.argv)
 
 
-def _run_cargo_job(request: EffectRequest, ports: Ports) -> JobResult:
+def _run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> JobResult:
     """A test job on the host's cargo, with the toolchain of its channel."""
     job, folder = request.job, request.folder
-    workspace = query_workspace(run=ports.run, environ=ports.environ, cwd=ports.cwd)
+    where = ports.cwd / pipeline.workspace.folder
+    workspace = query_workspace(run=ports.run, environ=ports.environ, cwd=where)
     run = program_runner(ports, workspace.root)
     chooses = _chooses_toolchains(job.channel, run, ports)
     if not chooses:
@@ -199,6 +203,7 @@ def _run_cargo_job(request: EffectRequest, ports: Ports) -> JobResult:
     step = make_cargo_step(
         CargoJob(job.kind.value),
         workspace,
+        cargo_settings(pipeline),
         junit=folder.junit_path.absolute(),
         channel=job.channel.value if chooses else None,
     )

@@ -22,11 +22,56 @@ from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The Rust workspace: its name, the executables it must build, and C libraries by their nixpkgs names."""
+    """The Rust workspace: its name, its folder below the source (`.`: the source), the executables it must build.
+
+    `libraries` are C libraries to link with, `packages` programs that build scripts and tests call, by nixpkgs names.
+    """
 
     name: str
+    folder: str
     binaries: tuple[str, ...]
     libraries: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """How cargo is called wherever it compiles: features, members to leave out, more words, variables."""
+
+    all_features: bool
+    features: tuple[str, ...]
+    no_default_features: bool
+    exclude: tuple[str, ...]
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Clippy:
+    """Whether clippy's warnings fail its check; `arguments` follow the `--`, such as `-A clippy::all`."""
+
+    deny_warnings: bool
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """Whether rustdoc's warnings fail its check."""
+
+    deny_warnings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Nextest:
+    """Which tests run, and how: None is what the workspace's own nextest.toml says, or nextest's default.
+
+    `filter` is a filterset that tests must match too; `timeout_s` ends a test that runs longer.
+    """
+
+    filter: str | None
+    retries: int | None
+    timeout_s: int | None
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +163,10 @@ class Pipeline:
     """A whole pipeline.toml, every default filled in."""
 
     workspace: Workspace
+    cargo: Cargo
+    clippy: Clippy
+    doc: Doc
+    nextest: Nextest
     toolchain: Toolchain
     targets: tuple[Target, ...]
     tests: tuple[Suite, ...]
@@ -181,9 +230,13 @@ def normalised(pipeline: Pipeline) -> dict[str, Any]:
 
 def _typed(value: Mapping[str, Any]) -> Pipeline:
     """From a value without problems: lists become tuples, words members of their enums."""
-    workspace, toolchain, cache = value["workspace"], value["toolchain"], value["cache"]
+    toolchain = value["toolchain"]
     return Pipeline(
-        workspace=Workspace(workspace["name"], tuple(workspace["binaries"]), tuple(workspace["libraries"])),
+        workspace=Workspace(**_with_tuples(value["workspace"])),
+        cargo=Cargo(**_with_tuples(value["cargo"])),
+        clippy=Clippy(**_with_tuples(value["clippy"])),
+        doc=Doc(**value["doc"]),
+        nextest=Nextest(**_with_tuples(value["nextest"])),
         toolchain=Toolchain(tuple(map(Channel, toolchain["channels"])), Channel(toolchain["default"])),
         targets=tuple(
             Target(t["system"], t["triple"], t["runner"], tuple(map(Strategy, t["strategies"])))
@@ -192,29 +245,12 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
         tests=tuple(
             Suite(SuiteKind(t["kind"]), tuple(t["runners"]), tuple(map(Channel, t["channels"]))) for t in value["test"]
         ),
-        images=tuple(
-            Image(
-                name=image["name"],
-                contents=tuple(image["contents"]),
-                arguments=tuple(image["arguments"]),
-                architectures=tuple(image["architectures"]),
-                port=image["port"],
-                health_path=image["health_path"],
-                health_timeout_s=image["health_timeout_s"],
-                probe_paths=tuple(image["probe_paths"]),
-                probe_commands=tuple(image["probe_commands"]),
-                model_command=image["model_command"],
-            )
-            for image in value["image"]
-        ),
+        images=tuple(Image(**_with_tuples(image)) for image in value["image"]),
         models=tuple(Model(model["name"], model["image"]) for model in value["model"]),
-        cache=Cache(
-            name=cache["name"],
-            public_keys=tuple(cache["public_keys"]),
-            substituters=tuple(cache["substituters"]),
-            push_filter=tuple(cache["push_filter"]),
-            maximum_size_bytes=cache["maximum_size_bytes"],
-            tarball_ttl_s=cache["tarball_ttl_s"],
-        ),
+        cache=Cache(**_with_tuples(value["cache"])),
         budget=Budget(**value["budget"]),
     )
+
+
+def _with_tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(item) if isinstance(item, list) else item for key, item in table.items()}

@@ -140,6 +140,44 @@ def choice(options: Sequence[str]) -> Kind:
     return check
 
 
+def boolean(path: str, value: object) -> list[Problem]:
+    """true or false."""
+    return [] if isinstance(value, bool) else wrong_type(path, "a boolean", value)
+
+
+def words_for(program: str, reserved: Sequence[str]) -> Kind:
+    """An array of words for a program, but those that it is given already: options, with or without `=value`."""
+    word = string("[ -~]+", "an argument of printable ASCII characters")
+
+    def check(path: str, value: object) -> Iterable[Problem]:
+        wrong = word(path, value)
+        if wrong or not isinstance(value, str) or value.partition("=")[0] not in reserved:
+            return wrong
+        return [Problem(path, "is not for you to give", f"the pipeline itself gives {program} {', '.join(reserved)}")]
+
+    return array_of(check)
+
+
+def variables(reserved_pattern: str) -> Kind:
+    """A table of environment variables and their values, but of those that the pipeline sets itself."""
+    value_of = string("[ -~]*", "a value of printable ASCII characters")
+
+    def check(path: str, value: object) -> Iterator[Problem]:
+        if not isinstance(value, dict):
+            yield from wrong_type(path, "a table", value)
+            return
+        for name in sorted(value):
+            at = f"{path}.{name}"
+            if len(name) > STRING_LIMIT_BYTES or re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is None:
+                yield Problem(at, "is not the name of a variable")
+            elif re.fullmatch(reserved_pattern, name) is not None:
+                yield Problem(at, "is not for you to give", "the pipeline sets it")
+            else:
+                yield from value_of(at, value[name])
+
+    return check
+
+
 def integer(least: int, most: int) -> Kind:
     """An integer in a closed range."""
 

@@ -12,6 +12,7 @@ from nanna_ci.pipeline.fields import (
     Field,
     Problem,
     array_of,
+    boolean,
     check_table,
     choice,
     declared,
@@ -27,6 +28,8 @@ from nanna_ci.pipeline.fields import (
     string,
     suggest,
     twice,
+    variables,
+    words_for,
     wrong_type,
 )
 from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, STRATEGIES, SYSTEMS, Channel, Strategy, SuiteKind
@@ -41,14 +44,54 @@ _CACHE_URL = (
     r"(https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(:[0-9]+)?(/[A-Za-z0-9._~/%+=@-]*)?|file:///[A-Za-z0-9._~/%+=@-]*)"
     r"(\?[A-Za-z0-9._~/%+=&@:-]*)?"
 )
+_PART = "[.]?[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_FOLDER = string(rf"[.]|{_PART}(/{_PART})*", "a folder below the source, such as rust or crates/app")
+_FEATURE = string(
+    "[A-Za-z0-9_][A-Za-z0-9_+.-]*(/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?",
+    "a feature, or CRATE/FEATURE",
+)
+# where builds find their programs, their crates, each other's work
+_OWN_VARIABLES = (
+    "(NEXTEST|NIX|NANNA_CI)_.*"
+    "|CARGO_BUILD_(BUILD_DIR|RUSTC_WRAPPER|TARGET|TARGET_DIR)|CARGO_HOME|CARGO_TARGET_DIR|HOME|PATH|RUSTC|RUSTC_WRAPPER|RUSTDOC"
+)
+_CARGO_OWN = (
+    *("--bin", "--bins", "--exclude", "--locked", "--manifest-path", "--message-format", "--no-run", "--package"),
+    *("--profile", "--release", "--target", "--target-dir", "--workspace", "-p", "-r"),
+)
+_NEXTEST_OWN = (
+    *("--config-file", "--filter-expr", "--filterset", "--ignore-default-filter", "--no-run", "--no-tests"),
+    *("--partition", "--profile", "--retries", "--tool-config-file", "-E", "-P"),
+)
 _CHANNEL = choice(tuple(Channel))
 _RUNNER = choice(tuple(RUNNERS))
 
 TABLES: Mapping[str, tuple[Field, ...]] = {
     "workspace": (
         required("name", _NAME),
+        Field("folder", _FOLDER, "."),
         Field("binaries", list_of(_NAME), []),
         Field("libraries", list_of(_NAME), []),
+        Field("packages", list_of(_NAME), []),
+    ),
+    "cargo": (
+        Field("all_features", boolean, default=False),
+        Field("features", list_of(_FEATURE), []),
+        Field("no_default_features", boolean, default=False),
+        Field("exclude", list_of(_NAME), []),
+        Field("arguments", words_for("cargo", _CARGO_OWN), []),
+        Field("environment", variables(_OWN_VARIABLES), {}),
+    ),
+    "clippy": (
+        Field("deny_warnings", boolean, default=True),
+        Field("arguments", words_for("clippy", ()), []),
+    ),
+    "doc": (Field("deny_warnings", boolean, default=False),),
+    "nextest": (
+        Field("filter", string("[ -~]+", "a filter of printable ASCII characters")),
+        Field("retries", integer(0, 100)),
+        Field("timeout_s", integer(1, 86_400)),
+        Field("arguments", words_for("nextest", _NEXTEST_OWN), []),
     ),
     "toolchain": (Field("channels", some_of(_CHANNEL), [Channel.STABLE]), Field("default", _CHANNEL)),
     "target": (

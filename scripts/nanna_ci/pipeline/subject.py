@@ -40,9 +40,11 @@ class Subject:
 def find_subject(cwd: Path, overrides: Iterable[tuple[str, str]]) -> Subject | None:
     """The workspace that `overrides` ([input, flake reference]) name, where neither `cwd` nor a folder above has one.
 
-    None where cargo finds a Cargo.toml by itself, and where no folder with one is named.
+    None where cargo finds a Cargo.toml by itself, and where no folder with one, or with a pipeline.toml that says where
+    it is, is named.
     """
     if any((folder / "Cargo.toml").is_file() for folder in (cwd, *cwd.parents)):
         return None
     named = [Path(reference.removeprefix("path:")) for name, reference in overrides if name == _INPUT]
-    return next((Subject(folder) for folder in named if (folder / "Cargo.toml").is_file()), None)
+    marks = ("Cargo.toml", "pipeline.toml")
+    return next((Subject(folder) for folder in named if any((folder / mark).is_file() for mark in marks)), None)

@@ -19,6 +19,7 @@ from nanna_ci.build.cargo import (
     query_workspace,
     run_cargo,
 )
+from nanna_ci.build.cargo_settings import CargoSettings
 from nanna_ci.build.targets import System, Target
 from nanna_ci.errors import ConfigError, MalformedData
 
@@ -35,12 +36,17 @@ def no_library(_: str) -> bool:
 
 
 def test_a_build_names_target_folder_and_every_binary() -> None:
-    command = plan_build(ARM, ["harness", "worker"], target_folder=Path("/run/target"), environment={"A": "b"})
+    settings = CargoSettings(flags=("--workspace", "--all-features"), environment={"A": "workspace", "C": "d"})
+    command = plan_build(
+        ARM, ["harness", "worker"], settings, target_folder=Path("/run/target"), environment={"A": "b"}
+    )
     assert command.argv == (
-        *("cargo", "build", "--release", "--locked", "--target", "aarch64-unknown-linux-gnu"),
+        *("cargo", "build", "--release", "--locked", "--workspace", "--all-features"),
+        *("--target", "aarch64-unknown-linux-gnu"),
         *("--target-dir", "/run/target", "--bin", "harness", "--bin", "worker"),
     )
-    assert command.environment == {"A": "b"}
+    # the linker is ours to say
+    assert command.environment == {"A": "b", "C": "d"}
 
 
 def test_a_gnu_linker_on_the_path_serves_cargo_and_build_scripts() -> None:
@@ -86,7 +92,10 @@ def test_the_command_runs_in_its_folder_over_the_callers_environment(tmp_path: P
     run = FakeRun()
     run.script("cargo")
     run_cargo(
-        plan_build(ARM, [], target_folder=tmp_path, environment={"A": "b"}), run=run, environ={"P": "q"}, cwd=tmp_path
+        plan_build(ARM, [], CargoSettings(), target_folder=tmp_path, environment={"A": "b"}),
+        run=run,
+        environ={"P": "q"},
+        cwd=tmp_path,
     )
     assert run.calls[0].options["env"] == {"P": "q", "A": "b"}
     assert run.calls[0].options["cwd"] == tmp_path

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeRun
+from nanna_ci.build.cargo_settings import CargoSettings
 from nanna_ci.build.ladder import Built, Failed, Impossible, Strategy
 from nanna_ci.build.strategies import Workbench
 from nanna_ci.build.targets import System, Target
@@ -87,6 +88,7 @@ def bench(tmp_path: Path) -> Workbench:
         host=X86,
         workspace="nanna",
         binaries=("harness",),
+        settings=CargoSettings(flags=("--workspace", "--all-features"), environment={"A": "b"}),
         nix=typed(FakeNix()),
         run=run,
         environ={},
@@ -196,7 +198,7 @@ def test_cargo_needs_no_linker_of_its_own_on_the_target_itself(bench: Workbench)
     run_of(bench).script("cargo", "build")
     at_home = replace(native(bench), which=lambda _: None)
     assert at_home.attempt(Strategy.CARGO_CROSS) == Built(bench.folder / "target/x86_64-unknown-linux-gnu/release")
-    assert run_of(bench).calls[-1].options["env"] == {}
+    assert run_of(bench).calls[-1].options["env"] == {"A": "b"}
 
 
 def test_cargo_is_impossible_without_linker_library_or_cargo(bench: Workbench, tmp_path: Path) -> None:
@@ -215,7 +217,9 @@ def test_cargo_does_not_cross_kernels(bench: Workbench) -> None:
 
 
 def test_a_mac_builds_the_other_macs_triple(bench: Workbench) -> None:
-    run_of(bench).script("cargo", "build", "--release", "--locked", "--target", "x86_64-apple-darwin")
+    run_of(bench).script(
+        "cargo", "build", "--release", "--locked", "--workspace", "--all-features", "--target", "x86_64-apple-darwin"
+    )
     intel = Target(System.X86_64_DARWIN, "x86_64-apple-darwin")
     on_a_mac = replace(bench, host=System.AARCH64_DARWIN, target=intel)
     assert on_a_mac.attempt(Strategy.CARGO_APPLE) == Built(bench.folder / "target/x86_64-apple-darwin/release")

@@ -118,7 +118,7 @@ def build(folder: Path, junit: str, code: int) -> tuple[int, list[str], Path]:
     out.mkdir()
     script = (
         "import os, sys; from pathlib import Path; import junit_trailer as it; top = Path(sys.argv[1])\n"
-        "run = it.run_nextest(sys.argv[2], [], folder=top / 'source', env=dict(os.environ), scratch=top)\n"
+        "run = it.run_nextest(sys.argv[2], [], settings='', folder=top / 'source', env=dict(os.environ), scratch=top)\n"
         "it.finish_nextest(*run, top / 'out')"
     )
     done = subprocess.run(

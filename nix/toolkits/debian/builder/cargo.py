@@ -32,7 +32,7 @@ def target_of(attributes: Attributes) -> Path:
 
 
 def place_of(attributes: Attributes, values: dict[str, str]) -> Place:
-    return Place(SOURCE, folder_of(attributes), target_of(attributes), values)
+    return Place(SOURCE, folder_of(attributes), target_of(attributes), values, attributes["flags"])
 
 
 def environment(attributes: Attributes) -> dict[str, str]:
@@ -40,6 +40,7 @@ def environment(attributes: Attributes) -> dict[str, str]:
     triple, target = attributes["triple"], str(target_of(attributes))
     values = {
         **os.environ,
+        **attributes["environment"],
         "CARGO_HOME": str(TOP / "cargo"),
         # the workspace's own configuration may say other folders, where nothing would be found again
         "CARGO_TARGET_DIR": target,

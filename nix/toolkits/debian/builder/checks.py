@@ -27,7 +27,7 @@ def build(attributes: Attributes, out: Path) -> None:
     """The workspace's binaries in bin/."""
     values = prepare(attributes)
     require_libraries(attributes, values)
-    argv = ["cargo", "build", "--release", "--locked", "--workspace", "--bins"]
+    argv = ["cargo", "build", "--release", *attributes["flags"], "--bins"]
     argv.append("--message-format=json-render-diagnostics")
     say_command(argv)
     done = subprocess.run(argv, cwd=folder_of(attributes), env=values, stdout=subprocess.PIPE, check=False)
@@ -60,13 +60,15 @@ def check(attributes: Attributes, out: Path) -> None:
     out.mkdir()
     match attributes["run"]:
         case "clippy":
-            cargo(attributes, ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], values)
+            lints = [*(["-D", "warnings"] if attributes["deny_warnings"] else []), *attributes["arguments"]]
+            cargo(attributes, ["clippy", *attributes["flags"], "--all-targets", "--", *lints], values)
         case "fmt":
             # in the workspace's folder these are its members; --all goes on to whatever else is there by path
             cargo(attributes, ["fmt", "--", "--check"], values)
         case "doc":
-            strict = {**values, "RUSTDOCFLAGS": "-D warnings"}
-            cargo(attributes, ["doc", "--workspace", "--no-deps", "--locked"], strict)
+            denied = "-D warnings" if attributes["deny_warnings"] else ""
+            flags = {"RUSTDOCFLAGS": f"{values.get('RUSTDOCFLAGS', '')} {denied}".strip()}
+            cargo(attributes, ["doc", *attributes["flags"], "--no-deps"], {**values, **flags})
         case "nextest":
             nextest(attributes, values, out)
 
@@ -74,15 +76,32 @@ def check(attributes: Attributes, out: Path) -> None:
 def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     """Every test of a kind, none left out after a failure; JUnit in out."""
     # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
-    kind = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
-    options = ["--workspace", "--locked", "--no-fail-fast", "--no-tests=pass", "-E", kind]
+    chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
+    if attributes["filter"] is not None:
+        chosen = f"{chosen} and ({attributes['filter']})"
+    options = [*attributes["flags"], "--no-fail-fast", "--no-tests=pass", "-E", chosen, *attributes["arguments"]]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
     env = {**values, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
-    code, junit = run_nextest(attributes["nextest"], options, folder=folder_of(attributes), env=env, scratch=TOP)
+    code, junit = run_nextest(
+        attributes["nextest"],
+        options,
+        settings=nextest_settings(attributes["retries"], attributes["timeout_s"]),
+        folder=folder_of(attributes),
+        env=env,
+        scratch=TOP,
+    )
     if code and (names := denied_the_network(junit)):
         said = "there is no network in the sandbox, and these tests failed asking for one"
         print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
     finish_nextest(code, junit, out)
+
+
+def nextest_settings(retries: int | None, timeout_s: int | None) -> str:
+    """Lines of a profile; none where the workspace's own nextest.toml shall say it."""
+    lines = [f"retries = {retries}"] if retries is not None else []
+    if timeout_s is not None:
+        lines.append(f'slow-timeout = {{ period = "{timeout_s}s", terminate-after = 1 }}')
+    return "".join(f"{line}\n" for line in lines)
 
 
 def denied_the_network(junit: Path) -> list[str]:

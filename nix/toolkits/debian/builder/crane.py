@@ -1,7 +1,10 @@
 """For the nixpkgs toolkit: what checks share, built and used within crane's derivations, in the unpacked source.
 
-crane.py dependencies TARGETS PROFILE | tests        builds a layer into $out
-crane.py inherit LAYER…                              puts layers under the source, before cargo runs
+crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG… | tests OUT FLAG…        builds a layer
+crane.py FOLDER inherit LAYER…                       puts layers under the source, before cargo runs
+
+FOLDER is where the workspace is below the source, and the working folder; flags are those of every command that
+compiles.
 """
 
 import os
@@ -18,14 +21,18 @@ from main import guarded
 def run(words: list[str]) -> None:
     here = Path.cwd()
     target = here / os.environ.get("CARGO_TARGET_DIR", "target")
-    place = warm.Place(here, here, target, dict(os.environ))
-    match words:
-        case ["dependencies", out, targets, profile]:
-            warm.dependencies(place, Path(targets), profile, Path(out))
-        case ["tests", out]:
-            warm.tests(place, Path(out))
+    source = here if words[0] == "." else here.parents[len(Path(words[0]).parts) - 1]
+
+    def place(flags: list[str]) -> warm.Place:
+        return warm.Place(source, here, target, dict(os.environ), flags)
+
+    match words[1:]:
+        case ["dependencies", out, targets, profile, *flags]:
+            warm.dependencies(place(flags), Path(targets), profile, Path(out))
+        case ["tests", out, *flags]:
+            warm.tests(place(flags), Path(out))
         case ["inherit", *layers]:
-            change_all(here, source_time(layers))
+            change_all(source, source_time(layers))
             unpack(layers, target)
         case _:
             sys.exit(f"crane.py: {' '.join(words)}?")
@@ -39,4 +46,4 @@ def change_all(folder: Path, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    guarded(f"crane.{sys.argv[1]}", lambda: run(sys.argv[1:]))
+    guarded(f"crane.{sys.argv[2]}", lambda: run(sys.argv[1:]))

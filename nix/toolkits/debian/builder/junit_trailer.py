@@ -42,9 +42,11 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def run_nextest(
-    nextest: str, arguments: list[str], *, folder: Path, env: dict[str, str], scratch: Path
+    nextest: str, arguments: list[str], *, settings: str, folder: Path, env: dict[str, str], scratch: Path
 ) -> tuple[int, Path]:
     """`cargo nextest run` in `folder`: its exit code, and where its JUnit is if it wrote one, below `scratch`.
+
+    `settings` are lines of the profile that it runs with.
 
     The profile is drawn at random: the workspace's nextest.toml outvotes ours in a profile that both define, and a name
     that it could know could be filled with a filter, or with another place for the report.
@@ -52,10 +54,10 @@ def run_nextest(
     profile = f"nanna-ci-{secrets.token_hex(8)}"
     report = scratch / profile / "junit.xml"
     report.parent.mkdir()
-    settings = report.with_name("nextest.toml")
-    text = f'nextest-version = "0.9.50"\n[profile.{profile}.junit]\npath = "{report}"\n'
-    settings.write_text(text, encoding="utf-8")
-    chosen = [f"--profile={profile}", f"--tool-config-file=nanna-ci:{settings}"]
+    config = report.with_name("nextest.toml")
+    text = f'nextest-version = "0.9.50"\n[profile.{profile}]\n{settings}[profile.{profile}.junit]\npath = "{report}"\n'
+    config.write_text(text, encoding="utf-8")
+    chosen = [f"--profile={profile}", f"--tool-config-file=nanna-ci:{config}"]
     argv = [nextest, "nextest", "run", *arguments, *chosen]
     print("+", shlex.join(argv), file=sys.stderr, flush=True)
     adopt_orphans()

@@ -18,12 +18,14 @@ from stubs import Unavailable, write_stubs
 
 @dataclass(frozen=True)
 class Place:
-    """Where cargo runs: the source, the workspace's folder in it, cargo's target folder, the environment."""
+    """Where cargo runs, and how: the source, the workspace's folder in it, cargo's target folder, the environment, and
+    the words of every command that compiles."""
 
     source: Path
     folder: Path
     target: Path
     environment: Mapping[str, str]
+    flags: Sequence[str]
 
 
 def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
@@ -39,7 +41,7 @@ def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
         note(out, f"dependencies are not shared with other jobs, for cargo says: {reason}")
         return
     names = sorted({package.name for package in packages})
-    errors = [error for arguments in commands(profile) for error in attempt(place, arguments)]
+    errors = [error for arguments in commands(profile, place.flags) for error in attempt(place, arguments)]
     # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by
     # its name; a crate of the registry with that name goes too.
     write_time(out)
@@ -58,17 +60,16 @@ def tests(place: Place, out: Path) -> None:
     """
     out.mkdir(exist_ok=True)
     since = moment()
-    flags = ["--workspace", "--locked"]
-    if attempt(place, ["test", "--no-run", *flags]):
+    if attempt(place, ["test", "--no-run", *place.flags]):
         kinds = ["--lib", "--bins", "--tests", "--examples"]
-        attempt(place, ["build", "--profile=test", "--keep-going", *flags, *kinds])
+        attempt(place, ["build", "--profile=test", "--keep-going", *place.flags, *kinds])
     place.target.mkdir(exist_ok=True)
     pack(place.target, out, since)
 
 
-def commands(profile: str) -> list[list[str]]:
-    """cargo's arguments for all that the checks of a profile need."""
-    flags = ["--workspace", "--locked", "--keep-going"]
+def commands(profile: str, words: Sequence[str]) -> list[list[str]]:
+    """cargo's arguments for all that the checks of a profile need; `words` are those of every command."""
+    flags = [*words, "--keep-going"]
     if profile == "release":
         return [["build", "--release", *flags]]
     return [

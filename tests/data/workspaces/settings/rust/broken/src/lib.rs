@@ -1,0 +1,1 @@
+compile_error!("this member is left out");
