@@ -3,10 +3,11 @@
     NANNA_CI_WORKSPACES=/path/one:/path/two python3 benchmarks/workspaces.py [--plain] [--change]
 
 Each folder is copied; where it has no pipeline.toml, one of three lines is written beside the copy's Cargo.toml, with a
-name that no run had before: nothing of it is in the Nix store. Crates are fetched before anything is timed. --plain also
-runs cargo's own commands for the same jobs (fmt, clippy, tests, doc, release build) from nothing, with the same cargo,
-and prints the ratio of times on the clock and of CPU times. --change then changes a line of the first member's code, and
-does both again: `ci` over what it built, cargo over its own target folder, incremental as cargo has it by default.
+name that no run had before: nothing of it is in the Nix store. Crates are fetched before anything is timed. --plain
+also runs cargo's own commands for the same jobs (fmt, clippy, tests, doc, release build) from nothing, with the same
+cargo, and prints the ratio of times on the clock and of CPU times. --change then changes a line of the first member's
+code, and does both again: `ci` over what it built, cargo over its own target folder, incremental as cargo has it by
+default.
 """
 
 from __future__ import annotations

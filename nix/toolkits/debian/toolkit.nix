@@ -60,6 +60,7 @@ let
       "plain"
       "stubs"
       "warm"
+      "watched"
     ];
     gguf = [ "plain" ];
     images = [

@@ -17,6 +17,7 @@ let
 in
 craneLib.cargoAudit {
   inherit (checked) pname version src;
+  postUnpack = checked.postUnpack or "";
   advisory-db = "${advisoryDb}";
   cargoAuditExtraArgs = "";
   preBuild = "install -D -m 644 ${craneLib.writeTOML "audit.toml" offline} .cargo/audit.toml";

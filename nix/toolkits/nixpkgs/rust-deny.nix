@@ -37,6 +37,7 @@ else
       src
       cargoVendorDir
       ;
+    postUnpack = checked.postUnpack or "";
     pnameSuffix = "-deny";
     cargoArtifacts = null;
     doInstallCargoArtifacts = false;

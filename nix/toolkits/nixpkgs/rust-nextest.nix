@@ -6,6 +6,8 @@
   # [nextest] of pipeline.toml
   nextest,
   pkgs,
+  # shell
+  refuseAlias,
 }:
 kind:
 let
@@ -51,6 +53,7 @@ craneLib.cargoNextest (
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
     cargoNextestExtraArgs = lib.escapeShellArgs arguments;
     # what tests ask of whoever runs them: folders of their own, a name, a time zone, no terminal; the sandbox has none
+    preBuild = refuseAlias;
     preCheck = "export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
     env = check.env // {
       USER = "nixbld";

@@ -1,7 +1,12 @@
 # What checks share, by the same steps as in the Debian toolkit: they ask cargo itself what the workspace is, where crane's
 # own stand-ins read every manifest below the source, and fail on one that is none.
 #
-#   -> { dependencies = arguments: profile: derivation; tests = arguments: layers: derivation; over = arguments: layers: arguments }
+#   -> {
+#     dependencies    arguments: profile: derivation
+#     tests           arguments: layers: derivation
+#     over            arguments: layers: arguments
+#     refuseAlias     command of cargo: shell that ends the build where the workspace's configuration has it as an alias
+#   }
 #
 # `arguments` are crane's. A layer is a derivation with target.tar.zst; what cannot be built in it has a note there, and is
 # built by whoever stands on it.
@@ -23,6 +28,7 @@ let
     "plain"
     "stubs"
     "warm"
+    "watched"
   ];
   builder = builtins.path {
     path = ../debian/builder;
@@ -56,6 +62,7 @@ let
 in
 {
   inherit over;
+  refuseAlias = command: "${step} refuse-alias ${command}";
   dependencies =
     arguments: profile:
     layer arguments [ ] {

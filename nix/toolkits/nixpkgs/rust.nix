@@ -37,7 +37,7 @@ let
     inherit (source) version;
     src = source.path;
     strictDeps = true;
-    cargoVendorDir = craneLib.vendorCargoDeps { src = "${source.path}/${folder}"; };
+    cargoVendorDir = craneLib.vendorCargoDeps { src = source.manifests; };
     cargoExtraArgs = lib.escapeShellArgs cargoFlags;
     nativeBuildInputs = [ packages.buildPackages.pkg-config ] ++ programs.from packages.buildPackages;
     buildInputs = linked.inputs packages;
@@ -102,6 +102,7 @@ else
       { kind }:
       import ./rust-nextest.nix {
         inherit craneLib pkgs nextest;
+        refuseAlias = shared.refuseAlias "nextest";
         check = shared.over checked [
           deps
           tests
@@ -111,6 +112,7 @@ else
     clippy = craneLib.cargoClippy (
       check
       // {
+        preBuild = shared.refuseAlias "clippy";
         cargoClippyExtraArgs = lib.escapeShellArgs (
           [
             "--all-targets"
@@ -130,6 +132,7 @@ else
         doInstallCargoArtifacts
         ;
       postUnpack = checked.postUnpack or "";
+      preBuild = shared.refuseAlias "fmt";
       # without --all: that goes on to whatever else is there by path
       cargoExtraArgs = "";
     };

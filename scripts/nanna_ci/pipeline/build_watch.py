@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nanna_ci.errors import MalformedData
+from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.live import duration
 from nanna_ci.pipeline.log_text import plain_line
 from nanna_ci.pipeline.nix_failures import explain
@@ -85,6 +86,8 @@ class BuildWatch:
                 self._tracker.begin(event.id, f"fetching {_short(path)}")
             case Result(type=ResultType.BUILD_LOG_LINE, fields=[text, *_]):
                 self._log_line(event.id, plain_line(str(text)))
+            case Result(type=ResultType.SET_PHASE, fields=[text, *_]) if is_progress_bar(plain_line(str(text))):
+                self._tracker.output(event.id, plain_line(str(text)))
             case Result(type=ResultType.PROGRESS):
                 counters = log.counters()
                 self._tracker.count(

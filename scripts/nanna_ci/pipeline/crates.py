@@ -6,7 +6,9 @@ import re
 from dataclasses import dataclass, field
 
 _BEGUN = re.compile(r"\s*(?:Compiling|Checking|Documenting) (?P<crate>\S+ v\S+)")
+# cargo's own bar, and what the builder makes of it as the phase of a Nix build
 _BAR = re.compile(r"\s*Building \[[=> ]*\] (?P<done>\d+)/(?P<total>\d+)")
+_PHASE = re.compile(r"(?P<done>\d+) of (?P<total>\d+) crates$")
 
 
 @dataclass(slots=True)
@@ -19,7 +21,7 @@ class CrateCount:
 
     def take(self, line: str) -> None:
         """One plain line, or one state of the progress bar."""
-        if match := _BAR.match(line):
+        if match := _BAR.match(line) or _PHASE.match(line):
             self._done, self.total = int(match["done"]), int(match["total"])
         elif match := _BEGUN.match(line):
             self._begun.add(match["crate"])
@@ -34,4 +36,4 @@ class CrateCount:
 
 def is_progress_bar(line: str) -> bool:
     """Whether a line is only a state of cargo's progress bar: for the view, and not for a log."""
-    return _BAR.match(line) is not None
+    return (_BAR.match(line) or _PHASE.match(line)) is not None

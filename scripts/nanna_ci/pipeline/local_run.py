@@ -5,11 +5,12 @@ A job that needs others starts as soon as they are there, beside the build; the 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing
+from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError, ToolMissing
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
 from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
@@ -208,6 +209,13 @@ class LocalRun:
             for line in (error.message, *said):
                 folder.log(line)
             result = no_answer(job.id, error.message, seconds=self.clock() - started, log_tail=said)
+        except NannaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug in what runs one job must not take the others' results
+            for line in traceback.format_exception(error):
+                folder.log(line.rstrip())
+            reason = f"a bug in nanna-ci: {type(error).__name__}: {error}"
+            result = no_answer(job.id, reason, seconds=self.clock() - started)
         finally:
             self.tracker.end(job.id)
         if result.verdict is Verdict.ERROR and "report" not in result.evidence:

@@ -38,13 +38,16 @@ def plain_line(line: str) -> str:
 
 
 def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
-    """What the log names as failed, in order, at most 50: tests (nextest, pytest), else compiler and format findings.
+    """What the log names as failed, in order, at most 50: tests (nextest, pytest), else compiler and format findings;
+    warnings only where no error is among those.
 
     A test that failed and then passed is not named. Lines are plain.
     """
     tests: dict[str, bool] = {}
     findings: dict[str, None] = {}
+    warnings: dict[str, None] = {}
     message: str | None = None
+    level = findings
     for line in lines:
         if match := _NEXTEST.match(line):
             if ">" not in match["going"] and match["status"].split()[0] not in _NEXTEST_OTHER:
@@ -55,11 +58,12 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
             findings[f"{match['place']}:{match['line']}: not formatted"] = None
         elif match := _RUSTC.match(line):
             message = match["text"]
+            level = findings if line.startswith("error") else warnings
         elif message is not None and (match := _RUSTC_PLACE.match(line)):
-            findings[f"{match['place']}: {message}"] = None
+            level[f"{match['place']}: {message}"] = None
             message = None
     failed = [name for name, is_failed in tests.items() if is_failed]
-    return tuple((failed or list(findings))[:FINDINGS])
+    return tuple((failed or list(findings) or list(warnings))[:FINDINGS])
 
 
 def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:

@@ -53,14 +53,17 @@ def judge_failure(build: FailedBuild) -> JobResult:
     fault = find_fault(build.lines, nix_says=build.nix_says, code=code)
     if fault is not None:
         return by_fault(build.job_id, fault, build.evidence, build.lines, build.folder, seconds=build.seconds)
-    reason = build.reason if refused is None else f"{build.reason}; its test results are refused: {refused}"
+    found = failing_tests(build.lines)
+    reason = f"{build.reason}{_named(found)}"
+    if refused is not None:
+        reason = f"{reason}; its test results are refused: {refused}"
     return JobResult(
         id=build.job_id,
         verdict=Verdict.FAIL,
         seconds=build.seconds,
         reason=reason,
         evidence=build.evidence,
-        failing_tests=failing_tests(build.lines),
+        failing_tests=found,
         log_tail=useful_lines(build.lines),
     )
 

@@ -104,10 +104,14 @@ def test_a_signal_during_the_build_ends_a_follower_too(passing: Run) -> None:
     assert results["follower"].reason == results["later"].reason == "interrupted before it ended"
 
 
-def test_a_mistake_in_a_follower_is_not_swallowed(passing: Run) -> None:
+def test_a_mistake_of_ours_in_a_job_is_its_error_and_leaves_the_others_their_results(passing: Run) -> None:
     def effect(request: EffectRequest) -> JobResult:
         raise KeyError("a mistake")
 
     passing.effect = effect
-    with pytest.raises(KeyError, match="a mistake"):
-        passing((*(job for job in JOBS if job.id != BUILD), follower(FMT)))
+    results = passing((*(job for job in JOBS if job.id != BUILD), follower(FMT)))
+    assert results["follower"].verdict is Verdict.ERROR
+    assert results["follower"].reason == "a bug in nanna-ci: KeyError: 'a mistake'"
+    log = Path(results["follower"].evidence["report"])
+    assert "Traceback" in log.read_text(), "whoever mends it needs the place"
+    assert results[FMT].verdict is Verdict.PASS

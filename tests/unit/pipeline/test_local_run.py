@@ -73,7 +73,8 @@ def test_what_the_toolkit_or_the_machine_lacks_is_unavailable_with_the_reason(pa
 
 def test_a_failed_test_is_named_with_its_lines_and_its_command(failing: Run) -> None:
     unit = failing()[UNIT]
-    assert (unit.verdict, unit.reason) == (Verdict.FAIL, "the build failed with exit code 100")
+    reason = "the build failed with exit code 100: demo tests::killed, demo tests::wrong"
+    assert (unit.verdict, unit.reason) == (Verdict.FAIL, reason)
     assert sorted(unit.failing_tests) == ["demo tests::killed", "demo tests::wrong"]
     assert any("sum is wrong" in line for line in unit.log_tail)
     assert unit.reproduce == "nix build .#checks.x86_64-linux.unit -L"

@@ -72,3 +72,14 @@ def test_a_plain_line_cannot_steer_a_terminal() -> None:
     assert plain_line("\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b]8;;http://x\x1b\\link\rover\x08\u202egnp\tend \n") == (
         "red linkovergnp\tend"
     )
+
+
+def test_a_warning_beside_an_error_is_not_called_a_failure() -> None:
+    lines = [
+        "warning: unused variable: `a`",
+        " --> src/lib.rs:1:1",
+        "error[E0308]: mismatched types",
+        " --> src/lib.rs:9:2",
+    ]
+    assert failing_tests(lines) == ("src/lib.rs:9:2: mismatched types",)
+    assert failing_tests(lines[:2]) == ("src/lib.rs:1:1: unused variable: `a`",)

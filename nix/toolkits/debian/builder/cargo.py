@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from archive import copy_source, source_time, unpack
-from plain import Attributes, run
+from plain import Attributes, end_like, run, say_command
 from warm import Place
+from watched import run_watched
 
 # every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
 TOP = Path(os.environ.get("NIX_BUILD_TOP", "/build"))
@@ -104,5 +105,12 @@ def require_libraries(attributes: Attributes, values: dict[str, str]) -> None:
 
 
 def cargo(attributes: Attributes, arguments: list[str], values: dict[str, str]) -> None:
-    """Runs cargo in the workspace's folder; its failure is the build's."""
-    run(["cargo", *arguments], cwd=folder_of(attributes), env=values)
+    """Runs cargo in the workspace's folder; its failure is the build's.
+
+    clippy and fmt are programs of their own. They are called as cargo calls them, for cargo would take an alias of the
+    workspace's configuration first, which answers whatever it likes.
+    """
+    program = [f"cargo-{arguments[0]}"] if arguments[0] in {"clippy", "fmt"} else ["cargo"]
+    argv = [*program, *arguments]
+    say_command(argv)
+    end_like(run_watched(argv, cwd=folder_of(attributes), env=values))

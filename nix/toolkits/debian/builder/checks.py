@@ -2,15 +2,16 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 from xml.etree import ElementTree
 
 from cargo import TOP, cargo, folder_of, person, prepare, require_libraries
 from junit_trailer import finish_nextest, run_nextest
-from plain import Attributes, say_command
+from plain import Attributes, end_like, say_command
+from watched import run_watched
 
 # what programs, the C library and the usual crates say of a name or an address that cannot be reached
 NO_NETWORK = (
@@ -30,10 +31,10 @@ def build(attributes: Attributes, out: Path) -> None:
     argv = ["cargo", "build", "--release", *attributes["flags"], "--bins"]
     argv.append("--message-format=json-render-diagnostics")
     say_command(argv)
-    done = subprocess.run(argv, cwd=folder_of(attributes), env=values, stdout=subprocess.PIPE, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
-    made = executables(done.stdout)
+    with TemporaryFile() as messages:
+        end_like(run_watched(argv, cwd=folder_of(attributes), env=values, stdout=messages))
+        messages.seek(0)
+        made = executables(messages.read())
     (out / "bin").mkdir(parents=True)
     for name in attributes["binaries"]:
         if name not in made:

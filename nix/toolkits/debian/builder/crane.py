@@ -1,13 +1,16 @@
 """For the nixpkgs toolkit: what checks share, built and used within crane's derivations, in the unpacked source.
 
-crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG… | tests OUT FLAG…        builds a layer
-crane.py FOLDER inherit LAYER…                       puts layers under the source, before cargo runs
+crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
+crane.py FOLDER tests OUT FLAG…             builds a layer
+crane.py FOLDER inherit LAYER…              puts layers under the source, before cargo runs
+crane.py FOLDER refuse-alias COMMAND        ends the build where an alias stands in the place of cargo COMMAND
 
 FOLDER is where the workspace is below the source, and the working folder; flags are those of every command that
 compiles.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,8 +37,17 @@ def run(words: list[str]) -> None:
         case ["inherit", *layers]:
             change_all(source, source_time(layers))
             unpack(layers, target)
+        case ["refuse-alias", command]:
+            refuse_alias(command)
         case _:
             sys.exit(f"crane.py: {' '.join(words)}?")
+
+
+def refuse_alias(command: str) -> None:
+    """Ends the build where the workspace's configuration has an alias in the place of a check, which would answer."""
+    done = subprocess.run(["cargo", command, "--version"], check=False, capture_output=True, text=True)
+    if f"user-defined alias `{command}` is shadowing" in done.stderr:
+        sys.exit(f"an alias of cargo's configuration stands in the place of cargo {command}: it would answer")
 
 
 def change_all(folder: Path, seconds: int) -> None:

@@ -18,7 +18,11 @@ def say_command(argv: list[str]) -> None:
 def run(argv: list[str], **options: Any) -> None:
     """Runs a program; its failure is the build's failure, with its own exit code and no Python traceback after it."""
     say_command(argv)
-    code = subprocess.run(argv, check=False, **options).returncode
+    end_like(subprocess.run(argv, check=False, **options).returncode)
+
+
+def end_like(code: int) -> None:
+    """Ends the build as a program ended that failed; goes on where it did not. Negative: a signal."""
     if code:
         sys.exit(code if code > 0 else 128 - code)
 

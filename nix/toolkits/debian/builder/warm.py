@@ -5,8 +5,6 @@ with cargo's words, and whoever stands on it builds what is missing.
 """
 
 import re
-import subprocess
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from archive import moment, pack, write_time
 from plain import say_command
 from stubs import Unavailable, write_stubs
+from watched import run_watched
 
 
 @dataclass(frozen=True)
@@ -86,13 +85,13 @@ def attempt(place: Place, arguments: Sequence[str]) -> list[str]:
     argv = ["cargo", *arguments]
     say_command(argv)
     errors: list[str] = []
-    with subprocess.Popen(argv, cwd=place.folder, env=place.environment, stderr=subprocess.PIPE) as process:
-        for line in process.stderr or ():
-            sys.stderr.buffer.write(line)
-            sys.stderr.flush()
-            if line.startswith(b"error"):
-                errors.append(line.decode(errors="replace").strip())
-    return (errors or [f"cargo exited with {process.returncode}"]) if process.returncode else []
+
+    def take(line: bytes) -> None:
+        if line.startswith(b"error"):
+            errors.append(line.decode(errors="replace").strip())
+
+    code = run_watched(argv, cwd=place.folder, env=place.environment, on_line=take)
+    return (errors or [f"cargo exited with {code}"]) if code else []
 
 
 def missing(errors: Sequence[str], own: Collection[str]) -> str | None:
