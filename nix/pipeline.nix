@@ -4,7 +4,7 @@
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
 #     -> { workspace = { name folder binaries libraries packages }; toolchain = { channels default };
 #          cargo = { all_features features no_default_features exclude arguments environment };
-#          clippy = { deny_warnings arguments }; doc = { deny_warnings };
+#          clippy = { deny_warnings arguments }; doc = { deny_warnings tests };
 #          nextest = { filter retries timeout_s arguments };
 #          target = [ { system triple runner strategies } ]; test = [ { kind runners channels } ];
 #          image = [ { name contents arguments architectures port health_path health_timeout_s
@@ -181,7 +181,10 @@ let
       (optional "deny_warnings" boolean true)
       (optional "arguments" (wordsFor "clippy" [ ]) [ ])
     ];
-    doc = [ (optional "deny_warnings" boolean false) ];
+    doc = [
+      (optional "deny_warnings" boolean false)
+      (optional "tests" boolean true)
+    ];
     nextest = [
       (optional "filter" (string "[ -~]+" "a filter of printable ASCII characters") null)
       (optional "retries" (integer 0 100) null)

@@ -42,7 +42,7 @@
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
 #       clippy          clippy --all-targets
 #       fmt             fmt -- --check
-#       doc             doc --no-deps
+#       doc             doc --no-deps, and test --doc
 #       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock
 #       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml
 #     }

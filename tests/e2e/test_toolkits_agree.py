@@ -106,7 +106,8 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
 
         monkeypatch.setattr(cargo.os, "environ", {})
         monkeypatch.setattr(cargo, "TOP", tmp_path)
-        monkeypatch.setattr(cargo, "run", lambda argv, env, **_: started.append(Started(argv[2:], env)))
+        monkeypatch.setattr(cargo, "run_watched", lambda argv, env, **_: started.append(Started(argv[2:], env)))
+        monkeypatch.setattr(checks, "run_doctests", lambda _: None)
         monkeypatch.setattr(checks, "prepare", cargo.environment)
         monkeypatch.setattr(checks, "require_libraries", lambda *_: None)
         monkeypatch.setattr(checks, "run_nextest", run_nextest)
@@ -127,14 +128,14 @@ def compared(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in OWN_WAYS}
 
 
-@pytest.mark.parametrize("settings", [with_libraries(LIBRARIES), PLAIN])
+@pytest.mark.parametrize("settings", [with_libraries(LIBRARIES), PLAIN], ids=["all", "little"])
 def test_cargo_sees_the_same_variables(both: Both, settings: str) -> None:
     nixpkgs, debian = both(settings)
     for step in STEPS:
         assert compared(nixpkgs[step]["environment"]) == compared(debian(step).environment), step
 
 
-@pytest.mark.parametrize("settings", [with_libraries([]), PLAIN])
+@pytest.mark.parametrize("settings", [with_libraries([]), PLAIN], ids=["all", "little"])
 @pytest.mark.parametrize("step", ["clippy", "doc", "unit", "integration", "build"])
 def test_cargo_gets_the_same_words(both: Both, settings: str, step: str) -> None:
     nixpkgs, debian = both(settings)

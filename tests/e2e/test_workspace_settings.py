@@ -52,3 +52,14 @@ def test_rustdocs_warnings_fail_where_the_workspace_says_so_and_nowhere_else(sou
     code, job, _ = job_of(strict, "doc", tmp_path / "strict-doc")
     assert (code, job["verdict"]) == (1, "fail")
     assert "unresolved link to `nowhere`" in " ".join(job["failingTests"])
+
+
+def test_an_example_in_the_documentation_that_is_wrong_fails_doc_and_is_named(source: Path, tmp_path: Path) -> None:
+    wrong = shutil.copytree(source, tmp_path / "wrong")
+    library = wrong / "rust/app/src/lib.rs"
+    library.write_text(library.read_text().replace("assert_eq!(app::two(), 2);", "assert_eq!(app::two(), 3);"))
+    code, job, log = job_of(wrong, "doc", tmp_path / "doc")
+    assert (code, job["verdict"]) == (1, "fail"), log
+    assert job["failingTests"] == ["app/src/lib.rs - two (line 8)"]
+    (wrong / "pipeline.toml").write_text((wrong / "pipeline.toml").read_text() + "\n[doc]\ntests = false\n")
+    assert job_of(wrong, "doc", tmp_path / "without")[0] == 0

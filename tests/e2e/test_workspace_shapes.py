@@ -296,3 +296,22 @@ def test_a_test_that_asks_for_the_network_fails_and_the_network_is_named(sandbox
     assert json.loads(done.stdout)["job"]["verdict"] == "fail"
     said = "nanna-ci: there is no network in the sandbox, and these tests failed asking for one:"
     assert f"{said} sandboxed::network asks_a_name_server" in (tmp_path / "integration" / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("check", ["clippy", "fmt"])
+def test_an_alias_of_the_workspaces_configuration_answers_for_no_check(
+    builders: dict[str, Builder], tmp_path: Path, check: str
+) -> None:
+    source = tmp_path / "source"
+    write(source / "Cargo.toml", MEMBER.replace('[dependencies]\nleaf = "2"\n', ""))
+    write(source / "src" / "lib.rs", "pub fn   not_formatted() { let unused = 1; }\n")
+    write(source / ".cargo" / "config.toml", f'[alias]\n{check} = "version"\n')
+    write(source / "Cargo.lock", 'version = 4\n\n[[package]]\nname = "member"\nversion = "0.1.0"\n')
+    crates = builders["shapes"].crates
+    builder = Builder(tmp_path / "steps", source, manifests_of({"it": source})["it"], crates)
+    assert builder.deps().returncode == 0
+    assert builder.check(check).returncode != 0
+    crane = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", ".", "refuse-alias", check]
+    refused = subprocess.run(crane, cwd=source, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert f"stands in the place of cargo {check}" in refused.stderr

@@ -82,7 +82,8 @@ def test_only_the_jobs_own_derivation_is_built(linux: Machine) -> None:
     code, job = linux.job(UNIT)
     (build,) = linux.run.of("build")
     assert [word.partition("-")[2] for word in build if word.startswith("/nix")] == ["demo-unit.drv^*"]
-    assert (code, job["verdict"], job["reason"]) == (1, "fail", "the build failed with exit code 100")
+    reason = "the build failed with exit code 100: demo tests::killed, demo tests::wrong"
+    assert (code, job["verdict"], job["reason"]) == (1, "fail", reason)
     assert files(linux.folder / ".nanna-ci/jobs" / UNIT) == ["log.txt", "result.json"]
 
 
@@ -194,6 +195,21 @@ def test_on_a_mac_the_same_job_runs_on_the_hosts_cargo(tmp_path: Path, monkeypat
     assert call.options["cwd"] == tmp_path / "demo"
     assert "sum is wrong" in (tmp_path / "out/log.txt").read_text()
     assert (tmp_path / "out/junit.xml").read_bytes() == (CARGO / "junit.xml").read_bytes()
+
+
+def test_on_a_mac_doc_runs_the_examples_too_and_fails_by_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = mac(tmp_path, monkeypatch, None)
+    pipeline = tmp_path / "pipeline.toml"
+    pipeline.write_text(pipeline.read_text() + '\n[[test]]\nkind = "doc"\nrunners = ["macos-15"]\n')
+    machine.run.script("cargo", "--version", stdout=b"cargo 1.96.1\n")
+    machine.run.script("cargo", "doc")
+    machine.run.script("cargo", "test", "--doc", returncode=101, stdout=b"test src/lib.rs - two (line 3) ... FAILED\n")
+    code, job = machine.job("doc-aarch64-darwin-stable")
+    assert (code, job["verdict"], job["failingTests"]) == (1, "fail", ["src/lib.rs - two (line 3)"])
+    pipeline.write_text(pipeline.read_text() + "\n[doc]\ntests = false\n")
+    assert machine("doc-aarch64-darwin-stable") == 0
 
 
 def test_a_stale_junit_file_does_not_green_a_run_that_wrote_none(

@@ -32,6 +32,7 @@ in
   concatMapStringsSep =
     separator: function: list:
     concatStringsSep separator (map function list);
+  escapeShellArg = word: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString word)}'";
   escapeShellArgs = list: concatStringsSep " " (map (word: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString word)}'") list);
   findFirst =
     predicate: default: list:

@@ -149,7 +149,7 @@ else
     };
     doc = check "doc" "checks.check" {
       run = "doc";
-      inherit (doc) deny_warnings;
+      inherit (doc) deny_warnings tests;
     };
     inherit (scanners) audit deny;
   }

@@ -53,7 +53,10 @@ let
   # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured
   # attributes). It sees the modules that the step needs and no others, so that a change elsewhere leaves it as it is.
   modules = {
-    checks = modules.shared ++ [ "junit_trailer" ];
+    checks = modules.shared ++ [
+      "doctests"
+      "junit_trailer"
+    ];
     shared = [
       "archive"
       "cargo"

@@ -4,6 +4,7 @@
 #   -> {
 #     dependencies    arguments: profile: derivation
 #     tests           arguments: layers: derivation
+#     doctests        shell that tests the examples in the documentation
 #     over            arguments: layers: arguments
 #     refuseAlias     command of cargo: shell that ends the build where the workspace's configuration has it as an alias
 #   }
@@ -24,6 +25,7 @@ let
   names = map (name: "${name}.py") [
     "archive"
     "crane"
+    "doctests"
     "main"
     "plain"
     "stubs"
@@ -62,6 +64,7 @@ let
 in
 {
   inherit over;
+  doctests = "${step} doctests ${pkgs.lib.escapeShellArgs flags}";
   refuseAlias = command: "${step} refuse-alias ${command}";
   dependencies =
     arguments: profile:

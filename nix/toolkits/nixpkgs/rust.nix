@@ -140,6 +140,13 @@ else
     doc = craneLib.cargoDoc (
       lib.recursiveUpdate check {
         env.RUSTDOCFLAGS = toString (lib.optional (environment ? RUSTDOCFLAGS) environment.RUSTDOCFLAGS ++ denied doc);
+        doCheck = doc.tests;
+        # without what was denied: an example is no documentation
+        checkPhaseCargoCommand = ''
+          export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d) USER=nixbld LOGNAME=nixbld TZ=UTC TERM=dumb
+          export RUSTDOCFLAGS=${lib.escapeShellArg (environment.RUSTDOCFLAGS or "")}
+          ${shared.doctests}
+        '';
       }
     );
 

@@ -33,7 +33,8 @@ Run = Callable[..., Completed]
 
 
 class CargoJob(enum.Enum):
-    """What cargo is asked to do with the workspace: the kinds of pipeline.toml, and TESTS, every test at once."""
+    """What cargo does with the workspace: the kinds of pipeline.toml; TESTS, every test at once; DOCTESTS, the examples
+    in the documentation, which belong to DOC."""
 
     TESTS = "tests"
     UNIT = "unit"
@@ -41,6 +42,7 @@ class CargoJob(enum.Enum):
     CLIPPY = "clippy"
     FMT = "fmt"
     DOC = "doc"
+    DOCTESTS = "doctests"
     AUDIT = "audit"
     DENY = "deny"
 
@@ -138,6 +140,8 @@ def _job_words(
             return ("fmt",) if fix else ("fmt", "--", "--check")
         case CargoJob.DOC:
             return ("doc", *flags, "--no-deps")
+        case CargoJob.DOCTESTS:
+            return ("test", "--doc", "--no-fail-fast", *flags)
         case CargoJob.AUDIT:
             return ("audit",)
         case CargoJob.DENY:

@@ -24,6 +24,7 @@ class CargoSettings:
     deny_clippy: bool = True
     lints: tuple[str, ...] = ()
     deny_doc: bool = False
+    doctests: bool = True
     filter: str | None = None
     profile: tuple[str, ...] = ()
     test_arguments: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ def cargo_settings(pipeline: Pipeline) -> CargoSettings:
         deny_clippy=pipeline.clippy.deny_warnings,
         lints=pipeline.clippy.arguments,
         deny_doc=pipeline.doc.deny_warnings,
+        doctests=pipeline.doc.tests,
         filter=nextest.filter,
         profile=tuple(profile),
         test_arguments=nextest.arguments,

@@ -6,6 +6,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nanna_ci.build import targets
@@ -22,6 +23,7 @@ from nanna_ci.build.cargo import (
 )
 from nanna_ci.build.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
+from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
@@ -200,22 +202,26 @@ def _run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> 
         if parse_channel(version) is not job.channel:
             return unavailable(job.id, f"needs Rust {job.channel.value}; this machine has {version.strip() or 'none'}")
     folder.clear()
-    step = make_cargo_step(
-        CargoJob(job.kind.value),
-        workspace,
-        cargo_settings(pipeline),
-        junit=folder.junit_path.absolute(),
-        channel=job.channel.value if chooses else None,
-    )
-    return run_step(
-        job.id,
-        step,
-        run,
-        root=workspace.root,
-        on_line=request.on_line,
-        environment=job_environment(ports),
-        on_progress=request.on_progress,
-    )
+    settings = cargo_settings(pipeline)
+
+    def answer(cargo_job: CargoJob) -> JobResult:
+        channel = job.channel.value if chooses else None
+        step = make_cargo_step(cargo_job, workspace, settings, junit=folder.junit_path.absolute(), channel=channel)
+        return run_step(
+            job.id,
+            step,
+            run,
+            root=workspace.root,
+            on_line=request.on_line,
+            environment=job_environment(ports),
+            on_progress=request.on_progress,
+        )
+
+    result = answer(CargoJob(job.kind.value))
+    if job.kind is JobKind.DOC and settings.doctests and workspace.has_libraries and result.verdict is Verdict.PASS:
+        examples = answer(CargoJob.DOCTESTS)
+        result = replace(examples, seconds=(result.seconds or 0.0) + (examples.seconds or 0.0))
+    return result
 
 
 def _chooses_toolchains(channel: Channel, run: RunProgram, ports: Ports) -> bool:

@@ -56,9 +56,10 @@ class Clippy:
 
 @dataclass(frozen=True, slots=True)
 class Doc:
-    """Whether rustdoc's warnings fail its check."""
+    """Whether rustdoc's warnings fail its check, and whether the examples in the documentation are run."""
 
     deny_warnings: bool
+    tests: bool
 
 
 @dataclass(frozen=True, slots=True)

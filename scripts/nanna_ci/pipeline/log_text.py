@@ -19,6 +19,8 @@ _NEXTEST = re.compile(
 _NEXTEST_GREEN = frozenset({"FLAKY", "LEAK", "SLOW", "SKIP", "START", "FINISH"})
 _NEXTEST_OTHER = frozenset({"SETUP", "SUMMARY", "TERMINATING"})  # not the end of a test
 _PYTEST = re.compile(r"(?:FAILED|ERROR) (?P<name>[^\s\[]+(?:\[.*?\])?)(?: - .*)?$")
+# libtest, which runs the examples in documentation: `test src/lib.rs - two (line 3) ... FAILED`
+_DOCTEST = re.compile(r"test (?P<name>\S+ - .*\(line \d+\)(?: - [a-z ]+)?) \.\.\. FAILED$")
 _RUSTC = re.compile(r"(?:error|warning)(?:\[\w+\])?: (?P<text>.+)$")
 _RUSTC_PLACE = re.compile(r"\s*--> (?P<place>\S+:\d+:\d+)$")
 _RUSTFMT = re.compile(r"Diff in (?:/build/source/)?(?P<place>.+?):(?P<line>\d+):?$")
@@ -52,7 +54,7 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
         if match := _NEXTEST.match(line):
             if ">" not in match["going"] and match["status"].split()[0] not in _NEXTEST_OTHER:
                 tests[match["name"]] = "PASS" not in match["status"] and match["status"] not in _NEXTEST_GREEN
-        elif match := _PYTEST.match(line):
+        elif match := _PYTEST.match(line) or _DOCTEST.match(line):
             tests[match["name"]] = True
         elif match := _RUSTFMT.match(line):
             findings[f"{match['place']}:{match['line']}: not formatted"] = None

@@ -86,7 +86,7 @@ TABLES: Mapping[str, tuple[Field, ...]] = {
         Field("deny_warnings", boolean, default=True),
         Field("arguments", words_for("clippy", ()), []),
     ),
-    "doc": (Field("deny_warnings", boolean, default=False),),
+    "doc": (Field("deny_warnings", boolean, default=False), Field("tests", boolean, default=True)),
     "nextest": (
         Field("filter", string("[ -~]+", "a filter of printable ASCII characters")),
         Field("retries", integer(0, 100)),

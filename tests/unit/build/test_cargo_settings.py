@@ -36,7 +36,9 @@ def test_a_file_that_says_nothing_means_the_defaults() -> None:
         ('arguments = ["--config", "a=1"]', ["--config", "a=1"]),
     ],
 )
-@pytest.mark.parametrize("job", [CargoJob.TESTS, CargoJob.UNIT, CargoJob.INTEGRATION, CargoJob.CLIPPY, CargoJob.DOC])
+@pytest.mark.parametrize(
+    "job", [CargoJob.TESTS, CargoJob.UNIT, CargoJob.INTEGRATION, CargoJob.CLIPPY, CargoJob.DOC, CargoJob.DOCTESTS]
+)
 def test_every_job_that_compiles_has_the_same_words_after_workspace(job: CargoJob, text: str, flags: list[str]) -> None:
     found = words(job, f"[cargo]\n{text}\n")
     at = found.index("--workspace") + 1

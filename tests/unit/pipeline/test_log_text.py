@@ -83,3 +83,11 @@ def test_a_warning_beside_an_error_is_not_called_a_failure() -> None:
     ]
     assert failing_tests(lines) == ("src/lib.rs:9:2: mismatched types",)
     assert failing_tests(lines[:2]) == ("src/lib.rs:1:1: unused variable: `a`",)
+
+
+def test_an_example_in_the_documentation_is_named_by_its_place() -> None:
+    lines = ["test src/lib.rs - two (line 3) ... FAILED", "test src/a.rs - b (line 9) - compile fail ... FAILED"]
+    assert failing_tests([*lines, "test src/lib.rs - one (line 1) ... ok"]) == (
+        "src/lib.rs - two (line 3)",
+        "src/a.rs - b (line 9) - compile fail",
+    )

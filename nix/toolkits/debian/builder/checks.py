@@ -8,7 +8,8 @@ from tempfile import TemporaryFile
 from typing import Any
 from xml.etree import ElementTree
 
-from cargo import TOP, cargo, folder_of, person, prepare, require_libraries
+from cargo import TOP, cargo, folder_of, person, place_of, prepare, require_libraries
+from doctests import run_doctests
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes, end_like, say_command
 from watched import run_watched
@@ -70,6 +71,8 @@ def check(attributes: Attributes, out: Path) -> None:
             denied = "-D warnings" if attributes["deny_warnings"] else ""
             flags = {"RUSTDOCFLAGS": f"{values.get('RUSTDOCFLAGS', '')} {denied}".strip()}
             cargo(attributes, ["doc", *attributes["flags"], "--no-deps"], {**values, **flags})
+            if attributes["tests"]:
+                run_doctests(place_of(attributes, {**values, **person()}))
         case "nextest":
             nextest(attributes, values, out)
 

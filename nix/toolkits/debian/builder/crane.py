@@ -2,6 +2,7 @@
 
 crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
+crane.py FOLDER doctests FLAG…              tests the examples in the documentation
 crane.py FOLDER inherit LAYER…              puts layers under the source, before cargo runs
 crane.py FOLDER refuse-alias COMMAND        ends the build where an alias stands in the place of cargo COMMAND
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import warm
 from archive import source_time, unpack
+from doctests import run_doctests
 from main import guarded
 
 
@@ -37,6 +39,8 @@ def run(words: list[str]) -> None:
         case ["inherit", *layers]:
             change_all(source, source_time(layers))
             unpack(layers, target)
+        case ["doctests", *flags]:
+            run_doctests(place(flags))
         case ["refuse-alias", command]:
             refuse_alias(command)
         case _:

@@ -4,6 +4,12 @@
 compile_error!("the feature is not on");
 
 /// Clippy warns of the `return`, and is asked not to.
+///
+/// ```
+/// assert_eq!(app::two(), 2);
+/// assert_eq!(std::env::var("SETTING").unwrap(), "from pipeline.toml");
+/// assert!(std::env::var_os("HOME").is_some_and(|home| std::path::Path::new(&home).is_dir()));
+/// ```
 pub fn two() -> u32 {
     return 2;
 }

@@ -1,0 +1,28 @@
+"""The examples in a workspace's documentation, which nextest does not run."""
+
+import json
+import subprocess
+import sys
+
+from plain import end_like, say_command
+from warm import Place
+from watched import run_watched
+
+METADATA = ("cargo", "metadata", "--no-deps", "--format-version=1", "--offline")
+
+
+def run_doctests(place: Place) -> None:
+    """`cargo test --doc`; its failure is the build's. Nothing where there is no library: cargo calls that an error."""
+    if not has_doctests(place):
+        print("nanna-ci: no library of the workspace has examples to test", file=sys.stderr, flush=True)
+        return
+    argv = ["cargo", "test", "--doc", "--no-fail-fast", *place.flags]
+    say_command(argv)
+    end_like(run_watched(argv, cwd=place.folder, env=place.environment))
+
+
+def has_doctests(place: Place) -> bool:
+    """Whether a member has a target of which cargo tests the examples."""
+    done = subprocess.run(METADATA, cwd=place.folder, env=place.environment, check=False, stdout=subprocess.PIPE)
+    end_like(done.returncode)
+    return any(target["doctest"] for package in json.loads(done.stdout)["packages"] for target in package["targets"])
