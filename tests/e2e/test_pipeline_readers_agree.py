@@ -1,4 +1,7 @@
-"""nix/pipeline.nix and nanna_ci.pipeline.definition are one reader: same files, same value, same words of refusal.
+"""nix/pipeline.nix and nanna_ci.pipeline.definition give one value for what both take.
+
+Nix refuses every key of a wrong name or type, and names it. Python explains, and also holds fields against each other:
+what only it refuses, no command of ours takes.
 
 Needs `nix` on PATH, 2.26 or later, and nothing that it could build or fetch.
 """
@@ -20,11 +23,14 @@ import pytest
 
 from nanna_ci.errors import ConfigError
 from nanna_ci.pipeline.definition import load_pipeline, normalised
+from nanna_ci.pipeline.fields import Problem
+from nanna_ci.pipeline.rules import table_problems
 from toml_text import render_toml
 
 ROOT = Path(__file__).parents[2]
 GOOD = sorted((ROOT / "tests/data/pipelines/good").glob("*.toml"))
 BAD = sorted((ROOT / "tests/data/pipelines/bad").glob("*.toml"))
+PATTERN_WORDS = ("uses more", "repeats a group", "has too many", "is not a regular expression", "matches the empty")
 UNREADABLE = [path for path in BAD if path.name.startswith("unreadable-")]
 """What Nix's own parser refuses; that ends an evaluation, so each of these takes a process of its own."""
 
@@ -83,13 +89,30 @@ def can_parse(path: Path) -> bool:
     return True
 
 
+def is_told_by_types(problem: Problem) -> bool:
+    """Whether names and types alone say so. Nix leaves regular expressions to Python."""
+    return not (problem.path.startswith("cache.push_filter[") and problem.says.startswith(PATTERN_WORDS))
+
+
+def agree(path: Path, mine: Answer, other: Answer) -> bool:
+    """Whether Nix's answer is the one that Python's asks for."""
+    if "refused" not in mine:
+        return mine == other
+    raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    problems = list(table_problems(raw))
+    if "refused" not in other:
+        return not any(is_told_by_types(problem) for problem in problems)
+    named = other["refused"].removeprefix(f"{path}: ").partition(": ")[0]
+    return named == "toolchain.channels" or any(problem.path.startswith(named) for problem in problems)
+
+
 def assert_same(paths: Sequence[Path], folder: Path) -> list[Answer]:
     ours = [read_with_python(path) for path in paths]
     theirs = read_with_nix(paths, folder)
     different = [
         f"{path.read_text()}\nPython: {mine}\nNix:    {other}"
         for path, mine, other in zip(paths, ours, theirs, strict=True)
-        if mine != other
+        if not agree(path, mine, other)
     ]
     assert not different, f"{len(different)} of {len(paths)} files are read differently; the first:\n{different[0]}"
     return ours
@@ -102,7 +125,7 @@ def test_both_readers_give_the_same_value_for_every_good_file(tmp_path: Path) ->
     assert not [answer for answer in answers if "refused" in answer]
 
 
-def test_both_readers_refuse_every_bad_file_in_the_same_words(tmp_path: Path) -> None:
+def test_nix_names_the_key_of_every_bad_file_that_python_explains(tmp_path: Path) -> None:
     answers = assert_same([path for path in BAD if path not in UNREADABLE], tmp_path)
     assert len(answers) > 60
     assert all("refused" in answer for answer in answers)
@@ -186,34 +209,6 @@ def test_both_readers_agree_on_images_with_and_without_port(tmp_path: Path) -> N
     assert {image["port"] for image in accepted} == {None, 1, 8080}
     for told in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
         assert [message for message in refused if told in message], told
-
-
-def test_both_readers_agree_on_patterns_of_every_kind(tmp_path: Path) -> None:
-    dice = random.Random(20260102)
-    pieces = [
-        *'ab09-.^$*+?()|[]\\{"é ',
-        "(",
-        "[a-z]",
-        "[^0-9]",
-        "[z-a]",
-        "\\.",
-        "\\d",
-        "a",
-        "b*",
-        "(a|b)",
-        "(a)?",
-        "x" * 66,
-    ]
-    paths = []
-    for number in range(1200):
-        pattern = "".join(dice.choices(pieces, k=dice.randint(0, 8)))
-        path = tmp_path / f"{number}.toml"
-        document = {"workspace": {"name": "x", "binaries": ["x"]}, "cache": {"push_filter": [pattern]}}
-        path.write_text(render_toml(document), encoding="utf-8")
-        paths.append(path)
-    answers = assert_same(paths, tmp_path)
-    refused = [answer["refused"] for answer in answers if "refused" in answer]
-    assert 200 < len(refused) < 1100, "the patterns are too wild or too tame to prove anything"
 
 
 def test_both_readers_refuse_strings_and_keys_of_a_megabyte(tmp_path: Path) -> None:
@@ -311,4 +306,4 @@ def test_a_text_without_a_file_is_named_by_its_source(source: str, tmp_path: Pat
     ]
     done = subprocess.run(argv, capture_output=True, check=False, timeout=60, text=True)
     assert done.returncode != 0
-    assert f"error: {source}: [x]: unknown section; known: workspace" in done.stderr
+    assert f"error: {source}: [x]: is not what pipeline.toml may say there; `nix run .#plan` says why" in done.stderr

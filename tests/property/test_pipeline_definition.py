@@ -23,7 +23,7 @@ NAMES = st.builds(
 LOWER_NAMES = st.builds(operator.add, st.sampled_from(LOWER), st.text(LOWER + "-", max_size=12))
 CACHE_URLS = st.builds("https://{}.example.org/{}".format, LOWER_NAMES, st.text(LOWER + "/._~%", max_size=8))
 PATTERNS = st.from_regex(
-    r"\^?([a-z.-]{1,4}|\\\.|\[\^?[a-z]\]\+|\(a\|b\)\?)\$?", fullmatch=True, alphabet=st.characters(codec="ascii")
+    r"\^?([a-z.-]{1,4}|\\\.|\[\^?[a-z]\]\+|x\(a\|b\)\?)\$?", fullmatch=True, alphabet=st.characters(codec="ascii")
 )
 CHANNELS = [channel.value for channel in Channel]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.name_pattern import LIMIT_BYTES, PatternProblem, parse_name_pattern
+from nanna_ci.name_pattern import LIMIT_BYTES, PatternProblem, compile_name_pattern
 
 LONGEST_NAME = "a" * 211
 
@@ -27,13 +27,13 @@ LONGEST_NAME = "a" * 211
     ],
 )
 def test_a_name_is_searched_for_the_pattern(pattern: str, matches: list[str], passes: list[str]) -> None:
-    compiled = parse_name_pattern(pattern)
+    compiled = compile_name_pattern(pattern)
     assert [name for name in matches + passes if compiled.search(name)] == matches
 
 
-@pytest.mark.parametrize("pattern", ["a" * LIMIT_BYTES, "(a|b|c|d|e|f|g|h)x*y+", "a?" * 11, "(((a|b)?)?)?"])
+@pytest.mark.parametrize("pattern", ["a" * LIMIT_BYTES, "(a|b|c|d|e|f|g|h)x*y+", "a?" * 11 + "b", "c(((a|b)?)?)?"])
 def test_what_is_just_within_the_limits_is_taken(pattern: str) -> None:
-    assert parse_name_pattern(pattern).pattern == pattern
+    assert compile_name_pattern(pattern).pattern == pattern
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_is_just_within_the_limits_is_taken(pattern: str) -> None:
 )
 def test_what_could_take_for_ever_is_refused_with_a_way_to_mend_it(pattern: str) -> None:
     with pytest.raises(PatternProblem, match="can take for ever") as caught:
-        parse_name_pattern(pattern)
+        compile_name_pattern(pattern)
     assert caught.value.hint
 
 
@@ -59,15 +59,15 @@ def test_what_could_take_for_ever_is_refused_with_a_way_to_mend_it(pattern: str)
     ],
 )
 def test_the_slowest_patterns_that_are_taken_come_to_an_end(pattern: str) -> None:
-    assert parse_name_pattern(pattern).search(LONGEST_NAME) is None
+    assert compile_name_pattern(pattern).search(LONGEST_NAME) is None
 
 
 def test_a_problem_reads_as_one_line() -> None:
-    with pytest.raises(ValueError, match=r"^the \* at byte 1 has nothing to repeat; this is a regular expression"):
-        parse_name_pattern("*-source")
+    with pytest.raises(ValueError, match=r"^is not a regular expression at byte 1; any text is \.\*"):
+        compile_name_pattern("*-source")
 
 
 @pytest.mark.parametrize("pattern", ["a\ud800", "\udcff", "a\nb", "a\x00b"])
 def test_what_no_file_can_hold_is_refused_too(pattern: str) -> None:
-    with pytest.raises(PatternProblem, match="means nothing in a pattern"):
-        parse_name_pattern(pattern)
+    with pytest.raises(PatternProblem, match="printable ASCII"):
+        compile_name_pattern(pattern)

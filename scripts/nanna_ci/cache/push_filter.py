@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nanna_ci.errors import ConfigError, shorten
-from nanna_ci.name_pattern import PatternProblem, parse_name_pattern
+from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
 
 
 class PushFilter:
@@ -19,7 +19,7 @@ class PushFilter:
         self._patterns = []
         for text in patterns:
             try:
-                self._patterns.append(parse_name_pattern(text))
+                self._patterns.append(compile_name_pattern(text))
             except PatternProblem as problem:
                 raise ConfigError(f"push filter {shorten(text)}", problem.says, hint=problem.hint) from None
 

@@ -1,7 +1,6 @@
-"""Validation of plain tables: kinds of values, fields, and problems in words that nix/pipeline.nix uses too.
+"""Validation of plain tables: kinds of values, fields, and problems with the way to mend them.
 
-A kind takes a path and a value and gives the problems, one by one as they are asked for. Both readers check in the same
-order and word alike, so the first problem of a file is one message, whoever reads it. A message tells the key and the
+A kind takes a path and a value and gives the problems, one by one as they are needed. A message names the key and the
 rule, never the value: that may be a password in the wrong place.
 """
 
@@ -14,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from nanna_ci.name_pattern import PatternProblem, parse_name_pattern
+from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
 
 STRING_LIMIT_BYTES = 200
 """No string of the file may be longer: Nix's regular expressions overflow the stack on long ones."""
@@ -121,9 +120,9 @@ def name_pattern(path: str, value: object) -> list[Problem]:
     if not isinstance(value, str):
         return wrong_type(path, "a string", value)
     try:
-        parse_name_pattern(value)
+        compile_name_pattern(value)
     except PatternProblem as problem:
-        return [Problem(path, f"is not a pattern of names: {problem.says}", problem.hint)]
+        return [Problem(path, problem.says, problem.hint)]
     return []
 
 
@@ -145,22 +144,20 @@ def boolean(path: str, value: object) -> list[Problem]:
     return [] if isinstance(value, bool) else wrong_type(path, "a boolean", value)
 
 
-def words_for(program: str, reserved: Sequence[str]) -> Kind:
-    """An array of words for a program, but those that it is given already: options, with or without `=value`."""
-    word = string("[ -~]+", "an argument of printable ASCII characters")
+def word_for(program: str, word: Kind, reserved: Sequence[str]) -> Kind:
+    """A word for a program, but those that it is given already: options, with or without `=value`."""
 
     def check(path: str, value: object) -> Iterable[Problem]:
-        wrong = word(path, value)
+        wrong = list(word(path, value))
         if wrong or not isinstance(value, str) or value.partition("=")[0] not in reserved:
             return wrong
         return [Problem(path, "is not for you to give", f"the pipeline itself gives {program} {', '.join(reserved)}")]
 
-    return array_of(check)
+    return check
 
 
-def variables(reserved_pattern: str) -> Kind:
+def variables(name_pattern: str, reserved: str, value_of: Kind) -> Kind:
     """A table of environment variables and their values, but of those that the pipeline sets itself."""
-    value_of = string("[ -~]*", "a value of printable ASCII characters")
 
     def check(path: str, value: object) -> Iterator[Problem]:
         if not isinstance(value, dict):
@@ -168,9 +165,9 @@ def variables(reserved_pattern: str) -> Kind:
             return
         for name in sorted(value):
             at = f"{path}.{name}"
-            if len(name) > STRING_LIMIT_BYTES or re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) is None:
+            if len(name) > STRING_LIMIT_BYTES or re.fullmatch(name_pattern, name) is None:
                 yield Problem(at, "is not the name of a variable")
-            elif re.fullmatch(reserved_pattern, name) is not None:
+            elif re.fullmatch(reserved, name) is not None:
                 yield Problem(at, "is not for you to give", "the pipeline sets it")
             else:
                 yield from value_of(at, value[name])

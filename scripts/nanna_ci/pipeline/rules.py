@@ -1,6 +1,6 @@
 """What pipeline.toml may say: its tables, the defaults that depend on other fields, and fields against each other.
 
-Keep in step with nix/pipeline.nix: same order, same words.
+keys.json holds the keys, their types and defaults; nix/pipeline.nix reads it too, and fills in the same values.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from nanna_ci.pipeline.fields import (
     Field,
+    Kind,
     Problem,
     array_of,
     boolean,
@@ -23,122 +24,63 @@ from nanna_ci.pipeline.fields import (
     name_pattern,
     number,
     quoted,
-    required,
     some_of,
     string,
     suggest,
     twice,
     variables,
-    words_for,
+    word_for,
     wrong_type,
 )
-from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, STRATEGIES, SYSTEMS, Channel, Strategy, SuiteKind
+from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, STRATEGIES, SYSTEMS, SuiteKind, key_table
 
-_PETABYTE = 1_000_000_000_000_000
-_NAME = string("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", "a name of letters, digits, _ and -")
-_LOWER_NAME = string("[a-z0-9][a-z0-9-]{0,62}", "a name of lower-case letters, digits and -")
-_MODEL = string("[a-z0-9][a-z0-9._-]*:[A-Za-z0-9_][A-Za-z0-9._-]*", "a model with its tag, such as qwen3:0.6b")
-_PATH = string("/[A-Za-z0-9._~/?=&%-]*", "a path such as /health")
-_COMMAND = string("[!-~]+( [!-~]+)*", "a command: words of printable ASCII characters, one blank between two")
-_CACHE_URL = (
-    r"(https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+])(:[0-9]+)?(/[A-Za-z0-9._~/%+=@-]*)?|file:///[A-Za-z0-9._~/%+=@-]*)"
-    r"(\?[A-Za-z0-9._~/%+=&@:-]*)?"
-)
-_PART = "[.]?[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_FOLDER = string(rf"[.]|{_PART}(/{_PART})*", "a folder below the source, such as rust or crates/app")
-_FEATURE = string(
-    "[A-Za-z0-9_][A-Za-z0-9_+.-]*(/[A-Za-z0-9_][A-Za-z0-9_+.-]*)?",
-    "a feature, or CRATE/FEATURE",
-)
-# where builds find their programs, their crates, each other's work
-_OWN_VARIABLES = (
-    "(NEXTEST|NIX|NANNA_CI)_.*"
-    "|CARGO_BUILD_(BUILD_DIR|RUSTC_WRAPPER|TARGET|TARGET_DIR)|CARGO_HOME|CARGO_TARGET_DIR|HOME|PATH|RUSTC|RUSTC_WRAPPER|RUSTDOC"
-)
-_CARGO_OWN = (
-    *("--bin", "--bins", "--exclude", "--locked", "--manifest-path", "--message-format", "--no-run", "--package"),
-    *("--profile", "--release", "--target", "--target-dir", "--workspace", "-p", "-r"),
-)
-_NEXTEST_OWN = (
-    *("--config-file", "--filter-expr", "--filterset", "--ignore-default-filter", "--no-run", "--no-tests"),
-    *("--partition", "--profile", "--retries", "--tool-config-file", "-E", "-P"),
-)
-_CHANNEL = choice(tuple(Channel))
-_RUNNER = choice(tuple(RUNNERS))
+_KEYS = key_table()
+
+
+def _choices(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    match spec:
+        case {"choice": words}:
+            return tuple(words)
+        case {"of_systems": "name"}:
+            return tuple(SYSTEMS)
+        case {"of_systems": fact}:
+            return tuple(getattr(facts, fact) for facts in SYSTEMS.values())
+        case _:
+            return ()
+
+
+def _kind(spec: Mapping[str, Any]) -> Kind:
+    """The kind that a type of keys.json means."""
+    match spec:
+        case {"boolean": True}:
+            return boolean
+        case {"integer": [least, most]}:
+            return integer(least, most)
+        case {"number": [least, most]}:
+            return number(least, most)
+        case {"variables": names, "reserved": reserved}:
+            return variables(names, reserved, string(spec["pattern"], spec["is"]))
+        case {"program": program, "reserved": reserved}:
+            return word_for(program, string(spec["pattern"], spec["is"]), reserved)
+        case {"names": True}:
+            return name_pattern
+        case {"pattern": pattern}:
+            return string(pattern, spec["is"])
+        case _:
+            return choice(_choices(spec))
+
+
+def _field(key: Mapping[str, Any]) -> Field:
+    kind = _kind(_KEYS["types"][key["type"]])
+    several = {None: kind, "any": array_of(kind), "distinct": list_of(kind), "some": some_of(kind)}
+    return Field(key["name"], several[key.get("many")], key.get("default"), required=key.get("required", False))
+
 
 TABLES: Mapping[str, tuple[Field, ...]] = {
-    "workspace": (
-        required("name", _NAME),
-        Field("folder", _FOLDER, "."),
-        Field("binaries", list_of(_NAME), []),
-        Field("libraries", list_of(_NAME), []),
-        Field("packages", list_of(_NAME), []),
-    ),
-    "cargo": (
-        Field("all_features", boolean, default=False),
-        Field("features", list_of(_FEATURE), []),
-        Field("no_default_features", boolean, default=False),
-        Field("exclude", list_of(_NAME), []),
-        Field("arguments", words_for("cargo", _CARGO_OWN), []),
-        Field("environment", variables(_OWN_VARIABLES), {}),
-    ),
-    "clippy": (
-        Field("deny_warnings", boolean, default=True),
-        Field("arguments", words_for("clippy", ()), []),
-    ),
-    "doc": (Field("deny_warnings", boolean, default=False), Field("tests", boolean, default=True)),
-    "nextest": (
-        Field("filter", string("[ -~]+", "a filter of printable ASCII characters")),
-        Field("retries", integer(0, 100)),
-        Field("timeout_s", integer(1, 86_400)),
-        Field("arguments", words_for("nextest", _NEXTEST_OWN), []),
-    ),
-    "toolchain": (Field("channels", some_of(_CHANNEL), [Channel.STABLE]), Field("default", _CHANNEL)),
-    "target": (
-        required("system", choice(tuple(SYSTEMS))),
-        Field("triple", choice(tuple(facts.triple for facts in SYSTEMS.values()))),
-        Field("runner", _RUNNER),
-        Field("strategies", some_of(choice(tuple(Strategy)))),
-    ),
-    "test": (
-        required("kind", choice(tuple(SuiteKind))),
-        Field("runners", some_of(_RUNNER), ["ubuntu-24.04"]),
-        Field("channels", some_of(_CHANNEL)),
-    ),
-    "image": (
-        required("name", _LOWER_NAME),
-        required("contents", some_of(_NAME)),
-        Field("arguments", array_of(string("[ -~]+", "an argument of printable ASCII characters")), []),
-        Field("architectures", some_of(choice(("x86_64", "aarch64"))), ["x86_64"]),
-        Field("port", integer(1, 65535)),
-        Field("health_path", _PATH),
-        Field("health_timeout_s", integer(1, 3600)),
-        Field("probe_paths", list_of(_PATH), []),
-        Field("probe_commands", list_of(_COMMAND), []),
-        Field("model_command", _COMMAND),
-    ),
-    "model": (required("name", _MODEL), required("image", _LOWER_NAME)),
-    "cache": (
-        Field("name", _LOWER_NAME),
-        Field("public_keys", list_of(string("[A-Za-z0-9._-]+:[A-Za-z0-9+/]{43}=", "a public key, name:base64")), []),
-        Field("substituters", list_of(string(_CACHE_URL, "the URL of a cache: http://, https:// or file:///")), []),
-        Field("push_filter", list_of(name_pattern), ["(^|-)source$", r"\.tar\.", "^nixpkgs"]),
-        Field("maximum_size_bytes", integer(1, _PETABYTE), 50_000_000_000),
-        Field("tarball_ttl_s", integer(0, 31_536_000), 300),
-    ),
-    "budget": (
-        Field("cache_hit_rate", number(0, 1), 0.85),
-        Field("pipeline_s", integer(1, 86_400), 1200),
-        Field("image_s", integer(1, 86_400), 600),
-        Field("binary_s", integer(1, 86_400), 300),
-        Field("parallel_jobs", integer(1, 256), 30),
-        Field("cache_bytes", integer(1, _PETABYTE), 50_000_000_000),
-        Field("artifact_bytes", integer(1, _PETABYTE), 100_000_000),
-        Field("regression_ratio", number(1, 100), 2.0),
-    ),
+    section["name"]: tuple(map(_field, section["keys"])) for section in _KEYS["sections"]
 }
-ARRAYS = frozenset({"target", "test", "image", "model"})
-DEFAULT_SUITES = (SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.CLIPPY, SuiteKind.FMT, SuiteKind.DOC)
+ARRAYS = frozenset(section["name"] for section in _KEYS["sections"] if section["array"])
+DEFAULT_SUITES = tuple(map(SuiteKind, _KEYS["default_kinds"]))
 
 
 def table_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import enum
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 
 class Channel(enum.StrEnum):
@@ -45,17 +49,23 @@ class OperatingSystem(enum.StrEnum):
     WINDOWS = "windows"
 
 
-STRATEGIES: Mapping[OperatingSystem, tuple[Strategy, ...]] = {
-    OperatingSystem.LINUX: (Strategy.NIX, Strategy.NIX_CROSS, Strategy.BUILDER),
-    OperatingSystem.DARWIN: (Strategy.CARGO_APPLE,),
-    OperatingSystem.WINDOWS: (Strategy.CARGO_CROSS,),
-}
+@functools.cache
+def key_table() -> dict[str, Any]:
+    """keys.json: what pipeline.toml may say, and what follows from each system."""
+    table: dict[str, Any] = json.loads(Path(__file__).with_name("keys.json").read_bytes())
+    return table
+
+
+def _strategies(which: str) -> Mapping[OperatingSystem, tuple[Strategy, ...]]:
+    return {
+        OperatingSystem(name): tuple(map(Strategy, lists[which])) for name, lists in key_table()["strategies"].items()
+    }
+
+
+STRATEGIES = _strategies("default")
 """Of a target that names none. Cargo outside of Nix is a last resort on Linux, for those who ask for it."""
 
-POSSIBLE_STRATEGIES: Mapping[OperatingSystem, tuple[Strategy, ...]] = {
-    **STRATEGIES,
-    OperatingSystem.LINUX: (*STRATEGIES[OperatingSystem.LINUX], Strategy.CARGO_CROSS),
-}
+POSSIBLE_STRATEGIES = _strategies("possible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,8 @@ class SystemFacts:
 
 
 SYSTEMS: Mapping[str, SystemFacts] = {
-    "x86_64-linux": SystemFacts(OperatingSystem.LINUX, "x86_64-unknown-linux-gnu", "ubuntu-24.04"),
-    "aarch64-linux": SystemFacts(OperatingSystem.LINUX, "aarch64-unknown-linux-gnu", "ubuntu-24.04-arm"),
-    "x86_64-darwin": SystemFacts(OperatingSystem.DARWIN, "x86_64-apple-darwin", "macos-15-intel"),
-    "aarch64-darwin": SystemFacts(OperatingSystem.DARWIN, "aarch64-apple-darwin", "macos-15"),
-    "x86_64-windows": SystemFacts(OperatingSystem.WINDOWS, "x86_64-pc-windows-msvc", "windows-2025"),
+    system: SystemFacts(OperatingSystem(facts["os"]), facts["triple"], facts["runner"])
+    for system, facts in key_table()["systems"].items()
 }
 RUNNERS: Mapping[str, str] = {facts.runner: system for system, facts in SYSTEMS.items()}
 """Runner -> system double."""

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 
-from nanna_ci.name_pattern import PatternProblem, parse_name_pattern
+from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
 
 PIECES = [
     *"ab.^$|()",
@@ -49,7 +49,7 @@ def test_random_patterns_match_what_grep_matches() -> None:
     while compared < 200:
         text = "".join(dice.choices(PIECES, k=dice.randint(1, 5)))
         try:
-            pattern = parse_name_pattern(text)
+            pattern = compile_name_pattern(text)
         except PatternProblem:
             continue
         found = [name for name in NAMES if pattern.search(name)]
