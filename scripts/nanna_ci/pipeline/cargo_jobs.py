@@ -14,7 +14,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
-from nanna_ci.pipeline.log_text import failing_tests, last_lines, left_out, plain_line, useful_lines
+from nanna_ci.pipeline.log_text import failing_tests, last_lines, left_out, name_some, plain_line, useful_lines
 from nanna_ci.pipeline.nextest import ANSWERS, Answer, judge_tests
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Channel
@@ -176,6 +176,7 @@ def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
         reason = "the advisory database cannot be fetched"
         return replace(unavailable(job_id, reason), seconds=output.ended.seconds, log_tail=tuple(output.lines[-5:]))
     reason = f"cargo {step.tool} was ended by signal {-code}" if code < 0 else f"cargo {step.tool} exited with {code}"
+    reason += name_some(failing_tests(output.lines))
     answer = _without_faults(Answer(Verdict.ERROR if code == -KILL else Verdict.FAIL, reason), output)
     return _result(job_id, step, output, answer, evidence=_evidence(step, output))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 LOG_TAIL_LINES = 30
 FINDINGS = 50
+NAMES_AT_ONCE = 3
 
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
@@ -66,6 +67,14 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
             message = None
     failed = [name for name, is_failed in tests.items() if is_failed]
     return tuple((failed or list(findings) or list(warnings))[:FINDINGS])
+
+
+def name_some(names: Sequence[str]) -> str:
+    """`: a, b, c and 4 more`, to end a sentence with; nothing where there are no names."""
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
+    return f": {', '.join(names[:NAMES_AT_ONCE])}{more}"
 
 
 def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:

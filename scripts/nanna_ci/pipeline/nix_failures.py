@@ -12,12 +12,11 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.faults import BUILDER_FAULT, Fault, exit_code, find_fault
 from nanna_ci.pipeline.junit import JunitReport, parse_junit
 from nanna_ci.pipeline.junit_section import Section, read_section
-from nanna_ci.pipeline.log_text import failing_tests, last_lines, useful_lines
+from nanna_ci.pipeline.log_text import failing_tests, last_lines, name_some, useful_lines
 from nanna_ci.pipeline.nextest import ANSWERS, judge_tests
 from nanna_ci.pipeline.results import JobResult, no_answer
 from nanna_ci.pipeline.run_folder import JobFolder
 
-NAMES_AT_ONCE = 3
 _REMARK = "nanna-ci: "
 _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 
@@ -54,7 +53,7 @@ def judge_failure(build: FailedBuild) -> JobResult:
     if fault is not None:
         return by_fault(build.job_id, fault, build.evidence, build.lines, build.folder, seconds=build.seconds)
     found = failing_tests(build.lines)
-    reason = f"{build.reason}{_named(found)}"
+    reason = f"{build.reason}{name_some(found)}"
     if refused is not None:
         reason = f"{reason}; its test results are refused: {refused}"
     return JobResult(
@@ -81,20 +80,13 @@ def explain(lines: Sequence[str]) -> str | None:
     names = failing_tests(lines if section is None else lines[: section.start])
     if section is not None:
         answer = judge_tests(section.exit_code, report, named=names)
-        return f"{answer.reason}{_named(answer.failing)}"
+        return f"{answer.reason}{name_some(answer.failing)}"
     if (fault := find_fault(lines)) is not None:
         return fault.reason
     if names:
-        return _named(names).removeprefix(": ")
+        return name_some(names).removeprefix(": ")
     told = useful_lines(lines)
     return next((line.strip() for line in told if line.startswith("error")), told[-1].strip() if told else None)
-
-
-def _named(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
-    return f": {', '.join(names[:NAMES_AT_ONCE])}{more}"
 
 
 def by_fault(

@@ -64,7 +64,10 @@ def test_a_step_that_ends_well_passes_with_its_tool_as_evidence() -> None:
 def test_a_failed_step_has_its_findings_and_its_command() -> None:
     result = run(FMT, Machine((DATA / "fmt.log").read_bytes(), 1))
     assert result.verdict is Verdict.FAIL
-    assert result.reason == "cargo fmt exited with 1"
+    assert result.reason == (
+        "cargo fmt exited with 1: "
+        "/home/user/demo/src/lib.rs:1: not formatted, /home/user/demo/src/lib.rs:6: not formatted"
+    )
     assert result.failing_tests[0].endswith("src/lib.rs:1: not formatted")
     assert result.reproduce == "cargo fmt --all -- --check"
     assert result.log_tail
