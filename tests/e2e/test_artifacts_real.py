@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 import nanna_ci
-from nanna_ci.build.executables import parse_executable
-from nanna_ci.build.headers import Executable
+from nanna_ci.binaries.executables import parse_executable
+from nanna_ci.binaries.headers import Executable
 from nanna_ci.errors import MalformedData
 
 SCRIPTS = Path(nanna_ci.__file__).parents[1]

@@ -12,7 +12,7 @@ import pytest
 
 from fakes import FakePorts
 from local_runs import green_junit
-from nanna_ci.build import targets
+from nanna_ci.binaries import targets
 from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import GateFailed, Interrupted

@@ -12,7 +12,7 @@ import pytest
 import schemas
 from executable_files import AARCH64, elf
 from fakes import FakePorts, FakeRun
-from nanna_ci.build import targets
+from nanna_ci.binaries import targets
 from nanna_ci.cli import main
 from nanna_ci.errors import ToolMissing
 from nanna_ci.process import Completed

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fakes import FakePorts
-from nanna_ci.build import targets
-from nanna_ci.build.targets import System
+from nanna_ci.binaries import targets
+from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
 from nanna_ci.commands import build_job
 from nanna_ci.errors import Interrupted, ToolMissing
@@ -143,7 +143,7 @@ def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
     package = linux.run.evaluated["derivations"]["checks.x86_64-linux.unit"]
     linux.run.evaluated["derivations"]["packages.x86_64-linux.demo"] = package  # a derivation that fails
     built = build_job.Built(tmp_path)
-    monkeypatch.setattr("nanna_ci.build.strategies.Workbench.attempt", lambda bench, strategy: built)
+    monkeypatch.setattr("nanna_ci.binaries.strategies.Workbench.attempt", lambda bench, strategy: built)
     monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
     code, job = linux.job("build-x86_64-linux")
     assert (code, job["state"]) == (0, "ran")

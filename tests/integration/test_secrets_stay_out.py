@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from nanna_ci.build import targets
-from nanna_ci.build.targets import System
+from nanna_ci.binaries import targets
+from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
 from nanna_ci.outcome import Ports
 

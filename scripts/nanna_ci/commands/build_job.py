@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nanna_ci.build.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, Strategy, climb
-from nanna_ci.build.verification import VerifiedExecutable, verify_built
+from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, Strategy, climb
+from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
 from nanna_ci.errors import GateFailed, MalformedData
 from nanna_ci.outcome import Verdict
@@ -19,7 +19,7 @@ from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailabl
 from nanna_ci.store.build_result import BuildOutcome
 
 if TYPE_CHECKING:
-    from nanna_ci.build.strategies import Workbench
+    from nanna_ci.binaries.strategies import Workbench
     from nanna_ci.outcome import Context
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.local_run import EffectRequest

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nanna_ci.build.ladder import LadderResult, Result
-    from nanna_ci.build.strategies import Workbench
-    from nanna_ci.build.verification import VerifiedExecutable
+    from nanna_ci.binaries.ladder import LadderResult, Result
+    from nanna_ci.binaries.strategies import Workbench
+    from nanna_ci.binaries.verification import VerifiedExecutable
     from nanna_ci.outcome import Context, Outcome, Verdict
     from nanna_ci.pipeline.definition import Pipeline, Target
     from nanna_ci.report.blocks import Block, Document
@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Climb the ladder, then verify."""
-    from nanna_ci.build.ladder import Strategy, climb  # noqa: PLC0415
-    from nanna_ci.build.verification import verify_built  # noqa: PLC0415
+    from nanna_ci.binaries.ladder import Strategy, climb  # noqa: PLC0415
+    from nanna_ci.binaries.verification import verify_built  # noqa: PLC0415
     from nanna_ci.errors import GateFailed, MalformedData  # noqa: PLC0415
     from nanna_ci.outcome import Verdict  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
@@ -96,9 +96,9 @@ def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Work
     import shutil  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
-    from nanna_ci.build import targets  # noqa: PLC0415
-    from nanna_ci.build.cargo_settings import cargo_settings  # noqa: PLC0415
-    from nanna_ci.build.strategies import Workbench  # noqa: PLC0415
+    from nanna_ci.binaries import targets  # noqa: PLC0415
+    from nanna_ci.binaries.cargo_settings import cargo_settings  # noqa: PLC0415
+    from nanna_ci.binaries.strategies import Workbench  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
     from nanna_ci.store.nix import Nix  # noqa: PLC0415
 
@@ -162,7 +162,7 @@ def attempts_to_json(climbed: LadderResult) -> list[dict[str, Any]]:
 
 def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str, Any]]:
     """What was built, with the header's facts."""
-    from nanna_ci.build.manifest import facts_to_json  # noqa: PLC0415
+    from nanna_ci.binaries.manifest import facts_to_json  # noqa: PLC0415
 
     return [
         {
@@ -181,7 +181,7 @@ def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str
 def _document(
     bench: Workbench, climbed: LadderResult, verified: Sequence[VerifiedExecutable], reason: str | None
 ) -> Document:
-    from nanna_ci.build.ladder import AttemptOutcome  # noqa: PLC0415
+    from nanna_ci.binaries.ladder import AttemptOutcome  # noqa: PLC0415
     from nanna_ci.report.blocks import Cell, Code, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
 
     system = bench.target.system.value

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nanna_ci.build.cargo import CargoWorkspace
-    from nanna_ci.build.cargo_settings import CargoSettings
+    from nanna_ci.binaries.cargo import CargoWorkspace
+    from nanna_ci.binaries.cargo_settings import CargoSettings
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.cargo_jobs import CargoStep
     from nanna_ci.pipeline.definition import Pipeline
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The steps' results; the verdict is fail where any failed, unavailable where nothing could run."""
-    from nanna_ci.build.cargo_settings import CargoSettings, cargo_settings  # noqa: PLC0415
+    from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
     from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
@@ -122,7 +122,7 @@ def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
 
     ToolMissing, with the way to install it, where the workspace is pinned to a toolchain that is not there.
     """
-    from nanna_ci.build.cargo import query_workspace  # noqa: PLC0415
+    from nanna_ci.binaries.cargo import query_workspace  # noqa: PLC0415
     from nanna_ci.errors import CommandFailed, ToolMissing  # noqa: PLC0415
 
     ports = context.ports
@@ -145,7 +145,7 @@ def _steps(
     """`folder` takes what nextest reads and writes; it is not in the work tree."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from nanna_ci.build.cargo import CargoJob  # noqa: PLC0415
+    from nanna_ci.binaries.cargo import CargoJob  # noqa: PLC0415
     from nanna_ci.commands.local_jobs import make_cargo_step  # noqa: PLC0415
 
     # clippy before fmt: what it writes may want formatting

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nanna_ci.build import targets
-from nanna_ci.build.cargo import (
+from nanna_ci.binaries import targets
+from nanna_ci.binaries.cargo import (
     CargoCommand,
     CargoJob,
     CargoWorkspace,
@@ -21,7 +21,7 @@ from nanna_ci.build.cargo import (
     run_cargo,
     unguessable_profile,
 )
-from nanna_ci.build.cargo_settings import CargoSettings, cargo_settings
+from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step

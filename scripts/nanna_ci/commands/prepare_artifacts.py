@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nanna_ci.build.artifacts import Checked, Prepared, Request
-    from nanna_ci.build.headers import Executable
+    from nanna_ci.binaries.artifacts import Checked, Prepared, Request
+    from nanna_ci.binaries.headers import Executable
     from nanna_ci.errors import GateFailed
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.blocks import Block, Document
@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Prepare, or with --dry-run only check."""
-    from nanna_ci.build.artifacts import inspect, prepare  # noqa: PLC0415
-    from nanna_ci.build.intake import resolve_source  # noqa: PLC0415
-    from nanna_ci.build.sums import damages  # noqa: PLC0415
+    from nanna_ci.binaries.artifacts import inspect, prepare  # noqa: PLC0415
+    from nanna_ci.binaries.intake import resolve_source  # noqa: PLC0415
+    from nanna_ci.binaries.sums import damages  # noqa: PLC0415
     from nanna_ci.errors import GateFailed  # noqa: PLC0415
 
     request = _request(arguments, context)
@@ -70,9 +70,9 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _request(arguments: argparse.Namespace, context: Context) -> Request:
-    from nanna_ci.build.artifacts import Request  # noqa: PLC0415
-    from nanna_ci.build.manifest import Origin  # noqa: PLC0415
-    from nanna_ci.build.targets import Target, parse_system  # noqa: PLC0415
+    from nanna_ci.binaries.artifacts import Request  # noqa: PLC0415
+    from nanna_ci.binaries.manifest import Origin  # noqa: PLC0415
+    from nanna_ci.binaries.targets import Target, parse_system  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.vocabulary import SYSTEMS  # noqa: PLC0415
 
@@ -94,7 +94,7 @@ def _request(arguments: argparse.Namespace, context: Context) -> Request:
 def _located(request: Request, source: Path, arguments: argparse.Namespace, context: Context) -> Request:
     from dataclasses import replace  # noqa: PLC0415
 
-    from nanna_ci.build.origin import query_origin  # noqa: PLC0415
+    from nanna_ci.binaries.origin import query_origin  # noqa: PLC0415
 
     origin = query_origin(
         source,
@@ -108,7 +108,7 @@ def _located(request: Request, source: Path, arguments: argparse.Namespace, cont
 
 def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
     """Only where the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
-    from nanna_ci.build.cargo import query_build_folders  # noqa: PLC0415
+    from nanna_ci.binaries.cargo import query_build_folders  # noqa: PLC0415
 
     ports = context.ports
     told = "CARGO_BUILD_BUILD_DIR" in ports.environ
@@ -119,8 +119,8 @@ def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
 
 def _planned(request: Request, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
     """What would be written. Fails where the folder that is there is not what its own SHA256SUMS says."""
-    from nanna_ci.build.artifacts import plan_files  # noqa: PLC0415
-    from nanna_ci.build.manifest import facts_to_json  # noqa: PLC0415
+    from nanna_ci.binaries.artifacts import plan_files  # noqa: PLC0415
+    from nanna_ci.binaries.manifest import facts_to_json  # noqa: PLC0415
     from nanna_ci.errors import GateFailed  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 
@@ -136,7 +136,7 @@ def _planned(request: Request, checked: tuple[Checked, ...], damaged: tuple[str,
 
 
 def _written(request: Request, prepared: Prepared) -> Outcome:
-    from nanna_ci.build.manifest import facts_to_json, file_to_json  # noqa: PLC0415
+    from nanna_ci.binaries.manifest import facts_to_json, file_to_json  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 
     executables = [

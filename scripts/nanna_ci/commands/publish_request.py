@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from nanna_ci.build.git import query_revision
+from nanna_ci.binaries.git import query_revision
 from nanna_ci.containers.cosign import KeyPair, Signing, parse_keyless
 from nanna_ci.containers.publish_plan import parse_revision
 from nanna_ci.containers.reference import Repository, choose_repository

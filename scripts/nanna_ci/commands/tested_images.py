@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nanna_ci.build.targets import host_system
+from nanna_ci.binaries.targets import host_system
 from nanna_ci.commands.image_builds import NotBuilt, build_images
 from nanna_ci.containers.architecture import Architecture
 from nanna_ci.containers.find_engine import Found, find_engine

@@ -1,0 +1,52 @@
+"""Where executables come from: the Nix store's facts about them, or the source tree they were built in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from nanna_ci.binaries.git import query_revision
+from nanna_ci.binaries.manifest import Origin
+from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.process import Completed
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name
+
+
+def query_origin(
+    source: Path,
+    *,
+    revision: str | None,
+    strategy: str | None,
+    run: Callable[..., Completed],
+    environ: Mapping[str, str],
+) -> Origin:
+    """The origin of a resolved folder; `revision` and `strategy` are what the caller knows.
+
+    In the Nix store nix is asked, and the revision stays unknown unless told: nothing there says it. Elsewhere the
+    revision is that of the clean work tree which the folder lies in. Raises as store.nix does, and MalformedData
+    where nix does not know the path.
+    """
+    if revision is not None and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", revision) is None:
+        raise UsageError(f"--revision {revision!r} is no full commit hash")
+    path = store_path_of(source)
+    if path is None:
+        return Origin(revision=revision or query_revision(source, run=run, environ=environ), strategy=strategy)
+    info = Nix(run, environ=environ).path_info([path])[path]
+    if info is None:
+        raise MalformedData(str(path), "is not a valid path of the Nix store")
+    return Origin(
+        revision=revision,
+        derivation=None if info.deriver is None else str(info.deriver),
+        output=str(path),
+        nar_hash=str(info.nar_hash),
+        strategy=strategy,
+    )
+
+
+def store_path_of(path: Path) -> StorePath | None:
+    """The store path that a resolved path is, or lies in; None outside of the store."""
+    if not path.is_relative_to(STORE_DIR) or path == Path(STORE_DIR):
+        return None
+    return parse_base_name(path.relative_to(STORE_DIR).parts[0])

@@ -1,0 +1,58 @@
+"""Holds what a strategy built to its target, before anybody names it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nanna_ci.binaries.emulation import Trial, try_run
+from nanna_ci.binaries.executables import parse_executable, verify_machine
+from nanna_ci.binaries.headers import Executable
+from nanna_ci.binaries.intake import open_inputs, resolve_source
+from nanna_ci.binaries.targets import System, Target
+from nanna_ci.errors import GateFailed
+from nanna_ci.process import Completed
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedExecutable:
+    """An executable that is for the target, by its header; `trial` says whether it ran under emulation."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    sha256: str
+    facts: Executable
+    trial: Trial
+
+
+def verify_built(
+    folder: Path,
+    target: Target,
+    binaries: Sequence[str],
+    *,
+    host: System | None,
+    run: Callable[..., Completed],
+    environ: Mapping[str, str],
+    which: Callable[[str], str | None],
+) -> tuple[VerifiedExecutable, ...]:
+    """Every binary of the workspace in a built folder.
+
+    Raises GateFailed (one is missing, is for another machine, or crashes under emulation), MalformedData (one is no
+    executable at all).
+    """
+    verified = []
+    with open_inputs(resolve_source(folder), target, binaries) as inputs:
+        for item in inputs:
+            facts = parse_executable(item.stream, str(item.path))
+            verify_machine(facts, target.system, str(item.path))
+            digest = hashlib.sha256()
+            for chunk in item.chunks():
+                digest.update(chunk)
+            trial = try_run(item.path, facts, target.system, host, run=run, environ=environ, which=which)
+            if trial.ran is False:
+                raise GateFailed(f"{item.path} does not run: {trial.reason}")
+            verified.append(VerifiedExecutable(item.name, item.path, item.size_bytes, digest.hexdigest(), facts, trial))
+    return tuple(verified)
