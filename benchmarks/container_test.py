@@ -32,9 +32,9 @@ LOADS = """
 import json, os, sys, time
 from pathlib import Path
 from nanna_ci import process
-from nanna_ci.containers.docker import Docker
-from nanna_ci.containers.oci_layout import load_layout
-from nanna_ci.containers.podman import Podman
+from nanna_ci.containers.engine.docker import Docker
+from nanna_ci.containers.image.oci_layout import load_layout
+from nanna_ci.containers.engine.podman import Podman
 name, folder, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 engine = {"podman": Podman, "docker": Docker}[name](process.run, environ=os.environ)
 layout, tag = load_layout(folder), "localhost/nanna-ci-test:0123456789ab.1.x"

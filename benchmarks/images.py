@@ -20,7 +20,7 @@ from side_by_side import REPO, judge
 
 sys.path.insert(0, str(REPO / "scripts"))
 
-from nanna_ci.containers.oci_layout import load_layout
+from nanna_ci.containers.image.oci_layout import load_layout
 
 IMAGES = ("harness-image", "ollama-image", "qwen3-container", "llama3-container")
 CONTENTS = {"harness-image": "harness"}

@@ -21,7 +21,7 @@ sys.path[:0] = [str(REPO / "tests"), str(REPO / "scripts")]
 
 from layered_layouts import content, write_layered  # noqa: E402 - only now on the path
 from local_registry import counting, running  # noqa: E402
-from nanna_ci.containers.oci_layout import Layout, load_layout  # noqa: E402
+from nanna_ci.containers.image.oci_layout import Layout, load_layout  # noqa: E402
 
 PIPELINE = '[workspace]\nname = "w"\n[[image]]\nname = "app"\ncontents = ["x"]\nport = 1\n'
 REQUESTS_A_LAYER = 2

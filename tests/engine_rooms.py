@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nanna_ci
-from nanna_ci.containers.room import room_words
+from nanna_ci.containers.testing.private_podman import room_words
 
 ENGINES = ("podman", "docker")
 NEEDED = {"podman": ("podman", "runc"), "docker": ("docker", "dockerd", "containerd")}
@@ -31,7 +31,7 @@ HOLDER = """
 import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
 from pathlib import Path
-from nanna_ci.containers.inside import prepare
+from nanna_ci.containers.testing.inside_namespaces import prepare
 folder, engine, options = Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 prepare()
 for controller in options["without"]:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nanna_ci.containers.engine import Engine, EngineFacts, Executed
-from nanna_ci.containers.inspection import ContainerState, ImageState, NetworkState
-from nanna_ci.containers.limits import Controllers
-from nanna_ci.containers.oci_layout import Layout
-from nanna_ci.containers.spec import ContainerSpec
+from nanna_ci.containers.engine.container_spec import ContainerSpec
+from nanna_ci.containers.engine.engine import Engine, EngineFacts, Executed
+from nanna_ci.containers.engine.inspection import ContainerState, ImageState, NetworkState
+from nanna_ci.containers.engine.limits import Controllers
+from nanna_ci.containers.image.oci_layout import Layout
 from nanna_ci.errors import CommandFailed
 
 

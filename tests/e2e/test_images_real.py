@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.containers.architecture import Architecture
-from nanna_ci.containers.oci_layout import Layout, load_layout
-from nanna_ci.containers.publish_plan import plan_image
-from nanna_ci.containers.reference import parse_repository
+from nanna_ci.containers.image.architecture import Architecture
+from nanna_ci.containers.image.oci_layout import Layout, load_layout
+from nanna_ci.containers.publish.image_plan import plan_image
+from nanna_ci.containers.registry.reference import parse_repository
 from nanna_ci.errors import GateFailed
 
 REPO = Path(__file__).resolve().parents[2]

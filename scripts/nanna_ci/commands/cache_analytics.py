@@ -216,7 +216,7 @@ def _baseline(
     if arguments.words:
         return baseline_of_words(nix(), arguments.words, named, folder)
     other = _nix({**context.ports.environ, FLAKE_VARIABLE: named}, context)
-    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
+    from nanna_ci.pipeline.host_evaluation import planned_derivations  # noqa: PLC0415
 
     return baseline_of_jobs(other, planned_derivations(other, pipeline), folder)
 
@@ -237,7 +237,7 @@ def _subject(
         return roots_of_words(nix(), words, ports.cwd)
     if words:
         return subject_of_words(nix(), words, ports.cwd, folder)
-    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
+    from nanna_ci.pipeline.host_evaluation import planned_derivations  # noqa: PLC0415
 
     return subject_of_jobs(nix(), planned_derivations(nix(), pipeline), folder)
 

@@ -201,7 +201,7 @@ def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix
     from dataclasses import replace  # noqa: PLC0415
 
     from nanna_ci.cache.push.selection import select_derivations  # noqa: PLC0415
-    from nanna_ci.commands.planned import planned_derivations  # noqa: PLC0415
+    from nanna_ci.pipeline.host_evaluation import planned_derivations  # noqa: PLC0415
 
     derivations = sorted(set(planned_derivations(nix, pipeline).values()))
     shown = nix.derivation_show(derivations, recursive=False)

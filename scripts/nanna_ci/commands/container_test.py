@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nanna_ci.containers.container_report import Report
+    from nanna_ci.containers.testing.container_report import Report
     from nanna_ci.outcome import Context, Outcome
 
 NAME = "container-test"
@@ -51,14 +51,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     import shutil  # noqa: PLC0415
 
     from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
-    from nanna_ci.commands.tested_images import (  # noqa: PLC0415
+    from nanna_ci.containers.testing.container_report import Report, report_junit  # noqa: PLC0415
+    from nanna_ci.containers.testing.images_under_test import (  # noqa: PLC0415
         find_images,
         find_working_engine,
         parse_sources,
         run_tests,
         say_no_engine,
     )
-    from nanna_ci.containers.container_report import Report, report_junit  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.images import choose_images  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
@@ -93,7 +93,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _outcome(report: Report) -> Outcome:
-    from nanna_ci.containers.container_report import report_document, report_to_json  # noqa: PLC0415
+    from nanna_ci.containers.testing.container_report import report_document, report_to_json  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
 
     return Outcome(report.verdict, report_document(report), report_to_json(report))

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from nanna_ci.cache.cachix_api import CachixCache
     from nanna_ci.cache.substituters import Substituter
-    from nanna_ci.commands.planned import HostEvaluation
-    from nanna_ci.containers.reference import Repository
+    from nanna_ci.containers.registry.reference import Repository
     from nanna_ci.finding import Finding
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.definition import Cache, Pipeline
+    from nanna_ci.pipeline.host_evaluation import HostEvaluation
     from nanna_ci.report.blocks import Document
     from nanna_ci.store.nix import Nix
     from nanna_ci.store.store_path import StorePath
@@ -87,9 +87,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     found = list(check_debian_root(ports.environ))
     found += list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
     if pipeline.images:
-        from nanna_ci.commands.doctor_containers import check_containers  # noqa: PLC0415
+        from nanna_ci.commands.lock_models import LOCK_FILE  # noqa: PLC0415
+        from nanna_ci.containers.doctor.container_facts import check_containers  # noqa: PLC0415
 
-        found += check_containers(pipeline, base, evaluated, context)
+        found += check_containers(pipeline, base, evaluated, LOCK_FILE, context)
     findings = tuple(found)
     healths = {finding.health for finding in findings}
     verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
@@ -101,7 +102,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _base(to: str | None, context: Context) -> Repository | None:
     """Where images would go, known before anything is asked: --to may be wrong."""
-    from nanna_ci.commands.doctor_containers import choose_base  # noqa: PLC0415
+    from nanna_ci.containers.doctor.container_facts import choose_base  # noqa: PLC0415
 
     return choose_base(to, context.ports.environ)
 
@@ -118,8 +119,8 @@ def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
 
 def _evaluated(nix: Nix, context: Context) -> HostEvaluation | str:
     """What the flake has on this system, or why that is not known."""
-    from nanna_ci.commands.planned import query_evaluation  # noqa: PLC0415
     from nanna_ci.errors import NannaError  # noqa: PLC0415
+    from nanna_ci.pipeline.host_evaluation import query_evaluation  # noqa: PLC0415
 
     context.say("evaluating the pipeline's jobs")
     try:

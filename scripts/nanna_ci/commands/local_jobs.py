@@ -66,7 +66,7 @@ def run_locally(
             case JobKind.BUILD:
                 return run_build_job(request, pipeline, origin, context)
             case JobKind.CONTAINER_TEST:
-                from nanna_ci.commands.container_job import run_container_job  # noqa: PLC0415 - where there is an image
+                from nanna_ci.containers.testing.container_job import run_container_job  # noqa: PLC0415 - where there is an image
 
                 return run_container_job(request, pipeline, origin, context)
             case _:

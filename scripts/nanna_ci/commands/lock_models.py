@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nanna_ci.containers.model_lock import Difference, LockedModel
-    from nanna_ci.containers.model_registry import Resolved
+    from nanna_ci.containers.models.model_lock import Difference, LockedModel
+    from nanna_ci.containers.models.model_registry import Resolved
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.blocks import Block, Document
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Resolve, compare, and write where nothing is refused."""
-    from nanna_ci.containers.model_lock import Change, compare_locks, render_lock  # noqa: PLC0415
+    from nanna_ci.containers.models.model_lock import Change, compare_locks, render_lock  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.report.files import write_atomic  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
     """The lock as it is; nothing where there is none yet."""
-    from nanna_ci.containers.model_lock import parse_lock  # noqa: PLC0415
+    from nanna_ci.containers.models.model_lock import parse_lock  # noqa: PLC0415
     from nanna_ci.errors import NannaError, UsageError  # noqa: PLC0415
     from nanna_ci.guarded_read import MEBIBYTE, read_file  # noqa: PLC0415
 
@@ -115,8 +115,8 @@ def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
 def _resolve(
     names: Sequence[str], before: Mapping[str, LockedModel], arguments: argparse.Namespace, context: Context
 ) -> dict[str, Resolved]:
-    from nanna_ci.containers.model_lock import DEFAULT_REGISTRY, parse_registry  # noqa: PLC0415
-    from nanna_ci.containers.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry  # noqa: PLC0415
+    from nanna_ci.containers.models.model_lock import DEFAULT_REGISTRY, parse_registry  # noqa: PLC0415
+    from nanna_ci.containers.models.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry  # noqa: PLC0415
     from nanna_ci.web import Token, WebClient  # noqa: PLC0415
 
     given = None if arguments.registry is None else parse_registry(arguments.registry)
@@ -136,7 +136,7 @@ def _to_json(
     after: Mapping[str, LockedModel],
     resolved: Mapping[str, Resolved],
 ) -> dict[str, Any]:
-    from nanna_ci.containers.model_lock import part_of  # noqa: PLC0415
+    from nanna_ci.containers.models.model_lock import part_of  # noqa: PLC0415
 
     name = difference.name
     old, new = before.get(name), after.get(name)

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nanna_ci.commands.publish_request import Request
-    from nanna_ci.containers.attestation import Attestation
-    from nanna_ci.containers.publish import Publication, Publisher
-    from nanna_ci.containers.publish_plan import ImagePlan
+    from nanna_ci.containers.publish.attestation import Attestation
+    from nanna_ci.containers.publish.image_plan import ImagePlan
+    from nanna_ci.containers.publish.publish_request import Request
+    from nanna_ci.containers.publish.publisher import Publication, Publisher
     from nanna_ci.errors import NannaError
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.github import GithubRun
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Plan, and publish unless the event or --dry-run forbids it."""
-    from nanna_ci.containers.publish_plan import decide_event  # noqa: PLC0415
+    from nanna_ci.containers.publish.image_plan import decide_event  # noqa: PLC0415
     from nanna_ci.report.github import run_of  # noqa: PLC0415
     from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
 
@@ -101,12 +101,12 @@ def _nothing(reason: str, context: Context) -> Outcome:
 
 
 def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | None, scratch: Path) -> Outcome:
-    from nanna_ci.commands.publish_request import parse_request  # noqa: PLC0415
-    from nanna_ci.commands.publish_sources import plan_images, read_attestations  # noqa: PLC0415
-    from nanna_ci.containers.cosign import Cosign  # noqa: PLC0415
-    from nanna_ci.containers.credentials import PASSWORD_VARIABLE, find_credentials, stored  # noqa: PLC0415
-    from nanna_ci.containers.publish import Publication, Publisher  # noqa: PLC0415
-    from nanna_ci.containers.skopeo import Skopeo  # noqa: PLC0415
+    from nanna_ci.containers.publish.cosign import Cosign  # noqa: PLC0415
+    from nanna_ci.containers.publish.publish_request import parse_request  # noqa: PLC0415
+    from nanna_ci.containers.publish.publish_sources import plan_images, read_attestations  # noqa: PLC0415
+    from nanna_ci.containers.publish.publisher import Publication, Publisher  # noqa: PLC0415
+    from nanna_ci.containers.registry.registry_credentials import PASSWORD_VARIABLE, find_credentials, stored  # noqa: PLC0415
+    from nanna_ci.containers.registry.skopeo import Skopeo  # noqa: PLC0415
     from nanna_ci.redact import known_secrets  # noqa: PLC0415
 
     ports = context.ports
@@ -135,7 +135,7 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
 
 def _hold_to_tests(plans: Sequence[ImagePlan], folder: Path, context: Context) -> None:
     """Raises UsageError where there is no such folder, GateFailed where something else was tested, or nothing."""
-    from nanna_ci.containers.tested import check_tested, read_tested  # noqa: PLC0415
+    from nanna_ci.containers.publish.tested_digests import check_tested, read_tested  # noqa: PLC0415
     from nanna_ci.errors import UsageError  # noqa: PLC0415
 
     if not folder.is_dir():
@@ -166,7 +166,7 @@ def _run_all(
 
 
 def _outcome(opened: Sequence[Publication], request: Request, context: Context, error: NannaError | None) -> Outcome:
-    from nanna_ci.containers.publish_report import document_of, outputs_of, publication_to_json  # noqa: PLC0415
+    from nanna_ci.containers.publish.publish_report import document_of, outputs_of, publication_to_json  # noqa: PLC0415
     from nanna_ci.errors import GateFailed  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 

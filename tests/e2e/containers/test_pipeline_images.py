@@ -17,7 +17,7 @@ import pytest
 
 from container_tests import answer_of
 from engine_rooms import EngineRoom
-from nanna_ci.containers.oci_layout import load_layout
+from nanna_ci.containers.image.oci_layout import load_layout
 
 REPO = Path(__file__).resolve().parents[3]
 WORKSPACE = REPO / "tests/workspace"

@@ -142,12 +142,12 @@ IMPATIENT = """
 import os, sys
 from pathlib import Path
 from nanna_ci import process
-from nanna_ci.containers import program_container
-from nanna_ci.containers.docker import Docker
-from nanna_ci.containers.image_tests import Request, new_mark, run_image_tests
-from nanna_ci.containers.podman import Podman
-from nanna_ci.containers.run_lock import RunLocks
-from nanna_ci.containers.scenario import Subject
+from nanna_ci.containers.testing import program_container
+from nanna_ci.containers.engine.docker import Docker
+from nanna_ci.containers.testing.engine_run import Request, new_mark, run_image_tests
+from nanna_ci.containers.engine.podman import Podman
+from nanna_ci.containers.engine.run_lock import RunLocks
+from nanna_ci.containers.testing.checks import Subject
 
 program_container.COMMAND_S = 1.0
 engine = {"podman": Podman, "docker": Docker}[sys.argv[1]](process.run, environ=os.environ)

@@ -130,7 +130,7 @@ def test_a_spoilt_blob_is_refused_before_anything_is_pushed(
 
 
 def test_a_registry_that_is_not_there_is_named(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nanna_ci.containers.skopeo._RETRIES", "0")  # its waits between them take seconds
+    monkeypatch.setattr("nanna_ci.containers.registry.skopeo._RETRIES", "0")  # its waits between them take seconds
     answer = publish("http://127.0.0.1:9/owner", "--unsigned", image="lone", key=None)
     assert (answer.code, answer.data["verdict"]) == (3, "unavailable")
     assert "127.0.0.1:9" in answer.data["reason"]

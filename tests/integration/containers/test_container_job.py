@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nanna_ci.commands.container_job import run_container_job
-from nanna_ci.containers.engine import EngineFacts
-from nanna_ci.containers.image_tests import EngineRun
-from nanna_ci.containers.limits import Controllers, Force, LimitReport
-from nanna_ci.containers.scenario import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.engine.engine import EngineFacts
+from nanna_ci.containers.engine.limits import Controllers, Force, LimitReport
+from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.testing.container_job import run_container_job
+from nanna_ci.containers.testing.engine_run import EngineRun
 from nanna_ci.errors import ToolMissing
 from nanna_ci.outcome import Context, Verdict
 from nanna_ci.pipeline.definition import parse_pipeline
@@ -76,7 +76,7 @@ class Job:
             say("testing")
             return self.answer
 
-        monkeypatch.setattr("nanna_ci.containers.image_tests.run_image_tests", run_image_tests)
+        monkeypatch.setattr("nanna_ci.containers.testing.engine_run.run_image_tests", run_image_tests)
         monkeypatch.setattr("platform.machine", lambda: "x86_64")
         world.environ |= {"XDG_CACHE_HOME": str(folder / "cache"), "PATH": ""}
         info = b'{"host": {"cgroupControllers": []}, "version": {"Version": "5.4.2"}}'

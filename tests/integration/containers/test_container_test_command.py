@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cli import main
-from nanna_ci.containers.image_tests import EngineRun
-from nanna_ci.containers.scenario import Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.testing.checks import Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.testing.engine_run import EngineRun
 from nanna_ci.errors import ToolMissing
 from oci_images import write_layout
 from schemas import check
@@ -60,7 +60,7 @@ def requests(monkeypatch):
         passed = (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.0),)
         return EngineRun(facts, False, tuple(ImageResult(one.name, passed, Facts(), 0.0) for one in request.subjects))
 
-    monkeypatch.setattr("nanna_ci.containers.image_tests.run_image_tests", run_image_tests)
+    monkeypatch.setattr("nanna_ci.containers.testing.engine_run.run_image_tests", run_image_tests)
     return asked
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakePorts
-from nanna_ci.commands.image_builds import NotBuilt, build_images
+from nanna_ci.containers.image.image_builds import NotBuilt, build_images
 from nanna_ci.errors import ConfigError
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")

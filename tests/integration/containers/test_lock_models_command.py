@@ -13,7 +13,7 @@ import model_registry_stand_in as registry
 import schemas
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.containers.model_lock import DEFAULT_REGISTRY, parse_lock, render_manifest
+from nanna_ci.containers.models.model_lock import DEFAULT_REGISTRY, parse_lock, render_manifest
 
 PIPELINE = """\
 [workspace]

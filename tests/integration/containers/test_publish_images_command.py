@@ -12,7 +12,7 @@ import schemas
 from fakes import FakePorts
 from layered_layouts import content, digests_of, write_layered
 from nanna_ci.cli import main
-from nanna_ci.commands.image_builds import NotBuilt
+from nanna_ci.containers.image.image_builds import NotBuilt
 from publishing import PIPELINE, REVISION
 
 GITHUB = {
@@ -210,7 +210,7 @@ def test_an_image_that_the_toolkit_cannot_make_is_unavailable_with_its_reason(po
 
 def test_an_image_whose_build_fails_is_a_no(ports: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = NotBuilt("exit code 1; nix log /nix/store/x.drv", failed=True)
-    build = "nanna_ci.commands.publish_sources.build_images"
+    build = "nanna_ci.containers.publish.publish_sources.build_images"
     monkeypatch.setattr(build, lambda wanted, _: dict.fromkeys(wanted, failed))
     assert publish(ports, "lone", *TO) == 1
     assert "lone for x86_64: exit code 1; nix log" in ports.stderr.getvalue()

@@ -12,7 +12,7 @@ import pytest
 from fakes import FakePorts
 from layered_layouts import content, write_layered
 from nanna_ci.cli import main
-from nanna_ci.containers.oci_layout import load_layout
+from nanna_ci.containers.image.oci_layout import load_layout
 from publishing import PIPELINE, REVISION
 
 WORDS = ("--to", "ghcr.io/OWNER", "--revision", REVISION, "--unsigned", "--dry-run", "--tested", "results")

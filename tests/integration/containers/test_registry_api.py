@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 import token_registry_stand_in as stand_in
-from nanna_ci.containers.health import PushAnswer
-from nanna_ci.containers.reference import Repository
-from nanna_ci.containers.registry_api import Challenge, parse_challenge, query_push
+from nanna_ci.containers.doctor.container_findings import PushAnswer
+from nanna_ci.containers.doctor.registry_api import Challenge, parse_challenge, query_push
+from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.errors import MalformedData
 from nanna_ci.web import ServiceUnavailable, WebClient
 from token_registry_stand_in import TokenRegistry

@@ -8,9 +8,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.containers.confinement import parse_listeners
-from nanna_ci.containers.diagnosis import Seen, diagnose, last_line, written_paths
-from nanna_ci.containers.limits import (
+from nanna_ci.containers.engine.confinement import parse_listeners
+from nanna_ci.containers.engine.limits import (
     Controllers,
     Effective,
     Force,
@@ -19,15 +18,8 @@ from nanna_ci.containers.limits import (
     possible_limits,
     report_limits,
 )
-from nanna_ci.containers.results_json import (
-    companion_to_json,
-    image_to_json,
-    parse_companion,
-    parse_image,
-    parse_subject,
-    subject_to_json,
-)
-from nanna_ci.containers.scenario import (
+from nanna_ci.containers.engine.run_mark import Mark, decide_dead, mark_of_labels, mark_of_tag
+from nanna_ci.containers.testing.checks import (
     NEEDS,
     Cause,
     Check,
@@ -43,7 +35,15 @@ from nanna_ci.containers.scenario import (
     plan_checks,
     skip,
 )
-from nanna_ci.containers.sweep import Mark, decide_dead, mark_of_labels, mark_of_tag
+from nanna_ci.containers.testing.diagnosis import Seen, diagnose, last_line, written_paths
+from nanna_ci.containers.testing.results_json import (
+    companion_to_json,
+    image_to_json,
+    parse_companion,
+    parse_image,
+    parse_subject,
+    subject_to_json,
+)
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.junit import parse_junit
 from nanna_ci.report.junit_xml import Case, CaseStatus, Suite, render_junit

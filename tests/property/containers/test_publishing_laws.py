@@ -9,9 +9,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.containers.architecture import Architecture
-from nanna_ci.containers.blob import Blob, digest_of
-from nanna_ci.containers.model_lock import (
+from nanna_ci.containers.image.architecture import Architecture
+from nanna_ci.containers.image.blob import Blob, digest_of
+from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE as IMAGE_TYPE
+from nanna_ci.containers.image.oci_layout import ImageConfig, Layout
+from nanna_ci.containers.models.model_lock import (
     MANIFEST_TYPE,
     Change,
     LockedModel,
@@ -23,10 +25,8 @@ from nanna_ci.containers.model_lock import (
     render_manifest,
     repository_of,
 )
-from nanna_ci.containers.oci_layout import MANIFEST_TYPE as IMAGE_TYPE
-from nanna_ci.containers.oci_layout import ImageConfig, Layout
-from nanna_ci.containers.publish_plan import plan_image
-from nanna_ci.containers.reference import Repository, parse_repository
+from nanna_ci.containers.publish.image_plan import plan_image
+from nanna_ci.containers.registry.reference import Repository, parse_repository
 from nanna_ci.errors import MalformedData, UsageError
 
 # what the distribution specification lets a name be, and the OCI one a tag

@@ -1,0 +1,1 @@
+"""What `doctor` checks of containers: engines, logins, locks, disk and memory."""

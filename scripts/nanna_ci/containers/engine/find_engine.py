@@ -1,0 +1,58 @@
+"""Which engine tests images: the one that was asked for, or the first that works."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nanna_ci.containers.engine.docker import Docker
+from nanna_ci.containers.engine.engine import Engine, EngineFacts
+from nanna_ci.containers.engine.podman import Podman
+from nanna_ci.containers.testing.private_podman import why_no_room
+from nanna_ci.errors import ToolMissing
+from nanna_ci.json_data import as_object, load_json
+from nanna_ci.process import Completed
+
+# a JSON object: what the toolkit could not bring, with the reason (nix/apps.nix)
+UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An engine that works. `facts` is None for podman in a room: that is only known in there."""
+
+    engine: Engine
+    facts: EngineFacts | None
+
+
+def find_engine(
+    choice: str, run: Callable[..., Completed], environ: Mapping[str, str], user: int
+) -> tuple[Found | None, str]:
+    """The engine for `auto`, `podman` or `docker`, or None and why there is none.
+
+    podman as the user has it comes before docker, a podman that only works in a room comes last. `user` is our ID.
+    """
+    engines: dict[str, Engine] = {"podman": Podman(run, environ=environ), "docker": Docker(run, environ=environ)}
+    wanted = list(engines) if choice == "auto" else [choice]
+    reasons: list[str] = []
+    unavailable = _unavailable(environ)
+    for name in wanted:
+        try:
+            return Found(engines[name], engines[name].facts()), ""
+        except ToolMissing as error:
+            reasons.append(unavailable.get(name, error.message))
+    if "podman" in wanted and shutil.which("podman", path=environ.get("PATH", "")) is not None:
+        problem = why_no_room(environ, user, run)
+        if problem is None:
+            return Found(engines["podman"], None), ""
+        reasons.append(problem)
+    return None, "; ".join(dict.fromkeys(reasons))
+
+
+def _unavailable(environ: Mapping[str, str]) -> Mapping[str, str]:
+    text = environ.get(UNAVAILABLE_VARIABLE)
+    if not text:
+        return {}
+    reasons = as_object(load_json(text.encode(), UNAVAILABLE_VARIABLE), UNAVAILABLE_VARIABLE, "it")
+    return {name: str(reason) for name, reason in reasons.items()}

@@ -1,0 +1,1 @@
+"""Images: what they are made of, and how the flake builds them."""

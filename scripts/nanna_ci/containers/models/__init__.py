@@ -1,0 +1,1 @@
+"""The models that images serve, locked by digest."""

@@ -1,0 +1,1 @@
+"""Pushes images by digest, signs and attests them."""

@@ -1,0 +1,160 @@
+"""What is published under which tags: pure, from layouts and a commit.
+
+The tags of a commit name it for ever; `latest` moves. A plain tag (`latest`, the commit) is the image for every
+architecture that there is: an index of several, or the one image. The tags of another architecture than x86_64 have its
+name behind them (`latest-arm64`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nanna_ci.containers.image.architecture import Architecture
+from nanna_ci.containers.image.blob import Blob, digest_of
+from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Layout
+from nanna_ci.containers.registry.reference import Repository
+from nanna_ci.errors import GateFailed, UsageError, shorten
+
+LATEST: Final = "latest"
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ANNOTATED: Final = "org.opencontainers.image."
+PUBLISHING_EVENTS: Final = frozenset({"push", "release", "schedule", "workflow_dispatch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An image index: the document itself, and what it is called."""
+
+    data: bytes
+    blob: Blob
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag and what it must name: a part by its layout, or the index (None)."""
+
+    name: str
+    digest: str
+    layout: Layout | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """One image's publication. `parts` is in Architecture's order; `index` is None where there is one part.
+
+    `commit_tags` never move; `moving_tags` follow once everything is pushed and signed. A part in neither, which only
+    the index names, is `untagged` and pushed by digest, before the index.
+    """
+
+    name: str
+    repository: Repository
+    parts: Mapping[Architecture, Layout]
+    index: Index | None
+    commit_tags: tuple[Tag, ...]
+    moving_tags: tuple[Tag, ...]
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """All of them, in the order in which they are pushed."""
+        return (*self.commit_tags, *self.moving_tags)
+
+    @property
+    def untagged(self) -> tuple[Layout, ...]:
+        """Parts without a tag of their own."""
+        named = {tag.digest for tag in self.commit_tags}
+        return tuple(part for part in self.parts.values() if part.manifest_digest not in named)
+
+    @property
+    def digest(self) -> str:
+        """What the plain tags name."""
+        return self.index.blob.digest if self.index is not None else next(iter(self.parts.values())).manifest_digest
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Everything that is signed: the index, and each part."""
+        parts = [part.manifest_digest for part in self.parts.values()]
+        return (*([] if self.index is None else [self.index.blob.digest]), *parts)
+
+
+def decide_event(asked: str | None, told: str | None) -> str | None:
+    """Why nothing is pushed for an event, or None where it is published.
+
+    `asked` is the caller's word, `told` the runner's (None outside of one). Whichever of the two forbids it wins: code
+    that nobody has merged must never become an image that users pull.
+    """
+    for event in (told, asked):
+        if event is not None and event not in PUBLISHING_EVENTS:
+            return f"nothing is pushed on {event}: only what is merged is published"
+    return None
+
+
+def parse_revision(text: str) -> str:
+    """A full commit hash. Raises UsageError for anything shorter: tags are never guessed."""
+    if _COMMIT.fullmatch(text) is None:
+        raise UsageError(f"{shorten(text)} is no full commit hash", hint="--revision $(git rev-parse HEAD)")
+    return text
+
+
+def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture, Layout], revision: str) -> ImagePlan:
+    """Plan one image; `repository` is its own, `layouts` is not empty.
+
+    Raises GateFailed where a layout is for another machine than the one that it was built for, and where an image that
+    says that it is a stand-in would leave this machine.
+    """
+    parts = {architecture: layouts[architecture] for architecture in Architecture if architecture in layouts}
+    for architecture, layout in parts.items():
+        stand_in = layout.config.stand_in
+        if stand_in is not None and not repository.is_local:
+            raise GateFailed(
+                f"{name} for {architecture.value} is a stand-in ({shorten(stand_in)}): {repository} is not for it",
+                hint="build it with the nixpkgs toolkit; a registry on this machine takes it as it is",
+            )
+        found = f"{layout.config.os}/{layout.config.architecture}"
+        if found != f"linux/{architecture.go}":
+            raise GateFailed(f"{name} for {architecture.value}: {layout.path} is an image for {found}")
+    index = render_index(parts) if len(parts) > 1 else None
+    whole = (index.blob.digest, None) if index is not None else _target(next(iter(parts.values())))
+
+    def tags(base: str) -> tuple[Tag, ...]:
+        own = [
+            Tag(base + architecture.suffix, *_target(layout))
+            for architecture, layout in parts.items()
+            if architecture.suffix
+        ]
+        return (*own, Tag(base, *whole))
+
+    return ImagePlan(name, repository, parts, index, tags(parse_revision(revision)), tags(LATEST))
+
+
+def _target(layout: Layout) -> tuple[str, Layout]:
+    return layout.manifest_digest, layout
+
+
+def render_index(parts: Mapping[Architecture, Layout]) -> Index:
+    """The document under a plain tag, the same bytes for the same parts; labels that all parts share annotate it."""
+    labels = [part.config.labels for part in parts.values()]
+    shared = {
+        key: value
+        for key, value in labels[0].items()
+        if key.startswith(_ANNOTATED) and all(other.get(key) == value for other in labels)
+    }
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": INDEX_TYPE,
+        "manifests": [
+            {
+                "mediaType": part.manifest.media_type,
+                "digest": part.manifest.digest,
+                "size": part.manifest.size_bytes,
+                "platform": {"architecture": architecture.go, "os": "linux"},
+            }
+            for architecture, part in parts.items()
+        ],
+        **({"annotations": shared} if shared else {}),
+    }
+    data = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return Index(data, Blob(INDEX_TYPE, digest_of(data), len(data)))

@@ -1,0 +1,150 @@
+"""Publishing: pushes what is missing, signs and attests it by digest, and moves `latest` last.
+
+Every step first looks whether it is done, so that a run that died half way is finished by the next one, and a run with
+nothing to do sends nothing. What was done stands in a Publication also when a later step fails.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nanna_ci.containers.publish.attestation import Attestation
+from nanna_ci.containers.publish.cosign import Cosign
+from nanna_ci.containers.publish.image_plan import ImagePlan, Tag
+from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
+from nanna_ci.errors import GateFailed
+
+
+class State(enum.Enum):
+    """What became of one step."""
+
+    DONE = "done"
+    PRESENT = "present"  # it was so already
+    OPEN = "open"  # not done: not reached, or what failed
+
+
+@dataclass(slots=True)
+class Publication:
+    """One image's publication as far as it got: by tag, by signed digest, and by (digest, predicate type)."""
+
+    plan: ImagePlan
+    tags: dict[str, State] = field(default_factory=dict)
+    signatures: dict[str, State] = field(default_factory=dict)
+    attestations: dict[tuple[str, str], State] = field(default_factory=dict)
+
+    @staticmethod
+    def open(plan: ImagePlan, attestations: Iterable[Attestation], *, signed: bool) -> Publication:
+        """Everything that is to be done, and nothing of it done."""
+        return Publication(
+            plan,
+            {tag.name: State.OPEN for tag in plan.tags},
+            dict.fromkeys(plan.digests, State.OPEN) if signed else {},
+            {(one.digest, one.kind): State.OPEN for one in attestations},
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is open."""
+        states = (*self.tags.values(), *self.signatures.values(), *self.attestations.values())
+        return State.OPEN not in states
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Publishes through `skopeo`, and signs through `cosign` where there is one; `scratch` is a folder for predicates.
+
+    `clobber` lets a commit's tag be moved. `say` takes a line for each step that does something.
+    """
+
+    skopeo: Skopeo
+    cosign: Cosign | None
+    scratch: Path
+    clobber: bool
+    say: Callable[[str], None]
+
+    def publish(self, publication: Publication, attestations: Iterable[Attestation]) -> None:
+        """Do what is open.
+
+        Raises GateFailed (a commit's tag names another image, or what was pushed is not what is there), and what skopeo
+        and cosign raise.
+        """
+        plan = publication.plan
+        before = {tag.name: self._query(plan, tag.name) for tag in plan.tags}
+        for tag in plan.commit_tags:
+            if before[tag.name] not in {None, tag.digest} and not self.clobber:
+                raise GateFailed(
+                    f"{plan.repository.tagged(tag.name)} is {before[tag.name]}, and would become {tag.digest}",
+                    hint="a commit's tag never moves; --clobber moves it all the same",
+                )
+        for tag in plan.tags:
+            if before[tag.name] == tag.digest:
+                publication.tags[tag.name] = State.PRESENT
+        if any(publication.tags[tag.name] is State.OPEN for tag in plan.commit_tags):
+            for layout in plan.untagged:
+                if self._query(plan, layout.manifest_digest) is None:
+                    self.say(f"pushing {plan.repository.pinned(layout.manifest_digest)}")
+                    self.skopeo.push(layout, plan.repository, None)
+                    self._read_back(plan, layout.manifest_digest, layout.manifest_digest)
+        self._place(publication, plan.commit_tags)
+        self._sign(publication)
+        self._attest(publication, attestations)
+        self._place(publication, plan.moving_tags)
+
+    def _query(self, plan: ImagePlan, tag_or_digest: str) -> str | None:
+        try:
+            return self.skopeo.query_digest(plan.repository, tag_or_digest)
+        except AccessDenied:
+            # ghcr.io says that of a package that nobody has pushed yet: whether we may, the push will tell
+            return None
+
+    def _place(self, publication: Publication, tags: Iterable[Tag]) -> None:
+        """Let each open tag name what it must, and read back that it does."""
+        plan = publication.plan
+        for tag in tags:
+            if publication.tags[tag.name] is not State.OPEN:
+                continue
+            self.say(f"pushing {plan.repository.tagged(tag.name)}")
+            if tag.layout is not None:
+                self.skopeo.push(tag.layout, plan.repository, tag.name)
+            else:
+                assert plan.index is not None
+                self.skopeo.push_index(plan.index, plan.repository, tag.name)
+            self._read_back(plan, tag.name, tag.digest)
+            publication.tags[tag.name] = State.DONE
+
+    def _read_back(self, plan: ImagePlan, tag_or_digest: str, expected: str) -> None:
+        after = self.skopeo.query_digest(plan.repository, tag_or_digest)
+        if after != expected:
+            raise GateFailed(
+                f"{plan.repository}: {tag_or_digest} is {after or 'not there'} after {expected} was pushed",
+                hint="does someone else push it at the same time?",
+            )
+
+    def _sign(self, publication: Publication) -> None:
+        plan = publication.plan
+        for digest in publication.signatures:
+            assert self.cosign is not None
+            if self.cosign.is_signed(plan.repository, digest):
+                publication.signatures[digest] = State.PRESENT
+                continue
+            self.say(f"signing {plan.repository.pinned(digest)}")
+            self.cosign.sign(plan.repository, digest)
+            publication.signatures[digest] = State.DONE
+
+    def _attest(self, publication: Publication, attestations: Iterable[Attestation]) -> None:
+        repository = publication.plan.repository
+        for number, one in enumerate(attestations):
+            assert self.cosign is not None
+            done = (one.digest, one.kind)
+            if self.cosign.is_attested(repository, one.digest, one.kind, one.value):
+                publication.attestations[done] = State.PRESENT
+                continue
+            self.say(f"attesting {one.file.name} of {repository.pinned(one.digest)}")
+            file = self.scratch / f"predicate-{number}.json"
+            file.write_text(json.dumps(one.value), encoding="utf-8")
+            self.cosign.attest(repository, one.digest, one.kind, one.value, file)
+            publication.attestations[done] = State.DONE

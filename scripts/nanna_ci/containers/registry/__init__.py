@@ -1,0 +1,1 @@
+"""Registries of images: names, logins, and the program that copies images."""

@@ -1,0 +1,1 @@
+"""Runs images and tests them: servers and programs."""

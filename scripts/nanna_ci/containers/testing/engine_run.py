@@ -1,0 +1,112 @@
+"""Tests images, one after the other, on one engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.containers.engine.engine import Engine, EngineFacts
+from nanna_ci.containers.engine.engine_session import open_session
+from nanna_ci.containers.engine.procfs import ProcFs
+from nanna_ci.containers.engine.run_lock import RunLocks
+from nanna_ci.containers.engine.run_mark import Mark
+from nanna_ci.containers.testing.checks import Companion, ImageResult, Subject
+from nanna_ci.containers.testing.http_probe import HttpProbe
+from nanna_ci.containers.testing.live_container import Bench
+from nanna_ci.containers.testing.server_container import HEALTH_ANSWER_S
+from nanna_ci.containers.testing.trial import run_trial
+from nanna_ci.errors import NannaError
+from nanna_ci.report.files import write_atomic
+from nanna_ci.report.units import seconds_text
+
+EXPIRES_AFTER_S: Final = 4 * 3600  # a run whose lock nobody can see is dead after this
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to test. `machine` is Go's name of this machine's architecture; `folder` takes what failures leave.
+
+    A failure's files are `folder/IMAGE/NAME`.
+    """
+
+    subjects: tuple[Subject, ...]
+    companions: tuple[Companion, ...]
+    machine: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRun:
+    """What came of it. `private`: the engine ran in namespaces of its own, with a store of its own.
+
+    `swept` names what dead runs had left, `problems` what could not be removed.
+    """
+
+    engine: EngineFacts
+    private: bool
+    images: tuple[ImageResult, ...]
+    swept: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Keeper:
+    """Writes what a failure leaves."""
+
+    folder: Path
+    names: list[str] = field(default_factory=list)
+
+    def keep(self, name: str, data: bytes) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NannaError(f"{self.folder}: {error.strerror}") from error
+        write_atomic(self.folder / name, data)
+        self.names.append(str(self.folder / name))
+
+
+def run_image_tests(
+    request: Request,
+    engine: Engine,
+    facts: EngineFacts,
+    mark: Mark,
+    locks: RunLocks,
+    *,
+    say: Callable[[str], None],
+    kernel: ProcFs | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+) -> EngineRun:
+    """Test every subject. Raises Interrupted once everything is removed, and what the engine raises while it sweeps."""
+    results = []
+    with HttpProbe() as http, open_session(engine, mark, locks, now()) as session:
+        http.warm_up(HEALTH_ANSWER_S)
+        for name in session.swept:
+            say(f"removed what a dead run had left: {name}")
+        for problem in session.unswept:
+            say(f"could not remove what a dead run had left: {problem}")
+        for subject in request.subjects:
+            say(f"testing {subject.name} on {facts.name} {facts.version}")
+            keeper = _Keeper(request.folder / subject.name)
+            bench = Bench(session, http, facts.controllers, kernel or ProcFs(), clock, sleep, keeper.keep)
+            companions = [companion for companion in request.companions if companion.name != subject.name]
+            result = run_trial(subject, companions, bench, request.machine)
+            result = replace(result, facts=replace(result.facts, files=tuple(keeper.names)))
+            results.append(result)
+            say(render_line(result))
+    return EngineRun(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
+
+
+def render_line(result: ImageResult) -> str:
+    """A result in one line of talk."""
+    line = f"{result.name}: {result.verdict.value} after {seconds_text(result.seconds)}"
+    return line if result.reason is None else f"{line}: {result.reason}"
+
+
+def new_mark(random: Callable[[int], str], now_s: float) -> Mark:
+    """A run's mark; `random` gives so many random bytes as hexadecimal digits."""
+    return Mark(random(6), round(now_s) + EXPIRES_AFTER_S)

@@ -1,0 +1,199 @@
+"""The images that `container-test` tests: chosen, built, and turned into what a test takes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nanna_ci.binaries.targets import host_system
+from nanna_ci.containers.engine.find_engine import Found, find_engine
+from nanna_ci.containers.image.architecture import Architecture
+from nanna_ci.containers.image.image_builds import NotBuilt, build_images
+from nanna_ci.containers.image.oci_layout import ImageForm, open_image
+from nanna_ci.containers.registry.skopeo import Skopeo
+from nanna_ci.containers.testing.checks import (
+    Cause,
+    Check,
+    CheckKind,
+    CheckResult,
+    Companion,
+    Facts,
+    ImageResult,
+    Service,
+    Status,
+    Subject,
+)
+from nanna_ci.containers.testing.engine_run import Request
+from nanna_ci.errors import CommandFailed, MalformedData, UsageError
+from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
+
+if TYPE_CHECKING:
+    from nanna_ci.containers.testing.engine_run import EngineRun
+    from nanna_ci.outcome import Context, Ports
+    from nanna_ci.pipeline.definition import Image, Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImages:
+    """What can be tested, with the images that talk to model servers, and the results of what cannot."""
+
+    subjects: tuple[Subject, ...]
+    companions: tuple[Companion, ...]
+    unbuilt: tuple[ImageResult, ...]
+    machine: str
+
+    def request(self, folder: Path) -> Request:
+        """What the engine is to test; a failure leaves its files in `folder`."""
+        known = next((one.go for one in Architecture if one.value == self.machine), self.machine)
+        return Request(self.subjects, self.companions, known, folder)
+
+
+def parse_sources(pipeline: Pipeline, chosen: Sequence[Image], words: Sequence[str], cwd: Path) -> dict[str, Path]:
+    """The images given with --from IMAGE=PATH. Raises UsageError, also for one that no test of `chosen` takes."""
+    sources = dict(parse_image_files(words, "--from", cwd))
+    needed = [image.name for image in needed_images(pipeline, chosen)]
+    choose_images(pipeline, list(sources))
+    for name in sources:
+        if name not in needed:
+            raise UsageError(f"--from {name}: no test takes this image", hint=f"tested: {', '.join(needed)}")
+    return sources
+
+
+def find_images(
+    pipeline: Pipeline, chosen: Sequence[Image], sources: Mapping[str, Path], layouts: Path, context: Context
+) -> FoundImages:
+    """Build what was not given, and arrange it. Raises ConfigError where the flake lacks an image."""
+    paths: dict[str, Path | NotBuilt] = dict(sources)
+    needed = needed_images(pipeline, chosen)
+    paths |= _build([image for image in needed if image.name not in sources], _machine(), context)
+    return arrange_images(pipeline, chosen, paths, layouts, context)
+
+
+def arrange_images(
+    pipeline: Pipeline,
+    chosen: Sequence[Image],
+    paths: Mapping[str, Path | NotBuilt],
+    layouts: Path,
+    context: Context,
+) -> FoundImages:
+    """What a test takes, from the output of each of the `needed_images`, or why there is none.
+
+    An image that nix2container wrote becomes a layout below `layouts`.
+    """
+    needed = {image.name: image for image in needed_images(pipeline, chosen)}
+    made = {name: _layout(name, paths[name], layouts, context) for name in needed}
+    subjects = {
+        name: _subject(needed[name], layout, pipeline) for name, layout in made.items() if isinstance(layout, Path)
+    }
+    return FoundImages(
+        subjects=tuple(subjects[image.name] for image in chosen if image.name in subjects),
+        companions=tuple(
+            _companion(image, made[name], subjects) for name, image in needed.items() if image.model_command is not None
+        ),
+        unbuilt=tuple(
+            _unbuilt(image.name, layout) for image in chosen if isinstance(layout := made[image.name], NotBuilt)
+        ),
+        machine=_machine(),
+    )
+
+
+def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
+    """The engine for --engine, or None and why there is none."""
+    user = os.getuid() if hasattr(os, "getuid") else -1
+    return find_engine(choice, ports.run, ports.environ, user)
+
+
+def say_no_engine(reason: str) -> str:
+    """Why nothing can be tested, and how to mend it."""
+    return f"no container engine works here: {reason}; install podman 4 or newer, or start docker's daemon"
+
+
+def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:
+    """Test on the engine that was found, or in a room where podman works nowhere else."""
+    import secrets  # noqa: PLC0415
+    import time  # noqa: PLC0415
+
+    from nanna_ci.containers.engine.run_lock import RunLocks, locks_folder  # noqa: PLC0415
+    from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests  # noqa: PLC0415
+    from nanna_ci.containers.testing.private_podman import Rooms, rooms_folder  # noqa: PLC0415
+
+    ports = context.ports
+    mark = new_mark(secrets.token_hex, ports.now())
+    folder = locks_folder(ports.environ)
+    locks = RunLocks(folder, found.engine.name)
+    if found.facts is None:
+        return Rooms(rooms_folder(folder), locks).test(request, mark, run=ports.run, environ=ports.environ, say=say)
+    return run_image_tests(
+        request,
+        found.engine,
+        found.facts,
+        mark,
+        locks,
+        say=say,
+        clock=ports.clock,
+        sleep=time.sleep,
+        now=ports.now,
+    )
+
+
+def _machine() -> str:
+    """This machine's architecture, by pipeline.toml's name of it where there is one."""
+    host = host_system(sys.platform, platform.machine())
+    return platform.machine() if host is None else host.value.partition("-")[0]
+
+
+def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subject]) -> Companion:
+    return Companion(image.name, subjects.get(image.name), made.reason if isinstance(made, NotBuilt) else None)
+
+
+def _unbuilt(name: str, why: NotBuilt) -> ImageResult:
+    status, cause = (Status.FAILED, Cause.NOT_BUILT) if why.failed else (Status.UNAVAILABLE, None)
+    check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, cause, why.reason)
+    return ImageResult(name, (check,), Facts(), why.seconds)
+
+
+def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
+    service = None
+    if image.port is not None and image.health_path is not None and image.health_timeout_s is not None:
+        service = Service(image.port, image.health_path, image.health_timeout_s)
+    return Subject(
+        name=image.name,
+        layout=layout,
+        service=service,
+        probe_paths=image.probe_paths,
+        probe_commands=image.probe_commands,
+        models=tuple(model.name for model in pipeline.models if model.image == image.name),
+        model_command=image.model_command,
+    )
+
+
+def _build(images: Sequence[Image], machine: str, context: Context) -> dict[str, Path | NotBuilt]:
+    """Each image for this machine, or why there is none."""
+    here = [(image.name, machine) for image in images if machine in image.architectures]
+    made: dict[str, Path | NotBuilt] = {
+        image.name: NotBuilt(f"it is declared for {', '.join(image.architectures)}, this machine is {machine}")
+        for image in images
+        if machine not in image.architectures
+    }
+    made |= {name: one for (name, _), one in build_images(here, context).items()}
+    return made
+
+
+def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -> Path | NotBuilt:
+    """The image as an OCI layout, which the test itself verifies."""
+    if isinstance(made, NotBuilt):
+        return made
+    source = open_image(made)
+    if source.form is ImageForm.OCI_LAYOUT:
+        return source.path
+    layouts.mkdir(parents=True, exist_ok=True)
+    skopeo = Skopeo(context.ports.run, environ=context.ports.environ)
+    try:
+        return skopeo.layout_of(source, layouts / name).path
+    except (CommandFailed, MalformedData) as error:
+        return NotBuilt(f"it is no layout: {error.message}", failed=True)

@@ -1,0 +1,107 @@
+"""podman's room, seen from outside; tests/e2e/containers has real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nanna_ci.containers.engine.run_lock import RunLocks
+from nanna_ci.containers.engine.run_mark import Mark
+from nanna_ci.containers.testing.checks import Service, Subject
+from nanna_ci.containers.testing.engine_run import Request
+from nanna_ci.containers.testing.private_podman import Rooms, parse_engine_run, room_words, rooms_folder
+from nanna_ci.containers.testing.results_json import parse_subject
+from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing
+
+MARK = Mark("a" * 12, 5)
+RESULT = {"unavailable": None, "version": "5.4.2", "images": [], "swept": ["x"], "problems": []}
+
+
+class World:
+    """A folder of rooms, control groups, and a program that stands for the inside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rooms = folder / "rooms"
+        self.groups = folder / "cgroup"
+        self.groups.mkdir()
+        self.locks = RunLocks(folder / "locks", "podman")
+        self.request = Request((Subject("x", Path("/l"), Service(1, "/h", 2.0)),), (), "amd64", folder / "run")
+        self.argv: list[str] = []
+        self.asked: dict[str, object] = {}
+        self.result: object = RESULT
+
+    def run(self, argv, **options):
+        self.argv, self.options = argv, options
+        asked, answer = map(Path, argv[-2:])
+        self.asked = json.loads(asked.read_text())
+        for controller in ("memory", "pids"):
+            (self.groups / controller / f"nanna-ci-{MARK.run}" / "libpod-1").mkdir(parents=True)
+        Path(options["env"]["TMPDIR"], "left").touch()
+        if isinstance(self.result, Exception):
+            raise self.result
+        answer.write_text(json.dumps(self.result))
+
+    def test(self):
+        rooms = Rooms(self.rooms, self.locks, self.groups)
+        return rooms.test(self.request, MARK, run=self.run, environ={"A": "b"}, say=lambda _: None)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_the_namespaces_end_with_who_made_them():
+    words = room_words(["program"])
+    assert words[:3] == ["setpriv", "--pdeathsig", "KILL"]
+    assert {"--net", "--mount", "--pid", "--ipc", "--kill-child=KILL"} <= set(words)
+    assert words[-1] == "program"
+
+
+def test_a_room_is_told_what_to_test_and_is_gone_afterwards(world):
+    tested = world.test()
+    assert tested.private
+    assert (tested.engine.version, tested.swept, tested.problems) == ("5.4.2", ("x",), ())
+    assert [parse_subject(one, "x") for one in world.asked["subjects"]] == list(world.request.subjects)
+    assert world.asked["store"].startswith(str(world.rooms))
+    assert world.asked["cgroup"] == f"/nanna-ci-{MARK.run}"
+    assert list(world.rooms.iterdir()) == []
+    assert list(world.groups.glob("*/*")) == []
+    assert world.locks.alive() == {}
+
+
+def test_it_is_gone_after_a_failure_too(world):
+    world.result = CommandFailed(["setpriv"], 3, "unshare failed: Operation not permitted\n")
+    with pytest.raises(CommandFailed):
+        world.test()
+    assert list(world.rooms.iterdir()) == []
+    assert list(world.groups.glob("*/*")) == []
+
+
+def test_podman_that_does_not_work_in_there_either_is_missing(world):
+    world.result = {"unavailable": "no runtime"}
+    with pytest.raises(ToolMissing, match="podman: no runtime"):
+        world.test()
+
+
+def test_rooms_of_dead_runs_go_others_stay(world):
+    for run in ("b" * 12, "c" * 12, "notes"):
+        (world.rooms / run / "store").mkdir(parents=True)
+    (world.groups / "memory" / f"nanna-ci-{'b' * 12}" / "conmon").mkdir(parents=True)
+    with world.locks.held("c" * 12):
+        tested = world.test()
+    assert tested.swept == (f"room {'b' * 12}", "x")
+    assert sorted(path.name for path in world.rooms.iterdir()) == ["c" * 12, "notes"]
+    assert list(world.groups.glob("*/*")) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"version": 1}', b'{"version": "1", "images": [{}]}'])
+def test_a_result_that_is_none_is_refused(data):
+    with pytest.raises(MalformedData):
+        parse_engine_run(data, "x")
+
+
+def test_rooms_are_beside_the_locks():
+    assert rooms_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-rooms")
