@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nanna_ci
-from nanna_ci.containers.testing.private_podman import room_words
+from nanna_ci.containers.engine.namespaces import namespace_words
 
 ENGINES = ("podman", "docker")
 NEEDED = {"podman": ("podman", "runc"), "docker": ("docker", "dockerd", "containerd")}
@@ -91,7 +91,7 @@ class EngineRoom:
         words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine]
         words.append(json.dumps({"without": list(without), "settings": dict(settings or {})}))
         self._unshare = subprocess.Popen(
-            room_words(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+            namespace_words(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
         assert self._unshare.stdout is not None
         try:

@@ -17,6 +17,8 @@ ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {"binaries": {"pipeline"}, "containers": {"pipeline", "binaries"}}
+# each may import those to its left
+FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")
 LONGEST = 400
 
 
@@ -66,6 +68,12 @@ def is_in(imported: Import, package: str) -> bool:
 def domain_of(module: str) -> str | None:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and parts[0] == "nanna_ci" and parts[1] in DOMAINS else None
+
+
+def folder_of_containers(module: str) -> str | None:
+    parts = module.split(".")
+    found = parts[2] if parts[:2] == ["nanna_ci", "containers"] and len(parts) > 2 else None
+    return found if found in FOLDERS_OF_CONTAINERS else None
 
 
 MODULES = modules()
@@ -134,6 +142,17 @@ def test_domains_do_not_import_sideways(name):
         other = domain_of(imported.module)
         allowed = {None, domain} | ANYONE_MAY_IMPORT | MAY_IMPORT.get(domain, set())
         assert other in allowed, f"{name} imports {imported.module}"
+
+
+@every_module
+def test_the_folders_of_containers_have_an_order(name):
+    folder = folder_of_containers(name)
+    if folder is None:
+        assert not name.startswith("nanna_ci.containers."), f"{name} is in none of {FOLDERS_OF_CONTAINERS}"
+        return
+    allowed = FOLDERS_OF_CONTAINERS[: FOLDERS_OF_CONTAINERS.index(folder) + 1]
+    for imported in imports(MODULES[name]):
+        assert folder_of_containers(imported.module) in {None, *allowed}, f"{name} imports {imported.module}"
 
 
 @every_module

@@ -128,7 +128,8 @@ BUSY = """
 import os, socket, sys
 from pathlib import Path
 from nanna_ci import process
-from nanna_ci.containers.testing.engine_run import Request, new_mark, run_image_tests
+from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests
+from nanna_ci.containers.testing.hand_over import Request
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.testing.checks import Service, Subject

@@ -144,7 +144,8 @@ from pathlib import Path
 from nanna_ci import process
 from nanna_ci.containers.testing import program_container
 from nanna_ci.containers.engine.docker import Docker
-from nanna_ci.containers.testing.engine_run import Request, new_mark, run_image_tests
+from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests
+from nanna_ci.containers.testing.hand_over import Request
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.testing.checks import Subject

@@ -12,7 +12,7 @@ from nanna_ci.containers.engine.engine import EngineFacts
 from nanna_ci.containers.engine.limits import Controllers, Force, LimitReport
 from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
 from nanna_ci.containers.testing.container_job import run_container_job
-from nanna_ci.containers.testing.engine_run import EngineRun
+from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.errors import ToolMissing
 from nanna_ci.outcome import Context, Verdict
 from nanna_ci.pipeline.definition import parse_pipeline

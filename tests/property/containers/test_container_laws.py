@@ -35,15 +35,8 @@ from nanna_ci.containers.testing.checks import (
     plan_checks,
     skip,
 )
+from nanna_ci.containers.testing.dataclass_json import from_json, to_json
 from nanna_ci.containers.testing.diagnosis import Seen, diagnose, last_line, written_paths
-from nanna_ci.containers.testing.results_json import (
-    companion_to_json,
-    image_to_json,
-    parse_companion,
-    parse_image,
-    parse_subject,
-    subject_to_json,
-)
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.junit import parse_junit
 from nanna_ci.report.junit_xml import Case, CaseStatus, Suite, render_junit
@@ -97,13 +90,13 @@ companions = st.builds(Companion, names, st.none() | subjects, st.none() | texts
 
 @given(images)
 def test_a_result_comes_back_from_json_as_it_went(image):
-    assert parse_image(json.loads(json.dumps(image_to_json(image))), "x") == image
+    assert from_json(ImageResult, json.loads(json.dumps(to_json(image))), "x") == image
 
 
 @given(subjects, companions)
 def test_a_subject_comes_back_from_json_as_it_went(subject, companion):
-    assert parse_subject(json.loads(json.dumps(subject_to_json(subject))), "x") == subject
-    assert parse_companion(json.loads(json.dumps(companion_to_json(companion))), "x") == companion
+    assert from_json(Subject, json.loads(json.dumps(to_json(subject))), "x") == subject
+    assert from_json(Companion, json.loads(json.dumps(to_json(companion))), "x") == companion
 
 
 @given(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,13 +20,12 @@ from nanna_ci.containers.doctor.container_findings import (
     check_login,
     check_memory,
 )
-from nanna_ci.containers.doctor.machine import query_available_memory_bytes, query_free_bytes
 from nanna_ci.containers.doctor.registry_api import query_push
 from nanna_ci.containers.doctor.registry_login import find_login
+from nanna_ci.containers.engine.find_engine import find_working_engine
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.models.model_lock import parse_lock
 from nanna_ci.containers.registry.reference import Repository, choose_repository
-from nanna_ci.containers.testing.images_under_test import find_working_engine
 from nanna_ci.errors import ConfigError, NannaError
 from nanna_ci.finding import Finding, Health
 from nanna_ci.guarded_read import MEBIBYTE, read_file
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _ENGINES: Final = ("podman", "docker")
 _VERSION_S: Final = 30.0
+_MEMINFO: Final = Path("/proc/meminfo")
 
 
 def choose_base(to: str | None, environ: Mapping[str, str]) -> Repository | None:
@@ -154,3 +155,21 @@ def _reason(image: str, architecture: str, evaluated: HostEvaluation) -> str | N
     except ConfigError:
         return f"the flake makes none on {evaluated.system}"
     return place.reason if isinstance(place, Unavailable) else None
+
+
+def query_free_bytes(folder: Path) -> int | None:
+    """The free space of the file system that holds `folder`; None where that is not there."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def query_available_memory_bytes(meminfo: Path = _MEMINFO) -> int | None:
+    """The memory that programs can still have without swapping; None where the kernel does not say."""
+    try:
+        text = meminfo.read_text(errors="replace")
+    except OSError:
+        return None
+    match = re.search(r"^MemAvailable:\s+([0-9]+) kB$", text, re.MULTILINE)
+    return None if match is None else int(match[1]) * 1024

@@ -19,7 +19,7 @@ from nanna_ci.containers.engine.inspection import (
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.engine.run_mark import REPOSITORY, RUN_LABEL
 from nanna_ci.containers.image.oci_layout import Layout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData
+from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData, shorten
 from nanna_ci.output import Tail
 from nanna_ci.process import Completed
 
@@ -219,3 +219,9 @@ def reason_of(error: CommandFailed) -> str:
     for heading in ("Error response from daemon: ", "Error: ", "docker: "):
         last = last.removeprefix(heading)
     return last
+
+
+def last_line(log: str) -> str:
+    """The last line that says something, for a sentence."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return shorten(lines[-1]) if lines else ""

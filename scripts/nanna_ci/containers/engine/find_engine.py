@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
+from nanna_ci.containers.engine.namespaces import why_no_namespaces
 from nanna_ci.containers.engine.podman import Podman
-from nanna_ci.containers.testing.private_podman import why_no_room
 from nanna_ci.errors import ToolMissing
 from nanna_ci.json_data import as_object, load_json
 from nanna_ci.process import Completed
+
+if TYPE_CHECKING:
+    from nanna_ci.outcome import Ports
 
 # a JSON object: what the toolkit could not bring, with the reason (nix/apps.nix)
 UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
@@ -20,7 +25,7 @@ UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An engine that works. `facts` is None for podman in a room: that is only known in there."""
+    """An engine that works. `facts` is None for podman in namespaces of its own: that is only known in there."""
 
     engine: Engine
     facts: EngineFacts | None
@@ -31,7 +36,8 @@ def find_engine(
 ) -> tuple[Found | None, str]:
     """The engine for `auto`, `podman` or `docker`, or None and why there is none.
 
-    podman as the user has it comes before docker, a podman that only works in a room comes last. `user` is our ID.
+    podman as the user has it comes before docker, and one that only works in namespaces of its own comes last. `user`
+    is our ID.
     """
     engines: dict[str, Engine] = {"podman": Podman(run, environ=environ), "docker": Docker(run, environ=environ)}
     wanted = list(engines) if choice == "auto" else [choice]
@@ -43,11 +49,22 @@ def find_engine(
         except ToolMissing as error:
             reasons.append(unavailable.get(name, error.message))
     if "podman" in wanted and shutil.which("podman", path=environ.get("PATH", "")) is not None:
-        problem = why_no_room(environ, user, run)
+        problem = why_no_namespaces(environ, user, run)
         if problem is None:
             return Found(engines["podman"], None), ""
         reasons.append(problem)
     return None, "; ".join(dict.fromkeys(reasons))
+
+
+def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
+    """The engine for --engine, or None and why there is none."""
+    user = os.getuid() if hasattr(os, "getuid") else -1
+    return find_engine(choice, ports.run, ports.environ, user)
+
+
+def say_no_engine(reason: str) -> str:
+    """Why nothing can be tested, and how to mend it."""
+    return f"no container engine works here: {reason}; install podman 4 or newer, or start docker's daemon"
 
 
 def _unavailable(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -61,6 +61,14 @@ class Layout:
         return self.manifest.digest
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An image index: the document itself, and what it is called."""
+
+    data: bytes
+    blob: Blob
+
+
 class ImageForm(enum.Enum):
     """How a toolkit hands an image over."""
 

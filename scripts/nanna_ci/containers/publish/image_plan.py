@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.blob import Blob, digest_of
-from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Layout
+from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Index, Layout
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.errors import GateFailed, UsageError, shorten
 
@@ -23,14 +23,6 @@ LATEST: Final = "latest"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ANNOTATED: Final = "org.opencontainers.image."
 PUBLISHING_EVENTS: Final = frozenset({"push", "release", "schedule", "workflow_dispatch"})
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """An image index: the document itself, and what it is called."""
-
-    data: bytes
-    blob: Blob
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.image.blob import digest_of
-from nanna_ci.containers.image.oci_layout import ImageForm, ImageSource, Layout, load_layout
-from nanna_ci.containers.publish.image_plan import Index
+from nanna_ci.containers.image.oci_layout import ImageForm, ImageSource, Index, Layout, load_layout
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.registry_credentials import HINT
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError

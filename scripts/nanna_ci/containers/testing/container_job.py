@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine
 from nanna_ci.containers.image.image_builds import NotBuilt
 from nanna_ci.containers.testing.checks import Status
-from nanna_ci.containers.testing.container_report import Report, engine_to_json, remarks, report_junit
-from nanna_ci.containers.testing.images_under_test import arrange_images, find_working_engine, run_tests, say_no_engine
-from nanna_ci.containers.testing.results_json import image_to_json
+from nanna_ci.containers.testing.container_report import Report, engine_to_json, image_to_json, remarks, report_junit
+from nanna_ci.containers.testing.engine_run import run_tests
+from nanna_ci.containers.testing.images_under_test import arrange_images
 from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.images import needed_images

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from nanna_ci.containers.engine.limits import Force
 from nanna_ci.containers.testing.checks import ImageResult, Status, decide_verdict
-from nanna_ci.containers.testing.engine_run import EngineRun
-from nanna_ci.containers.testing.results_json import image_to_json
+from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.junit_xml import Case, CaseStatus, Suite, render_junit
@@ -62,6 +61,41 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "reason": report.reason,
         "folder": report.folder,
         "seconds": round(report.seconds, 3),
+    }
+
+
+def image_to_json(result: ImageResult) -> dict[str, Any]:
+    """An image's result; keys in camelCase."""
+    facts = result.facts
+    return {
+        "name": result.name,
+        "verdict": result.verdict.value,
+        "reason": result.reason,
+        "seconds": round(result.seconds, 3),
+        "architecture": facts.architecture,
+        "manifestDigest": facts.manifest_digest,
+        "imageId": facts.image_id,
+        "standIn": facts.stand_in,
+        "sizeBytes": facts.size_bytes,
+        "unpackedBytes": facts.unpacked_bytes,
+        "startSeconds": None if facts.start_s is None else round(facts.start_s, 3),
+        "peakMemoryBytes": facts.peak_memory_bytes,
+        "limits": [
+            {"name": limit.name, "asked": limit.asked, "force": limit.force.value, "reason": limit.reason}
+            for limit in facts.limits
+        ],
+        "checks": [
+            {
+                "check": one.check.kind.value,
+                "subject": one.check.subject,
+                "status": one.status.value,
+                "seconds": round(one.seconds, 3),
+                "cause": None if one.cause is None else one.cause.value,
+                "reason": one.reason,
+            }
+            for one in result.checks
+        ],
+        "files": list(facts.files),
     }
 
 

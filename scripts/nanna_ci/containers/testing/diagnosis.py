@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from nanna_ci.containers.engine.confinement import Confinement, Listener
+from nanna_ci.containers.engine.engine import last_line
 from nanna_ci.containers.engine.limits import UNREADABLE
 from nanna_ci.containers.testing.checks import Cause
-from nanna_ci.errors import NannaError, shorten
+from nanna_ci.errors import NannaError
 from nanna_ci.report.units import seconds_text
 
 TERMINATED: Final = 128 + 15  # what a program says that lets SIGTERM end it
@@ -192,9 +193,3 @@ def written_paths(changes: Sequence[str]) -> tuple[str, ...]:
 def with_writing(seen: Told, changes: Sequence[str]) -> Told:
     """The facts, and what was written when it could be."""
     return replace(seen, written=written_paths(changes))
-
-
-def last_line(log: str) -> str:
-    """The last line that says something, for a sentence."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return shorten(lines[-1]) if lines else ""

@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
 from nanna_ci.containers.engine.engine_session import open_session
+from nanna_ci.containers.engine.find_engine import Found
 from nanna_ci.containers.engine.procfs import ProcFs
-from nanna_ci.containers.engine.run_lock import RunLocks
+from nanna_ci.containers.engine.run_lock import RunLocks, locks_folder
 from nanna_ci.containers.engine.run_mark import Mark
-from nanna_ci.containers.testing.checks import Companion, ImageResult, Subject
+from nanna_ci.containers.testing.checks import Companion, ImageResult, Subject, plan_checks
+from nanna_ci.containers.testing.hand_over import EngineRun, Request
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
+from nanna_ci.containers.testing.private_podman import Rooms, rooms_folder
+from nanna_ci.containers.testing.program_checks import ProgramTrial
+from nanna_ci.containers.testing.server_checks import ServerTrial
 from nanna_ci.containers.testing.server_container import HEALTH_ANSWER_S
-from nanna_ci.containers.testing.trial import run_trial
 from nanna_ci.errors import NannaError
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.units import seconds_text
 
+if TYPE_CHECKING:
+    from nanna_ci.outcome import Context
+
 EXPIRES_AFTER_S: Final = 4 * 3600  # a run whose lock nobody can see is dead after this
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to test. `machine` is Go's name of this machine's architecture; `folder` takes what failures leave.
-
-    A failure's files are `folder/IMAGE/NAME`.
-    """
-
-    subjects: tuple[Subject, ...]
-    companions: tuple[Companion, ...]
-    machine: str
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRun:
-    """What came of it. `private`: the engine ran in namespaces of its own, with a store of its own.
-
-    `swept` names what dead runs had left, `problems` what could not be removed.
-    """
-
-    engine: EngineFacts
-    private: bool
-    images: tuple[ImageResult, ...]
-    swept: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +47,27 @@ class _Keeper:
             raise NannaError(f"{self.folder}: {error.strerror}") from error
         write_atomic(self.folder / name, data)
         self.names.append(str(self.folder / name))
+
+
+def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:
+    """Test on the engine that was found, or in namespaces of its own where podman works nowhere else."""
+    ports = context.ports
+    mark = new_mark(secrets.token_hex, ports.now())
+    folder = locks_folder(ports.environ)
+    locks = RunLocks(folder, found.engine.name)
+    if found.facts is None:
+        return Rooms(rooms_folder(folder), locks).test(request, mark, run=ports.run, environ=ports.environ, say=say)
+    return run_image_tests(
+        request,
+        found.engine,
+        found.facts,
+        mark,
+        locks,
+        say=say,
+        clock=ports.clock,
+        sleep=time.sleep,
+        now=ports.now,
+    )
 
 
 def run_image_tests(
@@ -94,11 +96,22 @@ def run_image_tests(
             keeper = _Keeper(request.folder / subject.name)
             bench = Bench(session, http, facts.controllers, kernel or ProcFs(), clock, sleep, keeper.keep)
             companions = [companion for companion in request.companions if companion.name != subject.name]
-            result = run_trial(subject, companions, bench, request.machine)
+            result = run_checks(subject, companions, bench, request.machine)
             result = replace(result, facts=replace(result.facts, files=tuple(keeper.names)))
             results.append(result)
             say(render_line(result))
     return EngineRun(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
+
+
+def run_checks(subject: Subject, companions: Sequence[Companion], bench: Bench, machine: str) -> ImageResult:
+    """Test one image, as what it is: a server or a program. `machine` is this machine's architecture by Go's name.
+
+    Raises Interrupted, once everything is removed, and ToolMissing where the engine went away.
+    """
+    plan = plan_checks(subject, companions)
+    if subject.service is None:
+        return ProgramTrial(subject, bench, machine).run(plan)
+    return ServerTrial(subject, subject.service, companions, bench, machine).run(plan)
 
 
 def render_line(result: ImageResult) -> str:

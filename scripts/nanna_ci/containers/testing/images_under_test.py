@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nanna_ci.binaries.targets import host_system
-from nanna_ci.containers.engine.find_engine import Found, find_engine
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.image_builds import NotBuilt, build_images
 from nanna_ci.containers.image.oci_layout import ImageForm, open_image
@@ -28,13 +26,12 @@ from nanna_ci.containers.testing.checks import (
     Status,
     Subject,
 )
-from nanna_ci.containers.testing.engine_run import Request
+from nanna_ci.containers.testing.hand_over import Request
 from nanna_ci.errors import CommandFailed, MalformedData, UsageError
 from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
 
 if TYPE_CHECKING:
-    from nanna_ci.containers.testing.engine_run import EngineRun
-    from nanna_ci.outcome import Context, Ports
+    from nanna_ci.outcome import Context
     from nanna_ci.pipeline.definition import Image, Pipeline
 
 
@@ -99,45 +96,6 @@ def arrange_images(
             _unbuilt(image.name, layout) for image in chosen if isinstance(layout := made[image.name], NotBuilt)
         ),
         machine=_machine(),
-    )
-
-
-def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
-    """The engine for --engine, or None and why there is none."""
-    user = os.getuid() if hasattr(os, "getuid") else -1
-    return find_engine(choice, ports.run, ports.environ, user)
-
-
-def say_no_engine(reason: str) -> str:
-    """Why nothing can be tested, and how to mend it."""
-    return f"no container engine works here: {reason}; install podman 4 or newer, or start docker's daemon"
-
-
-def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:
-    """Test on the engine that was found, or in a room where podman works nowhere else."""
-    import secrets  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
-    from nanna_ci.containers.engine.run_lock import RunLocks, locks_folder  # noqa: PLC0415
-    from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests  # noqa: PLC0415
-    from nanna_ci.containers.testing.private_podman import Rooms, rooms_folder  # noqa: PLC0415
-
-    ports = context.ports
-    mark = new_mark(secrets.token_hex, ports.now())
-    folder = locks_folder(ports.environ)
-    locks = RunLocks(folder, found.engine.name)
-    if found.facts is None:
-        return Rooms(rooms_folder(folder), locks).test(request, mark, run=ports.run, environ=ports.environ, say=say)
-    return run_image_tests(
-        request,
-        found.engine,
-        found.facts,
-        mark,
-        locks,
-        say=say,
-        clock=ports.clock,
-        sleep=time.sleep,
-        now=ports.now,
     )
 
 

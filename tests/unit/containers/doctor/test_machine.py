@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nanna_ci.containers.doctor.machine import query_available_memory_bytes, query_free_bytes
+from nanna_ci.containers.doctor.container_facts import query_available_memory_bytes, query_free_bytes
 
 
 def test_memory_is_what_the_kernel_calls_available(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 
-from nanna_ci.containers.engine.docker_archive import archive_chunks
+from nanna_ci.containers.engine.docker import archive_chunks
 from nanna_ci.containers.image.oci_layout import load_layout
 from oci_images import write_layout
 

@@ -10,7 +10,7 @@ from nanna_ci.containers.engine.engine import EngineFacts
 from nanna_ci.containers.engine.limits import Controllers, Force, LimitReport
 from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
 from nanna_ci.containers.testing.container_report import Report, report_document, report_junit, report_to_json
-from nanna_ci.containers.testing.engine_run import EngineRun
+from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.junit import TestStatus, parse_junit
 from nanna_ci.report.blocks import Notice, Tone

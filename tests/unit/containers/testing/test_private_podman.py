@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.containers.engine.namespaces import namespace_words
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import Mark
 from nanna_ci.containers.testing.checks import Service, Subject
-from nanna_ci.containers.testing.engine_run import Request
-from nanna_ci.containers.testing.private_podman import Rooms, parse_engine_run, room_words, rooms_folder
-from nanna_ci.containers.testing.results_json import parse_subject
+from nanna_ci.containers.testing.dataclass_json import from_json
+from nanna_ci.containers.testing.hand_over import Request
+from nanna_ci.containers.testing.private_podman import Rooms, parse_engine_run, rooms_folder
 from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing
 
 MARK = Mark("a" * 12, 5)
@@ -54,7 +55,7 @@ def world(tmp_path):
 
 
 def test_the_namespaces_end_with_who_made_them():
-    words = room_words(["program"])
+    words = namespace_words(["program"])
     assert words[:3] == ["setpriv", "--pdeathsig", "KILL"]
     assert {"--net", "--mount", "--pid", "--ipc", "--kill-child=KILL"} <= set(words)
     assert words[-1] == "program"
@@ -64,7 +65,7 @@ def test_a_room_is_told_what_to_test_and_is_gone_afterwards(world):
     tested = world.test()
     assert tested.private
     assert (tested.engine.version, tested.swept, tested.problems) == ("5.4.2", ("x",), ())
-    assert [parse_subject(one, "x") for one in world.asked["subjects"]] == list(world.request.subjects)
+    assert [from_json(Subject, one, "x") for one in world.asked["subjects"]] == list(world.request.subjects)
     assert world.asked["store"].startswith(str(world.rooms))
     assert world.asked["cgroup"] == f"/nanna-ci-{MARK.run}"
     assert list(world.rooms.iterdir()) == []

@@ -25,10 +25,10 @@ from nanna_ci.containers.testing.checks import (
     Status,
     Subject,
 )
+from nanna_ci.containers.testing.engine_run import run_checks
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
 from nanna_ci.containers.testing.program_container import COMMAND_S
-from nanna_ci.containers.testing.trial import run_trial
 from nanna_ci.errors import Interrupted
 from nanna_ci.outcome import Verdict
 from oci_images import write_layout
@@ -81,7 +81,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def run(world: World, *companions: Companion, **changes: object) -> ImageResult:
     for name, value in changes.items():
         setattr(world.engine.behaviour, name, value)
-    return run_trial(world.subject, companions, world.bench, "amd64")
+    return run_checks(world.subject, companions, world.bench, "amd64")
 
 
 def failures(result: ImageResult) -> list[tuple[str, Cause | None]]:

@@ -15,9 +15,9 @@ from nanna_ci.containers.engine.procfs import ProcFs
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import Mark
 from nanna_ci.containers.testing.checks import Cause, CheckKind, Companion, ImageResult, Service, Status, Subject
+from nanna_ci.containers.testing.engine_run import run_checks
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
-from nanna_ci.containers.testing.trial import run_trial
 from nanna_ci.errors import Interrupted
 from nanna_ci.outcome import Verdict
 from oci_images import write_layout
@@ -59,7 +59,7 @@ def world(tmp_path):
 def run(world: World, *companions: Companion, **changes) -> ImageResult:
     for name, value in changes.items():
         setattr(world.engine.behaviour, name, value)
-    return run_trial(world.subject, companions, world.bench, "amd64")
+    return run_checks(world.subject, companions, world.bench, "amd64")
 
 
 def failures(result: ImageResult) -> list[tuple[CheckKind, Cause | None]]:
@@ -276,11 +276,11 @@ def test_a_signal_in_the_middle_removes_everything_and_goes_on(world):
         world.bench.keep,
     )
     with pytest.raises(Interrupted):
-        run_trial(world.subject, (), bench, "amd64")
+        run_checks(world.subject, (), bench, "amd64")
     assert is_clean(world.engine)
 
 
 def test_an_image_for_another_machine_is_not_even_loaded(world):
-    result = run_trial(world.subject, (), world.bench, "arm64")
+    result = run_checks(world.subject, (), world.bench, "arm64")
     assert failures(result) == [(CheckKind.LOAD, Cause.WRONG_ARCHITECTURE)]
     assert "load" not in world.engine.calls
