@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
+from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
-from nanna_ci.pipeline.plan import Event, Job, plan_jobs
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.run_folder import JobFolders

@@ -17,7 +17,7 @@ from nanna_ci.cli import REGISTRY
 from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
-from nanna_ci.pipeline.plan import Event, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, Route, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.pipeline.vocabulary import RUNNERS

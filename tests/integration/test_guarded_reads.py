@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gc_folder import GcFolder
-from nanna_ci.cache.client.credentials import find_authorization
+from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.route import Origin
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.cli import main

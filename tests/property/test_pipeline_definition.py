@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nanna_ci.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
-from nanna_ci.pipeline.plan import Event, JobKind, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, JobKind, Route, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind
 from toml_text import render_toml
 

@@ -243,8 +243,8 @@ def _subject(
 
 
 def _outcome(analysis: Analysis, arguments: argparse.Namespace) -> Outcome:
-    from nanna_ci.cache.analysis.report import render_document  # noqa: PLC0415
-    from nanna_ci.cache.analysis.report_json import analysis_to_json  # noqa: PLC0415
+    from nanna_ci.cache.analysis.analysis_json import analysis_to_json  # noqa: PLC0415
+    from nanna_ci.cache.analysis.analysis_report import render_document  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
 
     rate = analysis.rate.paths

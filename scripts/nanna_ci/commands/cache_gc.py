@@ -51,12 +51,12 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The plan, or with --execute what was done. The verdict is fail where the size cannot be kept to."""
     from contextlib import nullcontext  # noqa: PLC0415
 
+    from nanna_ci.cache.collection.collection_report import GcReport, gc_document, gc_to_json  # noqa: PLC0415
     from nanna_ci.cache.collection.collector import collect  # noqa: PLC0415
+    from nanna_ci.cache.collection.eviction_plan import plan_collection  # noqa: PLC0415
     from nanna_ci.cache.collection.folder_index import check_cache_info, read_inventory  # noqa: PLC0415
     from nanna_ci.cache.collection.guarded_folder import GuardedFolder  # noqa: PLC0415
     from nanna_ci.cache.collection.kept_roots import choose_roots, read_pin  # noqa: PLC0415
-    from nanna_ci.cache.collection.plan import plan_collection  # noqa: PLC0415
-    from nanna_ci.cache.collection.report import GcReport, gc_document, gc_to_json  # noqa: PLC0415
     from nanna_ci.cache.folder_lock import collection_lock  # noqa: PLC0415
     from nanna_ci.cache.gc_roots import load_root_records  # noqa: PLC0415
     from nanna_ci.errors import UsageError  # noqa: PLC0415

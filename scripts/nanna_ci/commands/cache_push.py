@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from nanna_ci.cache.gc_roots import RootKind
     from nanna_ci.cache.push.destination import Destination
+    from nanna_ci.cache.push.push_report import PushReport, Skip, Watched
     from nanna_ci.cache.push.pusher import Pusher
-    from nanna_ci.cache.push.report import PushReport, Skip, Watched
     from nanna_ci.cache.push.selection import Selection
     from nanna_ci.cache.push_filter import PushFilter
     from nanna_ci.outcome import Context, Outcome
@@ -74,7 +74,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     from nanna_ci.cache.gc_roots import parse_root_name  # noqa: PLC0415
     from nanna_ci.cache.push.destination import parse_destination  # noqa: PLC0415
-    from nanna_ci.cache.push.report import PushReport, Skip  # noqa: PLC0415
+    from nanna_ci.cache.push.push_report import PushReport, Skip  # noqa: PLC0415
     from nanna_ci.cache.push_filter import PushFilter  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
 
@@ -138,8 +138,8 @@ def _push(
     """All stages from the list to the receipt, or to the plan on a dry run."""
     from dataclasses import replace  # noqa: PLC0415
 
-    from nanna_ci.cache.push.plan import plan_push  # noqa: PLC0415
-    from nanna_ci.cache.push.report import Skip  # noqa: PLC0415
+    from nanna_ci.cache.push.push_plan import plan_push  # noqa: PLC0415
+    from nanna_ci.cache.push.push_report import Skip  # noqa: PLC0415
     from nanna_ci.store.nix import Nix  # noqa: PLC0415
     from nanna_ci.store.nix_copy import query_closure  # noqa: PLC0415
 
@@ -184,7 +184,7 @@ def _pusher(destination: Destination, nix: Nix, context: Context) -> Pusher:
 
 def _select(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context: Context) -> tuple[Selection, Skip]:
     """What the words name, or the pipeline's outputs; and what it means if that is nothing."""
-    from nanna_ci.cache.push.report import Skip  # noqa: PLC0415
+    from nanna_ci.cache.push.push_report import Skip  # noqa: PLC0415
     from nanna_ci.cache.push.selection import parse_wanted, select_paths  # noqa: PLC0415
 
     if not arguments.words:
@@ -226,7 +226,7 @@ def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> t
 
 def _run_command(argv: Sequence[str], context: Context) -> Watched:
     """Run the caller's command, its output on stderr without secrets: stdout is for the result."""
-    from nanna_ci.cache.push.report import Watched  # noqa: PLC0415
+    from nanna_ci.cache.push.push_report import Watched  # noqa: PLC0415
     from nanna_ci.redact import known_secrets  # noqa: PLC0415
     from nanna_ci.store.nix import BUILD_TIMEOUT_S  # noqa: PLC0415
 
@@ -264,7 +264,7 @@ def _record(report: PushReport, root: tuple[RootKind, str], context: Context) ->
 
 
 def _outcome(report: PushReport, context: Context) -> Outcome:
-    from nanna_ci.cache.push.report import Skip, decide_verdict, push_to_json, render_push  # noqa: PLC0415
+    from nanna_ci.cache.push.push_report import Skip, decide_verdict, push_to_json, render_push  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 
     verdict = decide_verdict(report)

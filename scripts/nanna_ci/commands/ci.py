@@ -38,7 +38,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.plan import Event, plan_jobs  # noqa: PLC0415
+    from nanna_ci.pipeline.job_plan import Event, plan_jobs  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
     from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json  # noqa: PLC0415
     from nanna_ci.report.html import render_html  # noqa: PLC0415

@@ -25,9 +25,9 @@ from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
+from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
-from nanna_ci.pipeline.plan import Job, JobKind
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.reproduce import Origin
 from nanna_ci.pipeline.results import JobResult, unavailable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.plan import Job
+    from nanna_ci.pipeline.job_plan import Job
     from nanna_ci.report.blocks import Block, Table
 
 NAME = "plan"
@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.plan import Event, matrix_entries, parallel_jobs, plan_jobs  # noqa: PLC0415
+    from nanna_ci.pipeline.job_plan import Event, matrix_entries, parallel_jobs, plan_jobs  # noqa: PLC0415
     from nanna_ci.report.blocks import Document, Facts, Notice, Tone  # noqa: PLC0415
 
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)

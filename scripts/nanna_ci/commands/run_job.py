@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.plan import Job
+    from nanna_ci.pipeline.job_plan import Job
 
 NAME = "run-job"
 SUMMARY = "run one job, the same here and in CI"
@@ -77,7 +77,7 @@ def _find_jobs(pipeline: Pipeline, job_id: str) -> tuple[Job, ...]:
     import difflib  # noqa: PLC0415
 
     from nanna_ci.errors import UsageError  # noqa: PLC0415
-    from nanna_ci.pipeline.plan import Event, plan_jobs, with_needs  # noqa: PLC0415
+    from nanna_ci.pipeline.job_plan import Event, plan_jobs, with_needs  # noqa: PLC0415
 
     jobs = {job.id: job for event in Event for job in plan_jobs(pipeline, event)}
     if job_id in jobs:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from nanna_ci.pipeline.plan import Job
+from nanna_ci.pipeline.job_plan import Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nanna_ci.pipeline.evaluation import Evaluation, parse_evaluation, pipeline_attribute
-from nanna_ci.pipeline.plan import Event, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, plan_jobs
 
 if TYPE_CHECKING:
     from nanna_ci.pipeline.definition import Pipeline

@@ -15,6 +15,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
 from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.followers import Followers, Needed
+from nanna_ci.pipeline.job_plan import TEST_KINDS, Effect, Job, Route
 from nanna_ci.pipeline.log_text import plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import (
     INTERRUPTED,
@@ -25,7 +26,6 @@ from nanna_ci.pipeline.nix_jobs import (
     judge_jobs,
     look_up_outputs,
 )
-from nanna_ci.pipeline.plan import TEST_KINDS, Effect, Job, Route
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, no_answer, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders

@@ -16,11 +16,11 @@ from gc_folder import DAY_S, NOW_S, GcFolder, Killed, KilledFolder, UploadingFol
 from nanna_ci.cache.collection import collector
 from nanna_ci.cache.collection.collector import collect
 from nanna_ci.cache.collection.eviction_order import Candidate, EvictionOrder
+from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Why, plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import Inventory
 from nanna_ci.cache.collection.kept_roots import choose_roots
-from nanna_ci.cache.collection.plan import CollectionPlan, Why, plan_collection
 from nanna_ci.cache.gc_roots import load_root_records
 from nanna_ci.store.build_times import load_build_times
 

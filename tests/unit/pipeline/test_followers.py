@@ -13,8 +13,8 @@ from local_runs import BUILD, FMT, JOBS, UNIT, Run
 from nanna_ci.errors import Interrupted
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.followers import AT_ONCE
+from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.local_run import EffectRequest
-from nanna_ci.pipeline.plan import Job, JobKind
 from nanna_ci.pipeline.results import JobResult, JobState
 from recorded_nix import RecordedNix
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from nanna_ci.cache.client.asker import Asker, FolderAsker
 from nanna_ci.cache.client.background import Tasks
-from nanna_ci.cache.client.credentials import find_authorization
+from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
 from nanna_ci.cache.client.pace import Limits
 from nanna_ci.cache.client.patience import Patience

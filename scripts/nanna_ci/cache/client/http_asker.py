@@ -8,8 +8,8 @@ from typing import Final
 
 from nanna_ci.cache.client.asker import Asker, Survey
 from nanna_ci.cache.client.background import run_in_daemon
+from nanna_ci.cache.client.cache_credentials import explain_refusal
 from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
-from nanna_ci.cache.client.credentials import explain_refusal
 from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.request import Request
 from nanna_ci.cache.client.route import Route, parse_target

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Eviction, count_users
 from nanna_ci.cache.collection.folder_index import NARINFO, file_of, read_names
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import CacheFile, Fault, Inventory, Named
-from nanna_ci.cache.collection.plan import CollectionPlan, Eviction, count_users
 from nanna_ci.cache.collection.reference_graph import closure
 
 _BATCH: Final = 64

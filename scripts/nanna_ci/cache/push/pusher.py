@@ -11,7 +11,7 @@ from nanna_ci import process
 from nanna_ci.cache.push.cachix import CachixProgram
 from nanna_ci.cache.push.cold_store import make_cache_ask, make_nix_ask
 from nanna_ci.cache.push.destination import Destination
-from nanna_ci.cache.push.plan import PushPlan
+from nanna_ci.cache.push.push_plan import PushPlan
 from nanna_ci.cache.push.receipt import WAITS_S, Receipt, query_receipt
 from nanna_ci.cache.push.sending import Sent, send_paths
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter, setting_words

@@ -13,9 +13,9 @@ import pytest
 
 import schemas
 from derivation_graphs import Spec, instantiate, narinfo, outputs_of, query_result, store_path
+from nanna_ci.cache.analysis.analysis_json import analysis_to_json
 from nanna_ci.cache.analysis.baseline import parse_baseline
 from nanna_ci.cache.analysis.misses import Reason
-from nanna_ci.cache.analysis.report_json import analysis_to_json
 from nanna_ci.cache.analysis.substitution import Wanted
 from nanna_ci.cache.analysis.survey import Request, analyse, find_build_times
 from nanna_ci.cache.analysis.values import Analysis, Subject

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from derivation_graphs import holdings, query_result, store_path
+from nanna_ci.cache.analysis.analysis_report import percent, render_document
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.hits import HitRate, Holdings, combine, decide_gate, measure_hit_rate
 from nanna_ci.cache.analysis.misses import Cause, Miss, Reason
-from nanna_ci.cache.analysis.report import percent, render_document
 from nanna_ci.cache.analysis.substitution import SubstitutionPlan
 from nanna_ci.cache.analysis.values import Analysis, StoreSize, Subject
 from nanna_ci.cache.analysis.weights import Weights

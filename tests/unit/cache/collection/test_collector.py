@@ -11,9 +11,9 @@ import pytest
 from gc_folder import NOW_S, GcFolder, Killed, KilledFolder, UploadingFolder, path_of
 from nanna_ci.cache.collection import collector
 from nanna_ci.cache.collection.collector import Collected, collect
+from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.cache.collection.plan import plan_collection
 from nanna_ci.cache.folder_lock import LOCK_FILE, collection_lock, push_lock
 from nanna_ci.errors import NannaError
 from nanna_ci.store.build_times import BuildTimes

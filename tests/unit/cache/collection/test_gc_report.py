@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from gc_folder import DAY_S, NOW_S, GcFolder, path_of, write_times
+from nanna_ci.cache.collection.collection_report import GcReport, gc_document, gc_to_json
 from nanna_ci.cache.collection.collector import Collected
+from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import Fault
-from nanna_ci.cache.collection.plan import plan_collection
-from nanna_ci.cache.collection.report import GcReport, gc_document, gc_to_json
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.text import render_text
 from nanna_ci.store.build_times import load_build_times

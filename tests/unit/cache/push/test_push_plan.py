@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanna_ci.cache.push.plan import Dragged, plan_push
+from nanna_ci.cache.push.push_plan import Dragged, plan_push
 from nanna_ci.cache.push_filter import PushFilter
 from store_paths import info, path
 

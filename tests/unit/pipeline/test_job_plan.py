@@ -9,7 +9,7 @@ import pytest
 
 from nanna_ci.errors import UsageError
 from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
-from nanna_ci.pipeline.plan import (
+from nanna_ci.pipeline.job_plan import (
     Effect,
     Event,
     Job,

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final, assert_never
 
 from nanna_ci.cache.push.destination import Destination
-from nanna_ci.cache.push.plan import PushPlan
+from nanna_ci.cache.push.push_plan import PushPlan
 from nanna_ci.cache.push.receipt import Receipt
 from nanna_ci.cache.push.selection import Selection
 from nanna_ci.cache.push.sending import Sent
