@@ -11,15 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
-class Strategy(enum.Enum):
-    """A way to make an executable for a target; the order is the ladder's."""
-
-    NIX = "nix"
-    NIX_CROSS = "nix-cross"
-    BUILDER = "builder"
-    CARGO_CROSS = "cargo-cross"
-    CARGO_APPLE = "cargo-apple"
+from nanna_ci.pipeline.vocabulary import Strategy
 
 
 class AttemptOutcome(enum.Enum):

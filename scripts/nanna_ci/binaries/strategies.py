@@ -20,9 +20,10 @@ from nanna_ci.binaries.cargo import (
     run_cargo,
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings
-from nanna_ci.binaries.ladder import Built, Failed, Impossible, Result, Strategy
+from nanna_ci.binaries.ladder import Built, Failed, Impossible, Result
 from nanna_ci.binaries.targets import System, Target
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
+from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.nix import Nix
 
 _LOG_LINES = 40

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, Strategy, climb
+from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, climb
 from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
 from nanna_ci.errors import GateFailed, MalformedData
@@ -16,6 +16,7 @@ from nanna_ci.pipeline.faults import Fault, exit_code, find_fault, start_fault
 from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
+from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_result import BuildOutcome
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: Origin, co
     job, clock = request.job, context.ports.clock
     target = find_target(pipeline, job.system)
     bench = make_workbench(pipeline, target, context)
-    ladder = _climb([Strategy(name.value) for name in target.strategies], request.prebuilt, bench, clock)
+    ladder = _climb(target.strategies, request.prebuilt, bench, clock)
     for line in _told(ladder, request.prebuilt, bench):
         request.on_line(line)
     result = JobResult(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nanna_ci.binaries.verification import VerifiedExecutable
     from nanna_ci.outcome import Context, Outcome, Verdict
     from nanna_ci.pipeline.definition import Pipeline, Target
+    from nanna_ci.pipeline.vocabulary import Strategy
     from nanna_ci.report.blocks import Block, Document
 
 NAME = "cross-build"
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Climb the ladder, then verify."""
-    from nanna_ci.binaries.ladder import Strategy, climb  # noqa: PLC0415
+    from nanna_ci.binaries.ladder import climb  # noqa: PLC0415
     from nanna_ci.binaries.verification import verify_built  # noqa: PLC0415
     from nanna_ci.errors import GateFailed, MalformedData  # noqa: PLC0415
     from nanna_ci.outcome import Verdict  # noqa: PLC0415
@@ -58,7 +59,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         context.say(f"{target.system}: trying {strategy.value}")
         return bench.attempt(strategy)
 
-    climbed = climb([Strategy(strategy.value) for strategy in target.strategies], attempt, ports.clock)
+    climbed = climb(target.strategies, attempt, ports.clock)
     if climbed.built is None:
         verdict = Verdict.UNAVAILABLE if climbed.only_impossible else Verdict.FAIL
         return _outcome(verdict, bench, climbed, reason="no strategy made an executable")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, Impossible, Result, Strategy, climb
+from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, Impossible, Result, climb
 from nanna_ci.errors import ConfigError, NannaError, ToolMissing
+from nanna_ci.pipeline.vocabulary import Strategy
 
 BUILT = Built(Path("/nix/store/x"), "x.drv")
 

@@ -12,10 +12,11 @@ import pytest
 
 from fakes import FakeRun
 from nanna_ci.binaries.cargo_settings import CargoSettings
-from nanna_ci.binaries.ladder import Built, Failed, Impossible, Strategy
+from nanna_ci.binaries.ladder import Built, Failed, Impossible
 from nanna_ci.binaries.strategies import Workbench
 from nanna_ci.binaries.targets import System, Target
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, NannaError, ToolMissing
+from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, DerivationResult
 from nanna_ci.store.nix import Nix
