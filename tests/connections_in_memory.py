@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from nanna_ci.cache.client.request import Request, Tally
-from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.client.request import CacheRequest, RequestTally
+from nanna_ci.cache.client.wire import WireAnswer
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
@@ -29,20 +29,20 @@ class Owner:
     """Notes what becomes of its requests: `told` are kind and detail."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = RequestTally()
         self.told: list[tuple[str, str]] = []
 
-    def message(self, request: Request) -> bytes:
+    def message(self, request: CacheRequest) -> bytes:
         return b"GET /\r\n\r\n"
 
-    def target(self, request: Request) -> str:
+    def target(self, request: CacheRequest) -> str:
         return "/"
 
-    def answered(self, request: Request, answer: Answer) -> None:
+    def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
         self.told.append(("answered", answer.body.decode()))
 
-    def refused(self, request: Request, problem: str) -> None:
+    def refused(self, request: CacheRequest, problem: str) -> None:
         self.told.append(("refused", problem))
 
-    def failed(self, request: Request, problem: str) -> None:
+    def failed(self, request: CacheRequest, problem: str) -> None:
         self.told.append(("failed", problem))

@@ -17,7 +17,7 @@ from nanna_ci.cli import REGISTRY
 from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
-from nanna_ci.pipeline.job_plan import Event, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, JobRoute, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.pipeline.vocabulary import RUNNERS
@@ -72,7 +72,7 @@ def test_it_calls_only_commands_that_exist() -> None:
 def test_it_uses_only_what_the_matrix_gives() -> None:
     used = set(re.findall(r"\bmatrix\.(\w+)", "\n".join(JOBS.values())))
     assert used | {"jobs"} == set(ENTRIES[0])  # `jobs` is for the gate
-    assert set(re.findall(r"matrix\.route == '(\w+)'", TEXT)) == {route.value for route in Route}
+    assert set(re.findall(r"matrix\.route == '(\w+)'", TEXT)) == {route.value for route in JobRoute}
 
 
 def test_it_starts_on_every_event_that_plan_knows() -> None:

@@ -18,7 +18,7 @@ import pytest
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome
-from nanna_ci.store.build_state import State
+from nanna_ci.store.build_state import BuildState
 from nanna_ci.store.internal_json import Event
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import StorePath
@@ -130,8 +130,8 @@ def test_a_build_is_built_then_present_then_substituted_from_a_cache(ground: Gro
     assert built.results[0].log_tail == ("log of top",)
     assert 0 < (built.results[0].seconds or 0) <= built.seconds
     assert {heard.derivation: heard.state for heard in built.log.derivations()} == {
-        base: State.BUILT,
-        top: State.BUILT,
+        base: BuildState.BUILT,
+        top: BuildState.BUILT,
     }
     assert built.log.counters().built == 2
     assert (tmp_path / "result").resolve() == Path(str(output))
@@ -156,7 +156,7 @@ def test_a_build_is_built_then_present_then_substituted_from_a_cache(ground: Gro
 def test_one_build_tells_success_failure_and_failed_dependency_apart(ground: Ground) -> None:
     names = ["other", "fails", "above", "lies"]
     derivations = {name: ground.nix.derivation_of(name) for name in names}
-    seen: list[tuple[str, State]] = []
+    seen: list[tuple[str, BuildState]] = []
 
     def on_event(log: BuildLog, event: Event) -> None:
         known = [(heard.derivation.name, heard.state) for heard in log.derivations()]
@@ -172,10 +172,10 @@ def test_one_build_tells_success_failure_and_failed_dependency_apart(ground: Gro
     assert (above.state, above.seconds, above.log_tail) == (BuildOutcome.DEPENDENCY_FAILED, None, ())
     assert lies.state is BuildOutcome.FAILED
     assert "hash mismatch" in (lies.reason or "")
-    assert ("other.drv", State.BUILDING) in seen
-    assert ("fails.drv", State.FAILED) in seen
-    assert ("other.drv", State.FAILED) not in seen
-    assert ("fails.drv", State.BUILT) not in seen
+    assert ("other.drv", BuildState.BUILDING) in seen
+    assert ("fails.drv", BuildState.FAILED) in seen
+    assert ("other.drv", BuildState.FAILED) not in seen
+    assert ("fails.drv", BuildState.BUILT) not in seen
 
 
 def test_a_derivation_that_is_not_there_is_an_error(ground: Ground) -> None:

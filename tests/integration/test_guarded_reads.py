@@ -12,7 +12,7 @@ import pytest
 
 from gc_folder import GcFolder
 from nanna_ci.cache.client.cache_credentials import find_authorization
-from nanna_ci.cache.client.route import Origin
+from nanna_ci.cache.client.route import HttpOrigin
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.cli import main
 from nanna_ci.errors import ConfigError
@@ -155,7 +155,7 @@ def test_a_file_of_the_work_tree_that_is_none_ends_no_command(
 def test_a_netrc_that_is_no_file_is_a_configuration_error(tmp_path: Path, put: Callable[[Path], None]) -> None:
     put(tmp_path / "netrc")
     with pytest.raises(ConfigError, match="cannot be read"):
-        find_authorization(parse_substituter("https://h"), Origin("https", "h", 443), tmp_path / "netrc", {})
+        find_authorization(parse_substituter("https://h"), HttpOrigin("https", "h", 443), tmp_path / "netrc", {})
 
 
 def test_a_pipe_that_the_user_names_is_read_up_to_the_limit(tmp_path: Path) -> None:

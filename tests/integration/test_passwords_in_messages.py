@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cache.client.cache_credentials import find_authorization
-from nanna_ci.cache.client.route import Origin
+from nanna_ci.cache.client.route import HttpOrigin
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.cli import main
 from nanna_ci.errors import ConfigError, hide_logins
@@ -118,7 +118,7 @@ def test_a_netrc_that_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text
     file.write_text(text)
     substituter = parse_substituter("https://h")
     with pytest.raises(ConfigError, match=r"is not a netrc file: line [0-9]+") as caught:
-        find_authorization(substituter, Origin("https", "h", 443), file, {})
+        find_authorization(substituter, HttpOrigin("https", "h", 443), file, {})
     said = f"{caught.value.message} {caught.value.hint}".replace("'", " ").split()
     assert not {"SECRET", "RET", "SEC"} & {*said}
 

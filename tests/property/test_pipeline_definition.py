@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nanna_ci.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
-from nanna_ci.pipeline.job_plan import Event, JobKind, Route, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind
 from toml_text import render_toml
 
@@ -193,7 +193,7 @@ def test_every_image_is_planned_for_each_architecture_and_tested_once(document: 
 def test_exactly_the_nix_jobs_name_a_flake_attribute_of_their_runners_system(document: dict[str, Any]) -> None:
     for job in plan_jobs(read(document), Event.PUSH):
         works_on_needs = job.kind is JobKind.CONTAINER_TEST
-        assert (job.attribute is not None) == (job.route is Route.NIX and not works_on_needs)
+        assert (job.attribute is not None) == (job.route is JobRoute.NIX and not works_on_needs)
         assert bool(job.needs) == works_on_needs
         if job.attribute is not None:
             assert job.attribute.split(".")[1] == RUNNERS[job.runner]

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_state import State
+from nanna_ci.store.build_state import BuildState
 from nanna_ci.store.store_path import StorePath
 
 DERIVATIONS = [StorePath(str(number) * 32, f"{number}.drv") for number in range(4)]
@@ -73,16 +73,16 @@ def test_any_events_in_any_order_leave_every_derivation_in_one_sound_state(
     log = fed([line(event) for event in events])
     log.close(success=success)
     for heard in log.derivations():
-        assert (heard.reason is None) or heard.state in (State.FAILED, State.DEPENDENCY_FAILED)
+        assert (heard.reason is None) or heard.state in (BuildState.FAILED, BuildState.DEPENDENCY_FAILED)
         assert heard.seconds is None or heard.seconds >= 0
-        assert heard.started_s is not None or heard.state in (State.FAILED, State.DEPENDENCY_FAILED)
-        assert not (success and heard.state in (State.BUILDING, State.SUBSTITUTING))
+        assert heard.started_s is not None or heard.state in (BuildState.FAILED, BuildState.DEPENDENCY_FAILED)
+        assert not (success and heard.state in (BuildState.BUILDING, BuildState.SUBSTITUTING))
 
 
 @given(st.lists(EVENTS, max_size=40))
 def test_without_nix_counting_a_build_nothing_is_ever_called_built(events: list[dict[str, Any]]) -> None:
     log = fed([line(event) for event in events if event.get("type") != 104])
-    assert State.BUILT not in {heard.state for heard in log.derivations()}
+    assert BuildState.BUILT not in {heard.state for heard in log.derivations()}
 
 
 @given(
@@ -119,5 +119,5 @@ def test_however_builds_end_each_gets_its_own_outcome(
         else:
             late = [stop, *late] + ([] if well else [error])
     log = fed(lines + late)
-    expected = {DERIVATIONS[n]: State.BUILT if well else State.FAILED for n, (well, _) in enumerate(fates)}
+    expected = {DERIVATIONS[n]: BuildState.BUILT if well else BuildState.FAILED for n, (well, _) in enumerate(fates)}
     assert {heard.derivation: heard.state for heard in log.derivations()} == expected

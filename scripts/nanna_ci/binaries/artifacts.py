@@ -22,11 +22,11 @@ from nanna_ci.binaries.deflate import GzipWriter, usable_processors
 from nanna_ci.binaries.executables import parse_executable, verify_machine
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import Input, open_inputs
-from nanna_ci.binaries.manifest import ArtifactExecutable, ArtifactFile, Origin, render_manifest, render_sums
+from nanna_ci.binaries.manifest import ArtifactExecutable, ArtifactFile, BinaryOrigin, render_manifest, render_sums
 from nanna_ci.binaries.names import check_distinct, check_name
 from nanna_ci.binaries.output_folder import Staging, check_replaceable, staging
 from nanna_ci.binaries.sums import SUMS
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import GateFailed, MalformedData
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ArtifactsRequest:
     """What to prepare: `source` is a resolved folder, `output` the folder to write, `limit_bytes` the size gate.
 
     `build_folders` are where cargo may have other names of the files in `source`.
@@ -44,11 +44,11 @@ class Request:
 
     workspace: str
     binaries: tuple[str, ...]
-    target: Target
+    target: BuildTarget
     source: Path
     output: Path
     limit_bytes: int
-    origin: Origin
+    origin: BinaryOrigin
     build_folders: tuple[Path, ...] = ()
 
 
@@ -82,7 +82,7 @@ def archive_file(workspace: str, system: System) -> str:
     return f"{workspace}-{system.value}.tar.gz"
 
 
-def plan_files(request: Request) -> tuple[str, ...]:
+def plan_files(request: ArtifactsRequest) -> tuple[str, ...]:
     """The names of all files that are written. Raises MalformedData for names that are unsafe or collide."""
     system = request.target.system
     names = (
@@ -111,7 +111,7 @@ def decide_size(sizes_bytes: Sequence[int], limit_bytes: int) -> str | None:
     return None
 
 
-def inspect(request: Request) -> tuple[Checked, ...]:
+def inspect(request: ArtifactsRequest) -> tuple[Checked, ...]:
     """Check everything that can be known before writing; nothing is written.
 
     Raises GateFailed (nothing found, wrong machine, too large), MalformedData (an input or name is refused),
@@ -121,7 +121,7 @@ def inspect(request: Request) -> tuple[Checked, ...]:
         return _check(request, inputs)
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: ArtifactsRequest) -> Prepared:
     """Check, then write the artifacts. Raises as `inspect`, and NannaError where the output cannot be written."""
     with open_inputs(request.source, request.target, request.binaries, request.build_folders) as inputs:
         checked = _check(request, inputs)
@@ -130,7 +130,7 @@ def prepare(request: Request) -> Prepared:
             return Prepared(executables, files, stage.publish())
 
 
-def _check(request: Request, inputs: Iterable[Input]) -> tuple[Checked, ...]:
+def _check(request: ArtifactsRequest, inputs: Iterable[Input]) -> tuple[Checked, ...]:
     names = plan_files(request)
     system = request.target.system
     checked = []
@@ -148,7 +148,7 @@ def _check(request: Request, inputs: Iterable[Input]) -> tuple[Checked, ...]:
 
 
 def _write(
-    request: Request, checked: Iterable[Checked], inputs: Iterable[Input], stage: Staging
+    request: ArtifactsRequest, checked: Iterable[Checked], inputs: Iterable[Input], stage: Staging
 ) -> tuple[tuple[ArtifactExecutable, ...], tuple[ArtifactFile, ...]]:
     archive_name = archive_file(request.workspace, request.target.system)
     pairs = sorted(zip(checked, inputs, strict=True), key=lambda pair: pair[0].name)
@@ -185,7 +185,7 @@ def _copied(chunks: Iterator[bytes], digest: _Hash, copy: BinaryIO) -> Iterator[
 
 
 def _finish_archive(
-    request: Request, packed: BufferedRandom, name: str, executables: Iterable[ArtifactExecutable]
+    request: ArtifactsRequest, packed: BufferedRandom, name: str, executables: Iterable[ArtifactExecutable]
 ) -> ArtifactFile:
     """Read the archive back: what is promised is what is on disk."""
     packed.seek(0)
@@ -196,6 +196,6 @@ def _finish_archive(
     return ArtifactFile(name, size_bytes, hashlib.file_digest(packed, "sha256").hexdigest())
 
 
-def _member_path(request: Request, name: str) -> str:
+def _member_path(request: ArtifactsRequest, name: str) -> str:
     system = request.target.system
     return f"{request.workspace}-{system.value}/{name}{system.executable_suffix}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, assert_never
 
 from nanna_ci.binaries.cargo_settings import CargoSettings
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, NannaError, ToolMissing
 from nanna_ci.process import Completed
 from nanna_ci.redact import without_secrets
@@ -168,7 +168,7 @@ def render_nextest_config(profile: str, junit: Path, lines: Sequence[str] = ()) 
 
 
 def plan_build(
-    target: Target,
+    target: BuildTarget,
     binaries: Sequence[str],
     settings: CargoSettings,
     *,
@@ -186,7 +186,7 @@ def plan_build(
 
 
 def cross_environment(
-    target: Target, environ: Mapping[str, str], which: Callable[[str], str | None], exists: Callable[[str], bool]
+    target: BuildTarget, environ: Mapping[str, str], which: Callable[[str], str | None], exists: Callable[[str], bool]
 ) -> dict[str, str] | None:
     """The variables that make cargo link for a target, and the cc and pkg-config crates of build scripts follow.
 
@@ -207,7 +207,7 @@ def cross_environment(
     return {name: value for name, value in variables.items() if name not in environ}
 
 
-def is_apple_to_apple(host: System | None, target: Target) -> bool:
+def is_apple_to_apple(host: System | None, target: BuildTarget) -> bool:
     """Whether this machine is a Mac and the target another or the same one: Apple's tools build for both."""
     return host is not None and host.kernel == target.system.kernel == "darwin"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from nanna_ci.binaries.names import check_name
-from nanna_ci.binaries.targets import Target
+from nanna_ci.binaries.targets import BuildTarget
 from nanna_ci.errors import GateFailed, MalformedData, NannaError, UsageError
 from nanna_ci.store.store_path import STORE_DIR
 
@@ -72,7 +72,7 @@ def resolve_source(path: Path) -> Path:
 
 @contextmanager
 def open_inputs(
-    source: Path, target: Target, names: Sequence[str], build_folders: Sequence[Path] = ()
+    source: Path, target: BuildTarget, names: Sequence[str], build_folders: Sequence[Path] = ()
 ) -> Iterator[tuple[Input, ...]]:
     """Open each named executable of a Nix result or of a cargo target folder; `source` is resolved.
 

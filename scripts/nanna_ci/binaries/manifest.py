@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nanna_ci.binaries.headers import Executable
-from nanna_ci.binaries.targets import Format, Target
+from nanna_ci.binaries.targets import BuildTarget, Format
 
 SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class BinaryOrigin:
     """Where the executables come from, as far as it is known; None is unknown.
 
     `revision` is the commit of a clean source tree; derivation, output (store paths) and NAR hash are the Nix store's.
@@ -65,7 +65,11 @@ def file_to_json(file: ArtifactFile) -> dict[str, Any]:
 
 
 def render_manifest(
-    workspace: str, target: Target, origin: Origin, executables: Iterable[ArtifactExecutable], archive: ArtifactFile
+    workspace: str,
+    target: BuildTarget,
+    origin: BinaryOrigin,
+    executables: Iterable[ArtifactExecutable],
+    archive: ArtifactFile,
 ) -> bytes:
     """manifest.json: the same values give the same bytes."""
     body = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from nanna_ci.binaries.git import query_revision
-from nanna_ci.binaries.manifest import Origin
+from nanna_ci.binaries.manifest import BinaryOrigin
 from nanna_ci.errors import MalformedData, UsageError
 from nanna_ci.process import Completed
 from nanna_ci.store.nix import Nix
@@ -21,7 +21,7 @@ def query_origin(
     strategy: str | None,
     run: Callable[..., Completed],
     environ: Mapping[str, str],
-) -> Origin:
+) -> BinaryOrigin:
     """The origin of a resolved folder; `revision` and `strategy` are what the caller knows.
 
     In the Nix store nix is asked, and the revision stays unknown unless told: nothing there says it. Elsewhere the
@@ -32,11 +32,11 @@ def query_origin(
         raise UsageError(f"--revision {revision!r} is no full commit hash")
     path = store_path_of(source)
     if path is None:
-        return Origin(revision=revision or query_revision(source, run=run, environ=environ), strategy=strategy)
+        return BinaryOrigin(revision=revision or query_revision(source, run=run, environ=environ), strategy=strategy)
     info = Nix(run, environ=environ).path_info([path])[path]
     if info is None:
         raise MalformedData(str(path), "is not a valid path of the Nix store")
-    return Origin(
+    return BinaryOrigin(
         revision=revision,
         derivation=None if info.deriver is None else str(info.deriver),
         output=str(path),

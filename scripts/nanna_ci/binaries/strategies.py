@@ -21,7 +21,7 @@ from nanna_ci.binaries.cargo import (
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible, Result
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.nix import Nix
@@ -38,7 +38,7 @@ class Workbench:
     `on_silence` is as in process.run.
     """
 
-    target: Target
+    target: BuildTarget
     host: System | None
     workspace: str
     binaries: tuple[str, ...]

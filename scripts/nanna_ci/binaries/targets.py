@@ -70,7 +70,7 @@ _KERNELS: Final = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BuildTarget:
     """What is built for: the system, and the triple that rustc calls it by."""
 
     system: System

@@ -11,7 +11,7 @@ from nanna_ci.binaries.emulation import Trial, try_run
 from nanna_ci.binaries.executables import parse_executable, verify_machine
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import open_inputs, resolve_source
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import GateFailed
 from nanna_ci.process import Completed
 
@@ -30,7 +30,7 @@ class VerifiedExecutable:
 
 def verify_built(
     folder: Path,
-    target: Target,
+    target: BuildTarget,
     binaries: Sequence[str],
     *,
     host: System | None,

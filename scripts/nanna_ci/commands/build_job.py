@@ -12,7 +12,7 @@ from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
 from nanna_ci.errors import GateFailed, MalformedData
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.faults import Fault, exit_code, find_fault, start_fault
+from nanna_ci.pipeline.faults import JobFault, exit_code, find_fault, start_fault
 from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.local_run import EffectRequest
-    from nanna_ci.pipeline.reproduce import Origin
+    from nanna_ci.pipeline.reproduce import RunOrigin
 
 
-def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: Origin, context: Context) -> JobResult:
+def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin, context: Context) -> JobResult:
     """The target's executables, verified, or why there are none. Raises ConfigError as the ladder does."""
     job, clock = request.job, context.ports.clock
     target = find_target(pipeline, job.system)
@@ -92,7 +92,7 @@ def _climb(
     return replace(ladder, attempts=attempts)
 
 
-def _fault(ladder: LadderResult, prebuilt: Prebuilt | None) -> Fault | None:
+def _fault(ladder: LadderResult, prebuilt: Prebuilt | None) -> JobFault | None:
     """The fault of ours or of the machine that the last rung met which was tried at all."""
     tried = [attempt for attempt in ladder.attempts if attempt.outcome is AttemptOutcome.FAILED]
     if not tried:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.values import Analysis, Subject
+    from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject
     from nanna_ci.cache.substituters import Substituter
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.pipeline.definition import Pipeline
@@ -100,7 +100,7 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
     from functools import cache  # noqa: PLC0415
 
     from nanna_ci.cache.analysis.hits import parse_minimum  # noqa: PLC0415
-    from nanna_ci.cache.analysis.survey import Request, analyse, find_build_times  # noqa: PLC0415
+    from nanna_ci.cache.analysis.survey import SurveyRequest, analyse, find_build_times  # noqa: PLC0415
     from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency, parse_deadline  # noqa: PLC0415
     from nanna_ci.cache.negative_entries import load_negative_entries  # noqa: PLC0415
     from nanna_ci.cache.push_filter import PushFilter  # noqa: PLC0415
@@ -116,7 +116,7 @@ def _analyse(arguments: argparse.Namespace, context: Context) -> Analysis:
     nix = cache(lambda: _nix(ports.environ, context))  # a list of paths may do without it
     settings, substituters, keys = _caches(arguments, pipeline, nix)
     baseline = _baseline(arguments, pipeline, nix, folder, context)
-    request = Request(
+    request = SurveyRequest(
         subject=_subject(arguments, pipeline, nix, folder, context),
         substituters=substituters,
         keys=keys,
@@ -223,13 +223,13 @@ def _baseline(
 
 def _subject(
     arguments: argparse.Namespace, pipeline: Pipeline, nix: Callable[[], Nix], folder: Path | None, context: Context
-) -> Subject:
+) -> AnalysisSubject:
     ports, words = context.ports, arguments.words
     if arguments.paths_from is not None:
         from nanna_ci.cache.analysis.path_list import read_paths  # noqa: PLC0415
-        from nanna_ci.cache.analysis.values import Subject  # noqa: PLC0415
+        from nanna_ci.cache.analysis.values import AnalysisSubject  # noqa: PLC0415
 
-        return Subject((), read_paths(arguments.paths_from, ports.stdin, ports.cwd), {})
+        return AnalysisSubject((), read_paths(arguments.paths_from, ports.stdin, ports.cwd), {})
     from nanna_ci.cache.analysis.inputs import roots_of_words, subject_of_jobs, subject_of_words  # noqa: PLC0415
 
     context.say("evaluating")

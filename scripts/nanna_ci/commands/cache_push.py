@@ -213,7 +213,7 @@ def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix
 
 def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> tuple[Watched, Selection]:
     """Run the command; what the local store has built since."""
-    from nanna_ci.cache.push.selection import Wanted, select_paths  # noqa: PLC0415
+    from nanna_ci.cache.push.selection import WantedPaths, select_paths  # noqa: PLC0415
     from nanna_ci.store.nix_copy import query_built_since, watched_folder  # noqa: PLC0415
 
     folder = watched_folder(nix)
@@ -221,7 +221,7 @@ def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> t
     before = frozenset(query_built_since(nix, folder, started_s))  # Nix registers in whole seconds
     watched = _run_command(arguments.words, context)
     built = [path for path in query_built_since(nix, folder, started_s) if path not in before]
-    return watched, select_paths(nix, Wanted(tuple(built), ()), with_builds=arguments.build_closure)
+    return watched, select_paths(nix, WantedPaths(tuple(built), ()), with_builds=arguments.build_closure)
 
 
 def _run_command(argv: Sequence[str], context: Context) -> Watched:

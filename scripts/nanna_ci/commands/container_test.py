@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nanna_ci.containers.testing.container_report import Report
+    from nanna_ci.containers.testing.container_report import ContainerReport
     from nanna_ci.outcome import Context, Outcome
 
 NAME = "container-test"
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
     from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine  # noqa: PLC0415
-    from nanna_ci.containers.testing.container_report import Report, report_junit  # noqa: PLC0415
+    from nanna_ci.containers.testing.container_report import ContainerReport, report_junit  # noqa: PLC0415
     from nanna_ci.containers.testing.engine_run import run_tests  # noqa: PLC0415
     from nanna_ci.containers.testing.images_under_test import (  # noqa: PLC0415
         find_images,
@@ -70,7 +70,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     found, reason = find_working_engine(arguments.engine, ports)
     if found is None:
         told = say_no_engine(reason)
-        return _outcome(Report((), None, told, None, ports.clock() - started))
+        return _outcome(ContainerReport((), None, told, None, ports.clock() - started))
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     layouts = folder.path / "layouts"
     try:
@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     finally:
         shutil.rmtree(layouts, ignore_errors=True)  # what was converted for the test is as large as the images
     results = {image.name: image for image in (*images.unbuilt, *(() if tested is None else tested.images))}
-    report = Report(
+    report = ContainerReport(
         images=tuple(results[image.name] for image in chosen),
         tested=tested,
         reason=None if chosen else "pipeline.toml has no images",
@@ -91,7 +91,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     return outcome
 
 
-def _outcome(report: Report) -> Outcome:
+def _outcome(report: ContainerReport) -> Outcome:
     from nanna_ci.containers.testing.container_report import report_document, report_to_json  # noqa: PLC0415
     from nanna_ci.outcome import Outcome  # noqa: PLC0415
 

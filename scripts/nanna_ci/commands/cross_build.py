@@ -105,7 +105,7 @@ def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Work
 
     ports = context.ports
     return Workbench(
-        target=targets.Target(targets.System(target.system), target.triple),
+        target=targets.BuildTarget(targets.System(target.system), target.triple),
         host=targets.host_system(sys.platform, platform.machine()),
         workspace=pipeline.workspace.name,
         binaries=pipeline.workspace.binaries,

@@ -24,12 +24,12 @@ from nanna_ci.binaries.cargo import (
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.errors import CommandFailed, MalformedData, NannaError
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, Ended, RunProgram, parse_channel, run_step
+from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, EndedProgram, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
 from nanna_ci.pipeline.progress import Tracker
-from nanna_ci.pipeline.reproduce import Origin
+from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, unavailable
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.report.blocks import Tone
@@ -57,7 +57,7 @@ def run_locally(
 
     ports = context.ports
     nix = Nix(ports.run, environ=ports.environ)
-    origin = Origin(nix.flake, nix.overrides, ports.environ, ports.cwd)
+    origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
     host = targets.host_system(sys.platform, platform.machine())
     tracker = Tracker(len(jobs), ports.clock)
 
@@ -144,15 +144,15 @@ def program_runner(ports: Ports, cwd: Path) -> RunProgram:
         environment: Mapping[str, str],
         timeout_s: float,
         on_line: Callable[[bytes], None] | None = None,
-    ) -> Ended:
+    ) -> EndedProgram:
         started = ports.clock()
         options: dict[str, Any] = {"on_stdout": on_line, "on_stderr": on_line} if on_line is not None else {}
         command = CargoCommand(tuple(argv), environment)
         try:
             completed = run_cargo(command, run=ports.run, environ=variables, cwd=cwd, timeout_s=timeout_s, **options)
         except CommandFailed as error:
-            return Ended(error.returncode, ports.clock() - started, b"", error.stderr_tail)
-        return Ended(completed.returncode, ports.clock() - started, completed.stdout, completed.stderr_tail)
+            return EndedProgram(error.returncode, ports.clock() - started, b"", error.stderr_tail)
+        return EndedProgram(completed.returncode, ports.clock() - started, completed.stdout, completed.stderr_tail)
 
     return run
 

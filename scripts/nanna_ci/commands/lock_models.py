@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from nanna_ci.containers.models.model_lock import Difference, LockedModel
+    from nanna_ci.containers.models.model_lock import LockedModel, ModelDifference
     from nanna_ci.containers.models.model_registry import Resolved
     from nanna_ci.outcome import Context, Outcome
     from nanna_ci.report.blocks import Block, Document
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Resolve, compare, and write where nothing is refused."""
-    from nanna_ci.containers.models.model_lock import Change, compare_locks, render_lock  # noqa: PLC0415
+    from nanna_ci.containers.models.model_lock import ModelChange, compare_locks, render_lock  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.report.files import write_atomic  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     after = {name: before[name] for name in declared if name in before}
     after |= {name: one.model for name, one in resolved.items()}
     differences = compare_locks(before, after)
-    changed = [difference.name for difference in differences if difference.change is Change.CHANGED]
+    changed = [difference.name for difference in differences if difference.change is ModelChange.CHANGED]
     reason = None
     if changed and not arguments.update:
         reason = f"other content under the same tag: {', '.join(changed)}; lock-models --update takes it"
@@ -131,7 +131,7 @@ def _resolve(
 
 
 def _to_json(
-    difference: Difference,
+    difference: ModelDifference,
     before: Mapping[str, LockedModel],
     after: Mapping[str, LockedModel],
     resolved: Mapping[str, Resolved],
@@ -161,7 +161,7 @@ def _to_json(
     }
 
 
-def _document(answer: Mapping[str, Any], differences: Sequence[Difference]) -> Document:
+def _document(answer: Mapping[str, Any], differences: Sequence[ModelDifference]) -> Document:
     from nanna_ci.report.blocks import Cell, Code, Document, Notice, Paragraph, Table, Tone  # noqa: PLC0415
 
     blocks: list[Block] = [Notice(Tone.BAD, answer["reason"])] if answer["reason"] else []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nanna_ci.binaries.artifacts import Checked, Prepared, Request
+    from nanna_ci.binaries.artifacts import ArtifactsRequest, Checked, Prepared
     from nanna_ci.binaries.headers import Executable
     from nanna_ci.errors import GateFailed
     from nanna_ci.outcome import Context, Outcome
@@ -69,10 +69,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         return _refused(request, error, dry_run=context.dry_run)
 
 
-def _request(arguments: argparse.Namespace, context: Context) -> Request:
-    from nanna_ci.binaries.artifacts import Request  # noqa: PLC0415
-    from nanna_ci.binaries.manifest import Origin  # noqa: PLC0415
-    from nanna_ci.binaries.targets import Target, parse_system  # noqa: PLC0415
+def _request(arguments: argparse.Namespace, context: Context) -> ArtifactsRequest:
+    from nanna_ci.binaries.artifacts import ArtifactsRequest  # noqa: PLC0415
+    from nanna_ci.binaries.manifest import BinaryOrigin  # noqa: PLC0415
+    from nanna_ci.binaries.targets import BuildTarget, parse_system  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.vocabulary import SYSTEMS  # noqa: PLC0415
 
@@ -80,18 +80,20 @@ def _request(arguments: argparse.Namespace, context: Context) -> Request:
     system = parse_system(arguments.system)
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     triples = {target.system: target.triple for target in pipeline.targets}
-    return Request(
+    return ArtifactsRequest(
         workspace=pipeline.workspace.name,
         binaries=pipeline.workspace.binaries,
-        target=Target(system, triples.get(system.value, SYSTEMS[system.value].triple)),
+        target=BuildTarget(system, triples.get(system.value, SYSTEMS[system.value].triple)),
         source=ports.cwd / arguments.source,
         output=ports.cwd / arguments.folder,
         limit_bytes=pipeline.budget.artifact_bytes,
-        origin=Origin(),
+        origin=BinaryOrigin(),
     )
 
 
-def _located(request: Request, source: Path, arguments: argparse.Namespace, context: Context) -> Request:
+def _located(
+    request: ArtifactsRequest, source: Path, arguments: argparse.Namespace, context: Context
+) -> ArtifactsRequest:
     from dataclasses import replace  # noqa: PLC0415
 
     from nanna_ci.binaries.origin import query_origin  # noqa: PLC0415
@@ -117,7 +119,7 @@ def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
     return query_build_folders(source, run=ports.run, environ=ports.environ, cwd=ports.cwd)
 
 
-def _planned(request: Request, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
+def _planned(request: ArtifactsRequest, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
     """What would be written. Fails where the folder that is there is not what its own SHA256SUMS says."""
     from nanna_ci.binaries.artifacts import plan_files  # noqa: PLC0415
     from nanna_ci.binaries.manifest import facts_to_json  # noqa: PLC0415
@@ -135,7 +137,7 @@ def _planned(request: Request, checked: tuple[Checked, ...], damaged: tuple[str,
     return Outcome(Verdict.PASS, _document(title, request, data, [item.facts for item in checked]), data)
 
 
-def _written(request: Request, prepared: Prepared) -> Outcome:
+def _written(request: ArtifactsRequest, prepared: Prepared) -> Outcome:
     from nanna_ci.binaries.manifest import facts_to_json, file_to_json  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
 
@@ -150,7 +152,7 @@ def _written(request: Request, prepared: Prepared) -> Outcome:
     return Outcome(Verdict.PASS, document, data, outputs=outputs)
 
 
-def _refused(request: Request, error: GateFailed, *, dry_run: bool) -> Outcome:
+def _refused(request: ArtifactsRequest, error: GateFailed, *, dry_run: bool) -> Outcome:
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
     from nanna_ci.report.blocks import Document, Notice, Paragraph, Tone  # noqa: PLC0415
 
@@ -163,7 +165,7 @@ def _refused(request: Request, error: GateFailed, *, dry_run: bool) -> Outcome:
 
 
 def _data(
-    request: Request,
+    request: ArtifactsRequest,
     files: list[dict[str, Any]],
     executables: list[dict[str, Any]],
     *,
@@ -188,7 +190,7 @@ def _data(
     }
 
 
-def _document(title: str, request: Request, data: dict[str, Any], facts: Sequence[Executable]) -> Document:
+def _document(title: str, request: ArtifactsRequest, data: dict[str, Any], facts: Sequence[Executable]) -> Document:
     from nanna_ci.report.blocks import Cell, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
     from nanna_ci.store.store_path import STORE_DIR  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from nanna_ci.containers.publish.attestation import Attestation
     from nanna_ci.containers.publish.image_plan import ImagePlan
-    from nanna_ci.containers.publish.publish_request import Request
+    from nanna_ci.containers.publish.publish_request import PublishRequest
     from nanna_ci.containers.publish.publisher import Publication, Publisher
     from nanna_ci.errors import NannaError
     from nanna_ci.outcome import Context, Outcome
@@ -165,7 +165,9 @@ def _run_all(
     return None
 
 
-def _outcome(opened: Sequence[Publication], request: Request, context: Context, error: NannaError | None) -> Outcome:
+def _outcome(
+    opened: Sequence[Publication], request: PublishRequest, context: Context, error: NannaError | None
+) -> Outcome:
     from nanna_ci.containers.publish.publish_report import document_of, outputs_of, publication_to_json  # noqa: PLC0415
     from nanna_ci.errors import GateFailed  # noqa: PLC0415
     from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415

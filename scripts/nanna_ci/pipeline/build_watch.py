@@ -15,9 +15,9 @@ from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.run_folder import JobFolders
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.build_times import BuildTimes
-from nanna_ci.store.internal_json import Activity, Event, Message, Result, ResultType, Start, Stop
+from nanna_ci.store.internal_json import ActivityType, Event, Message, Result, ResultType, Start, Stop
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 HASH_CHARACTERS = 32 + 1
@@ -79,10 +79,10 @@ class BuildWatch:
         """Take one event; `log` has folded it already."""
         self.log = log
         match event:
-            case Start(activity=Activity.BUILD, fields=[str(path), *_]):
+            case Start(activity=ActivityType.BUILD, fields=[str(path), *_]):
                 self._running[event.id] = path
                 self._tracker.begin(event.id, self._label(path), expected_s=self._expected_s(path))
-            case Start(activity=Activity.SUBSTITUTE, fields=[str(path), *_]):
+            case Start(activity=ActivityType.SUBSTITUTE, fields=[str(path), *_]):
                 self._tracker.begin(event.id, f"fetching {_short(path)}")
             case Result(type=ResultType.BUILD_LOG_LINE, fields=[text, *_]):
                 self._log_line(event.id, plain_line(str(text)))
@@ -130,11 +130,11 @@ class BuildWatch:
             if heard is None or heard.ended_s is None:
                 continue
             self._tracker.end(activity)
-            if heard.state is State.BUILDING:  # over, but not known how
+            if heard.state is BuildState.BUILDING:  # over, but not known how
                 continue
             for job in jobs:
-                self.announce(job, failed=heard.state is State.FAILED, seconds=heard.seconds)
-            if heard.state is State.FAILED and path not in self._jobs:
+                self.announce(job, failed=heard.state is BuildState.FAILED, seconds=heard.seconds)
+            if heard.state is BuildState.FAILED and path not in self._jobs:
                 self._announce_blocker(path, heard)
 
     def _heard(self, log: BuildLog, path: str) -> DerivationLog | None:

@@ -15,7 +15,7 @@ from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
 from nanna_ci.pipeline.log_text import failing_tests, last_lines, left_out, name_some, plain_line, useful_lines
-from nanna_ci.pipeline.nextest import ANSWERS, Answer, judge_tests
+from nanna_ci.pipeline.nextest import ANSWERS, NextestResult, judge_tests
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Channel
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment
@@ -42,7 +42,7 @@ KILL = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedProgram:
     """A program that ran to its end, whatever its exit code. `stdout` is empty where lines were handed on."""
 
     returncode: int
@@ -64,7 +64,7 @@ class RunProgram(Protocol):
         environment: Mapping[str, str],
         timeout_s: float,
         on_line: Callable[[bytes], None] | None = None,
-    ) -> Ended:
+    ) -> EndedProgram:
         """Run it to its end; `environment` is set on top of ours."""
 
 
@@ -101,7 +101,7 @@ class CargoStep:
 class _Output:
     """What a step said: its end, all its lines, and the version of its tool."""
 
-    ended: Ended
+    ended: EndedProgram
     lines: list[str]
     tool: str | None
 
@@ -171,20 +171,20 @@ def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
 def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
     code = output.ended.returncode
     if code == 0:
-        return _result(job_id, step, output, Answer(Verdict.PASS, None), evidence=_evidence(step, output))
+        return _result(job_id, step, output, NextestResult(Verdict.PASS, None), evidence=_evidence(step, output))
     if step.tool in {"audit", "deny"} and _NO_DATABASE.search("\n".join(output.lines)):
         reason = "the advisory database cannot be fetched"
         return replace(unavailable(job_id, reason), seconds=output.ended.seconds, log_tail=tuple(output.lines[-5:]))
     reason = f"cargo {step.tool} was ended by signal {-code}" if code < 0 else f"cargo {step.tool} exited with {code}"
     reason += name_some(failing_tests(output.lines))
-    answer = _without_faults(Answer(Verdict.ERROR if code == -KILL else Verdict.FAIL, reason), output)
+    answer = _without_faults(NextestResult(Verdict.ERROR if code == -KILL else Verdict.FAIL, reason), output)
     return _result(job_id, step, output, answer, evidence=_evidence(step, output))
 
 
-def _without_faults(answer: Answer, output: _Output) -> Answer:
+def _without_faults(answer: NextestResult, output: _Output) -> NextestResult:
     """A failure, or the fault of the machine that it is."""
     fault = find_fault(output.lines) if answer.verdict is Verdict.FAIL else None
-    return answer if fault is None else Answer(Verdict.ERROR, fault.reason)
+    return answer if fault is None else NextestResult(Verdict.ERROR, fault.reason)
 
 
 def _evidence(step: CargoStep, output: _Output) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def _result(
     job_id: str,
     step: CargoStep,
     output: _Output,
-    answer: Answer,
+    answer: NextestResult,
     *,
     evidence: Mapping[str, Any],
     told: tuple[str, ...] = (),

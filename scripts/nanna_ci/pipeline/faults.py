@@ -46,7 +46,7 @@ class FaultKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class JobFault:
     """`detail` is what was said, where the kind alone does not tell it; without what differs from job to job."""
 
     kind: FaultKind
@@ -74,7 +74,7 @@ def exit_code(reason: str) -> int | None:
     return None if match is None else int(match[1])
 
 
-def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = None) -> Fault | None:
+def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = None) -> JobFault | None:
     """The fault that a job met; None where nothing speaks for one.
 
     `lines` are plain and its own, `nix_says` is Nix's reason, `code` the exit code of our builder or of cargo.
@@ -82,26 +82,26 @@ def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = N
     if code == BUILDER_FAULT:
         told = [match["what"] for line in lines if (match := _BUILDER_LINE.match(line))]
         if told and _DISK.search(told[-1]):
-            return Fault(FaultKind.DISK)
-        return Fault(FaultKind.BUILDER, told[-1] if told else f"it ended with {BUILDER_FAULT}")
+            return JobFault(FaultKind.DISK)
+        return JobFault(FaultKind.BUILDER, told[-1] if told else f"it ended with {BUILDER_FAULT}")
     if code == KILLED:
-        return Fault(FaultKind.MEMORY)
+        return JobFault(FaultKind.MEMORY)
     if (crash := _crash(lines)) is not None and code in {None, 1}:
-        return Fault(FaultKind.BUILDER, crash)
+        return JobFault(FaultKind.BUILDER, crash)
     for text in (*nix_says.splitlines(), *lines):
         if _DISK.search(text):
-            return Fault(FaultKind.DISK)
+            return JobFault(FaultKind.DISK)
         if _MEMORY.search(text):
-            return Fault(FaultKind.MEMORY)
+            return JobFault(FaultKind.MEMORY)
     if nix_says and code is None and _START.search(nix_says):
         return start_fault(nix_says)
     return None
 
 
-def start_fault(nix_says: str) -> Fault:
+def start_fault(nix_says: str) -> JobFault:
     """The fault of a build that never began, or of which Nix knows no end."""
     first = nix_says.strip().partition("\n")[0].rstrip(";:").strip() or "it does not say why"
-    return Fault(FaultKind.START, _STORE_PATH.sub(r"\1", first).removeprefix("error: "))
+    return JobFault(FaultKind.START, _STORE_PATH.sub(r"\1", first).removeprefix("error: "))
 
 
 def _crash(lines: Sequence[str]) -> str | None:

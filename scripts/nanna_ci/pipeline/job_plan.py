@@ -45,7 +45,7 @@ TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION})
 """Those that run a workspace's tests, and have JUnit to show for it."""
 
 
-class Route(enum.StrEnum):
+class JobRoute(enum.StrEnum):
     """What runs a job: Nix on Linux, the host's cargo elsewhere."""
 
     NIX = "nix"
@@ -75,7 +75,7 @@ class Job:
     system: str
     channel: Channel
     runner: str
-    route: Route
+    route: JobRoute
     effect: Effect
     attribute: str | None
     needs: tuple[str, ...]
@@ -147,8 +147,8 @@ def _test_jobs(pipeline: Pipeline) -> Iterator[Job]:
                     channel=channel,
                     runner=runner,
                     route=route,
-                    effect=Effect.PURE if route is Route.NIX else Effect.EFFECTFUL,
-                    attribute=f"checks.{system}.{suite.kind.value}{suffix}" if route is Route.NIX else None,
+                    effect=Effect.PURE if route is JobRoute.NIX else Effect.EFFECTFUL,
+                    attribute=f"checks.{system}.{suite.kind.value}{suffix}" if route is JobRoute.NIX else None,
                     needs=(),
                     skippable=early_warning or (by_default and suite.kind is SuiteKind.INTEGRATION),
                 )
@@ -167,7 +167,7 @@ def _build_jobs(pipeline: Pipeline) -> Iterator[Job]:
             runner=target.runner,
             route=route,
             effect=Effect.EFFECTFUL,
-            attribute=f"packages.{host}.{pipeline.workspace.name}{suffix}" if route is Route.NIX else None,
+            attribute=f"packages.{host}.{pipeline.workspace.name}{suffix}" if route is JobRoute.NIX else None,
             needs=(),
             skippable=False,
         )
@@ -212,7 +212,7 @@ def _image_job(
         system=system,
         channel=pipeline.toolchain.default,
         runner=SYSTEMS[_image_host(image)].runner,
-        route=Route.NIX,
+        route=JobRoute.NIX,
         effect=effect,
         attribute=attribute,
         needs=needs,
@@ -230,5 +230,5 @@ def _image_host(image: Image) -> str:
     return f"{'x86_64' if 'x86_64' in image.architectures else image.architectures[0]}-linux"
 
 
-def _route(runner: str) -> Route:
-    return Route.NIX if SYSTEMS[RUNNERS[runner]].os is OperatingSystem.LINUX else Route.CARGO
+def _route(runner: str) -> JobRoute:
+    return JobRoute.NIX if SYSTEMS[RUNNERS[runner]].os is OperatingSystem.LINUX else JobRoute.CARGO

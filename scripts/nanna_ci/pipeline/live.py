@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-from nanna_ci.pipeline.progress import Activity, Progress
+from nanna_ci.pipeline.progress import Activity, RunProgress
 from nanna_ci.report.blocks import Tone
 from nanna_ci.report.literal import display_width, visible
 
@@ -46,7 +46,7 @@ def fit(text: str, width: int) -> str:
     return kept + ">"
 
 
-def status(progress: Progress) -> str:
+def status(progress: RunProgress) -> str:
     """State and counts in one line: `3 of 9 jobs, 1 failed, 12 built, 4 substituted`."""
     parts = [f"{progress.finished} of {progress.total} jobs"]
     if progress.failed:
@@ -58,7 +58,7 @@ def status(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-def render_frame(progress: Progress, *, width: int, color: bool) -> list[str]:
+def render_frame(progress: RunProgress, *, width: int, color: bool) -> list[str]:
     """The block for a terminal of `width` columns: a status line, then what runs, the stalled first."""
 
     def paint(code: str, text: str) -> str:
@@ -80,7 +80,7 @@ def render_frame(progress: Progress, *, width: int, color: bool) -> list[str]:
     return lines
 
 
-def render_heartbeat(progress: Progress) -> str:
+def render_heartbeat(progress: RunProgress) -> str:
     """One plain line: `still running after 60 s: 3 of 9 jobs; clippy (45 s)`."""
     what = "; ".join(_running(activity) for activity in progress.running[:SHOWN_ACTIVITIES]) or "waiting for Nix"
     return f"still running after {duration(progress.elapsed_s)}: {status(progress)}; {what}"
@@ -109,7 +109,7 @@ class LiveView:
     def __init__(
         self,
         stream: TextIO,
-        snapshot: Callable[[], Progress],
+        snapshot: Callable[[], RunProgress],
         *,
         interactive: bool,
         color: bool,

@@ -15,7 +15,7 @@ from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
 from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.followers import Followers, Needed
-from nanna_ci.pipeline.job_plan import TEST_KINDS, Effect, Job, Route
+from nanna_ci.pipeline.job_plan import TEST_KINDS, Effect, Job, JobRoute
 from nanna_ci.pipeline.log_text import plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import (
     INTERRUPTED,
@@ -104,7 +104,7 @@ class LocalRun:
             self._run_effect(job, None, needed, results)
 
         with Followers([job for job in jobs if job.needs], follow) as followers:
-            prebuilt = self._run_nix([job for job in jobs if job.route is Route.NIX], followers, results)
+            prebuilt = self._run_nix([job for job in jobs if job.route is JobRoute.NIX], followers, results)
             for job in jobs:
                 if job.effect is Effect.EFFECTFUL and not job.needs:
                     self._run_effect(job, prebuilt.get(job.id), (), results)

@@ -61,7 +61,7 @@ NOTHING_EXECUTED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class NextestResult:
     """What a run says; `reason` is there wherever it is no pass, `failing` names what failed."""
 
     verdict: Verdict
@@ -71,7 +71,7 @@ class Answer:
 
 def judge_tests(
     returncode: int, report: JunitReport | None, *, refused: str | None = None, named: tuple[str, ...] = ()
-) -> Answer:
+) -> NextestResult:
     """The answer of a run that ended with `returncode` (negative: a signal) and left `report`, None where it left none.
 
     `refused` says why the JUnit that it left was not read. `named` are the failed tests by the words of the log: they
@@ -82,23 +82,23 @@ def judge_tests(
         return _judge_good_end(report, refused)
     if returncode < 0:
         verdict = Verdict.ERROR if returncode == -9 else Verdict.FAIL
-        return Answer(verdict, f"cargo nextest was ended by signal {-returncode}", failing)
+        return NextestResult(verdict, f"cargo nextest was ended by signal {-returncode}", failing)
     code = _known(returncode)
     verdict = Verdict.ERROR if code in _NO_ANSWER else Verdict.FAIL
-    return Answer(verdict, _reason(code, returncode, failing, refused), failing)
+    return NextestResult(verdict, _reason(code, returncode, failing, refused), failing)
 
 
-def _judge_good_end(report: JunitReport | None, refused: str | None) -> Answer:
+def _judge_good_end(report: JunitReport | None, refused: str | None) -> NextestResult:
     if refused is not None:
-        return Answer(Verdict.FAIL, f"its JUnit file is refused: {refused}")
+        return NextestResult(Verdict.FAIL, f"its JUnit file is refused: {refused}")
     if report is None:
-        return Answer(Verdict.ERROR, "it ended well and left no JUnit file: nothing shows that a test ran")
+        return NextestResult(Verdict.ERROR, "it ended well and left no JUnit file: nothing shows that a test ran")
     if report.failing:
         reason = f"it ended well, but its JUnit file names {len(report.failing)} failed tests"
-        return Answer(Verdict.FAIL, reason, report.failing)
+        return NextestResult(Verdict.FAIL, reason, report.failing)
     if not report.executed:
-        return Answer(Verdict.UNAVAILABLE, NOTHING_EXECUTED)
-    return Answer(Verdict.PASS, None)
+        return NextestResult(Verdict.UNAVAILABLE, NOTHING_EXECUTED)
+    return NextestResult(Verdict.PASS, None)
 
 
 def _reason(code: NextestExit | None, returncode: int, failing: tuple[str, ...], refused: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nanna_ci.errors import MalformedData
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.faults import BUILDER_FAULT, Fault, exit_code, find_fault
+from nanna_ci.pipeline.faults import BUILDER_FAULT, JobFault, exit_code, find_fault
 from nanna_ci.pipeline.junit import JunitReport, parse_junit
 from nanna_ci.pipeline.junit_section import Section, read_section
 from nanna_ci.pipeline.log_text import failing_tests, last_lines, name_some, useful_lines
@@ -91,7 +91,7 @@ def explain(lines: Sequence[str]) -> str | None:
 
 def by_fault(
     job_id: str,
-    fault: Fault,
+    fault: JobFault,
     evidence: Mapping[str, Any],
     lines: Sequence[str],
     folder: JobFolder,

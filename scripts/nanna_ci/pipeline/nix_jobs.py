@@ -13,13 +13,13 @@ from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, derivation_name
 from nanna_ci.pipeline.faults import exit_code, find_fault, start_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit
 from nanna_ci.pipeline.log_text import failing_tests, left_out, plain_line, useful_lines
-from nanna_ci.pipeline.nextest import Answer, judge_tests
+from nanna_ci.pipeline.nextest import NextestResult, judge_tests
 from nanna_ci.pipeline.nix_failures import FailedBuild, by_fault, first_sentence, judge_failure
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, DerivationResult
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
@@ -131,12 +131,12 @@ def interrupted_results(jobs: Sequence[NixJob], log: BuildLog | None, folders: J
 def _interrupted(job: NixJob, heard: DerivationLog | None, folder: JobFolder) -> JobResult:
     evidence = {"derivation": str(job.derivation)}
     state = None if heard is None else heard.state
-    if heard is None or state not in {State.BUILT, State.SUBSTITUTED, State.FAILED}:
+    if heard is None or state not in {BuildState.BUILT, BuildState.SUBSTITUTED, BuildState.FAILED}:
         return unavailable(job.id, INTERRUPTED)
-    if state is not State.FAILED and job.is_tests:
+    if state is not BuildState.FAILED and job.is_tests:
         return unavailable(job.id, "interrupted before its test results were read")
-    if state is not State.FAILED:
-        how = JobState.BUILT if state is State.BUILT else JobState.SUBSTITUTED
+    if state is not BuildState.FAILED:
+        how = JobState.BUILT if state is BuildState.BUILT else JobState.SUBSTITUTED
         return JobResult(job.id, Verdict.PASS, heard.seconds, how, evidence=evidence)
     said = heard.reason or ""
     return judge_failure(FailedBuild(job.id, said, heard.seconds, evidence, folder.log_lines(), folder))
@@ -159,7 +159,7 @@ def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder:
         else:
             folder.write("junit.xml", data)
             evidence["tests"] = report.counts
-    answer = Answer(Verdict.PASS, None)
+    answer = NextestResult(Verdict.PASS, None)
     if job.is_tests or junit is not None:
         answer = judge_tests(0, report, refused=refused)
     if answer.verdict is Verdict.ERROR:
@@ -235,7 +235,7 @@ def _culprits(
 ) -> dict[StorePath, tuple[DerivationLog, ...]]:
     """For each derivation that a dependency failed: the failed ones among all it is built from."""
     blocked = [path for path in dict.fromkeys(derivations) if built[path].state is BuildOutcome.DEPENDENCY_FAILED]
-    failed = {heard.derivation: heard for heard in log.derivations() if heard.state is State.FAILED}
+    failed = {heard.derivation: heard for heard in log.derivations() if heard.state is BuildState.FAILED}
     if not blocked or not failed:
         return {}
     graph = nix.derivation_show(blocked, recursive=True)

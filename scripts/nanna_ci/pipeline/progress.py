@@ -37,7 +37,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RunProgress:
     """One moment of a run: `finished` of `total` jobs, those that can run here, have an answer.
 
     `failed` counts jobs, or derivations where that is more: Nix may count a failure before it names it. `running` has
@@ -111,7 +111,7 @@ class Tracker:
         with self._lock:
             self._left_out.add(job_id)
 
-    def snapshot(self) -> Progress:
+    def snapshot(self) -> RunProgress:
         """This moment."""
         with self._lock:
             now = self._clock()
@@ -119,7 +119,7 @@ class Tracker:
                 Activity(it.name, now - it.started, now - it.last_output, it.last_line, it.crates.told, it.expected_s)
                 for it in self._running.values()
             )
-            return Progress(
+            return RunProgress(
                 now - self._started,
                 self._total - len(self._left_out),
                 len(self._finished),

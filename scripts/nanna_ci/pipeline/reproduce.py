@@ -14,7 +14,7 @@ NIXW_VARIABLE = "NANNA_CI_NIXW"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RunOrigin:
     """What this run stands on: flake, overrides, environment, working folder.
 
     An app knows its own flake by its place in the store: where that is the flake in `cwd` it is called `.`, where it is

@@ -32,14 +32,14 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Suite:
+class JunitSuite:
     """Cases under a name."""
 
     name: str
     cases: tuple[Case, ...]
 
 
-def render_junit(suites: Sequence[Suite]) -> bytes:
+def render_junit(suites: Sequence[JunitSuite]) -> bytes:
     """The file in UTF-8. Characters that XML cannot hold are left out."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites {_counts(c for s in suites for c in s.cases)}>"]
     for suite in suites:

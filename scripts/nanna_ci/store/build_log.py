@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nanna_ci.errors import MalformedData
-from nanna_ci.store.build_state import DerivationLog, DerivationStates, Entry, State
+from nanna_ci.store.build_state import BuildState, DerivationLog, DerivationStates, Entry
 from nanna_ci.store.internal_json import (
     ERROR_LEVEL,
     PREFIX,
     SOURCE,
     WARNING_LEVEL,
-    Activity,
+    ActivityType,
     Event,
     Field,
     Message,
@@ -129,7 +129,7 @@ class BuildLog:
     def counters(self) -> Counters:
         """The sums so far."""
         with self._lock:
-            builds, copies = self._sums[Activity.BUILDS], self._sums[Activity.COPY_PATHS]
+            builds, copies = self._sums[ActivityType.BUILDS], self._sums[ActivityType.COPY_PATHS]
             return Counters(
                 built=builds[0],
                 builds_failed=builds[2],
@@ -137,7 +137,7 @@ class BuildLog:
                 substituted=copies[0],
                 substitutions_failed=copies[2],
                 substitutions_expected=copies[1],
-                downloaded_bytes=self._sums[Activity.FILE_TRANSFER][0],
+                downloaded_bytes=self._sums[ActivityType.FILE_TRANSFER][0],
             )
 
     @property
@@ -166,19 +166,19 @@ class BuildLog:
     def _start(self, event: Start) -> None:
         path = _path(event.fields[0]) if event.fields else None
         entry = None
-        if path is not None and event.activity == Activity.BUILD:
-            entry = self._states.begin(path, State.BUILDING)
+        if path is not None and event.activity == ActivityType.BUILD:
+            entry = self._states.begin(path, BuildState.BUILDING)
             entry.machine = _shown(str(event.fields[1])) or None if len(event.fields) > 1 else None
-        elif path is not None and event.activity == Activity.SUBSTITUTE:
+        elif path is not None and event.activity == ActivityType.SUBSTITUTE:
             derivation = self._outputs.get(path)
-            entry = None if derivation is None else self._states.begin(derivation, State.SUBSTITUTING)
-        elif path is not None and event.activity == Activity.POST_BUILD_HOOK:
+            entry = None if derivation is None else self._states.begin(derivation, BuildState.SUBSTITUTING)
+        elif path is not None and event.activity == ActivityType.POST_BUILD_HOOK:
             entry = self._states.entries.get(path)
         self._running[event.id] = _Running(event.activity, entry)
 
     def _stop(self, event: Stop) -> None:
         running = self._running.pop(event.id, None)
-        if running is None or running.entry is None or running.activity == Activity.POST_BUILD_HOOK:
+        if running is None or running.entry is None or running.activity == ActivityType.POST_BUILD_HOOK:
             return
         self._states.end(running.entry)
 
@@ -205,7 +205,7 @@ class BuildLog:
         running.progress = new
         total = self._sums[running.activity]
         self._sums[running.activity] = (total[0] + done, total[1] + expected, total[2] + failed)
-        if running.activity == Activity.BUILDS:
+        if running.activity == ActivityType.BUILDS:
             self._states.count(built=done, failed=failed)
 
     def _message(self, event: Message) -> None:

@@ -8,7 +8,7 @@ from enum import Enum
 
 from nanna_ci.errors import MalformedData, shorten
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
@@ -60,7 +60,7 @@ class BuildResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DerivationTarget:
     """A derivation to build; `outputs` None means all of them."""
 
     derivation: StorePath
@@ -73,12 +73,12 @@ class Target:
 
 
 _FAILURES = {
-    State.FAILED: BuildOutcome.FAILED,
-    State.DEPENDENCY_FAILED: BuildOutcome.DEPENDENCY_FAILED,
+    BuildState.FAILED: BuildOutcome.FAILED,
+    BuildState.DEPENDENCY_FAILED: BuildOutcome.DEPENDENCY_FAILED,
 }
 
 
-def parse_target(installable: str) -> Target:
+def parse_target(installable: str) -> DerivationTarget:
     """Read `/nix/store/….drv`, `….drv^*` or `….drv^out,dev`.
 
     Raises:
@@ -89,14 +89,14 @@ def parse_target(installable: str) -> Target:
     if not path.is_derivation:
         raise MalformedData("installable", f"{shorten(installable)} is no derivation")
     if not caret or outputs == "*":
-        return Target(path, None)
+        return DerivationTarget(path, None)
     names = tuple(outputs.split(","))
     if not all(names):
         raise MalformedData("installable", f"{shorten(installable)} has an output without a name")
-    return Target(path, names)
+    return DerivationTarget(path, names)
 
 
-def wanted_outputs(target: Target, derivation: Derivation) -> dict[str, StorePath | None]:
+def wanted_outputs(target: DerivationTarget, derivation: Derivation) -> dict[str, StorePath | None]:
     """The outputs that `target` asks for, with their paths.
 
     Raises:
@@ -110,7 +110,7 @@ def wanted_outputs(target: Target, derivation: Derivation) -> dict[str, StorePat
 
 def judge(
     installable: str,
-    target: Target,
+    target: DerivationTarget,
     outputs: Mapping[str, StorePath | None],
     log: BuildLog,
     valid: Collection[StorePath] | None,
@@ -140,7 +140,7 @@ def judge(
 def _how_it_came(heard: DerivationLog | None) -> BuildOutcome:
     if heard is None or heard.started_s is None:
         return BuildOutcome.PRESENT
-    if heard.state in (State.SUBSTITUTED, State.SUBSTITUTING):
+    if heard.state in (BuildState.SUBSTITUTED, BuildState.SUBSTITUTING):
         return BuildOutcome.SUBSTITUTED
     return BuildOutcome.BUILT
 

@@ -12,7 +12,7 @@ from nanna_ci.store.store_path import StorePath
 LOG_LINES = 200
 
 
-class State(Enum):
+class BuildState(Enum):
     """How far a derivation is. A substitution that fails may turn into a build."""
 
     BUILDING = "building"
@@ -32,7 +32,7 @@ class DerivationLog:
     """
 
     derivation: StorePath
-    state: State
+    state: BuildState
     started_s: float | None
     ended_s: float | None
     phase: str | None
@@ -52,7 +52,7 @@ class Entry:
     """What a `DerivationStates` keeps of a derivation; `lines` and `phase` are its owner's to write."""
 
     derivation: StorePath
-    state: State
+    state: BuildState
     started_s: float | None = None
     ended_s: float | None = None
     phase: str | None = None
@@ -87,13 +87,13 @@ class DerivationStates:
         self._unclaimed_failed = 0
         self._named = False
 
-    def begin(self, derivation: StorePath, state: State) -> Entry:
+    def begin(self, derivation: StorePath, state: BuildState) -> Entry:
         """A build or a substitution begins; the time runs from the first, as outputs are substituted one by one."""
         entry = self.entries.setdefault(derivation, Entry(derivation, state))
         if entry.started_s is None:
             entry.started_s = self._clock()
         entry.state, entry.ended_s, entry.reason = state, None, None
-        if state is State.BUILDING:
+        if state is BuildState.BUILDING:
             self._building[derivation] = entry
         return entry
 
@@ -106,12 +106,12 @@ class DerivationStates:
     def name_substituted(self, derivation: StorePath) -> None:
         """An output of it was substituted."""
         entry = self.entries.get(derivation)
-        if entry is not None and entry.state is State.SUBSTITUTING:
-            self._finish(entry, State.SUBSTITUTED)
+        if entry is not None and entry.state is BuildState.SUBSTITUTING:
+            self._finish(entry, BuildState.SUBSTITUTED)
 
     def end(self, entry: Entry) -> None:
         """The activity of a build or a substitution is over, well or not."""
-        if entry.state in (State.BUILDING, State.SUBSTITUTING):
+        if entry.state in (BuildState.BUILDING, BuildState.SUBSTITUTING):
             self._note_end(entry)
             self._settle()
 
@@ -126,11 +126,11 @@ class DerivationStates:
 
     def fail(self, derivation: StorePath, reason: str, *, dependency: bool) -> None:
         """An error named it. The first reason stays: Nix repeats its errors at the end."""
-        state = State.DEPENDENCY_FAILED if dependency else State.FAILED
+        state = BuildState.DEPENDENCY_FAILED if dependency else BuildState.FAILED
         entry = self.entries.setdefault(derivation, Entry(derivation, state))
         if entry.reason is not None:
             return
-        if entry.state is State.BUILDING and self._unclaimed_failed:
+        if entry.state is BuildState.BUILDING and self._unclaimed_failed:
             self._unclaimed_failed -= 1
         entry.reason = reason
         self._finish(entry, state)
@@ -139,10 +139,10 @@ class DerivationStates:
     def close(self, *, success: bool) -> None:
         """Nix ended; only its success tells that what it never reported on went well."""
         for entry in self.entries.values() if success else ():
-            if entry.state is State.BUILDING:
-                self._finish(entry, State.BUILT)
-            elif entry.state is State.SUBSTITUTING:
-                self._finish(entry, State.SUBSTITUTED)
+            if entry.state is BuildState.BUILDING:
+                self._finish(entry, BuildState.BUILT)
+            elif entry.state is BuildState.SUBSTITUTING:
+                self._finish(entry, BuildState.SUBSTITUTED)
 
     def _settle(self) -> None:
         """Give what the counters reported to the builds that ended, where only one reading is possible."""
@@ -150,13 +150,13 @@ class DerivationStates:
         if self._unclaimed_failed == 0 and 0 < len(ended) <= self._unclaimed_built:
             self._unclaimed_built -= len(ended)
             for entry in ended:
-                self._finish(entry, State.BUILT)
+                self._finish(entry, BuildState.BUILT)
         elif self._unclaimed_built == 0 and 0 < len(ended) <= self._unclaimed_failed:
             self._unclaimed_failed -= len(ended)
             for entry in ended:
-                self._finish(entry, State.FAILED)
+                self._finish(entry, BuildState.FAILED)
 
-    def _finish(self, entry: Entry, state: State) -> None:
+    def _finish(self, entry: Entry, state: BuildState) -> None:
         entry.state = state
         self._building.pop(entry.derivation, None)
         self._note_end(entry)

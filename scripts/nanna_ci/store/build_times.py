@@ -15,7 +15,7 @@ from nanna_ci.errors import MalformedData
 from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import JsonValue, as_object, describe, load_json
 from nanna_ci.report.files import write_atomic
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.store_path import StorePath, parse_base_name
 
 DEFAULT_FILE = ".nanna-ci/build-times.json"  # below the working folder
@@ -75,7 +75,7 @@ def built_seconds(logs: Iterable[DerivationLog]) -> dict[StorePath, float]:
     return {
         heard.derivation: heard.seconds
         for heard in logs
-        if heard.state is State.BUILT and heard.seconds is not None and heard.derivation.is_derivation
+        if heard.state is BuildState.BUILT and heard.seconds is not None and heard.derivation.is_derivation
     }
 
 

@@ -21,7 +21,7 @@ WARNING_LEVEL = 1
 _MAX_REASON_CHARACTERS = 2000
 
 
-class Activity(IntEnum):
+class ActivityType(IntEnum):
     """What a `start` begins. The comment gives its fields."""
 
     UNKNOWN = 0

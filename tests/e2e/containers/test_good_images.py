@@ -129,10 +129,10 @@ import os, socket, sys
 from pathlib import Path
 from nanna_ci import process
 from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests
-from nanna_ci.containers.testing.hand_over import Request
+from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.testing.checks import Service, Subject
+from nanna_ci.containers.testing.checks import Service, ImageUnderTest
 
 class Crowded(Podman):
     taken = []
@@ -143,8 +143,8 @@ class Crowded(Podman):
         super().start(container)
 
 engine = Crowded(process.run, environ=os.environ)
-subject = Subject("good", Path(sys.argv[1]), Service(8080, "/health", 30.0))
-request = Request((subject,), (), "amd64", Path(sys.argv[2]))
+subject = ImageUnderTest("good", Path(sys.argv[1]), Service(8080, "/health", 30.0))
+request = ImageTestsRequest((subject,), (), "amd64", Path(sys.argv[2]))
 mark = new_mark(lambda count: os.urandom(count).hex(), 0)
 run = run_image_tests(request, engine, engine.facts(), mark, RunLocks(Path(sys.argv[2]), "podman"), say=print)
 for one in engine.taken:

@@ -145,18 +145,19 @@ from nanna_ci import process
 from nanna_ci.containers.testing import program_container
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests
-from nanna_ci.containers.testing.hand_over import Request
+from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.testing.checks import Subject
+from nanna_ci.containers.testing.checks import ImageUnderTest
 
 program_container.COMMAND_S = 1.0
 engine = {"podman": Podman, "docker": Docker}[sys.argv[1]](process.run, environ=os.environ)
 folder = Path(sys.argv[3])
-subject = Subject("endless", Path(sys.argv[2]), None, probe_commands=("server --port 8080", "server say hello"))
+subject = ImageUnderTest("endless", Path(sys.argv[2]), None, probe_commands=("server --port 8080", "server say hello"))
 mark = new_mark(lambda count: os.urandom(count).hex(), 0)
 locks = RunLocks(folder, sys.argv[1])
-run = run_image_tests(Request((subject,), (), "amd64", folder), engine, engine.facts(), mark, locks, say=print)
+request = ImageTestsRequest((subject,), (), "amd64", folder)
+run = run_image_tests(request, engine, engine.facts(), mark, locks, say=print)
 for check in run.images[0].checks:
     print(check.check.title, "|", check.status.value, "|", check.cause and check.cause.value, "|", check.reason)
 """

@@ -10,7 +10,15 @@ import pytest
 
 from nanna_ci.containers.engine.engine import EngineFacts
 from nanna_ci.containers.engine.limits import Controllers, Force, LimitReport
-from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.testing.checks import (
+    Check,
+    CheckKind,
+    CheckResult,
+    FailureCause,
+    ImageFacts,
+    ImageResult,
+    Status,
+)
 from nanna_ci.containers.testing.container_job import run_container_job
 from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.errors import ToolMissing
@@ -19,7 +27,7 @@ from nanna_ci.pipeline.definition import parse_pipeline
 from nanna_ci.pipeline.followers import Needed
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.pipeline.local_run import EffectRequest
-from nanna_ci.pipeline.reproduce import Origin
+from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobState
 from nanna_ci.pipeline.run_folder import JobFolder
 from oci_images import write_layout
@@ -69,7 +77,7 @@ class Job:
         self.folder = folder / "job"
         self.world = world
         self.layouts = folder / "layouts"
-        self.answer = EngineRun(FACTS, False, (ImageResult("qwen3-container", PASSED, Facts(), 1.1),))
+        self.answer = EngineRun(FACTS, False, (ImageResult("qwen3-container", PASSED, ImageFacts(), 1.1),))
 
         def run_image_tests(request, engine, facts, mark, locks, *, say, **_):
             self.requests.append(request)
@@ -90,7 +98,7 @@ class Job:
             write_layout(layout, {"bin/x": b"x"}, entrypoint=["/bin/x"])
             needed.append(Needed(JOBS[need], layout))
         request = EffectRequest(job, None, needed, JobFolder(self.folder), self.lines.append)
-        origin = Origin(".", (), {}, self.world.cwd)
+        origin = RunOrigin(".", (), {}, self.world.cwd)
         return run_container_job(
             request, PIPELINE, origin, Context(self.world.ports, None, 0, color=False, dry_run=False)
         )
@@ -119,9 +127,9 @@ def test_a_pass_rests_on_what_the_engine_was_asked_for(job):
 def test_a_failure_names_its_checks_its_last_words_and_the_command_that_does_it_again(job, tmp_path):
     log = tmp_path / "qwen3-container.log"
     log.write_text("loading\nno such model\n")
-    health = CheckResult(Check(CheckKind.HEALTH, "/"), Status.FAILED, 1.0, Cause.EXITED, "it exited with 3")
+    health = CheckResult(Check(CheckKind.HEALTH, "/"), Status.FAILED, 1.0, FailureCause.EXITED, "it exited with 3")
     stop = CheckResult(Check(CheckKind.STOP), Status.SKIPPED, 0.0, None, "not reached: health / did not pass")
-    image = ImageResult("qwen3-container", (*PASSED, health, stop), Facts(files=(str(log),)), 2.0)
+    image = ImageResult("qwen3-container", (*PASSED, health, stop), ImageFacts(files=(str(log),)), 2.0)
     job.answer = replace(job.answer, images=(image,))
     result = job()
     assert (result.verdict, result.state, result.reason) == (Verdict.FAIL, None, "it exited with 3")
@@ -138,7 +146,7 @@ def test_what_could_not_be_removed_fails_the_job(job):
 
 def test_a_pass_does_not_hide_a_limit_that_nobody_held_nor_a_stand_in(job):
     limit = LimitReport("memory", "1 GB", Force.REFUSED, "no controller")
-    facts = Facts(limits=(limit,), stand_in="x in the place of y")
+    facts = ImageFacts(limits=(limit,), stand_in="x in the place of y")
     image = ImageResult("qwen3-container", PASSED, facts, 1.0)
     job.answer = replace(job.answer, images=(image,))
     result = job()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cli import main
-from nanna_ci.containers.testing.checks import Check, CheckKind, CheckResult, Facts, ImageResult, Status
+from nanna_ci.containers.testing.checks import Check, CheckKind, CheckResult, ImageFacts, ImageResult, Status
 from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.errors import ToolMissing
 from oci_images import write_layout
@@ -58,7 +58,9 @@ def requests(monkeypatch):
     def run_image_tests(request, engine, facts, mark, locks, **_):
         asked.append(request)
         passed = (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.0),)
-        return EngineRun(facts, False, tuple(ImageResult(one.name, passed, Facts(), 0.0) for one in request.subjects))
+        return EngineRun(
+            facts, False, tuple(ImageResult(one.name, passed, ImageFacts(), 0.0) for one in request.subjects)
+        )
 
     monkeypatch.setattr("nanna_ci.containers.testing.engine_run.run_image_tests", run_image_tests)
     return asked

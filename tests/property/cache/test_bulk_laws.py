@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanna_ci.cache.client.pace import Pace
-from nanna_ci.cache.client.wire import Answer, AnswerReader, BrokenAnswer
+from nanna_ci.cache.client.wire import AnswerReader, BrokenAnswer, WireAnswer
 
 BODIES = st.binary(max_size=300)
 
@@ -27,7 +27,7 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return start + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n", body
 
 
-def feed(reader: AnswerReader, data: bytes, cuts: list[int]) -> list[Answer]:
+def feed(reader: AnswerReader, data: bytes, cuts: list[int]) -> list[WireAnswer]:
     """What comes out when `data` goes in, cut there."""
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     found = [reader.feed(data[begin:end]) for begin, end in pairwise(places)]

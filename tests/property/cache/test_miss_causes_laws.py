@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from derivation_graphs import Spec, holdings, instantiate, outputs_of
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
-from nanna_ci.cache.analysis.difference import Change, ChangeKind
+from nanna_ci.cache.analysis.difference import ChangeKind, DerivationChange
 from nanna_ci.cache.analysis.hits import combine
 from nanna_ci.cache.analysis.lineage import trace_lineage
-from nanna_ci.cache.analysis.misses import Cause, Evidence, Miss, Reason, explain_misses
+from nanna_ci.cache.analysis.misses import Evidence, Miss, MissCause, Reason, explain_misses
 
 Specs = dict[str, Spec]
 Mutation = tuple[str, Spec, ChangeKind]
@@ -100,13 +100,13 @@ def test_one_mutation_is_named_as_the_only_cause(specs: Specs, data: st.DataObje
     _, spec, kind = mutations(specs, key)[what]
     after = {**specs, key: spec}
     misses, paths = explain(specs, after)
-    roots = {miss.derivation for miss in misses if miss.cause is Cause.ROOT}
-    cascade = {miss.derivation for miss in misses if miss.cause is Cause.CASCADE}
+    roots = {miss.derivation for miss in misses if miss.cause is MissCause.ROOT}
+    cascade = {miss.derivation for miss in misses if miss.cause is MissCause.CASCADE}
     assert roots == {paths[key]}
     assert cascade == {paths[other] for other in above(after, key)}
-    assert all(miss.roots == (paths[key],) for miss in misses if miss.cause is Cause.CASCADE)
+    assert all(miss.roots == (paths[key],) for miss in misses if miss.cause is MissCause.CASCADE)
     assert {miss.reason for miss in misses} <= {Reason.CHANGED, Reason.FOLLOWS}
-    changes = next(miss.changes for miss in misses if miss.cause is Cause.ROOT)
+    changes = next(miss.changes for miss in misses if miss.cause is MissCause.ROOT)
     assert kind in {change.kind for change in changes}
 
 
@@ -114,17 +114,17 @@ def test_one_mutation_is_named_as_the_only_cause(specs: Specs, data: st.DataObje
 def test_what_was_not_touched_is_not_named(specs: Specs, data: st.DataObject) -> None:
     """A change of a value, a source, the builder or an argument is the only difference that is told."""
     key = data.draw(st.sampled_from(sorted(specs)))
-    choices: dict[str, Callable[[Change], bool]] = {
-        "value": lambda change: change == Change(ChangeKind.ENVIRONMENT, "flags"),
-        "variable": lambda change: change == Change(ChangeKind.ENVIRONMENT, "more"),
+    choices: dict[str, Callable[[DerivationChange], bool]] = {
+        "value": lambda change: change == DerivationChange(ChangeKind.ENVIRONMENT, "flags"),
+        "variable": lambda change: change == DerivationChange(ChangeKind.ENVIRONMENT, "more"),
         "builder": lambda change: change.kind is ChangeKind.BUILDER,
         "argument": lambda change: change.kind is ChangeKind.ARGUMENT,
-        "new source": lambda change: change == Change(ChangeKind.SOURCE, "patch"),
+        "new source": lambda change: change == DerivationChange(ChangeKind.SOURCE, "patch"),
     }
     what = data.draw(st.sampled_from(sorted(choices)))
     _, spec, _ = mutations(specs, key)[what]
     misses, _ = explain(specs, {**specs, key: spec})
-    changes = next(miss.changes for miss in misses if miss.cause is Cause.ROOT)
+    changes = next(miss.changes for miss in misses if miss.cause is MissCause.ROOT)
     assert len(changes) == 1
     assert choices[what](changes[0])
 

@@ -18,28 +18,28 @@ from nanna_ci.containers.engine.limits import (
     possible_limits,
     report_limits,
 )
-from nanna_ci.containers.engine.run_mark import Mark, decide_dead, mark_of_labels, mark_of_tag
+from nanna_ci.containers.engine.run_mark import RunMark, decide_dead, mark_of_labels, mark_of_tag
 from nanna_ci.containers.testing.checks import (
     NEEDS,
-    Cause,
     Check,
     CheckKind,
     CheckResult,
     Companion,
-    Facts,
+    FailureCause,
+    ImageFacts,
     ImageResult,
+    ImageUnderTest,
     Service,
     Status,
-    Subject,
     find_blocker,
     plan_checks,
     skip,
 )
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
-from nanna_ci.containers.testing.diagnosis import Seen, diagnose, last_line, written_paths
+from nanna_ci.containers.testing.diagnosis import UnhealthyServer, diagnose, last_line, written_paths
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.junit import parse_junit
-from nanna_ci.report.junit_xml import Case, CaseStatus, Suite, render_junit
+from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 some_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -47,7 +47,7 @@ counts = st.integers(0, 2**50)
 seconds = st.integers(0, 10**6).map(lambda number: number / 1000)
 digests = st.text("0123456789abcdef", min_size=64, max_size=64).map(lambda digits: f"sha256:{digits}")
 runs = st.text("0123456789abcdef", min_size=12, max_size=12)
-marks = st.builds(Mark, runs, st.integers(0, 10**11))
+marks = st.builds(RunMark, runs, st.integers(0, 10**11))
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True)
 checks = st.builds(Check, st.sampled_from(CheckKind), texts)
 
@@ -56,12 +56,12 @@ checks = st.builds(Check, st.sampled_from(CheckKind), texts)
 def results(draw: st.DrawFn) -> CheckResult:
     status = draw(st.sampled_from(Status))
     reason = draw(some_text if status is not Status.PASSED else st.none() | some_text)
-    cause = draw(st.sampled_from(Cause)) if status is Status.FAILED else None
+    cause = draw(st.sampled_from(FailureCause)) if status is Status.FAILED else None
     return CheckResult(draw(checks), status, draw(seconds), cause, reason)
 
 
 facts = st.builds(
-    Facts,
+    ImageFacts,
     manifest_digest=st.none() | digests,
     image_id=st.none() | digests,
     architecture=st.none() | some_text,
@@ -76,7 +76,7 @@ facts = st.builds(
 )
 images = st.builds(ImageResult, some_text, st.lists(results(), max_size=6).map(tuple), facts, seconds)
 subjects = st.builds(
-    Subject,
+    ImageUnderTest,
     name=names,
     layout=some_text.map(Path),
     service=st.none() | st.builds(Service, st.integers(1, 65535), some_text, seconds),
@@ -95,7 +95,7 @@ def test_a_result_comes_back_from_json_as_it_went(image):
 
 @given(subjects, companions)
 def test_a_subject_comes_back_from_json_as_it_went(subject, companion):
-    assert from_json(Subject, json.loads(json.dumps(to_json(subject))), "x") == subject
+    assert from_json(ImageUnderTest, json.loads(json.dumps(to_json(subject))), "x") == subject
     assert from_json(Companion, json.loads(json.dumps(to_json(companion))), "x") == companion
 
 
@@ -146,7 +146,7 @@ def test_nothing_is_asked_of_what_did_not_start_and_removal_always_comes(subject
         elif data.draw(st.booleans()):
             answers.append(CheckResult(check, Status.PASSED, 0))
         else:
-            answers.append(CheckResult(check, Status.FAILED, 0, Cause.ENGINE, "x"))
+            answers.append(CheckResult(check, Status.FAILED, 0, FailureCause.ENGINE, "x"))
     assert [one.check for one in answers] == list(plan)
     assert answers[-1].status is not Status.SKIPPED
     broken = False
@@ -161,7 +161,7 @@ def test_nothing_is_asked_of_what_did_not_start_and_removal_always_comes(subject
 
 @given(
     st.builds(
-        Seen,
+        UnhealthyServer,
         port=st.integers(1, 65535),
         health_path=some_text,
         waited_s=seconds,
@@ -211,7 +211,7 @@ def test_any_table_of_sockets_is_read(lines):
 cases = st.builds(Case, some_text, st.sampled_from(CaseStatus), seconds, texts, texts)
 
 
-@given(st.lists(st.builds(Suite, some_text, st.lists(cases, max_size=3).map(tuple)), max_size=3))
+@given(st.lists(st.builds(JunitSuite, some_text, st.lists(cases, max_size=3).map(tuple)), max_size=3))
 def test_junit_that_we_write_we_read(suites):
     read = parse_junit(render_junit(suites), "x").cases
     written = [case for suite in suites for case in suite.cases]

@@ -15,9 +15,9 @@ from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE as IMAGE_TYPE
 from nanna_ci.containers.image.oci_layout import ImageConfig, Layout
 from nanna_ci.containers.models.model_lock import (
     MANIFEST_TYPE,
-    Change,
     LockedModel,
     Manifest,
+    ModelChange,
     compare_locks,
     parse_lock,
     parse_manifest,
@@ -119,7 +119,7 @@ def test_a_difference_is_there_just_where_content_differs(
     assert found.keys() == before.keys() | after.keys()
     for name, one in found.items():
         same = name in before and name in after and before[name].manifest == after[name].manifest
-        assert (one.change is Change.SAME) is same
+        assert (one.change is ModelChange.SAME) is same
         assert bool(one.lines) is not same
 
 

@@ -20,10 +20,10 @@ from nanna_ci.binaries.cargo import (
     run_cargo,
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import ConfigError, MalformedData
 
-ARM = Target(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
+ARM = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 LINKER, CC = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "CC_aarch64_unknown_linux_gnu"
 
 
@@ -57,7 +57,7 @@ def test_a_gnu_linker_on_the_path_serves_cargo_and_build_scripts() -> None:
 def test_without_a_linker_there_is_no_environment() -> None:
     assert cross_environment(ARM, {}, on_path("gcc"), no_library) is None
     assert cross_environment(ARM, {LINKER: "gone"}, on_path("aarch64-linux-gnu-gcc"), no_library) is None
-    darwin = Target(System.AARCH64_DARWIN, "aarch64-apple-darwin")
+    darwin = BuildTarget(System.AARCH64_DARWIN, "aarch64-apple-darwin")
     assert cross_environment(darwin, {}, on_path("aarch64-linux-gnu-gcc"), no_library) is None
 
 
@@ -81,7 +81,7 @@ def test_debians_libraries_of_the_target_are_found() -> None:
 
 
 def test_macs_build_for_macs_only() -> None:
-    intel = Target(System.X86_64_DARWIN, "x86_64-apple-darwin")
+    intel = BuildTarget(System.X86_64_DARWIN, "x86_64-apple-darwin")
     assert is_apple_to_apple(System.AARCH64_DARWIN, intel)
     assert not is_apple_to_apple(System.X86_64_LINUX, intel)
     assert not is_apple_to_apple(System.AARCH64_DARWIN, ARM)

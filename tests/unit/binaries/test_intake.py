@@ -11,10 +11,10 @@ import pytest
 
 from executable_files import elf
 from nanna_ci.binaries.intake import Input, open_inputs, resolve_source
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import GateFailed, MalformedData, UsageError
 
-TARGET = Target(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
+TARGET = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
 DATA = elf()
 
 
@@ -24,7 +24,7 @@ def put(path: Path, data: bytes = DATA) -> Path:
     return path
 
 
-def found(folder: Path, *names: str, target: Target = TARGET) -> list[tuple[str, Path, bytes]]:
+def found(folder: Path, *names: str, target: BuildTarget = TARGET) -> list[tuple[str, Path, bytes]]:
     with open_inputs(resolve_source(folder), target, names) as inputs:
         return [(item.name, item.path, b"".join(item.chunks())) for item in inputs]
 
@@ -49,7 +49,7 @@ def test_the_targets_own_cargo_folder_comes_before_the_hosts(tmp_path: Path) -> 
 
 def test_windows_programs_have_their_suffix(tmp_path: Path) -> None:
     put(tmp_path / "release/harness.exe")
-    windows = Target(System.X86_64_WINDOWS, "x86_64-pc-windows-msvc")
+    windows = BuildTarget(System.X86_64_WINDOWS, "x86_64-pc-windows-msvc")
     assert [name for name, _, _ in found(tmp_path, "harness", target=windows)] == ["harness"]
 
 

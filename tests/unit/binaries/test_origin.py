@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeRun
-from nanna_ci.binaries.manifest import Origin
+from nanna_ci.binaries.manifest import BinaryOrigin
 from nanna_ci.binaries.origin import query_origin, store_path_of
 from nanna_ci.errors import MalformedData, ToolMissing, UsageError
 
@@ -18,7 +18,7 @@ COMMIT = "c" * 40
 NAR_HASH = "sha256-" + "A" * 43 + "="
 
 
-def origin(run: FakeRun, source: str | Path, *, revision: str | None = None) -> Origin:
+def origin(run: FakeRun, source: str | Path, *, revision: str | None = None) -> BinaryOrigin:
     return query_origin(Path(source), revision=revision, strategy=None, run=run, environ={})
 
 
@@ -71,7 +71,7 @@ def test_the_store_knows_derivation_and_hash_but_no_commit() -> None:
     }
     for source in (OUTPUT, f"{OUTPUT}/bin"):
         found = origin(nix(info), source)
-        assert found == Origin(revision=None, derivation=DERIVER, output=OUTPUT, nar_hash=NAR_HASH, strategy=None)
+        assert found == BinaryOrigin(revision=None, derivation=DERIVER, output=OUTPUT, nar_hash=NAR_HASH, strategy=None)
 
 
 def test_a_path_that_the_store_lacks_is_refused() -> None:

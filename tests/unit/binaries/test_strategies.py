@@ -14,7 +14,7 @@ from fakes import FakeRun
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible
 from nanna_ci.binaries.strategies import Workbench
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, NannaError, ToolMissing
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_log import BuildLog
@@ -85,7 +85,7 @@ def bench(tmp_path: Path) -> Workbench:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/libstd-1.rlib").touch()
     return Workbench(
-        target=Target(ARM, "aarch64-unknown-linux-gnu"),
+        target=BuildTarget(ARM, "aarch64-unknown-linux-gnu"),
         host=X86,
         workspace="nanna",
         binaries=("harness",),
@@ -106,7 +106,7 @@ def run_of(bench: Workbench) -> FakeRun:
 
 
 def native(bench: Workbench) -> Workbench:
-    return replace(bench, target=Target(X86, "x86_64-unknown-linux-gnu"))
+    return replace(bench, target=BuildTarget(X86, "x86_64-unknown-linux-gnu"))
 
 
 def impossible(bench: Workbench, strategy: Strategy) -> str:
@@ -211,7 +211,7 @@ def test_cargo_is_impossible_without_linker_library_or_cargo(bench: Workbench, t
 
 
 def test_cargo_does_not_cross_kernels(bench: Workbench) -> None:
-    darwin = replace(bench, target=Target(System.AARCH64_DARWIN, "aarch64-apple-darwin"))
+    darwin = replace(bench, target=BuildTarget(System.AARCH64_DARWIN, "aarch64-apple-darwin"))
     assert "cannot link for aarch64-darwin on x86_64-linux" in impossible(darwin, Strategy.CARGO_CROSS)
     assert "Apple's tools are on macOS only" in impossible(darwin, Strategy.CARGO_APPLE)
     assert run_of(bench).calls == []
@@ -221,7 +221,7 @@ def test_a_mac_builds_the_other_macs_triple(bench: Workbench) -> None:
     run_of(bench).script(
         "cargo", "build", "--release", "--locked", "--workspace", "--all-features", "--target", "x86_64-apple-darwin"
     )
-    intel = Target(System.X86_64_DARWIN, "x86_64-apple-darwin")
+    intel = BuildTarget(System.X86_64_DARWIN, "x86_64-apple-darwin")
     on_a_mac = replace(bench, host=System.AARCH64_DARWIN, target=intel)
     assert on_a_mac.attempt(Strategy.CARGO_APPLE) == Built(bench.folder / "target/x86_64-apple-darwin/release")
 

@@ -10,11 +10,11 @@ import pytest
 from executable_files import AARCH64, elf
 from fakes import FakeRun
 from nanna_ci.binaries.executables import WrongMachine
-from nanna_ci.binaries.targets import System, Target
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.errors import GateFailed
 
-TARGET = Target(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
+TARGET = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 STATIC = elf(AARCH64, kind=2, interpreter=None, versions=(), needed=())
 
 

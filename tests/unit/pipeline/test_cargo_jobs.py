@@ -10,7 +10,7 @@ import pytest
 
 from nanna_ci.errors import ToolMissing
 from nanna_ci.outcome import Verdict
-from nanna_ci.pipeline.cargo_jobs import CargoStep, Ended, parse_channel, run_step
+from nanna_ci.pipeline.cargo_jobs import CargoStep, EndedProgram, parse_channel, run_step
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.vocabulary import Channel
 from nanna_ci.toolchain.cargo_environment import decide_environment
@@ -29,7 +29,7 @@ class Machine:
 
     output: bytes = b""
     returncode: int = 0
-    probe: Ended = field(default_factory=lambda: Ended(0, 0.0, b"tool 1.2.3\nmore\n", ""))
+    probe: EndedProgram = field(default_factory=lambda: EndedProgram(0, 0.0, b"tool 1.2.3\nmore\n", ""))
     argv: list[Sequence[str]] = field(default_factory=list)
 
     def __call__(
@@ -39,14 +39,14 @@ class Machine:
         environment: Mapping[str, str],
         timeout_s: float,
         on_line: Callable[[bytes], None] | None = None,
-    ) -> Ended:
+    ) -> EndedProgram:
         self.argv.append(argv)
         if argv[-1] == "--version":
             return self.probe
         assert on_line is not None
         for line in self.output.splitlines():
             on_line(line)
-        return Ended(self.returncode, 2.5, b"", "")
+        return EndedProgram(self.returncode, 2.5, b"", "")
 
 
 def run(step: CargoStep, machine: Machine, root: Path = DATA) -> JobResult:
@@ -183,7 +183,7 @@ def test_a_pass_does_not_hide_what_the_workspaces_own_filter_left_out() -> None:
 
 def test_an_alias_in_the_place_of_a_tool_is_no_answer() -> None:
     said = "warning: user-defined alias `clippy` is shadowing an external subcommand found at `/bin/cargo-clippy`\n"
-    machine = Machine(probe=Ended(0, 0.0, b"cargo 1.95.0\n", said))
+    machine = Machine(probe=EndedProgram(0, 0.0, b"cargo 1.95.0\n", said))
     result = run(CargoStep(("cargo", "clippy", "--workspace")), machine)
     assert result.verdict is Verdict.ERROR
     assert "alias" in str(result.reason)
@@ -192,7 +192,7 @@ def test_an_alias_in_the_place_of_a_tool_is_no_answer() -> None:
 
 def test_a_tool_that_is_there_and_does_not_work_is_not_called_absent() -> None:
     machine = Machine(
-        probe=Ended(101, 0.0, b"", "error: no such command: `+beta`\n\nhelp: invoke `cargo` through `rustup`\n")
+        probe=EndedProgram(101, 0.0, b"", "error: no such command: `+beta`\n\nhelp: invoke `cargo` through `rustup`\n")
     )
     result = run(NEXTEST, machine)
     assert result.verdict is Verdict.UNAVAILABLE
@@ -217,7 +217,7 @@ def test_what_was_left_out_of_the_environment_is_told_by_name() -> None:
 
 
 def test_a_tool_that_is_not_installed_makes_its_step_unavailable() -> None:
-    machine = Machine(probe=Ended(101, 0.0, b"", "error: no such command: `audit`\n\nhelp: a command with …\n"))
+    machine = Machine(probe=EndedProgram(101, 0.0, b"", "error: no such command: `audit`\n\nhelp: a command with …\n"))
     result = run(AUDIT, machine)
     assert (result.verdict, result.reason) == (
         Verdict.UNAVAILABLE,
@@ -228,7 +228,7 @@ def test_a_tool_that_is_not_installed_makes_its_step_unavailable() -> None:
 
 def test_a_toolchain_that_is_not_installed_makes_its_step_unavailable() -> None:
     said = "error: toolchain 'beta-x86_64-unknown-linux-gnu' is not installed\nhelp: run `rustup toolchain install`\n"
-    machine = Machine(probe=Ended(1, 0.0, b"", said))
+    machine = Machine(probe=EndedProgram(1, 0.0, b"", said))
     result = run(NEXTEST, machine)
     assert machine.argv == [("cargo", "+beta", "nextest", "--version")]
     assert result.reason == (
@@ -239,7 +239,7 @@ def test_a_toolchain_that_is_not_installed_makes_its_step_unavailable() -> None:
 
 def test_a_machine_without_cargo_makes_its_step_unavailable() -> None:
     class Bare(Machine):
-        def __call__(self, argv: Sequence[str], **options: object) -> Ended:
+        def __call__(self, argv: Sequence[str], **options: object) -> EndedProgram:
             raise ToolMissing("cargo", "not found")
 
     result = run(FMT, Bare())

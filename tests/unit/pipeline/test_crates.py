@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nanna_ci.pipeline.cargo_jobs import CargoStep, Ended, run_step
+from nanna_ci.pipeline.cargo_jobs import CargoStep, EndedProgram, run_step
 from nanna_ci.pipeline.live import render_frame, render_heartbeat
 from nanna_ci.pipeline.progress import Tracker
 
@@ -35,10 +35,10 @@ def test_cargos_progress_bar_is_for_the_view_and_not_for_the_log() -> None:
         environment: Mapping[str, str],
         timeout_s: float,
         on_line: Callable[[bytes], None] | None = None,
-    ) -> Ended:
+    ) -> EndedProgram:
         if on_line is not None:
             on_line(b"    Building [=>   ] 1/3: a\r\x1b[K    Building [==>  ] 2/3: b\r\x1b[K   Compiling b v1.0.0")
-        return Ended(0, 0.0, b"1.0.0", "")
+        return EndedProgram(0, 0.0, b"1.0.0", "")
 
     logged: list[str] = []
     shown: list[str] = []

@@ -14,7 +14,7 @@ from nanna_ci.pipeline.job_plan import (
     Event,
     Job,
     JobKind,
-    Route,
+    JobRoute,
     matrix_entries,
     parallel_jobs,
     plan_jobs,
@@ -59,7 +59,7 @@ def test_a_linux_test_is_a_derivation_named_by_its_channel_unless_that_is_the_de
         system="x86_64-linux",
         channel=Channel.BETA,
         runner="ubuntu-24.04",
-        route=Route.NIX,
+        route=JobRoute.NIX,
         effect=Effect.PURE,
         attribute="checks.x86_64-linux.unit",
         needs=(),
@@ -70,7 +70,7 @@ def test_a_linux_test_is_a_derivation_named_by_its_channel_unless_that_is_the_de
 
 def test_an_arm_runner_runs_the_checks_of_its_own_system() -> None:
     job = plan('[[test]]\nkind = "doc"\nrunners = ["ubuntu-24.04-arm"]\n')["doc-aarch64-linux-stable"]
-    assert (job.attribute, job.route) == ("checks.aarch64-linux.doc", Route.NIX)
+    assert (job.attribute, job.route) == ("checks.aarch64-linux.doc", JobRoute.NIX)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_an_arm_runner_runs_the_checks_of_its_own_system() -> None:
 )
 def test_macos_and_windows_test_with_cargo(runner: str, system: str) -> None:
     job = plan(f'[[test]]\nkind = "clippy"\nrunners = ["{runner}"]\n')[f"clippy-{system}-stable"]
-    assert (job.route, job.effect, job.attribute) == (Route.CARGO, Effect.EFFECTFUL, None)
+    assert (job.route, job.effect, job.attribute) == (JobRoute.CARGO, Effect.EFFECTFUL, None)
 
 
 def test_a_build_for_its_runners_own_system_is_the_plain_package() -> None:
     job = plan('[[target]]\nsystem = "aarch64-linux"\n')["build-aarch64-linux"]
     assert (job.runner, job.attribute) == ("ubuntu-24.04-arm", "packages.aarch64-linux.tool")
-    assert (job.effect, job.route) == (Effect.EFFECTFUL, Route.NIX)
+    assert (job.effect, job.route) == (Effect.EFFECTFUL, JobRoute.NIX)
 
 
 def test_a_build_for_another_system_is_the_runners_cross_package() -> None:
@@ -96,7 +96,7 @@ def test_a_build_for_another_system_is_the_runners_cross_package() -> None:
 
 def test_a_macos_build_goes_through_cargo() -> None:
     job = plan('[[target]]\nsystem = "x86_64-darwin"\n')["build-x86_64-darwin"]
-    assert (job.route, job.attribute, job.runner) == (Route.CARGO, None, "macos-15-intel")
+    assert (job.route, job.attribute, job.runner) == (JobRoute.CARGO, None, "macos-15-intel")
 
 
 def test_builds_use_the_default_channel() -> None:
@@ -196,7 +196,7 @@ def test_an_image_is_a_derivation_for_each_architecture_made_on_one_machine() ->
 def test_an_image_is_tested_where_it_is_built_and_needs_it() -> None:
     jobs = plan(IMAGES)
     test = jobs["container-test-client-x86_64-linux"]
-    assert (test.effect, test.attribute, test.route) == (Effect.EFFECTFUL, None, Route.NIX)
+    assert (test.effect, test.attribute, test.route) == (Effect.EFFECTFUL, None, JobRoute.NIX)
     assert (test.needs, test.runner, test.image) == (("image-client-x86_64-linux",), "ubuntu-24.04", "client")
     assert "container-test-client-aarch64-linux" not in jobs
     assert jobs["container-test-arm-aarch64-linux"].runner == "ubuntu-24.04-arm"

@@ -13,7 +13,7 @@ import pytest
 
 from nanna_ci.pipeline import live
 from nanna_ci.pipeline.live import LiveView, duration, fit, is_interactive, render_frame, render_heartbeat
-from nanna_ci.pipeline.progress import Activity, Progress, Tracker
+from nanna_ci.pipeline.progress import Activity, RunProgress, Tracker
 from nanna_ci.report.blocks import Tone
 
 
@@ -25,15 +25,15 @@ class Clock:
         return self.now
 
 
-def progress(*running: Activity, failed: int = 0) -> Progress:
-    return Progress(75.0, total=9, finished=3, failed=failed, built=12, substituted=4, running=running)
+def progress(*running: Activity, failed: int = 0) -> RunProgress:
+    return RunProgress(75.0, total=9, finished=3, failed=failed, built=12, substituted=4, running=running)
 
 
 CLIPPY = Activity("clippy-x86_64-linux-stable", 45.0, 2.0, "Checking serde v1.0.0")
 STUCK = Activity("harness-deps", 400.0, 301.0, "Compiling aws-lc-sys")
 
 
-def view(stream: TextIO, snapshot: Callable[[], Progress], clock: Clock, **options: bool) -> LiveView:
+def view(stream: TextIO, snapshot: Callable[[], RunProgress], clock: Clock, **options: bool) -> LiveView:
     settings = {"interactive": False, "color": False, "quiet": False, **options}
     return LiveView(stream, snapshot, clock=clock, **settings)
 
@@ -190,7 +190,7 @@ def test_the_thread_draws_by_itself_and_ends_with_the_view(monkeypatch: pytest.M
     monkeypatch.setattr(live, "REDRAW_S", 0.001)
     drawn = threading.Event()
 
-    def snapshot() -> Progress:
+    def snapshot() -> RunProgress:
         drawn.set()
         return progress(CLIPPY)
 

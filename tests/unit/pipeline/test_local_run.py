@@ -15,7 +15,7 @@ from nanna_ci.pipeline import nix_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, why_not_here
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.report.blocks import Tone
-from nanna_ci.store.build_state import State
+from nanna_ci.store.build_state import BuildState
 from recorded_nix import DATA, RecordedNix
 
 
@@ -59,7 +59,7 @@ def test_each_result_says_how_it_came_to_its_answer_and_on_what_it_rests(passing
 def test_the_log_of_the_build_is_handed_on_once_with_what_was_built(passing: Run) -> None:
     passing()
     (log,) = passing.logs
-    built = {heard.derivation.name for heard in log.derivations() if heard.state is State.BUILT}
+    built = {heard.derivation.name for heard in log.derivations() if heard.state is BuildState.BUILT}
     assert {"demo-unit.drv", "demo-doc-deps.drv"} <= built
 
 

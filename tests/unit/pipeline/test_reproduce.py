@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nanna_ci.pipeline.reproduce import Origin
+from nanna_ci.pipeline.reproduce import RunOrigin
 
 ATTRIBUTE = "checks.x86_64-linux.unit"
 
 
-def origin(cwd: Path, *, flake: str = ".", overrides: tuple[tuple[str, str], ...] = (), **environ: str) -> Origin:
-    return Origin(flake, overrides, environ, cwd)
+def origin(cwd: Path, *, flake: str = ".", overrides: tuple[tuple[str, str], ...] = (), **environ: str) -> RunOrigin:
+    return RunOrigin(flake, overrides, environ, cwd)
 
 
 def test_plain_nix_where_nixw_did_not_start_us(tmp_path: Path) -> None:

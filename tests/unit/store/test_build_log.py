@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_state import LOG_LINES, State
+from nanna_ci.store.build_state import LOG_LINES, BuildState
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 A = parse_store_path("/nix/store/lcnawycjx8z1ic3spfdbvcw7phncnjhq-a.drv")
@@ -56,7 +56,7 @@ def feed(log: BuildLog, lines: Iterable[bytes]) -> None:
         log.feed(one)
 
 
-def states(log: BuildLog) -> dict[str, State]:
+def states(log: BuildLog) -> dict[str, BuildState]:
     return {one.derivation.name: one.state for one in log.derivations()}
 
 
@@ -66,44 +66,49 @@ def test_a_running_build_has_a_start_and_no_end() -> None:
     clock.seconds = 130.0
     running = log.derivation(A)
     assert running is not None
-    assert (running.state, running.started_s, running.ended_s, running.seconds) == (State.BUILDING, 100.0, None, None)
+    assert (running.state, running.started_s, running.ended_s, running.seconds) == (
+        BuildState.BUILDING,
+        100.0,
+        None,
+        None,
+    )
     assert running.machine == "ssh://builder"
     assert log.derivation(B) is None
 
 
 def test_a_build_that_stops_is_not_called_built_before_nix_says_so() -> None:
     log = fed(begin_build(A, 5), line("stop", id=5))
-    assert states(log) == {"a.drv": State.BUILDING}
+    assert states(log) == {"a.drv": BuildState.BUILDING}
     log.close(success=False)
-    assert states(log) == {"a.drv": State.BUILDING}
+    assert states(log) == {"a.drv": BuildState.BUILDING}
     log.close(success=True)
-    assert states(log) == {"a.drv": State.BUILT}
+    assert states(log) == {"a.drv": BuildState.BUILT}
 
 
 def test_a_substitution_that_stops_is_not_called_done_before_nix_says_so() -> None:
     output = parse_store_path("/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-out")
     substitution = line("start", id=5, text="", type=108, fields=[str(output), "https://cache.example"])
     log = fed(substitution, line("stop", id=5), outputs={output: A})
-    assert states(log) == {"a.drv": State.SUBSTITUTING}
+    assert states(log) == {"a.drv": BuildState.SUBSTITUTING}
     log.close(success=True)
-    assert states(log) == {"a.drv": State.SUBSTITUTED}
+    assert states(log) == {"a.drv": BuildState.SUBSTITUTED}
 
 
 def test_two_that_end_at_once_with_one_success_and_one_failure_stay_open_until_an_error_names_one() -> None:
     log = fed(begin_build(A, 5), begin_build(B, 6), counted(1, 1), line("stop", id=5), line("stop", id=6))
-    assert set(states(log).values()) == {State.BUILDING}
+    assert set(states(log).values()) == {BuildState.BUILDING}
     log.feed(say(f"error: builder for '{B}' failed with exit code 1"))
-    assert states(log) == {"a.drv": State.BUILT, "b.drv": State.FAILED}
+    assert states(log) == {"a.drv": BuildState.BUILT, "b.drv": BuildState.FAILED}
 
 
 def test_a_build_that_nix_counts_twice_does_not_make_the_next_one_a_success() -> None:
     finished = [say(f"builder process for '{path}' finished", 6) for path in (A, B)]
     log = fed(begin_build(A, 5), begin_build(B, 6), finished[0], counted(1), counted(2))
-    assert states(log) == {"a.drv": State.BUILT, "b.drv": State.BUILDING}
+    assert states(log) == {"a.drv": BuildState.BUILT, "b.drv": BuildState.BUILDING}
     feed(log, [finished[1], line("stop", id=6)])
-    assert states(log)["b.drv"] is State.BUILDING
+    assert states(log)["b.drv"] is BuildState.BUILDING
     log.feed(counted(2, 1))
-    assert states(log)["b.drv"] is State.FAILED
+    assert states(log)["b.drv"] is BuildState.FAILED
 
 
 def test_a_build_may_follow_a_substitution_that_failed() -> None:
@@ -111,7 +116,7 @@ def test_a_build_may_follow_a_substitution_that_failed() -> None:
     substitution = line("start", id=5, text="", type=108, fields=[str(output), "https://cache.example"])
     heard = fed(substitution, line("stop", id=5), begin_build(A, 6), outputs={output: A}).derivation(A)
     assert heard is not None
-    assert (heard.state, heard.ended_s) == (State.BUILDING, None)
+    assert (heard.state, heard.ended_s) == (BuildState.BUILDING, None)
 
 
 def test_the_first_reason_stays() -> None:
@@ -120,7 +125,7 @@ def test_the_first_reason_stays() -> None:
     )
     failed = log.derivation(A)
     assert failed is not None
-    assert (failed.state, failed.seconds) == (State.FAILED, None)
+    assert (failed.state, failed.seconds) == (BuildState.FAILED, None)
     assert failed.reason == f"builder for '{A}' failed with exit code 1"
 
 
@@ -143,7 +148,7 @@ def test_the_lines_of_a_post_build_hook_belong_to_its_derivation() -> None:
     log = fed(begin_build(A, 5), hook, line("result", id=7, type=107, fields=["pushed"]), line("stop", id=7))
     heard = log.derivation(A)
     assert heard is not None
-    assert (heard.log_tail, heard.state, heard.ended_s) == (("pushed",), State.BUILDING, None)
+    assert (heard.log_tail, heard.state, heard.ended_s) == (("pushed",), BuildState.BUILDING, None)
 
 
 def test_talk_and_broken_events_are_kept_as_talk_bounded_with_invalid_bytes_replaced() -> None:
@@ -173,7 +178,7 @@ def test_counters_add_up_over_activities_and_survive_nonsense() -> None:
 
 def test_counters_of_any_size_are_taken_without_delay() -> None:
     log = fed(begin_build(A, 5), counted(10**30, 10**30), line("stop", id=5), counted(0, 0))
-    assert states(log) == {"a.drv": State.BUILDING}
+    assert states(log) == {"a.drv": BuildState.BUILDING}
 
 
 def test_the_last_activity_is_when_anything_was_heard_last() -> None:

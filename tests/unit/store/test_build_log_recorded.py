@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 
@@ -32,13 +32,13 @@ def by_name(log: BuildLog) -> dict[str, DerivationLog]:
     return {one.derivation.name: one for one in log.derivations()}
 
 
-def states(log: BuildLog) -> dict[str, State]:
+def states(log: BuildLog) -> dict[str, BuildState]:
     return {name: one.state for name, one in by_name(log).items()}
 
 
 def test_a_build_and_its_dependency_are_built_with_logs_and_phase(samples: Path) -> None:
     log = recorded(samples, "success.log")
-    assert states(log) == {"good.drv": State.BUILT, "top.drv": State.BUILT}
+    assert states(log) == {"good.drv": BuildState.BUILT, "top.drv": BuildState.BUILT}
     good = by_name(log)["good.drv"]
     assert good.log_tail == ("first line", "second line on stderr")
     assert (good.phase, good.machine, good.reason, good.dropped_lines) == ("checkPhase", None, None, 0)
@@ -51,13 +51,13 @@ def test_nothing_is_heard_of_what_is_there_already(samples: Path) -> None:
 
 
 FAILURES = {
-    "bad.drv": State.FAILED,
-    "above.drv": State.DEPENDENCY_FAILED,
-    "above2.drv": State.DEPENDENCY_FAILED,
-    "mismatch.drv": State.FAILED,
-    "abovehash.drv": State.DEPENDENCY_FAILED,
-    "noout.drv": State.FAILED,
-    "killed.drv": State.FAILED,
+    "bad.drv": BuildState.FAILED,
+    "above.drv": BuildState.DEPENDENCY_FAILED,
+    "above2.drv": BuildState.DEPENDENCY_FAILED,
+    "mismatch.drv": BuildState.FAILED,
+    "abovehash.drv": BuildState.DEPENDENCY_FAILED,
+    "noout.drv": BuildState.FAILED,
+    "killed.drv": BuildState.FAILED,
 }
 
 
@@ -76,9 +76,9 @@ def test_every_way_to_fail_is_told_apart_from_a_failed_dependency(name: str, sam
 def test_the_first_failure_ends_what_needs_it(samples: Path) -> None:
     log = recorded(samples, "stop-at-first.log")
     assert states(log) == {
-        "bad.drv": State.FAILED,
-        "above.drv": State.DEPENDENCY_FAILED,
-        "above2.drv": State.DEPENDENCY_FAILED,
+        "bad.drv": BuildState.FAILED,
+        "above.drv": BuildState.DEPENDENCY_FAILED,
+        "above2.drv": BuildState.DEPENDENCY_FAILED,
     }
 
 
@@ -94,7 +94,7 @@ def test_failures_without_a_failing_builder_have_their_reason(
     name: str, derivation: str, reason: str, samples: Path
 ) -> None:
     log = recorded(samples, name)
-    assert states(log) == {derivation: State.FAILED}
+    assert states(log) == {derivation: BuildState.FAILED}
     assert reason in (by_name(log)[derivation].reason or "")
 
 
@@ -108,11 +108,11 @@ def test_a_missing_attribute_is_an_error_of_nobody(samples: Path) -> None:
 def test_builds_side_by_side_each_have_their_own_end(name: str, samples: Path) -> None:
     log = recorded(samples, name)
     assert states(log) == {
-        "a.drv": State.BUILT,
-        "b.drv": State.FAILED,
-        "c.drv": State.BUILT,
-        "d.drv": State.FAILED,
-        "dep.drv": State.BUILT,
+        "a.drv": BuildState.BUILT,
+        "b.drv": BuildState.FAILED,
+        "c.drv": BuildState.BUILT,
+        "d.drv": BuildState.FAILED,
+        "dep.drv": BuildState.BUILT,
     }
     assert {one: log.log_tail for one, log in by_name(log).items()}["b.drv"] == ("log of b",)
 
@@ -126,7 +126,7 @@ def test_what_was_asked_for_ends_with_its_builder_and_not_with_nix(samples: Path
         clock.seconds = float(number)
         log.feed(one)
         for heard in log.derivations():
-            if heard.state in (State.BUILT, State.FAILED):
+            if heard.state in (BuildState.BUILT, BuildState.FAILED):
                 ended.setdefault(f"{heard.derivation.name} {heard.state.value}", number)
     assert list(ended) == ["dep.drv built", "b.drv failed", "a.drv built", "c.drv built", "d.drv failed"]
     first_stop_of_four = 113
@@ -139,7 +139,7 @@ def test_a_substituted_output_counts_for_its_derivation(samples: Path) -> None:
     top = parse_store_path("/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top")
     derivation = parse_store_path("/nix/store/cda6mpwpiv703ibips4vapbdccjcdsjs-top.drv")
     log = recorded(samples, "substituted.log", {top: derivation})
-    assert states(log) == {"top.drv": State.SUBSTITUTED}
+    assert states(log) == {"top.drv": BuildState.SUBSTITUTED}
     assert (log.counters().substituted, log.counters().built) == (2, 0)
 
 
@@ -147,7 +147,7 @@ def test_a_substitution_that_failed_is_a_failure(samples: Path) -> None:
     top = parse_store_path("/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top")
     derivation = parse_store_path("/nix/store/cda6mpwpiv703ibips4vapbdccjcdsjs-top.drv")
     log = recorded(samples, "substitute-corrupt.log", {top: derivation})
-    assert states(log) == {"top.drv": State.FAILED}
+    assert states(log) == {"top.drv": BuildState.FAILED}
     assert log.counters().substitutions_failed == 1
 
 

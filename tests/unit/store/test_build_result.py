@@ -9,7 +9,14 @@ import pytest
 
 from nanna_ci.errors import MalformedData
 from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_result import BuildOutcome, DerivationResult, Target, judge, parse_target, wanted_outputs
+from nanna_ci.store.build_result import (
+    BuildOutcome,
+    DerivationResult,
+    DerivationTarget,
+    judge,
+    parse_target,
+    wanted_outputs,
+)
 from nanna_ci.store.derivation import Derivation, Output
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
@@ -34,11 +41,11 @@ def log_of(*events: dict[str, Any], success: bool) -> BuildLog:
 
 
 def succeeded(*events: dict[str, Any]) -> DerivationResult:
-    return judge(str(A), Target(A, None), {"out": OUT}, log_of(*events, success=True), None)
+    return judge(str(A), DerivationTarget(A, None), {"out": OUT}, log_of(*events, success=True), None)
 
 
 def failed(*events: dict[str, Any], valid: set[StorePath] | None = None) -> DerivationResult:
-    return judge(str(A), Target(A, None), {"out": OUT}, log_of(*events, success=False), valid or set())
+    return judge(str(A), DerivationTarget(A, None), {"out": OUT}, log_of(*events, success=False), valid or set())
 
 
 def test_where_nix_succeeded_the_log_tells_how_it_came() -> None:
@@ -65,12 +72,15 @@ def test_where_nix_failed_a_derivation_is_there_only_if_its_outputs_are() -> Non
 
 def test_where_nix_failed_every_output_must_be_there() -> None:
     outputs = {"out": OUT, "dev": DEV}
-    assert judge(str(A), Target(A, None), outputs, log_of(success=False), {OUT}).state is BuildOutcome.UNKNOWN
-    assert judge(str(A), Target(A, None), outputs, log_of(success=False), {OUT, DEV}).state is BuildOutcome.PRESENT
+    assert judge(str(A), DerivationTarget(A, None), outputs, log_of(success=False), {OUT}).state is BuildOutcome.UNKNOWN
+    assert (
+        judge(str(A), DerivationTarget(A, None), outputs, log_of(success=False), {OUT, DEV}).state
+        is BuildOutcome.PRESENT
+    )
 
 
 def test_an_output_whose_path_is_not_known_is_never_taken_for_there() -> None:
-    result = judge(str(A), Target(A, None), {"out": None}, log_of(BEGIN, STOP, success=False), {OUT})
+    result = judge(str(A), DerivationTarget(A, None), {"out": None}, log_of(BEGIN, STOP, success=False), {OUT})
     assert result.state is BuildOutcome.UNKNOWN
 
 
@@ -110,7 +120,7 @@ def test_an_installable_names_a_derivation_and_outputs(
     text: str, outputs: tuple[str, ...] | None, installable: str
 ) -> None:
     target = parse_target(text)
-    assert target == Target(A, outputs)
+    assert target == DerivationTarget(A, outputs)
     assert target.installable == installable
 
 
@@ -123,7 +133,7 @@ def test_any_other_installable_is_refused(text: str) -> None:
 def test_only_the_outputs_asked_for_are_looked_at_and_each_must_exist() -> None:
     outputs = {"out": Output(OUT, False), "dev": Output(DEV, False)}
     derivation = Derivation(A, "a", "x86_64-linux", "/bin/sh", (), {}, outputs, {}, ())
-    assert wanted_outputs(Target(A, None), derivation) == {"out": OUT, "dev": DEV}
-    assert wanted_outputs(Target(A, ("dev",)), derivation) == {"dev": DEV}
+    assert wanted_outputs(DerivationTarget(A, None), derivation) == {"out": OUT, "dev": DEV}
+    assert wanted_outputs(DerivationTarget(A, ("dev",)), derivation) == {"dev": DEV}
     with pytest.raises(MalformedData, match="has no output 'doc'"):
-        wanted_outputs(Target(A, ("out", "doc")), derivation)
+        wanted_outputs(DerivationTarget(A, ("out", "doc")), derivation)

@@ -9,7 +9,7 @@ import pytest
 
 from nanna_ci.errors import MalformedData, NannaError
 from nanna_ci.store import build_times
-from nanna_ci.store.build_state import DerivationLog, State
+from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.build_times import BuildTime, built_seconds, load_build_times, record_build_times
 from nanna_ci.store.store_path import StorePath
 
@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "build-times.json"
 
 
-def heard(path: StorePath, state: State, started_s: float | None, ended_s: float | None) -> DerivationLog:
+def heard(path: StorePath, state: BuildState, started_s: float | None, ended_s: float | None) -> DerivationLog:
     return DerivationLog(path, state, started_s, ended_s, None, None, None, (), 0)
 
 
@@ -59,11 +59,11 @@ def test_the_oldest_go_where_there_are_too_many(file: Path, monkeypatch: pytest.
 
 def test_only_what_was_built_to_a_good_end_counts() -> None:
     logs = [
-        heard(OLD, State.BUILT, 10.0, 12.5),
-        heard(NEW, State.FAILED, 10.0, 12.5),
-        heard(OTHER, State.SUBSTITUTED, 10.0, 12.5),
-        heard(StorePath("d" * 32, "z.drv"), State.BUILT, None, None),
-        heard(StorePath("f" * 32, "z.drv"), State.BUILDING, 10.0, None),
+        heard(OLD, BuildState.BUILT, 10.0, 12.5),
+        heard(NEW, BuildState.FAILED, 10.0, 12.5),
+        heard(OTHER, BuildState.SUBSTITUTED, 10.0, 12.5),
+        heard(StorePath("d" * 32, "z.drv"), BuildState.BUILT, None, None),
+        heard(StorePath("f" * 32, "z.drv"), BuildState.BUILDING, 10.0, None),
     ]
     assert built_seconds(logs) == {OLD: 2.5}
 

@@ -10,7 +10,7 @@ import pytest
 
 from nanna_ci.errors import MalformedData
 from nanna_ci.store.internal_json import (
-    Activity,
+    ActivityType,
     Message,
     Result,
     ResultType,
@@ -31,7 +31,7 @@ def line(**event: Any) -> bytes:
 
 def test_each_kind_of_event_is_read() -> None:
     start = line(action="start", id=7, level=3, parent=0, text="building", type=105, fields=[A, "", 1, 1])
-    assert parse_line(start) == Start(7, Activity.BUILD, "building", (A, "", 1, 1))
+    assert parse_line(start) == Start(7, ActivityType.BUILD, "building", (A, "", 1, 1))
     assert parse_line(line(action="stop", id=7)) == Stop(7)
     result = line(action="result", id=7, type=101, fields=["a line"])
     assert parse_line(result) == Result(7, ResultType.BUILD_LOG_LINE, ("a line",))

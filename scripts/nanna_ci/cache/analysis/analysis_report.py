@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 
 from nanna_ci.cache.analysis.hits import Holdings
-from nanna_ci.cache.analysis.misses import Cause, Miss, Reason
+from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.values import Analysis
 from nanna_ci.cache.analysis.weights import Weights
 from nanna_ci.outcome import Verdict
@@ -188,7 +188,7 @@ def _where_the_bytes_are(analysis: Analysis) -> Iterator[Bars]:
 def _misses(misses: Sequence[Miss]) -> Iterator[Block]:
     if not misses:
         return
-    roots = [miss for miss in misses if miss.cause is Cause.ROOT]
+    roots = [miss for miss in misses if miss.cause is MissCause.ROOT]
     cascade = len(misses) - len(roots)
     yield Heading("Why the rest missed")
     yield Paragraph(f"{_count(len(roots), 'root cause')}; {_count(cascade, 'path')} only follow.")
@@ -202,7 +202,7 @@ def _misses(misses: Sequence[Miss]) -> Iterator[Block]:
 
 
 def _tone(miss: Miss) -> Tone:
-    return Tone.BAD if miss.cause is Cause.ROOT else Tone.NEUTRAL
+    return Tone.BAD if miss.cause is MissCause.ROOT else Tone.NEUTRAL
 
 
 def _unknown(analysis: Analysis) -> Iterator[Block]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords, parse_records
 from nanna_ci.cache.analysis.difference import Records
-from nanna_ci.cache.analysis.substitution import Wanted
+from nanna_ci.cache.analysis.substitution import WantedOutputs
 from nanna_ci.errors import MalformedData
 from nanna_ci.json_data import (
     JsonObject,
@@ -42,7 +42,9 @@ class Baseline:
     sizes: Mapping[str, int]
 
 
-def baseline_of_revision(source: str, wanted: tuple[Wanted, ...], graph: Mapping[StorePath, Derivation]) -> Baseline:
+def baseline_of_revision(
+    source: str, wanted: tuple[WantedOutputs, ...], graph: Mapping[StorePath, Derivation]
+) -> Baseline:
     """Another revision of the flake, evaluated; its caches are not asked."""
     roots = {one.label: one.derivation for one in wanted}
     return Baseline(source, DerivationRecords(graph), roots, present=None, sizes={})

@@ -29,7 +29,7 @@ class ChangeKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DerivationChange:
     """One difference; `name` says which: a variable, a source, an input, the number of an argument."""
 
     kind: ChangeKind
@@ -60,13 +60,13 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class DerivationDifference:
     """`own` changes of a derivation, apart from `inputs` that changed themselves.
 
     `pairs` are all inputs that go together and are not the very same derivation, `inputs` among them.
     """
 
-    own: tuple[Change, ...]
+    own: tuple[DerivationChange, ...]
     inputs: tuple[Pair, ...]
     pairs: tuple[Pair, ...]
 
@@ -92,26 +92,32 @@ class Comparison:
         names = mine.outputs.keys() | other.outputs.keys() if outputs is None else outputs
         return all((mine.outputs.get(name) or path) == (other.outputs.get(name) or before) for name in names)
 
-    def compare(self, path: StorePath, before: StorePath) -> Difference:
+    def compare(self, path: StorePath, before: StorePath) -> DerivationDifference:
         """What tells a derivation of now from one of before."""
         mine, other = self.now[path], self.before[before]
         pairs, added, removed = self._match(mine.inputs, other.inputs)
-        own = [Change(ChangeKind.INPUT_ADDED, _name(one)) for one in added]
-        own += [Change(ChangeKind.INPUT_REMOVED, _name(one)) for one in removed]
+        own = [DerivationChange(ChangeKind.INPUT_ADDED, _name(one)) for one in added]
+        own += [DerivationChange(ChangeKind.INPUT_REMOVED, _name(one)) for one in removed]
         changed = []
         for input_now, input_before in pairs:
             used, former = mine.inputs[input_now], other.inputs[input_before]
-            own += [Change(ChangeKind.INPUT_ADDED, _output(input_now, name)) for name in used if name not in former]
-            own += [Change(ChangeKind.INPUT_REMOVED, _output(input_before, n)) for n in former if n not in used]
+            own += [
+                DerivationChange(ChangeKind.INPUT_ADDED, _output(input_now, name))
+                for name in used
+                if name not in former
+            ]
+            own += [
+                DerivationChange(ChangeKind.INPUT_REMOVED, _output(input_before, n)) for n in former if n not in used
+            ]
             if self.is_same(input_now, input_before, [name for name in used if name in former]):
                 continue
             if input_now in self.before or self.producer(input_now) is not None:  # it is not new: another one is used
-                own.append(Change(ChangeKind.INPUT_REPLACED, f"{_name(input_before)} → {_name(input_now)}"))
+                own.append(DerivationChange(ChangeKind.INPUT_REPLACED, f"{_name(input_before)} → {_name(input_now)}"))
             else:
                 changed.append((input_now, input_before))
         own += _changed_sources(mine.sources, other.sources)
         own += _changed_values(mine, other)
-        return Difference(tuple(own), tuple(changed), tuple(pair for pair in pairs if pair[0] != pair[1]))
+        return DerivationDifference(tuple(own), tuple(changed), tuple(pair for pair in pairs if pair[0] != pair[1]))
 
     def _match(
         self, now: Iterable[StorePath], before: Iterable[StorePath]
@@ -156,25 +162,27 @@ class Comparison:
         return alike
 
 
-def _changed_values(now: DerivationRecord, before: DerivationRecord) -> Iterator[Change]:
+def _changed_values(now: DerivationRecord, before: DerivationRecord) -> Iterator[DerivationChange]:
     if now.system != before.system:
-        yield Change(ChangeKind.SYSTEM, f"{before.system} → {now.system}")
+        yield DerivationChange(ChangeKind.SYSTEM, f"{before.system} → {now.system}")
     if now.builder != before.builder:
-        yield Change(ChangeKind.BUILDER, f"{before.builder} → {now.builder}")
+        yield DerivationChange(ChangeKind.BUILDER, f"{before.builder} → {now.builder}")
     if now.outputs.keys() != before.outputs.keys():
-        yield Change(ChangeKind.OUTPUTS, f"{' '.join(sorted(before.outputs))} → {' '.join(sorted(now.outputs))}")
+        yield DerivationChange(
+            ChangeKind.OUTPUTS, f"{' '.join(sorted(before.outputs))} → {' '.join(sorted(now.outputs))}"
+        )
     for index in range(max(len(now.arguments), len(before.arguments))):
         if now.arguments[index : index + 1] != before.arguments[index : index + 1]:
-            yield Change(ChangeKind.ARGUMENT, str(index + 1))
+            yield DerivationChange(ChangeKind.ARGUMENT, str(index + 1))
     for name in sorted(now.environment.keys() | before.environment.keys()):
         if now.environment.get(name) != before.environment.get(name):
-            yield Change(ChangeKind.ENVIRONMENT, name)
+            yield DerivationChange(ChangeKind.ENVIRONMENT, name)
 
 
-def _changed_sources(now: Iterable[StorePath], before: Iterable[StorePath]) -> Iterator[Change]:
+def _changed_sources(now: Iterable[StorePath], before: Iterable[StorePath]) -> Iterator[DerivationChange]:
     """By name: one that is there on both sides with another hash has changed, once."""
     differing = set(now).symmetric_difference(before)
-    return (Change(ChangeKind.SOURCE, name) for name in sorted({path.name for path in differing}))
+    return (DerivationChange(ChangeKind.SOURCE, name) for name in sorted({path.name for path in differing}))
 
 
 def _name(path: StorePath) -> str:

@@ -47,7 +47,7 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class HitTally:
     """All caches together: a path is present where one of them has it, else unknown, else untrusted, else missing."""
 
     present: frozenset[StorePath]
@@ -103,7 +103,7 @@ def judge_holdings(result: QueryResult, keys: TrustedKeys | None, asked: Iterabl
     return Holdings(result, present, untrusted, result.missing, unknown)
 
 
-def combine(holdings: Sequence[Holdings]) -> Tally:
+def combine(holdings: Sequence[Holdings]) -> HitTally:
     """All caches as one."""
     present = frozenset[StorePath]().union(*(one.present for one in holdings))
     unknown = {path: why for one in reversed(holdings) for path, why in one.unknown.items() if path not in present}
@@ -114,7 +114,7 @@ def combine(holdings: Sequence[Holdings]) -> Tally:
         if path not in present and path not in unknown
     }
     missing = frozenset[StorePath]().union(*(one.missing for one in holdings))
-    return Tally(present, untrusted, missing.difference(present, untrusted, unknown), unknown)
+    return HitTally(present, untrusted, missing.difference(present, untrusted, unknown), unknown)
 
 
 def combined_view(holdings: Iterable[Holdings]) -> dict[StorePath, NarInfo]:
@@ -126,7 +126,7 @@ def combined_view(holdings: Iterable[Holdings]) -> dict[StorePath, NarInfo]:
     return view
 
 
-def measure_hit_rate(tally: Tally, sizes: Weights, seconds: Weights) -> HitRate:
+def measure_hit_rate(tally: HitTally, sizes: Weights, seconds: Weights) -> HitRate:
     """The rates; all None while a path's answer is unknown."""
     if tally.unknown:
         return HitRate(None, None, None)
@@ -152,7 +152,7 @@ def parse_minimum(text: str) -> float:
     return minimum
 
 
-def decide_gate(minimum: float, rate: HitRate, tally: Tally) -> Gate:
+def decide_gate(minimum: float, rate: HitRate, tally: HitTally) -> Gate:
     """Exactly at the minimum passes; no data fails; answers that did not come, or were refused, make it unavailable."""
     if tally.unknown:
         reason = f"{len(tally.unknown)} of {tally.paths} answers are not known, so there is no rate to hold against it"

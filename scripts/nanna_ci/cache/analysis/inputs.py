@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nanna_ci.cache.analysis.baseline import Baseline, baseline_of_revision, parse_baseline
-from nanna_ci.cache.analysis.substitution import Wanted
-from nanna_ci.cache.analysis.values import Subject
+from nanna_ci.cache.analysis.substitution import WantedOutputs
+from nanna_ci.cache.analysis.values import AnalysisSubject
 from nanna_ci.cache.push.selection import parse_wanted
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.guarded_read import read_file
@@ -18,7 +18,7 @@ from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_gr
 from nanna_ci.store.store_path import STORE_DIR, StorePath
 
 
-def subject_of_words(nix: Nix, words: Sequence[str], cwd: Path, folder: Path | None) -> Subject:
+def subject_of_words(nix: Nix, words: Sequence[str], cwd: Path, folder: Path | None) -> AnalysisSubject:
     """The graph behind installables, evaluated. `folder` holds the store's files, None where they are elsewhere.
 
     Raises:
@@ -32,28 +32,28 @@ def subject_of_words(nix: Nix, words: Sequence[str], cwd: Path, folder: Path | N
     return _subject(nix, installables, folder)
 
 
-def subject_of_jobs(nix: Nix, derivations: Mapping[str, StorePath], folder: Path | None) -> Subject:
+def subject_of_jobs(nix: Nix, derivations: Mapping[str, StorePath], folder: Path | None) -> AnalysisSubject:
     """The graph behind the pipeline's jobs: derivations by attribute, all their outputs."""
     return _subject(nix, [Installable(label, path, None) for label, path in derivations.items()], folder)
 
 
-def _subject(nix: Nix, installables: Sequence[Installable], folder: Path | None) -> Subject:
+def _subject(nix: Nix, installables: Sequence[Installable], folder: Path | None) -> AnalysisSubject:
     roots = list(dict.fromkeys(one.derivation for one in installables))
     graph = query_graph(nix, roots, folder) if roots else {}
-    return Subject(_wanted(installables, graph), (), graph)
+    return AnalysisSubject(_wanted(installables, graph), (), graph)
 
 
-def _wanted(installables: Sequence[Installable], graph: Mapping[StorePath, Derivation]) -> tuple[Wanted, ...]:
+def _wanted(installables: Sequence[Installable], graph: Mapping[StorePath, Derivation]) -> tuple[WantedOutputs, ...]:
     wanted = []
     for one in installables:
         known = graph[one.derivation].outputs
         if strange := [name for name in one.outputs or () if name not in known]:
             raise UsageError(f"{shorten(one.text)} has no output {strange[0]}", hint=f"it has {', '.join(known)}")
-        wanted.append(Wanted(one.text, one.derivation, tuple(known) if one.outputs is None else one.outputs))
+        wanted.append(WantedOutputs(one.text, one.derivation, tuple(known) if one.outputs is None else one.outputs))
     return tuple(wanted)
 
 
-def roots_of_words(nix: Nix, words: Sequence[str], cwd: Path) -> Subject:
+def roots_of_words(nix: Nix, words: Sequence[str], cwd: Path) -> AnalysisSubject:
     """Where a walk begins: store paths, links to them, and the outputs of installables.
 
     Raises:
@@ -72,7 +72,7 @@ def roots_of_words(nix: Nix, words: Sequence[str], cwd: Path) -> Subject:
             if place is None:
                 raise UsageError(f"{shorten(word)}: only a build shows where its output {name} is")
             paths.append(place)
-    return Subject((), tuple(dict.fromkeys(paths)), {})
+    return AnalysisSubject((), tuple(dict.fromkeys(paths)), {})
 
 
 def _stored(word: str, cwd: Path) -> StorePath | None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.difference import Change, Difference, Records
+    from nanna_ci.cache.analysis.difference import DerivationChange, DerivationDifference, Records
     from nanna_ci.store.store_path import StorePath
 
 MOST_CAUSES = 16
 
 
-class Origin(enum.Enum):
+class DifferenceOrigin(enum.Enum):
     """Where the difference of a derivation comes from."""
 
     SAME = "same"  # no difference in its outputs
@@ -30,9 +30,9 @@ class Descent:
     `causes` are the derivations, changed themselves or new, that it follows: at most MOST_CAUSES of them.
     """
 
-    origin: Origin
+    origin: DifferenceOrigin
     before: StorePath | None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[DerivationChange, ...] = ()
     causes: tuple[StorePath, ...] = ()
 
 
@@ -50,7 +50,7 @@ def trace_lineage(
     for path in baseline:
         by_name[path.name] = None if path.name in by_name else path
     partners: dict[StorePath, StorePath | None] = {}
-    differences: dict[StorePath, Difference] = {}
+    differences: dict[StorePath, DerivationDifference] = {}
     ahead = list(roots)
     while ahead:
         path, partner = ahead.pop()
@@ -66,21 +66,21 @@ def trace_lineage(
     for path in inputs_first(partners, lambda path: now[path].inputs):
         before = partners[path]
         if before is None:
-            descents[path] = Descent(Origin.NEW, None, causes=(path,))
+            descents[path] = Descent(DifferenceOrigin.NEW, None, causes=(path,))
         elif comparison.is_same(path, before):
-            descents[path] = Descent(Origin.SAME, before)
+            descents[path] = Descent(DifferenceOrigin.SAME, before)
         else:
             descents[path] = _descend(path, before, differences[path], descents)
     return descents
 
 
 def _descend(
-    path: StorePath, before: StorePath, difference: Difference, descents: Mapping[StorePath, Descent]
+    path: StorePath, before: StorePath, difference: DerivationDifference, descents: Mapping[StorePath, Descent]
 ) -> Descent:
     causes = dict.fromkeys(cause for one, _ in difference.inputs for cause in descents[one].causes)
     if difference.own or not causes:
-        return Descent(Origin.CHANGED, before, difference.own, (path,))
-    return Descent(Origin.FOLLOWS, before, causes=tuple(causes)[:MOST_CAUSES])
+        return Descent(DifferenceOrigin.CHANGED, before, difference.own, (path,))
+    return Descent(DifferenceOrigin.FOLLOWS, before, causes=tuple(causes)[:MOST_CAUSES])
 
 
 def inputs_first(

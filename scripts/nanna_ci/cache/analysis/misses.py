@@ -7,20 +7,20 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, Origin, inputs_first
+from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, DifferenceOrigin, inputs_first
 from nanna_ci.store.trust import Trust
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.difference import Change
-    from nanna_ci.cache.analysis.hits import Holdings, Tally
+    from nanna_ci.cache.analysis.difference import DerivationChange
+    from nanna_ci.cache.analysis.hits import HitTally, Holdings
     from nanna_ci.store.derivation import Derivation
     from nanna_ci.store.store_path import StorePath
 
 _NAMED = 3  # changes and causes that a sentence names
 
 
-class Cause(enum.Enum):
+class MissCause(enum.Enum):
     """ROOT: mend this one. CASCADE: it misses because of others, which are named."""
 
     ROOT = "root"
@@ -61,11 +61,11 @@ class Miss:
 
     store_path: StorePath
     derivation: StorePath | None
-    cause: Cause
+    cause: MissCause
     reason: Reason
     because: str
     roots: tuple[StorePath, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[DerivationChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Evidence:
     the push filter that keeps a name out. `lineage` is against the `baseline`.
     """
 
-    tally: Tally
+    tally: HitTally
     holdings: Sequence[Holdings]
     graph: Mapping[StorePath, Derivation]
     references: Mapping[StorePath, Sequence[StorePath]]
@@ -92,7 +92,9 @@ def explain_misses(evidence: Evidence) -> tuple[Miss, ...]:
     """Every path that is no hit, and every hidden one: roots first, by name."""
     explainer = _Explainer(evidence)
     misses = [explainer.explain(path) for path in evidence.tally.absent.union(evidence.hidden)]
-    return tuple(sorted(misses, key=lambda miss: (miss.cause is Cause.CASCADE, miss.store_path.name, miss.store_path)))
+    return tuple(
+        sorted(misses, key=lambda miss: (miss.cause is MissCause.CASCADE, miss.store_path.name, miss.store_path))
+    )
 
 
 class _Explainer:
@@ -175,7 +177,7 @@ class _Explainer:
         """The first reason that holds, the surest first."""
         evidence = self._evidence
         derivation, _ = self._producers.get(path, (None, ""))
-        root, cascade = Cause.ROOT, Cause.CASCADE
+        root, cascade = MissCause.ROOT, MissCause.CASCADE
         if path in evidence.hidden:
             hidden = evidence.hidden[path]
             said = f"hidden: {hidden.url} has it, but Nix here has noted that it does not"
@@ -219,17 +221,17 @@ class _Explainer:
 
     def _by_lineage(self, path: StorePath, derivation: StorePath) -> Miss | None:
         descent = self._evidence.lineage.get(derivation)
-        if descent is None or descent.origin is Origin.SAME:
+        if descent is None or descent.origin is DifferenceOrigin.SAME:
             return None
-        if descent.origin is Origin.NEW:
-            return Miss(path, derivation, Cause.ROOT, Reason.NEW, "new: the baseline does not have it")
-        if descent.origin is Origin.CHANGED:
+        if descent.origin is DifferenceOrigin.NEW:
+            return Miss(path, derivation, MissCause.ROOT, Reason.NEW, "new: the baseline does not have it")
+        if descent.origin is DifferenceOrigin.CHANGED:
             because = f"changed: {_changes_text(descent)}"
-            return Miss(path, derivation, Cause.ROOT, Reason.CHANGED, because, changes=descent.changes)
+            return Miss(path, derivation, MissCause.ROOT, Reason.CHANGED, because, changes=descent.changes)
         first = self._evidence.lineage[descent.causes[0]]
-        what = "new" if first.origin is Origin.NEW else _changes_text(first)
+        what = "new" if first.origin is DifferenceOrigin.NEW else _changes_text(first)
         because = f"follows {_names(descent.causes)} ({what})"
-        return Miss(path, derivation, Cause.CASCADE, Reason.FOLLOWS, because, descent.causes)
+        return Miss(path, derivation, MissCause.CASCADE, Reason.FOLLOWS, because, descent.causes)
 
     def _by_inputs(self, path: StorePath, derivation: StorePath) -> Miss | None:
         roots = self._roots_below[derivation]
@@ -237,11 +239,11 @@ class _Explainer:
             missing = self._missing_inputs[derivation]
             below = "" if set(missing) == set(roots) else f"; below them {_names(roots)}"
             because = f"missing inputs: {_names(missing)}{below}"
-            return Miss(path, derivation, Cause.CASCADE, Reason.INPUT_MISSING, because, roots)
+            return Miss(path, derivation, MissCause.CASCADE, Reason.INPUT_MISSING, because, roots)
         filtered = [place for _, place in self._inputs(derivation) if place in self._patterns]
         if filtered and path not in self._evidence.references:
             said = f"its input {filtered[0].name}, which the push filter {self._patterns[filtered[0]]} keeps out"
-            return Miss(path, derivation, Cause.CASCADE, Reason.DRAGGED, f"dragged, if it refers to {said}")
+            return Miss(path, derivation, MissCause.CASCADE, Reason.DRAGGED, f"dragged, if it refers to {said}")
         return None
 
     def _never_pushed(self, path: StorePath) -> str:

@@ -17,7 +17,7 @@ from nanna_ci.store.store_path import StorePath
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedOutputs:
     """Outputs of a derivation, by name. `label` is how it was asked for: an installable, an attribute, a path."""
 
     label: str
@@ -43,7 +43,7 @@ class SubstitutionPlan:
 
 
 def plan_substitution(
-    wanted: Iterable[Wanted | StorePath],
+    wanted: Iterable[WantedOutputs | StorePath],
     graph: Mapping[StorePath, Derivation],
     *,
     found: Mapping[StorePath, NarInfo],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nanna_ci.cache.analysis.hits import combine, combined_view, decide_gate, judge_holdings, measure_hit_rate
 from nanna_ci.cache.analysis.misses import Evidence, Hidden, explain_misses
 from nanna_ci.cache.analysis.substitution import plan_substitution
-from nanna_ci.cache.analysis.values import Analysis, StoreSize, Subject
+from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
 from nanna_ci.cache.analysis.weights import weigh_seconds, weigh_sizes
 from nanna_ci.cache.client.folder import query_size_bytes
 from nanna_ci.cache.substituters import Kind, Substituter
@@ -18,7 +18,7 @@ from nanna_ci.errors import UsageError
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.hits import Holdings, Tally
+    from nanna_ci.cache.analysis.hits import HitTally, Holdings
     from nanna_ci.cache.analysis.lineage import Descent
     from nanna_ci.cache.analysis.substitution import SubstitutionPlan
     from nanna_ci.cache.client.narinfo_query import Query
@@ -35,14 +35,14 @@ _BUILD_TIMES = ".nanna-ci/build-times.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SurveyRequest:
     """What to find out, and what is known beforehand.
 
     `keys` None: signatures do not count. `walk`: also all that the subject's paths refer to. `limit_bytes` and
     `target` are shown, `minimum` is a gate.
     """
 
-    subject: Subject
+    subject: AnalysisSubject
     substituters: tuple[Substituter, ...]
     keys: TrustedKeys | None
     walk: bool
@@ -73,7 +73,7 @@ def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
     return None
 
 
-def analyse(request: Request, local: LocalStore, query: Query, clock: Callable[[], float]) -> Analysis:
+def analyse(request: SurveyRequest, local: LocalStore, query: Query, clock: Callable[[], float]) -> Analysis:
     """Ask, judge, explain."""
     begun_s = clock()
     subject = request.subject
@@ -121,13 +121,13 @@ def analyse(request: Request, local: LocalStore, query: Query, clock: Callable[[
     )
 
 
-def _asked(subject: Subject) -> list[StorePath]:
+def _asked(subject: AnalysisSubject) -> list[StorePath]:
     """Every output of the graph, or the plain paths."""
     outputs = (output.path for one in subject.graph.values() for output in one.outputs.values())
     return list(dict.fromkeys([*subject.paths, *(path for path in outputs if path is not None)]))
 
 
-def _notes(request: Request) -> Iterator[str]:
+def _notes(request: SurveyRequest) -> Iterator[str]:
     """What the figures leave out."""
     if request.negative.problem is not None:
         yield f"Nix's own narinfo cache is not known in full: {request.negative.problem}"
@@ -142,7 +142,7 @@ def _answered(result: QueryResult) -> Iterable[StorePath]:
 
 
 def _plan(
-    request: Request, local: LocalStore, query: Query, view: dict[StorePath, NarInfo], asked: Iterable[StorePath]
+    request: SurveyRequest, local: LocalStore, query: Query, view: dict[StorePath, NarInfo], asked: Iterable[StorePath]
 ) -> SubstitutionPlan:
     """As Nix's dry run has it. What outputs refer to beyond the graph is asked for, and added to `view`."""
     subject, known = request.subject, set(asked)
@@ -166,14 +166,14 @@ def _plan(
 
 
 def _references(
-    tally: Tally, view: Mapping[StorePath, NarInfo], local: LocalStore
+    tally: HitTally, view: Mapping[StorePath, NarInfo], local: LocalStore
 ) -> dict[StorePath, tuple[StorePath, ...]]:
     """What misses refer to, as an untrusted answer or the local store says."""
     known = {path: local.valid[path].references for path in tally.absent if path in local.valid}
     return known | {path: view[path].references for path in tally.absent if path in view}
 
 
-def _hidden(negative: NegativeEntries, holdings: Sequence[Holdings], tally: Tally) -> dict[StorePath, Hidden]:
+def _hidden(negative: NegativeEntries, holdings: Sequence[Holdings], tally: HitTally) -> dict[StorePath, Hidden]:
     """Hits that Nix here does not see: noted as absent for every cache that has them."""
     hidden: dict[StorePath, Hidden] = {}
     seen: set[StorePath] = set()
@@ -193,7 +193,7 @@ def _hidden(negative: NegativeEntries, holdings: Sequence[Holdings], tally: Tall
     return {path: one for path, one in hidden.items() if path not in seen and path in tally.present}
 
 
-def _lineage(request: Request) -> dict[StorePath, Descent]:
+def _lineage(request: SurveyRequest) -> dict[StorePath, Descent]:
     baseline, graph = request.baseline, request.subject.graph
     if baseline is None or not graph:
         return {}

@@ -11,9 +11,9 @@ from nanna_ci.outcome import Verdict
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.hits import Gate, HitRate, Holdings, Tally
+    from nanna_ci.cache.analysis.hits import Gate, HitRate, HitTally, Holdings
     from nanna_ci.cache.analysis.misses import Miss
-    from nanna_ci.cache.analysis.substitution import SubstitutionPlan, Wanted
+    from nanna_ci.cache.analysis.substitution import SubstitutionPlan, WantedOutputs
     from nanna_ci.cache.analysis.weights import Weights
     from nanna_ci.store.derivation import Derivation
     from nanna_ci.store.narinfo import NarInfo
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class AnalysisSubject:
     """What is looked at: outputs of derivations with the graph behind them, or plain paths."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[WantedOutputs, ...]
     paths: tuple[StorePath, ...]
     graph: Mapping[StorePath, Derivation]
 
@@ -46,9 +46,9 @@ class Analysis:
     `holdings`. `limit_bytes` and `target` are what pipeline.toml asks for.
     """
 
-    subject: Subject
+    subject: AnalysisSubject
     holdings: tuple[Holdings, ...]
-    tally: Tally
+    tally: HitTally
     view: Mapping[StorePath, NarInfo]
     sizes: Weights
     seconds_to_build: Weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from nanna_ci.store.store_path import StorePath
 
 if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.hits import Holdings, Tally
+    from nanna_ci.cache.analysis.hits import HitTally, Holdings
     from nanna_ci.store.build_times import BuildTimes
     from nanna_ci.store.derivation import Derivation
     from nanna_ci.store.narinfo import NarInfo
@@ -43,7 +43,10 @@ def weigh(present: Iterable[float | None], absent: Iterable[float | None]) -> We
 
 
 def weigh_sizes(
-    tally: Tally, holdings: Sequence[Holdings], view: Mapping[StorePath, NarInfo], valid: Mapping[StorePath, PathInfo]
+    tally: HitTally,
+    holdings: Sequence[Holdings],
+    view: Mapping[StorePath, NarInfo],
+    valid: Mapping[StorePath, PathInfo],
 ) -> Weights:
     """NAR bytes: hits as their caches say, misses as an untrusted answer or the local store does."""
 
@@ -57,7 +60,7 @@ def weigh_sizes(
 
 
 def weigh_seconds(
-    tally: Tally, graph: Mapping[StorePath, Derivation], view: Mapping[StorePath, NarInfo], times: BuildTimes | None
+    tally: HitTally, graph: Mapping[StorePath, Derivation], view: Mapping[StorePath, NarInfo], times: BuildTimes | None
 ) -> Weights:
     """Seconds to build: a derivation once, a hit where all its outputs are. `times` None: none are recorded."""
     builds: dict[StorePath, bool] = {}  # derivation, or a path whose derivation is not known → whether it hits

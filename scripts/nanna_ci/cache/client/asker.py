@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from nanna_ci.cache.client.folder import archive_problem, read_cache_info, read_narinfo
-from nanna_ci.cache.client.request import Tally
+from nanna_ci.cache.client.request import RequestTally
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError, ToolMissing
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo
@@ -53,7 +53,7 @@ class Asker(ABC):
         self.hollow: dict[StorePath, str] = {}  # of those missing: the narinfo is there, and why its archive is none
         self.error: NannaError | None = None
         self.priority = 0
-        self.tally = Tally()
+        self.tally = RequestTally()
         self.outstanding = 0
         self.settled_s = asyncio.get_running_loop().time()
 

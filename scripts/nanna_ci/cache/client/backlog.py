@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container
 
-from nanna_ci.cache.client.request import Owner, Request
+from nanna_ci.cache.client.request import CacheRequest, Owner
 from nanna_ci.store.store_path import StorePath
 
 
@@ -15,11 +15,11 @@ class Backlog:
     __slots__ = ("fresh", "ready", "waiting")
 
     def __init__(self) -> None:
-        self.ready: deque[Request] = deque()
-        self.fresh: deque[Request] = deque()
-        self.waiting: dict[Request, None] = {}
+        self.ready: deque[CacheRequest] = deque()
+        self.fresh: deque[CacheRequest] = deque()
+        self.waiting: dict[CacheRequest, None] = {}
 
-    def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> list[Request]:
+    def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> list[CacheRequest]:
         """Forget what an owner asked, nobody wants it any more, but for the paths of `keep`; what was forgotten."""
         gone = [
             request
@@ -36,7 +36,7 @@ class Backlog:
             self.waiting.pop(request, None)
         return gone
 
-    def empty(self) -> list[Request]:
+    def empty(self) -> list[CacheRequest]:
         """All of them; none remains."""
         requests = [*self.ready, *self.fresh, *self.waiting]
         self.ready.clear()

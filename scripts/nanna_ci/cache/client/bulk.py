@@ -17,12 +17,12 @@ from nanna_ci.cache.client.asker import Asker, FolderAsker
 from nanna_ci.cache.client.background import Tasks
 from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
-from nanna_ci.cache.client.pace import Limits
+from nanna_ci.cache.client.pace import ConnectionLimits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
-from nanna_ci.cache.client.query_result import Progress, QueryResult
+from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.client.reach import reached_paths
-from nanna_ci.cache.client.route import Route, decide_route, make_tls_context, parse_origin
+from nanna_ci.cache.client.route import ProxyRoute, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData
 from nanna_ci.store.narinfo import NarInfo
@@ -51,7 +51,7 @@ def query(
     sieves: Mapping[Substituter, Sieve] | None = None,
     netrc: Path | None = None,
     log: Callable[[str], None],
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[QueryProgress], None] | None = None,
     patience: Patience | None = None,
 ) -> tuple[QueryResult, ...]:
     """Ask every substituter for every path; the answers are in the order of the substituters.
@@ -85,10 +85,10 @@ def query(
     return tuple(results)
 
 
-def _limits(concurrency: int | None, hosts: int) -> Limits:
+def _limits(concurrency: int | None, hosts: int) -> ConnectionLimits:
     share = max(1, (_descriptors() - _SPARE_DESCRIPTORS) // max(1, hosts))
     near, far = (_NEAR_MOST, _FAR_MOST) if concurrency is None else (concurrency, concurrency)
-    return Limits(_NEAR_START, min(near, share), _FAR_START, min(far, share))
+    return ConnectionLimits(_NEAR_START, min(near, share), _FAR_START, min(far, share))
 
 
 def _descriptors() -> int:
@@ -107,7 +107,7 @@ class _Survey:
     def __init__(
         self,
         environ: Mapping[str, str],
-        limits: Limits,
+        limits: ConnectionLimits,
         patience: Patience,
         log: Callable[[str], None],
         *,
@@ -125,7 +125,7 @@ class _Survey:
         self._begun_s = self._loop.time()
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._askers: list[Asker] = []
-        self._pools: dict[Route, Pool] = {}
+        self._pools: dict[ProxyRoute, Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self._seen: set[StorePath] = set()
         self._roots: tuple[StorePath, ...] = ()
@@ -160,7 +160,7 @@ class _Survey:
         self._askers.append(asker)
 
     async def ask(
-        self, paths: Sequence[StorePath], on_progress: Callable[[Progress], None] | None
+        self, paths: Sequence[StorePath], on_progress: Callable[[QueryProgress], None] | None
     ) -> tuple[QueryResult, ...]:
         """Have every substituter asked, to the end."""
         self.known.update((path.base_name, path) for path in paths)
@@ -241,12 +241,12 @@ class _Survey:
         for asker in self._askers:
             asker.want(paths)
 
-    async def _tell(self, on_progress: Callable[[Progress], None]) -> None:
+    async def _tell(self, on_progress: Callable[[QueryProgress], None]) -> None:
         while True:
             await asyncio.sleep(_PROGRESS_S)
             outstanding = sum(asker.outstanding for asker in self._askers)
             asked = len(self._seen) * len(self._askers)
-            on_progress(Progress(max(0, asked - outstanding), asked))
+            on_progress(QueryProgress(max(0, asked - outstanding), asked))
 
     def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

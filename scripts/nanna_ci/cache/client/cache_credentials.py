@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE
-from nanna_ci.cache.client.route import Origin, basic_authorization
+from nanna_ci.cache.client.route import HttpOrigin, basic_authorization
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import ConfigError
 from nanna_ci.guarded_read import MEBIBYTE, read_file
@@ -16,7 +16,7 @@ _CACHIX_USER: Final = "cachix"  # any name does: the token is the password
 
 
 def find_authorization(
-    substituter: Substituter, origin: Origin, netrc_file: Path | None, environ: Mapping[str, str]
+    substituter: Substituter, origin: HttpOrigin, netrc_file: Path | None, environ: Mapping[str, str]
 ) -> str | None:
     """The value of the Authorization header for a cache, None where it gets none.
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from nanna_ci.cache.client.background import run_in_daemon
-from nanna_ci.cache.client.request import Request
-from nanna_ci.cache.client.route import Proxy, Route
-from nanna_ci.cache.client.wire import HEAD_LIMIT_BYTES, Answer, AnswerReader, BrokenAnswer, parse_head
+from nanna_ci.cache.client.request import CacheRequest
+from nanna_ci.cache.client.route import Proxy, ProxyRoute
+from nanna_ci.cache.client.wire import HEAD_LIMIT_BYTES, AnswerReader, BrokenAnswer, WireAnswer, parse_head
 
 _NEXT_ADDRESS_S: Final = 2.0  # the patience with an address where there is another one
 Address = tuple[socket.AddressFamily, tuple[str | int, ...] | tuple[int, bytes]]  # and what connect() takes
@@ -27,10 +27,10 @@ class ConnectFailed(Exception):
         self.may_pass = may_pass
 
 
-class Listener(Protocol):
+class ConnectionListener(Protocol):
     """Who is told what becomes of a connection."""
 
-    def answered(self, connection: Connection, request: Request, answer: Answer) -> None:
+    def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         """The request that was sent is answered; there is none under way now."""
 
     def broke(self, connection: Connection, problem: str, *, may_pass: bool) -> None:
@@ -43,11 +43,11 @@ class Connection(asyncio.Protocol):
     `served` counts the requests that were answered.
     """
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: ConnectionListener) -> None:
         self._listener = listener
         self._reader = AnswerReader()
         self._transport: asyncio.Transport | None = None
-        self.request: Request | None = None
+        self.request: CacheRequest | None = None
         self.served = 0
         self.sent_s = 0.0
         self.deadline_s = 0.0
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         """Whether it served before and nothing of an answer has come: the server may have closed it meanwhile."""
         return self.served > 0 and not self._reader.has_begun
 
-    def send(self, request: Request, sent_s: float, deadline_s: float) -> None:
+    def send(self, request: CacheRequest, sent_s: float, deadline_s: float) -> None:
         """Send a request; there must be none under way."""
         assert self._transport is not None
         self.request = request
@@ -111,13 +111,13 @@ class Connection(asyncio.Protocol):
             problem = "the connection ended before the answer was whole"
             self._listener.broke(self, f"the connection broke: {exc}" if exc else problem, may_pass=True)
 
-    def _answered(self, request: Request, answer: Answer) -> None:
+    def _answered(self, request: CacheRequest, answer: WireAnswer) -> None:
         self.request = None
         self.served += 1
         self._listener.answered(self, request, answer)
 
 
-async def query_addresses(route: Route) -> tuple[Address, ...]:
+async def query_addresses(route: ProxyRoute) -> tuple[Address, ...]:
     """The addresses of the host to connect to.
 
     Raises:
@@ -134,7 +134,11 @@ async def query_addresses(route: Route) -> tuple[Address, ...]:
 
 
 async def open_connection(
-    route: Route, addresses: Sequence[Address], tls: ssl.SSLContext | None, timeout_s: float, listener: Listener
+    route: ProxyRoute,
+    addresses: Sequence[Address],
+    tls: ssl.SSLContext | None,
+    timeout_s: float,
+    listener: ConnectionListener,
 ) -> Connection:
     """Connect to the first address that answers; with a proxy and TLS, through it.
 
@@ -189,7 +193,7 @@ async def _connect(addresses: Sequence[Address]) -> socket.socket:
     raise problem
 
 
-async def _tunnel(connected: socket.socket, route: Route, proxy: Proxy) -> None:
+async def _tunnel(connected: socket.socket, route: ProxyRoute, proxy: Proxy) -> None:
     """Have the proxy pass bytes on to the origin."""
     loop = asyncio.get_running_loop()
     host = f"[{route.origin.host}]" if ":" in route.origin.host else route.origin.host

@@ -11,9 +11,9 @@ from nanna_ci.cache.client.background import run_in_daemon
 from nanna_ci.cache.client.cache_credentials import explain_refusal
 from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
 from nanna_ci.cache.client.pool import Pool
-from nanna_ci.cache.client.request import Request
-from nanna_ci.cache.client.route import Route, parse_target
-from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.client.request import CacheRequest
+from nanna_ci.cache.client.route import ProxyRoute, parse_target
+from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, NannaError, shorten
 from nanna_ci.store.narinfo import NarInfo
@@ -36,7 +36,7 @@ class HttpAsker(Asker):
         survey: Survey,
         pool: Pool,
         *,
-        route: Route,
+        route: ProxyRoute,
         authorization: str | None,
         sieve: Sieve | None,
         verify_archives: bool = False,
@@ -58,7 +58,7 @@ class HttpAsker(Asker):
         self._forbidden: list[StorePath] = []
         self._has_answered = False  # for some path, 200 or 404
         self.outstanding = 1
-        pool.ask(Request(self, None))
+        pool.ask(CacheRequest(self, None))
 
     def want(self, paths: Sequence[StorePath]) -> None:
         """Ask for paths that were not asked for before."""
@@ -77,15 +77,15 @@ class HttpAsker(Asker):
 
     def _ask(self, paths: Sequence[StorePath]) -> None:
         for path in paths:
-            self.pool.ask(Request(self, path))
+            self.pool.ask(CacheRequest(self, path))
 
-    def target(self, request: Request) -> str:
+    def target(self, request: CacheRequest) -> str:
         """The path of the file on the server."""
         if request.archive is not None:
             return parse_target(f"{self.substituter.url}/{request.archive.url}")
         return f"{self._prefix}/{FILE_NAME if request.path is None else f'{request.path.hash}.narinfo'}"
 
-    def message(self, request: Request) -> bytes:
+    def message(self, request: CacheRequest) -> bytes:
         """The request as it goes over the wire."""
         if request.archive is not None:
             return f"HEAD {self._whole}{request.target or self.target(request)}".encode("ascii") + self._headers
@@ -94,7 +94,7 @@ class HttpAsker(Asker):
         target = request.target or self.target(request)
         return f"GET {self._whole}{target}".encode("ascii") + self._headers
 
-    def answered(self, request: Request, answer: Answer) -> None:
+    def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
         """An answer, of any status but those that may pass and redirects."""
         path, status = request.path, answer.head.status
         if self.error is not None:
@@ -125,7 +125,7 @@ class HttpAsker(Asker):
             super().accept(path, info)
         elif _is_in_cache(info.url):
             self.outstanding += 1
-            self.pool.ask(Request(self, path, info))
+            self.pool.ask(CacheRequest(self, path, info))
         else:
             self.no_archive(path, f"{info.url} is not a place in the cache")
 
@@ -137,13 +137,13 @@ class HttpAsker(Asker):
         else:
             self.failures[path] = f"{self.substituter.url}/{info.url}: HTTP {status}"
 
-    def elsewhere(self, request: Request) -> None:
+    def elsewhere(self, request: CacheRequest) -> None:
         """The archive is on another server, which is not asked."""
         if self.error is None and request.path is not None and request.archive is not None:
             super().accept(request.path, request.archive)
             self.settle()
 
-    def refused(self, request: Request, problem: str) -> None:
+    def refused(self, request: CacheRequest, problem: str) -> None:
         """An answer that is none to take, and that would be the same another time."""
         path = request.path
         if self.error is not None:
@@ -154,7 +154,7 @@ class HttpAsker(Asker):
         self.corrupt[path] = f"{self._url(path)}: {problem}"
         self.settle()
 
-    def failed(self, request: Request, problem: str) -> None:
+    def failed(self, request: CacheRequest, problem: str) -> None:
         """No answer, after as many attempts as make sense."""
         path = request.path
         if self.error is not None:
@@ -192,16 +192,16 @@ class HttpAsker(Asker):
         if self._has_answered:
             self.missing.update(self._forbidden)
         else:
-            self.abandon(self._refusal(Request(self, self._forbidden[0]), 403))
+            self.abandon(self._refusal(CacheRequest(self, self._forbidden[0]), 403))
 
     def _url(self, path: StorePath) -> str:
         return f"{self.substituter.url}/{path.hash}.narinfo"
 
-    def _refusal(self, request: Request, status: int) -> RequestRefused:
+    def _refusal(self, request: CacheRequest, status: int) -> RequestRefused:
         name = FILE_NAME if request.path is None else f"{request.path.hash}.narinfo"
         return RequestRefused(f"GET {self.substituter.url}/{name}", status, "", hint=explain_refusal(self.substituter))
 
-    def _open(self, answer: Answer) -> None:
+    def _open(self, answer: WireAnswer) -> None:
         """nix-cache-info has come: it is a cache, or cannot be asked."""
         status, source = answer.head.status, f"{self.substituter.url}/{FILE_NAME}"
         if status != 200:
@@ -220,7 +220,7 @@ class HttpAsker(Asker):
         self.want(early)
         self.settle()
 
-    def _take(self, path: StorePath, answer: Answer) -> None:
+    def _take(self, path: StorePath, answer: WireAnswer) -> None:
         self.take(path, answer.body, self._url(path))
         if path in self.corrupt and (answer.head.content_type or "").lower().startswith("text/html"):
             self.corrupt[path] = f"{self._url(path)}: is HTML, no narinfo: a login page or a proxy answered"
@@ -253,7 +253,7 @@ def _is_in_cache(url: str) -> bool:
     return not url.startswith("/") and "://" not in url and ".." not in url.split("/")
 
 
-def _headers(route: Route, authorization: str | None) -> bytes:
+def _headers(route: ProxyRoute, authorization: str | None) -> bytes:
     lines = [
         "HTTP/1.1",
         f"Host: {route.origin.authority}",

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.client.cachix_sieve import make_sieves
 from nanna_ci.cache.client.patience import Patience
-from nanna_ci.cache.client.query_result import Progress, QueryResult
+from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import UsageError, shorten
 from nanna_ci.store.store_path import StorePath
@@ -73,7 +73,7 @@ def make_query(
     netrc = (settings or {}).get("netrc-file")
     told_s = clock()
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: QueryProgress) -> None:
         nonlocal told_s
         if clock() - told_s >= _TALK_EVERY_S:
             told_s = clock()

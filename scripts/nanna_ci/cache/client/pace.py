@@ -58,7 +58,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """Connections to a host, at first and at most: near by (this machine, a private network), and far away."""
 
     near_start: int

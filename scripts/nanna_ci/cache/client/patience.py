@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.cache.client.request import Request
+from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.retry import backoff_s
 
 DEADLINE_S: Final = 60.0
@@ -61,7 +61,7 @@ class Troubles:
         """The host did well."""
         self._holds = self._exhausted = 0
 
-    def exhausts(self, request: Request) -> bool:
+    def exhausts(self, request: CacheRequest) -> bool:
         """Count a failed attempt; tells whether it was the request's last one."""
         request.attempts += 1
         if request.attempts < self._patience.attempts:

@@ -14,11 +14,11 @@ from typing import Final
 from nanna_ci.cache.client.background import Tasks
 from nanna_ci.cache.client.backlog import Backlog
 from nanna_ci.cache.client.connection import Address, ConnectFailed, Connection, open_connection, query_addresses
-from nanna_ci.cache.client.pace import Limits, Pace
+from nanna_ci.cache.client.pace import ConnectionLimits, Pace
 from nanna_ci.cache.client.patience import Patience, Troubles
-from nanna_ci.cache.client.request import Owner, Request
-from nanna_ci.cache.client.route import Route, follow_redirect, is_near
-from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.client.request import CacheRequest, Owner
+from nanna_ci.cache.client.route import ProxyRoute, follow_redirect, is_near
+from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.errors import UsageError
 from nanna_ci.retry import requested_wait_s
 from nanna_ci.store.store_path import StorePath
@@ -38,8 +38,8 @@ class Pool:
 
     def __init__(
         self,
-        route: Route,
-        limits: Limits,
+        route: ProxyRoute,
+        limits: ConnectionLimits,
         patience: Patience,
         tls: ssl.SSLContext | None,
         log: Callable[[str], None],
@@ -66,7 +66,7 @@ class Pool:
         self.peak_connections = 0
         self._tasks.spawn(self._start())
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: CacheRequest) -> None:
         """Put a request into the queue. Its owner hears of it later, never from within this call."""
         self._ready.append(request)
         self._pump_soon()
@@ -83,7 +83,7 @@ class Pool:
             self._forget(connection)
         await asyncio.sleep(0)  # the transports close in the loop's next round
 
-    def answered(self, connection: Connection, request: Request, answer: Answer) -> None:
+    def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         """An answer has come: the connection goes on with the next request, then this one's owner has it."""
         status, location = answer.head.status, answer.head.location
         if status in _PASSING:
@@ -111,7 +111,7 @@ class Pool:
             self._retry(request, problem, None)
         self._pump_soon()
 
-    def _time_out(self, connection: Connection, request: Request) -> None:
+    def _time_out(self, connection: Connection, request: CacheRequest) -> None:
         self._forget(connection)
         self._pace.halve(connection.sent_s, self._loop.time())
         self._retry(request, f"no whole answer within {self._patience.answer_s:g} s", None)
@@ -158,16 +158,16 @@ class Pool:
             else:
                 self._open(self._ready.popleft())
 
-    def _send(self, connection: Connection, request: Request) -> None:
+    def _send(self, connection: Connection, request: CacheRequest) -> None:
         now_s = self._loop.time()
         connection.send(request, now_s, now_s + self._patience.answer_s)
 
-    def _open(self, request: Request) -> None:
+    def _open(self, request: CacheRequest) -> None:
         self._width += 1
         self.peak_connections = max(self.peak_connections, self._width)
         self._tasks.spawn(self._connect(request))
 
-    async def _connect(self, request: Request) -> None:
+    async def _connect(self, request: CacheRequest) -> None:
         started_s = self._loop.time()
         try:
             connection = await open_connection(self._route, self._addresses, self._tls, self._patience.connect_s, self)
@@ -178,7 +178,7 @@ class Pool:
             self._connections.add(connection)
             self._send(connection, request)
 
-    def _unconnected(self, request: Request, error: ConnectFailed, started_s: float) -> None:
+    def _unconnected(self, request: CacheRequest, error: ConnectFailed, started_s: float) -> None:
         self._ready.appendleft(request)
         self._pace.halve(started_s, self._loop.time())
         if not error.may_pass or (not self._connections and self._troubles.exhausts(request)):
@@ -187,7 +187,7 @@ class Pool:
             self._hold(request, str(error), None)
         self._pump_soon()
 
-    def _reuse(self, connection: Connection, answer: Answer) -> None:
+    def _reuse(self, connection: Connection, answer: WireAnswer) -> None:
         if not answer.is_reusable or self._width > self._pace.limit or self._fresh:
             self._forget(connection)
         elif self._ready and not self._holds:
@@ -206,7 +206,7 @@ class Pool:
         if connection in self._idle:
             self._idle.remove(connection)
 
-    def _turned_away(self, connection: Connection, request: Request, answer: Answer) -> None:
+    def _turned_away(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         status = answer.head.status
         wait_s = requested_wait_s(answer.head.retry_after, answer.body, self._patience.now())
         if status not in _TOO_MANY:
@@ -219,7 +219,7 @@ class Pool:
             self._ready.appendleft(request)
             self._hold(request, f"HTTP {status}", wait_s)
 
-    def _redirected(self, request: Request, location: str) -> None:
+    def _redirected(self, request: CacheRequest, location: str) -> None:
         request.redirects += 1
         if request.redirects > _REDIRECTS:
             request.owner.failed(request, f"redirects more than {_REDIRECTS} times")
@@ -235,7 +235,7 @@ class Pool:
         else:
             self._ready.appendleft(request)
 
-    def _retry(self, request: Request, problem: str, wait_s: float | None) -> None:
+    def _retry(self, request: CacheRequest, problem: str, wait_s: float | None) -> None:
         if self._troubles.exhausts(request):
             self._fail(request, problem)
             return
@@ -244,14 +244,14 @@ class Pool:
         self._backlog.waiting[request] = None
         self._tasks.spawn(self._later(request, wait_s))
 
-    async def _later(self, request: Request, wait_s: float) -> None:
+    async def _later(self, request: CacheRequest, wait_s: float) -> None:
         await self._patience.sleep(wait_s)
         if request in self._backlog.waiting:
             del self._backlog.waiting[request]
             self._ready.appendleft(request)
             self._pump()
 
-    def _hold(self, request: Request, problem: str, wait_s: float | None) -> None:
+    def _hold(self, request: CacheRequest, problem: str, wait_s: float | None) -> None:
         """Send nothing for a while: as long as the host asks for, or longer each time."""
         if wait_s is None:
             if self._holds:
@@ -266,7 +266,7 @@ class Pool:
         self._holds -= 1
         self._pump()
 
-    def _fail(self, request: Request, problem: str) -> None:
+    def _fail(self, request: CacheRequest, problem: str) -> None:
         """A request ran out of attempts."""
         request.owner.failed(request, problem)
         if self._troubles.is_hopeless:

@@ -39,7 +39,7 @@ class QueryResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class QueryProgress:
     """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
 
     answered: int

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 
 
 @dataclass(slots=True)
-class Tally:
+class RequestTally:
     """What a cache was asked and gave: requests sent, those of them sent again, bytes of answers with their heads."""
 
     requests: int = 0
@@ -22,28 +22,28 @@ class Tally:
 class Owner(Protocol):
     """Who wants a request's answer. One of `answered`, `refused`, `failed` and `elsewhere` is called, once."""
 
-    tally: Tally
+    tally: RequestTally
 
-    def target(self, request: Request) -> str:
+    def target(self, request: CacheRequest) -> str:
         """The path that a request names at first."""
 
-    def message(self, request: Request) -> bytes:
+    def message(self, request: CacheRequest) -> bytes:
         """The request as it goes over the wire."""
 
-    def answered(self, request: Request, answer: Answer) -> None:
+    def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
         """An answer, of any status but those that may pass and redirects."""
 
-    def refused(self, request: Request, problem: str) -> None:
+    def refused(self, request: CacheRequest, problem: str) -> None:
         """An answer that is none to take, and that would be the same another time."""
 
-    def failed(self, request: Request, problem: str) -> None:
+    def failed(self, request: CacheRequest, problem: str) -> None:
         """No answer, after as many attempts as make sense."""
 
-    def elsewhere(self, request: Request) -> None:
+    def elsewhere(self, request: CacheRequest) -> None:
         """The archive is on another server, which is not asked."""
 
 
-class Request:
+class CacheRequest:
     """What is wanted: the narinfo of `path`, or nix-cache-info where that is None.
 
     `archive` is the narinfo that came already, where what is wanted is only whether the archive behind it is there.

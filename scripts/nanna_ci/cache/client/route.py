@@ -24,7 +24,7 @@ _CERTIFICATES: Final = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class HttpOrigin:
     """Whom requests are for. `host` is in lower case, without the brackets of an IPv6 address."""
 
     scheme: str
@@ -56,10 +56,10 @@ class Proxy:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProxyRoute:
     """An origin, and the proxy on the way there."""
 
-    origin: Origin
+    origin: HttpOrigin
     proxy: Proxy | None
 
     @property
@@ -79,7 +79,7 @@ class Route:
         return self.proxy is not None and not self.origin.is_tls
 
 
-def parse_origin(url: str) -> Origin:
+def parse_origin(url: str) -> HttpOrigin:
     """Whom an http or https URL is for. Raises UsageError for any other URL."""
     try:
         parts = urlsplit(url)
@@ -88,7 +88,7 @@ def parse_origin(url: str) -> Origin:
         raise UsageError(f"{shorten(url)} is not a URL") from None
     if parts.scheme not in _PORTS or not host:
         raise UsageError(f"{shorten(url)} is not an http or https URL")
-    return Origin(parts.scheme, _ascii(host), port or _PORTS[parts.scheme])
+    return HttpOrigin(parts.scheme, _ascii(host), port or _PORTS[parts.scheme])
 
 
 def parse_target(url: str) -> str:
@@ -98,7 +98,7 @@ def parse_target(url: str) -> str:
     return quote(parts.path, safe=_SAFE) + query
 
 
-def follow_redirect(origin: Origin, target: str, location: str) -> str:
+def follow_redirect(origin: HttpOrigin, target: str, location: str) -> str:
     """Where `location`, in an answer to a request for `target`, leads on the same server.
 
     Raises:
@@ -124,7 +124,7 @@ def _ascii(host: str) -> str:
         raise UsageError(f"{shorten(host)} is not a host") from None
 
 
-def decide_route(origin: Origin, environ: Mapping[str, str]) -> Route:
+def decide_route(origin: HttpOrigin, environ: Mapping[str, str]) -> ProxyRoute:
     """The way to an origin: by the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names, unless NO_PROXY excepts it.
 
     Names in lower case come first, as in curl.
@@ -133,12 +133,12 @@ def decide_route(origin: Origin, environ: Mapping[str, str]) -> Route:
         ConfigError: the proxy is no HTTP proxy.
     """
     if is_excepted(origin, _variable(environ, "no_proxy")[1]):
-        return Route(origin, None)
+        return ProxyRoute(origin, None)
     for name in (f"{origin.scheme}_proxy", "all_proxy"):
         found, value = _variable(environ, name)
         if value:
-            return Route(origin, _parse_proxy(value, found))
-    return Route(origin, None)
+            return ProxyRoute(origin, _parse_proxy(value, found))
+    return ProxyRoute(origin, None)
 
 
 def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
@@ -167,7 +167,7 @@ def basic_authorization(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-def is_excepted(origin: Origin, no_proxy: str) -> bool:
+def is_excepted(origin: HttpOrigin, no_proxy: str) -> bool:
     """Whether NO_PROXY names the origin: by `*`, a domain (its subdomains too), an address, or a network; with a port
     or without."""
     address = _address(origin.host)

@@ -53,7 +53,7 @@ class Head:
 
 
 @dataclass(slots=True)
-class Answer:
+class WireAnswer:
     """An answer whose body came whole. `is_reusable`: the connection can take another request."""
 
     head: Head
@@ -164,7 +164,7 @@ class AnswerReader:
         self.has_begun = False
         self.to_head = False  # the request was HEAD
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> WireAnswer | None:
         """Take bytes; gives the answer once it is whole. Raises BrokenAnswer."""
         if self._head is not None:
             return self._feed_body(self._head, data)
@@ -179,7 +179,7 @@ class AnswerReader:
                 if len(data) == head.length:  # the usual case: all of it came at once
                     self._start = b""
                     self.has_begun = False
-                    return Answer(head, unpack(head, data), head.keeps_alive)
+                    return WireAnswer(head, unpack(head, data), head.keeps_alive)
                 self._start = b""
                 self._head = head
                 self._chunks = _Chunks() if head.is_chunked else None
@@ -194,14 +194,14 @@ class AnswerReader:
         self._start = data
         return None
 
-    def end(self) -> Answer | None:
+    def end(self) -> WireAnswer | None:
         """The connection ended: the answer, where its body goes on until then; None: it was cut short, or is none."""
         head = self._head
         if head is None or head.is_chunked or head.length is not None:
             return None
         return self._finish(head, bytes(self._body), is_reusable=False)
 
-    def _feed_body(self, head: Head, data: bytes) -> Answer | None:
+    def _feed_body(self, head: Head, data: bytes) -> WireAnswer | None:
         if self._chunks is not None:
             if not self._chunks.feed(data):
                 return None
@@ -216,11 +216,11 @@ class AnswerReader:
         is_clean = len(self._body) == head.length  # more than the body: nobody asked for that
         return self._finish(head, bytes(self._body[: head.length]), is_reusable=is_clean)
 
-    def _finish(self, head: Head, body: bytes, *, is_reusable: bool) -> Answer:
+    def _finish(self, head: Head, body: bytes, *, is_reusable: bool) -> WireAnswer:
         self._head = self._chunks = None
         self._body.clear()
         self.has_begun = False
-        return Answer(head, unpack(head, body), head.keeps_alive and is_reusable)
+        return WireAnswer(head, unpack(head, body), head.keeps_alive and is_reusable)
 
 
 class _Chunks:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nanna_ci.cache.collection.collector import Collected
 from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Eviction, Why
-from nanna_ci.cache.collection.inventory import Fault, Inventory
+from nanna_ci.cache.collection.inventory import FileFault, Inventory
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.blocks import Bars, Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text, seconds_text
@@ -46,10 +46,10 @@ class GcReport:
         return self.plan.after_bytes if self.collected is None else self.plan.before_bytes - self.collected.freed_bytes
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[FileFault, ...]:
         """Faulty files, and narinfo files without their archive, which a collection may delete like others."""
         lost = (
-            Fault(path.narinfo.name, f"{path.nar} is not there: {path.store_path} cannot be fetched")
+            FileFault(path.narinfo.name, f"{path.nar} is not there: {path.store_path} cannot be fetched")
             for path in self.inventory.paths.values()
             if path.nar not in self.inventory.nars
         )
@@ -200,7 +200,7 @@ def _built(eviction: Eviction) -> str | None:
     return ("" if eviction.build_time.is_exact else "≈ ") + seconds_text(eviction.build_time.seconds)
 
 
-def _fault_table(faults: Sequence[Fault]) -> Iterator[Block]:
+def _fault_table(faults: Sequence[FileFault]) -> Iterator[Block]:
     yield Heading("Faults")
     rows = tuple((Cell(fault.file), Cell(fault.problem)) for fault in faults[:_ROWS])
     yield Table(("File", "Problem"), rows)

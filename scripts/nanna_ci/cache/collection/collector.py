@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Eviction, count_users
 from nanna_ci.cache.collection.folder_index import NARINFO, file_of, read_names
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.cache.collection.inventory import CacheFile, Fault, Inventory, Named
+from nanna_ci.cache.collection.inventory import CacheFile, FileFault, Inventory, Named
 from nanna_ci.cache.collection.reference_graph import closure
 
 _BATCH: Final = 64
@@ -34,7 +34,7 @@ class Collected:
     spared: frozenset[str]
     deleted_files: int
     freed_bytes: int
-    broken: tuple[Fault, ...]
+    broken: tuple[FileFault, ...]
 
 
 def collect(folder: GuardedFolder, inventory: Inventory, plan: CollectionPlan) -> Collected:
@@ -138,13 +138,13 @@ class _Collector:
             self._deleted_files.add(file.name)
             self._freed_bytes += file.size_bytes
 
-    def _broken(self) -> Iterator[Fault]:
+    def _broken(self) -> Iterator[FileFault]:
         for narinfo, named in sorted(self._came.items()):
             lost = [key for key in named.hashes & self._deleted if self._folder.status(key + NARINFO) is None]
             paths = [str(self._inventory.paths[key].store_path) for key in sorted(lost)]
             lost = sorted(name for name in named.nars & self._deleted_files if self._folder.status(name) is None)
             if paths or lost:
-                yield Fault(narinfo, f"came meanwhile, and needs {', '.join([*paths, *lost])}, which was deleted")
+                yield FileFault(narinfo, f"came meanwhile, and needs {', '.join([*paths, *lost])}, which was deleted")
 
 
 def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

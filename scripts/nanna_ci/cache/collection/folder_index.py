@@ -17,7 +17,7 @@ from nanna_ci.cache.collection.inventory import (
     NOTHING_NAMED,
     CachedPath,
     CacheFile,
-    Fault,
+    FileFault,
     Inventory,
     Named,
 )
@@ -69,7 +69,7 @@ def read_inventory(folder: GuardedFolder) -> Inventory:
 class _Reader:
     def __init__(self, folder: GuardedFolder) -> None:
         self._folder = folder
-        self._faults: list[Fault] = []
+        self._faults: list[FileFault] = []
         self._other_bytes = 0
         self._strays: list[CacheFile] = []
         self._irregular: set[str] = set()
@@ -118,7 +118,7 @@ class _Reader:
             if stat.S_ISDIR(status.st_mode):
                 self._other_bytes += _tree_bytes(self._folder.path / name) if subfolder else 0
             elif not stat.S_ISREG(status.st_mode):
-                self._faults.append(Fault(name, _IRREGULAR))
+                self._faults.append(FileFault(name, _IRREGULAR))
                 self._irregular.add(name)
             elif _TEMPORARY.fullmatch(base):
                 self._strays.append(file_of(name, status))
@@ -141,7 +141,7 @@ class _Reader:
         if problem is None:
             return info
         self._other_bytes += file.size_bytes
-        self._faults.append(Fault(file.name, problem))
+        self._faults.append(FileFault(file.name, problem))
         self._named = self._named.union(names_in(data))
         return None
 
@@ -172,9 +172,9 @@ class _Reader:
             document = load_json(self._folder.read(file.name, _LIMIT_BYTES), file.name)
             return as_text(as_object(document, file.name, "it").get(key), file.name, key)
         except OSError as error:
-            self._faults.append(Fault(file.name, f"cannot be read: {error.strerror}"))
+            self._faults.append(FileFault(file.name, f"cannot be read: {error.strerror}"))
         except MalformedData as error:
-            self._faults.append(Fault(file.name, error.message.removeprefix(f"{file.name}: ")))
+            self._faults.append(FileFault(file.name, error.message.removeprefix(f"{file.name}: ")))
         return None
 
 

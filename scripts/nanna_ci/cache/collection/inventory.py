@@ -42,7 +42,7 @@ class CachedPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FileFault:
     """A file that is not what it should be; it is left alone."""
 
     file: str
@@ -78,7 +78,7 @@ class Inventory:
     nars: Mapping[str, CacheFile]
     companions: Mapping[str, tuple[CacheFile, ...]]
     strays: tuple[CacheFile, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[FileFault, ...]
     named: Named
     other_bytes: int
 

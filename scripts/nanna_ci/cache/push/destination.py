@@ -16,7 +16,7 @@ _ASKED_DIRECTLY: Final = frozenset({"file", "http", "https"})
 _HINT: Final = "a store's URL (file:///folder, s3://bucket, ssh://host, https://…), or the name of a Cachix cache"
 
 
-class Route(Enum):
+class PushRoute(Enum):
     """What sends the paths."""
 
     CACHIX = "cachix"
@@ -31,7 +31,7 @@ class Destination:
     is that cache, None on the other route. `substituter` is how the store is asked afterwards; None: through nix.
     """
 
-    route: Route
+    route: PushRoute
     url: str
     cachix: CachixCache | None
     substituter: Substituter | None
@@ -68,4 +68,4 @@ def parse_destination(to: str | None, cache_name: str | None) -> Destination:
         raise UsageError(f"--to {parts.scheme}://…: a password is seen by every process here", hint="use a netrc file")
     substituter = parse_substituter(text) if parts.scheme in _ASKED_DIRECTLY else None
     cachix = substituter.cachix if substituter is not None else None
-    return Destination(Route.NIX_COPY if cachix is None else Route.CACHIX, text, cachix, substituter)
+    return Destination(PushRoute.NIX_COPY if cachix is None else PushRoute.CACHIX, text, cachix, substituter)

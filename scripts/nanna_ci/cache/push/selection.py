@@ -17,7 +17,7 @@ _LINKS = 40  # as many as Linux follows
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedPaths:
     """What the caller's words say: paths, and what nix has to evaluate (derivations included)."""
 
     paths: tuple[StorePath, ...]
@@ -34,7 +34,7 @@ class Selection:
     unknown_builds: tuple[StorePath, ...] = ()
 
 
-def parse_wanted(words: Iterable[str], cwd: Path) -> Wanted:
+def parse_wanted(words: Iterable[str], cwd: Path) -> WantedPaths:
     """Sort words into store paths (or links to them, or files below them) and installables.
 
     Raises:
@@ -50,7 +50,7 @@ def parse_wanted(words: Iterable[str], cwd: Path) -> Wanted:
             installables.append(word if path is None else str(path))
         else:
             paths.append(path)
-    return Wanted(tuple(dict.fromkeys(paths)), tuple(dict.fromkeys(installables)))
+    return WantedPaths(tuple(dict.fromkeys(paths)), tuple(dict.fromkeys(installables)))
 
 
 def _store_path(word: str, cwd: Path) -> StorePath | None:
@@ -70,7 +70,7 @@ def _store_path(word: str, cwd: Path) -> StorePath | None:
     return None
 
 
-def select_paths(nix: Nix, wanted: Wanted, *, with_builds: bool) -> Selection:
+def select_paths(nix: Nix, wanted: WantedPaths, *, with_builds: bool) -> Selection:
     """The paths meant by `wanted`: store paths as they are, of installables the outputs that are here.
 
     `with_builds` adds, for all of these, every output in the graph of derivations behind it that is valid here.

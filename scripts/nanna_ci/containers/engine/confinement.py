@@ -13,7 +13,7 @@ _LOOPBACK_6: Final = ("0" * 24 + "01000000", "0000000000000000FFFF00000100007F")
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListeningPort:
     """A TCP port that somebody in the container listens on; `loopback`: nobody outside of it is answered."""
 
     port: int
@@ -29,7 +29,7 @@ class Confinement:
     read_only_root: bool | None = None
 
 
-def parse_listeners(lines: Sequence[str]) -> tuple[Listener, ...]:
+def parse_listeners(lines: Sequence[str]) -> tuple[ListeningPort, ...]:
     """Read the lines of /proc/PID/net/tcp and tcp6. A port that is open to others is not on loopback alone."""
     found: dict[int, bool] = {}
     for line in lines:
@@ -46,4 +46,4 @@ def parse_listeners(lines: Sequence[str]) -> tuple[Listener, ...]:
         else:
             loopback = address in _LOOPBACK_6
         found[port] = found.get(port, True) and loopback
-    return tuple(Listener(port, found[port]) for port in sorted(found))
+    return tuple(ListeningPort(port, found[port]) for port in sorted(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nanna_ci.containers.engine.limits import TMP_BYTES, Limits
+from nanna_ci.containers.engine.limits import TMP_BYTES, ContainerLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class ContainerSpec:
     network: str
     alias: str
     port: int | None
-    limits: Limits
+    limits: ContainerLimits
     labels: Mapping[str, str]
     writable: bool = False
     command: tuple[str, ...] = ()

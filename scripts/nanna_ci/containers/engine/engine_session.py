@@ -12,7 +12,7 @@ from nanna_ci import process
 from nanna_ci.containers.engine.engine import Engine
 from nanna_ci.containers.engine.inspection import ImageState
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark, decide_dead, mark_of_labels, mark_of_tag
+from nanna_ci.containers.engine.run_mark import RunMark, decide_dead, mark_of_labels, mark_of_tag
 from nanna_ci.containers.image.oci_layout import Layout
 from nanna_ci.errors import Interrupted, MalformedData, NannaError
 
@@ -24,20 +24,20 @@ _LOADS: Final = 3  # another run may remove its tag, and the image with it, befo
 class _Thing:
     """Something in an engine: `container ID` and so on, and what removes it."""
 
-    mark: Mark
+    mark: RunMark
     name: str
     remove: Callable[[], None]
 
 
 @dataclass(slots=True)
-class Session:
+class EngineSession:
     """A run. `swept` names what dead runs had left and this one removed, `unswept` what it could not remove, and why.
 
     `problems` are what of its own could not be removed.
     """
 
     engine: Engine
-    mark: Mark
+    mark: RunMark
     locks: RunLocks
     swept: list[str] = field(default_factory=list)
     unswept: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class Session:
             image = self.engine.find_image(digest)
             if image is not None and not image.tags:
                 remove = partial(self.engine.remove_tag, digest.removeprefix("sha256:"))
-                found.append(_Thing(Mark(noted[digest], 0), f"image {digest}", remove))
+                found.append(_Thing(RunMark(noted[digest], 0), f"image {digest}", remove))
         return found
 
     def _noted_by_others(self, runs: Sequence[str]) -> set[str]:
@@ -133,12 +133,12 @@ def _remove_all(things: Sequence[_Thing]) -> tuple[list[str], list[str]]:
 
 
 @contextlib.contextmanager
-def open_session(engine: Engine, mark: Mark, locks: RunLocks, now_s: float) -> Iterator[Session]:
+def open_session(engine: Engine, mark: RunMark, locks: RunLocks, now_s: float) -> Iterator[EngineSession]:
     """A session that has swept, and in the end removes its own, also after a signal.
 
     What cannot be removed is in `problems`, and the run's lock file stays, so that the next run tries again.
     """
-    session = Session(engine, mark, locks)
+    session = EngineSession(engine, mark, locks)
     with locks.held(mark.run):
         session.sweep(now_s)
         try:

@@ -24,7 +24,7 @@ UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEngine:
     """An engine that works. `facts` is None for podman in namespaces of its own: that is only known in there."""
 
     engine: Engine
@@ -33,7 +33,7 @@ class Found:
 
 def find_engine(
     choice: str, run: Callable[..., Completed], environ: Mapping[str, str], user: int
-) -> tuple[Found | None, str]:
+) -> tuple[FoundEngine | None, str]:
     """The engine for `auto`, `podman` or `docker`, or None and why there is none.
 
     podman as the user has it comes before docker, and one that only works in namespaces of its own comes last. `user`
@@ -45,18 +45,18 @@ def find_engine(
     unavailable = _unavailable(environ)
     for name in wanted:
         try:
-            return Found(engines[name], engines[name].facts()), ""
+            return FoundEngine(engines[name], engines[name].facts()), ""
         except ToolMissing as error:
             reasons.append(unavailable.get(name, error.message))
     if "podman" in wanted and shutil.which("podman", path=environ.get("PATH", "")) is not None:
         problem = why_no_namespaces(environ, user, run)
         if problem is None:
-            return Found(engines["podman"], None), ""
+            return FoundEngine(engines["podman"], None), ""
         reasons.append(problem)
     return None, "; ".join(dict.fromkeys(reasons))
 
 
-def find_working_engine(choice: str, ports: Ports) -> tuple[Found | None, str]:
+def find_working_engine(choice: str, ports: Ports) -> tuple[FoundEngine | None, str]:
     """The engine for --engine, or None and why there is none."""
     user = os.getuid() if hasattr(os, "getuid") else -1
     return find_engine(choice, ports.run, ports.environ, user)

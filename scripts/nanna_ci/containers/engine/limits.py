@@ -18,7 +18,7 @@ _TEST_S: Final = 300  # for everything that is not the start
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ContainerLimits:
     """The most that a container gets. `time_s` is for its whole test; None: the machine refuses such a limit."""
 
     memory_bytes: int | None
@@ -60,14 +60,14 @@ class LimitReport:
     reason: str | None
 
 
-def plan_limits(image_bytes: int, health_timeout_s: float) -> Limits:
+def plan_limits(image_bytes: int, health_timeout_s: float) -> ContainerLimits:
     """The limits of an image's test. A model is about as large in memory as in its image; twice leaves it room."""
-    return Limits(BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
+    return ContainerLimits(BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
 
 
-def possible_limits(wanted: Limits, controllers: Controllers) -> Limits:
+def possible_limits(wanted: ContainerLimits, controllers: Controllers) -> ContainerLimits:
     """The limits without those that the engine would refuse, or drop with a warning."""
-    return Limits(
+    return ContainerLimits(
         None if controllers.memory is False else wanted.memory_bytes,
         None if controllers.pids is False else wanted.pids,
         wanted.time_s,
@@ -75,7 +75,7 @@ def possible_limits(wanted: Limits, controllers: Controllers) -> Limits:
 
 
 def report_limits(
-    wanted: Limits, given: Limits, effective: Effective, refusal: str | None, unread: str = UNREADABLE
+    wanted: ContainerLimits, given: ContainerLimits, effective: Effective, refusal: str | None, unread: str = UNREADABLE
 ) -> tuple[LimitReport, ...]:
     """What became of each limit.
 

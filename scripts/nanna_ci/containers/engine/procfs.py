@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.containers.engine.confinement import Confinement, Listener, parse_listeners
+from nanna_ci.containers.engine.confinement import Confinement, ListeningPort, parse_listeners
 from nanna_ci.containers.engine.limits import Effective
 
 _UNLIMITED_BYTES: Final = 1 << 60  # version 1 of control groups has no word for it, but a number near 2**63
@@ -52,7 +52,7 @@ class ProcFs:
             read_only_root=None if not roots else "ro" in roots[-1][5].split(","),
         )
 
-    def listeners(self, pid: int) -> tuple[Listener, ...] | None:
+    def listeners(self, pid: int) -> tuple[ListeningPort, ...] | None:
         """Where processes of the container listen; None where that cannot be read."""
         lines = [line for name in ("net/tcp", "net/tcp6") for line in self._lines(pid, name)]
         return parse_listeners(lines) if lines else None

@@ -15,7 +15,7 @@ _TAG: Final = re.compile(r"([0-9a-f]{12})\.([0-9]{1,12})\.[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RunMark:
     """A run, on all that it creates: `run` is 12 hexadecimal digits; after `expires_s` (Unix time) nobody needs it."""
 
     run: str
@@ -35,22 +35,22 @@ class Mark:
         return f"{REPOSITORY}:{self.run}.{self.expires_s}.{image}"
 
 
-def mark_of_labels(labels: Mapping[str, str]) -> Mark | None:
+def mark_of_labels(labels: Mapping[str, str]) -> RunMark | None:
     """The mark in labels; None where they are not ours, or not as we write them."""
     run, expires = labels.get(RUN_LABEL, ""), labels.get(EXPIRES_LABEL, "")
     if _RUN.fullmatch(run) is None or re.fullmatch("[0-9]{1,12}", expires) is None:
         return None
-    return Mark(run, int(expires))
+    return RunMark(run, int(expires))
 
 
-def mark_of_tag(reference: str) -> Mark | None:
+def mark_of_tag(reference: str) -> RunMark | None:
     """The mark in `localhost/nanna-ci-test:RUN.EXPIRES.IMAGE`; None for any other reference."""
     repository, _, tag = reference.rpartition(":")
     match = _TAG.fullmatch(tag)
-    return Mark(match[1], int(match[2])) if repository == REPOSITORY and match is not None else None
+    return RunMark(match[1], int(match[2])) if repository == REPOSITORY and match is not None else None
 
 
-def decide_dead(marks: Iterable[Mark], alive: Mapping[str, bool], now_s: float) -> frozenset[str]:
+def decide_dead(marks: Iterable[RunMark], alive: Mapping[str, bool], now_s: float) -> frozenset[str]:
     """The runs whose things may go.
 
     `alive` tells of the runs of this machine and user: whether somebody holds their lock. A run that it does not know

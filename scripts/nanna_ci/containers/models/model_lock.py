@@ -64,7 +64,7 @@ class LockedModel:
     manifest_digest: str
 
 
-class Change(enum.Enum):
+class ModelChange(enum.Enum):
     """What became of a model since the lock was written."""
 
     SAME = "same"
@@ -74,11 +74,11 @@ class Change(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ModelDifference:
     """One model, before and after; `lines` say for people what moved, if anything did."""
 
     name: str
-    change: Change
+    change: ModelChange
     lines: tuple[str, ...]
 
 
@@ -202,23 +202,23 @@ def _descriptor(blob: Blob, size_key: str) -> dict[str, Any]:
     return {"mediaType": blob.media_type, "digest": blob.digest, size_key: blob.size_bytes}
 
 
-def compare_locks(before: Mapping[str, LockedModel], after: Mapping[str, LockedModel]) -> tuple[Difference, ...]:
+def compare_locks(before: Mapping[str, LockedModel], after: Mapping[str, LockedModel]) -> tuple[ModelDifference, ...]:
     """What happened to each model, by name. Another registry with the same content is shown, and is no change."""
     return tuple(_compare(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
 
 
-def _compare(name: str, old: LockedModel | None, new: LockedModel | None) -> Difference:
+def _compare(name: str, old: LockedModel | None, new: LockedModel | None) -> ModelDifference:
     if old is None or new is None:
-        one, change, sign = (new, Change.ADDED, "+") if new is not None else (old, Change.REMOVED, "-")
+        one, change, sign = (new, ModelChange.ADDED, "+") if new is not None else (old, ModelChange.REMOVED, "-")
         assert one is not None
-        return Difference(name, change, (f"{sign} manifest {one.manifest_digest}",))
+        return ModelDifference(name, change, (f"{sign} manifest {one.manifest_digest}",))
     moved = [] if old.registry == new.registry else [f"registry {old.registry} -> {new.registry}"]
     if old.manifest_digest == new.manifest_digest:
-        return Difference(name, Change.SAME, tuple(moved))
+        return ModelDifference(name, ModelChange.SAME, tuple(moved))
     lines = [*moved, f"manifest {old.manifest_digest} -> {new.manifest_digest}"]
     lines += [f"- {_line(blob)}" for blob in old.manifest.blobs if blob not in new.manifest.blobs]
     lines += [f"+ {_line(blob)}" for blob in new.manifest.blobs if blob not in old.manifest.blobs]
-    return Difference(name, Change.CHANGED, tuple(lines))
+    return ModelDifference(name, ModelChange.CHANGED, tuple(lines))
 
 
 def _line(blob: Blob) -> str:

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nanna_ci.containers.publish.image_plan import ImagePlan
-from nanna_ci.containers.publish.publisher import Publication, State
+from nanna_ci.containers.publish.publisher import Publication, StepState
 from nanna_ci.errors import CommandFailed, CommandTimedOut, NannaError
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text
 
 _REVISION_LABEL = "org.opencontainers.image.revision"
 _TAIL_LINES = 20
-_TONES = {State.DONE: Tone.GOOD, State.PRESENT: Tone.NEUTRAL, State.OPEN: Tone.BAD}
-_PUSHED = {State.DONE: "pushed", State.PRESENT: "there already", State.OPEN: "not pushed"}
-_PROVED = {State.DONE: "made, verified", State.PRESENT: "verified", State.OPEN: "not made"}
+_TONES = {StepState.DONE: Tone.GOOD, StepState.PRESENT: Tone.NEUTRAL, StepState.OPEN: Tone.BAD}
+_PUSHED = {StepState.DONE: "pushed", StepState.PRESENT: "there already", StepState.OPEN: "not pushed"}
+_PROVED = {StepState.DONE: "made, verified", StepState.PRESENT: "verified", StepState.OPEN: "not made"}
 
 
 def publication_to_json(publication: Publication) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _evidence_rows(publications: Sequence[Publication], *, planned: bool) -> lis
     return rows
 
 
-def _state(state: State, words: Mapping[State, str], *, planned: bool) -> Cell:
+def _state(state: StepState, words: Mapping[StepState, str], *, planned: bool) -> Cell:
     if planned:
         return Cell("planned")
     return Cell(words[state], _TONES[state])

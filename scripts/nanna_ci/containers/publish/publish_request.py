@@ -25,7 +25,7 @@ Pairs = tuple[tuple[str, Path], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PublishRequest:
     """Where to push what, and how to sign it (None: not at all). `sources`, `sboms` and `provenances` name files."""
 
     base: Repository
@@ -43,10 +43,10 @@ class Request:
         return self.base.child(image)
 
 
-def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> Request:
+def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> PublishRequest:
     """The request. Raises UsageError for what cannot be, ConfigError for pipeline.toml."""
     cwd = context.ports.cwd
-    request = Request(
+    request = PublishRequest(
         base=_base(arguments, run),
         revision=_revision(arguments, run, context),
         signing=_signing(arguments, run, context),

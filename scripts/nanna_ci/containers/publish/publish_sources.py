@@ -15,13 +15,13 @@ from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.errors import GateFailed, NannaError, UsageError, shorten
 
 if TYPE_CHECKING:
-    from nanna_ci.containers.publish.publish_request import Request
+    from nanna_ci.containers.publish.publish_request import PublishRequest
     from nanna_ci.outcome import Context
 
 Layouts = dict[Architecture, Layout]
 
 
-def plan_images(request: Request, skopeo: Skopeo, context: Context, scratch: Path) -> list[ImagePlan]:
+def plan_images(request: PublishRequest, skopeo: Skopeo, context: Context, scratch: Path) -> list[ImagePlan]:
     """A plan for every image, the layouts verified; what nix2container wrote becomes a layout in `scratch`.
 
     Raises what opening and verifying them raises, GateFailed for an image that must not be published as what was asked
@@ -38,7 +38,7 @@ def plan_images(request: Request, skopeo: Skopeo, context: Context, scratch: Pat
 
 
 def _given(
-    request: Request, declared: Mapping[str, Sequence[Architecture]], skopeo: Skopeo, scratch: Path
+    request: PublishRequest, declared: Mapping[str, Sequence[Architecture]], skopeo: Skopeo, scratch: Path
 ) -> dict[str, Layouts]:
     """What --from names, by the architecture that each image itself says; all of an image's or none."""
     layouts: dict[str, Layouts] = {name: {} for name in declared}
@@ -72,7 +72,7 @@ def _built(wanted: Sequence[tuple[str, str]], context: Context) -> dict[tuple[st
     return paths
 
 
-def read_attestations(request: Request, plans: Sequence[ImagePlan]) -> Mapping[str, list[Attestation]]:
+def read_attestations(request: PublishRequest, plans: Sequence[ImagePlan]) -> Mapping[str, list[Attestation]]:
     """What is attested, by image. A part goes by its tags' names: `harness`, `harness-arm64`."""
     parts: dict[str, tuple[str, str]] = {}
     for plan in plans:

@@ -19,7 +19,7 @@ from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
 from nanna_ci.errors import GateFailed
 
 
-class State(enum.Enum):
+class StepState(enum.Enum):
     """What became of one step."""
 
     DONE = "done"
@@ -32,25 +32,25 @@ class Publication:
     """One image's publication as far as it got: by tag, by signed digest, and by (digest, predicate type)."""
 
     plan: ImagePlan
-    tags: dict[str, State] = field(default_factory=dict)
-    signatures: dict[str, State] = field(default_factory=dict)
-    attestations: dict[tuple[str, str], State] = field(default_factory=dict)
+    tags: dict[str, StepState] = field(default_factory=dict)
+    signatures: dict[str, StepState] = field(default_factory=dict)
+    attestations: dict[tuple[str, str], StepState] = field(default_factory=dict)
 
     @staticmethod
     def open(plan: ImagePlan, attestations: Iterable[Attestation], *, signed: bool) -> Publication:
         """Everything that is to be done, and nothing of it done."""
         return Publication(
             plan,
-            {tag.name: State.OPEN for tag in plan.tags},
-            dict.fromkeys(plan.digests, State.OPEN) if signed else {},
-            {(one.digest, one.kind): State.OPEN for one in attestations},
+            {tag.name: StepState.OPEN for tag in plan.tags},
+            dict.fromkeys(plan.digests, StepState.OPEN) if signed else {},
+            {(one.digest, one.kind): StepState.OPEN for one in attestations},
         )
 
     @property
     def complete(self) -> bool:
         """Whether nothing is open."""
         states = (*self.tags.values(), *self.signatures.values(), *self.attestations.values())
-        return State.OPEN not in states
+        return StepState.OPEN not in states
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Publisher:
                 )
         for tag in plan.tags:
             if before[tag.name] == tag.digest:
-                publication.tags[tag.name] = State.PRESENT
-        if any(publication.tags[tag.name] is State.OPEN for tag in plan.commit_tags):
+                publication.tags[tag.name] = StepState.PRESENT
+        if any(publication.tags[tag.name] is StepState.OPEN for tag in plan.commit_tags):
             for layout in plan.untagged:
                 if self._query(plan, layout.manifest_digest) is None:
                     self.say(f"pushing {plan.repository.pinned(layout.manifest_digest)}")
@@ -105,7 +105,7 @@ class Publisher:
         """Let each open tag name what it must, and read back that it does."""
         plan = publication.plan
         for tag in tags:
-            if publication.tags[tag.name] is not State.OPEN:
+            if publication.tags[tag.name] is not StepState.OPEN:
                 continue
             self.say(f"pushing {plan.repository.tagged(tag.name)}")
             if tag.layout is not None:
@@ -114,7 +114,7 @@ class Publisher:
                 assert plan.index is not None
                 self.skopeo.push_index(plan.index, plan.repository, tag.name)
             self._read_back(plan, tag.name, tag.digest)
-            publication.tags[tag.name] = State.DONE
+            publication.tags[tag.name] = StepState.DONE
 
     def _read_back(self, plan: ImagePlan, tag_or_digest: str, expected: str) -> None:
         after = self.skopeo.query_digest(plan.repository, tag_or_digest)
@@ -129,11 +129,11 @@ class Publisher:
         for digest in publication.signatures:
             assert self.cosign is not None
             if self.cosign.is_signed(plan.repository, digest):
-                publication.signatures[digest] = State.PRESENT
+                publication.signatures[digest] = StepState.PRESENT
                 continue
             self.say(f"signing {plan.repository.pinned(digest)}")
             self.cosign.sign(plan.repository, digest)
-            publication.signatures[digest] = State.DONE
+            publication.signatures[digest] = StepState.DONE
 
     def _attest(self, publication: Publication, attestations: Iterable[Attestation]) -> None:
         repository = publication.plan.repository
@@ -141,10 +141,10 @@ class Publisher:
             assert self.cosign is not None
             done = (one.digest, one.kind)
             if self.cosign.is_attested(repository, one.digest, one.kind, one.value):
-                publication.attestations[done] = State.PRESENT
+                publication.attestations[done] = StepState.PRESENT
                 continue
             self.say(f"attesting {one.file.name} of {repository.pinned(one.digest)}")
             file = self.scratch / f"predicate-{number}.json"
             file.write_text(json.dumps(one.value), encoding="utf-8")
             self.cosign.attest(repository, one.digest, one.kind, one.value, file)
-            publication.attestations[done] = State.DONE
+            publication.attestations[done] = StepState.DONE

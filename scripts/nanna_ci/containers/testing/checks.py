@@ -22,7 +22,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ImageUnderTest:
     """An image under test: where its layout is, and what pipeline.toml declares of it.
 
     A server has a `service`, a program has none. A server's `probe_paths` answer 200 once it is healthy. Its
@@ -45,7 +45,7 @@ class Companion:
     """An image that talks to model servers. `subject` is None where it could not be built, for `reason`."""
 
     name: str
-    subject: Subject | None
+    subject: ImageUnderTest | None
     reason: str | None = None
 
 
@@ -109,7 +109,7 @@ class Status(enum.Enum):
     UNAVAILABLE = "unavailable"
 
 
-class Cause(enum.Enum):
+class FailureCause(enum.Enum):
     """Why a check failed."""
 
     NOT_BUILT = "not-built"
@@ -146,7 +146,7 @@ class CheckResult:
     check: Check
     status: Status
     seconds: float
-    cause: Cause | None = None
+    cause: FailureCause | None = None
     reason: str | None = None
 
     def __post_init__(self) -> None:
@@ -157,7 +157,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageFacts:
     """What was measured and found of an image; None where it was not.
 
     `size_bytes` is what a registry stores, `unpacked_bytes` what the engine does. `start_s` lasts to the first healthy
@@ -183,7 +183,7 @@ class ImageResult:
 
     name: str
     checks: tuple[CheckResult, ...]
-    facts: Facts
+    facts: ImageFacts
     seconds: float
 
     @property
@@ -216,7 +216,7 @@ def decide_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     return Verdict.PASS if verdicts and set(verdicts) == {Verdict.PASS} else Verdict.UNAVAILABLE
 
 
-def plan_checks(subject: Subject, companions: Sequence[Companion]) -> tuple[Check, ...]:
+def plan_checks(subject: ImageUnderTest, companions: Sequence[Companion]) -> tuple[Check, ...]:
     """The checks of an image that was built. A model server is also asked by each image that has a command for that."""
     commands = tuple(Check(CheckKind.COMMAND, command) for command in subject.probe_commands)
     if subject.service is None:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine
 from nanna_ci.containers.image.image_builds import NotBuilt
 from nanna_ci.containers.testing.checks import Status
-from nanna_ci.containers.testing.container_report import Report, engine_to_json, image_to_json, remarks, report_junit
+from nanna_ci.containers.testing.container_report import (
+    ContainerReport,
+    engine_to_json,
+    image_to_json,
+    remarks,
+    report_junit,
+)
 from nanna_ci.containers.testing.engine_run import run_tests
 from nanna_ci.containers.testing.images_under_test import arrange_images
 from nanna_ci.guarded_read import MEBIBYTE, read_file
@@ -23,12 +29,12 @@ if TYPE_CHECKING:
     from nanna_ci.outcome import Context
     from nanna_ci.pipeline.definition import Pipeline
     from nanna_ci.pipeline.local_run import EffectRequest
-    from nanna_ci.pipeline.reproduce import Origin
+    from nanna_ci.pipeline.reproduce import RunOrigin
 
 _TAIL_LINES = 40
 
 
-def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: Origin, context: Context) -> JobResult:
+def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin, context: Context) -> JobResult:
     """The verdict on an image alive, or why no engine can give one. After a signal everything is removed first."""
     job, ports = request.job, context.ports
     started = ports.clock()
@@ -47,7 +53,7 @@ def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: Origin
         tested = run_tests(images.request(folder), found, context, request.on_line) if images.subjects else None
     finally:
         shutil.rmtree(layouts, ignore_errors=True)  # what was converted for the test is as large as the images
-    report = Report(
+    report = ContainerReport(
         images=images.unbuilt if tested is None else tested.images,
         tested=tested,
         reason=None,
@@ -58,7 +64,7 @@ def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: Origin
     return _result(job.id, report, origin.run_command("container-test", job.image or ""))
 
 
-def _result(job_id: str, report: Report, reproduce: str) -> JobResult:
+def _result(job_id: str, report: ContainerReport, reproduce: str) -> JobResult:
     image = report.images[0]
     problems = [] if report.tested is None else [f"could not be removed: {one}" for one in report.tested.problems]
     said = [*([] if image.reason is None else [image.reason]), *problems, *remarks(report.images)]

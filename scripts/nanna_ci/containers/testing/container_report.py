@@ -11,7 +11,7 @@ from nanna_ci.containers.testing.checks import ImageResult, Status, decide_verdi
 from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
-from nanna_ci.report.junit_xml import Case, CaseStatus, Suite, render_junit
+from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit
 from nanna_ci.report.units import bytes_text, seconds_text
 
 _TONES: Final = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
@@ -30,7 +30,7 @@ _CASES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ContainerReport:
     """A whole run. `images` are all that were asked for, also those that were not built.
 
     `tested` is None where no engine ran, then `reason` may say why. `folder` has the run's files, where there are any.
@@ -50,7 +50,7 @@ class Report:
         return decide_verdict([*verdicts, *left])
 
 
-def report_to_json(report: Report) -> dict[str, Any]:
+def report_to_json(report: ContainerReport) -> dict[str, Any]:
     """The command's JSON body."""
     tested = report.tested
     return {
@@ -110,7 +110,7 @@ def report_junit(images: Sequence[ImageResult]) -> bytes:
     """A suite an image, a case a check. What was skipped or unavailable is a skipped case, with its reason."""
     return render_junit(
         [
-            Suite(
+            JunitSuite(
                 f"container-test {image.name}",
                 tuple(
                     Case(
@@ -127,7 +127,7 @@ def report_junit(images: Sequence[ImageResult]) -> bytes:
     )
 
 
-def report_document(report: Report) -> Document:
+def report_document(report: ContainerReport) -> Document:
     """What failed first, then a row an image, then the checks that did not pass."""
     blocks: list[Block] = [] if report.reason is None else [Notice(Tone.WARN, report.reason)]
     blocks += [

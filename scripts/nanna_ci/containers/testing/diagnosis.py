@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from nanna_ci.containers.engine.confinement import Confinement, Listener
+from nanna_ci.containers.engine.confinement import Confinement, ListeningPort
 from nanna_ci.containers.engine.engine import last_line
 from nanna_ci.containers.engine.limits import UNREADABLE
-from nanna_ci.containers.testing.checks import Cause
+from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.errors import NannaError
 from nanna_ci.report.units import seconds_text
 
@@ -31,13 +31,13 @@ class CheckFailed(NannaError):
 
     exit_code = 1
 
-    def __init__(self, cause: Cause, reason: str) -> None:
+    def __init__(self, cause: FailureCause, reason: str) -> None:
         super().__init__(reason)
         self.cause = cause
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class UnhealthyServer:
     """A container that did not become healthy.
 
     `exit_code` is None where it still runs. `answer` is the last of the health path, `listeners` None where nobody can
@@ -51,12 +51,12 @@ class Seen:
     out_of_memory: bool
     log: str
     answer: str
-    listeners: tuple[Listener, ...] | None
+    listeners: tuple[ListeningPort, ...] | None
     written: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedCommand:
     """How a program's command ended; `exit_code` is None where it had not after the time that it was given.
 
     `written` are paths that it changed when it exited with 0 and a writable root; None where it did not.
@@ -70,24 +70,29 @@ class Ended:
     written: tuple[str, ...] | None = None
 
 
-Told = TypeVar("Told", Seen, Ended)
+Told = TypeVar("Told", UnhealthyServer, EndedCommand)
 
 
-def diagnose(seen: Seen) -> CheckFailed:
+def diagnose(seen: UnhealthyServer) -> CheckFailed:
     """Why a container did not become healthy: the most particular cause that the facts bear out."""
     if (obvious := _obvious(seen, "is healthy")) is not None:
         return CheckFailed(*obvious)
     if seen.exit_code is not None:
-        return CheckFailed(Cause.EXITED, f"it exited with {seen.exit_code} before it was healthy; {_said(seen.log)}")
+        return CheckFailed(
+            FailureCause.EXITED, f"it exited with {seen.exit_code} before it was healthy; {_said(seen.log)}"
+        )
     return _running(seen)
 
 
-def diagnose_program(ended: Ended) -> CheckFailed:
+def diagnose_program(ended: EndedCommand) -> CheckFailed:
     """Why a program's command did not exit with 0: the most particular cause that the facts bear out."""
     if ended.exit_code is None:
-        cause, told = Cause.TIME_LIMIT, f"it did not end within {seconds_text(ended.waited_s)}; {_said(ended.log)}"
+        cause, told = (
+            FailureCause.TIME_LIMIT,
+            f"it did not end within {seconds_text(ended.waited_s)}; {_said(ended.log)}",
+        )
     else:
-        failed = Cause.COMMAND_FAILED, f"it exited with {ended.exit_code}; {_said(ended.log)}"
+        failed = FailureCause.COMMAND_FAILED, f"it exited with {ended.exit_code}; {_said(ended.log)}"
         cause, told = _obvious(ended, "exits with 0") or failed
     return CheckFailed(cause, f"`{ended.command}`: {told}")
 
@@ -95,19 +100,21 @@ def diagnose_program(ended: Ended) -> CheckFailed:
 def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckFailed:
     """Why a server that was healthy answers no more: it has ended."""
     if out_of_memory:
-        return CheckFailed(Cause.OUT_OF_MEMORY, "it was killed while it was asked: it needs more memory than its limit")
-    return CheckFailed(Cause.EXITED, f"it exited with {exit_code} while it was asked; {_said(log)}")
+        return CheckFailed(
+            FailureCause.OUT_OF_MEMORY, "it was killed while it was asked: it needs more memory than its limit"
+        )
+    return CheckFailed(FailureCause.EXITED, f"it exited with {exit_code} while it was asked; {_said(log)}")
 
 
-def _obvious(told: Seen | Ended, good: str) -> tuple[Cause, str] | None:
+def _obvious(told: UnhealthyServer | EndedCommand, good: str) -> tuple[FailureCause, str] | None:
     """The causes that servers and programs share; `good` is what it does where all is well."""
     if _NO_PROGRAM_FOR_THIS.search(told.log) and told.exit_code:
-        return Cause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(told.log)}"
+        return FailureCause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(told.log)}"
     if told.out_of_memory:
-        return Cause.OUT_OF_MEMORY, "it was killed: it needs more memory than its limit"
+        return FailureCause.OUT_OF_MEMORY, "it was killed: it needs more memory than its limit"
     if told.written is not None:
         what = f"it writes {', '.join(told.written)}" if told.written else "it writes to it"
-        return Cause.WRITES_ROOT, f"it {good} only where its root can be written to: {what}"
+        return FailureCause.WRITES_ROOT, f"it {good} only where its root can be written to: {what}"
     return None
 
 
@@ -116,23 +123,27 @@ def _said(log: str) -> str:
     return f"its last line: {said}" if said else "it wrote nothing"
 
 
-def _running(seen: Seen) -> CheckFailed:
+def _running(seen: UnhealthyServer) -> CheckFailed:
     waited = seconds_text(seen.waited_s)
     if seen.listeners is not None:
         here = [listener for listener in seen.listeners if listener.port == seen.port]
         others = sorted(listener.port for listener in seen.listeners if listener.port != seen.port)
         if here and here[0].loopback:
             told = f"it listens on port {seen.port} of its own loopback only, where nobody else reaches it"
-            return CheckFailed(Cause.LOOPBACK_ONLY, told)
+            return CheckFailed(FailureCause.LOOPBACK_ONLY, told)
         if not here and others:
             ports = ", ".join(map(str, others))
-            return CheckFailed(Cause.WRONG_PORT, f"it listens on port {ports}, not on {seen.port}")
+            return CheckFailed(FailureCause.WRONG_PORT, f"it listens on port {ports}, not on {seen.port}")
         if not here:
-            return CheckFailed(Cause.NEVER_HEALTHY, f"after {waited} it listens on no port, {seen.port} was declared")
-    return CheckFailed(Cause.NEVER_HEALTHY, f"GET {seen.health_path} did not answer 200 in {waited}: {seen.answer}")
+            return CheckFailed(
+                FailureCause.NEVER_HEALTHY, f"after {waited} it listens on no port, {seen.port} was declared"
+            )
+    return CheckFailed(
+        FailureCause.NEVER_HEALTHY, f"GET {seen.health_path} did not answer 200 in {waited}: {seen.answer}"
+    )
 
 
-def may_need_writing(seen: Seen | Ended) -> bool:
+def may_need_writing(seen: UnhealthyServer | EndedCommand) -> bool:
     """Whether it is worth a try with a writable root: it ended by itself, or speaks of it."""
     if seen.out_of_memory or _NO_PROGRAM_FOR_THIS.search(seen.log):
         return False
@@ -142,23 +153,25 @@ def may_need_writing(seen: Seen | Ended) -> bool:
 def diagnose_start(words: str) -> CheckFailed:
     """Why an engine could not start a container, from its own words."""
     if _NO_PROGRAM_FOR_THIS.search(words):
-        return CheckFailed(Cause.WRONG_ARCHITECTURE, f"its program is for another machine: {words}")
+        return CheckFailed(FailureCause.WRONG_ARCHITECTURE, f"its program is for another machine: {words}")
     if _NOT_FOUND.search(words):
-        return CheckFailed(Cause.NOT_FOUND, f"its program is not in the image: {words}")
+        return CheckFailed(FailureCause.NOT_FOUND, f"its program is not in the image: {words}")
     if _BUSY.search(words):
-        return CheckFailed(Cause.PORT_BUSY, f"the port that the engine chose was taken: {words}")
-    return CheckFailed(Cause.CANNOT_START, words)
+        return CheckFailed(FailureCause.PORT_BUSY, f"the port that the engine chose was taken: {words}")
+    return CheckFailed(FailureCause.CANNOT_START, words)
 
 
 def is_limit_refused(words: str) -> bool:
     """Whether an engine could not start a container for a limit's sake."""
-    return _CGROUPS.search(words) is not None and diagnose_start(words).cause is Cause.CANNOT_START
+    return _CGROUPS.search(words) is not None and diagnose_start(words).cause is FailureCause.CANNOT_START
 
 
 def decide_architecture(image: str, machine: str, os: str) -> None:
     """Raises CheckFailed where an image is not for this machine; both by Go's names."""
     if (os, image) != ("linux", machine):
-        raise CheckFailed(Cause.WRONG_ARCHITECTURE, f"it says that it is for {os}/{image}, not for linux/{machine}")
+        raise CheckFailed(
+            FailureCause.WRONG_ARCHITECTURE, f"it says that it is for {os}/{image}, not for linux/{machine}"
+        )
 
 
 def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
@@ -169,7 +182,7 @@ def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
         *(["can write to its root"] if seen.read_only_root is False else []),
     ]
     if problems:
-        raise CheckFailed(Cause.NOT_CONFINED, f"its first process {', '.join(problems)}")
+        raise CheckFailed(FailureCause.NOT_CONFINED, f"its first process {', '.join(problems)}")
     unknown = None in (seen.capabilities, seen.no_new_privileges, seen.read_only_root)
     return f"unverified: asked for, but {unread}" if unknown else None
 
@@ -177,9 +190,13 @@ def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
 def decide_stop(exit_code: int | None, grace_s: float) -> None:
     """Raises CheckFailed where SIGTERM did not end it well. `exit_code` is None where it did not end it at all."""
     if exit_code is None:
-        raise CheckFailed(Cause.IGNORES_TERM, f"it still ran {seconds_text(grace_s)} after SIGTERM, and was killed")
+        raise CheckFailed(
+            FailureCause.IGNORES_TERM, f"it still ran {seconds_text(grace_s)} after SIGTERM, and was killed"
+        )
     if exit_code not in (0, TERMINATED):
-        raise CheckFailed(Cause.EXIT_CODE, f"it exited with {exit_code} after SIGTERM, not with 0 or {TERMINATED}")
+        raise CheckFailed(
+            FailureCause.EXIT_CODE, f"it exited with {exit_code} after SIGTERM, not with 0 or {TERMINATED}"
+        )
 
 
 def written_paths(changes: Sequence[str]) -> tuple[str, ...]:

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
 from nanna_ci.containers.engine.engine_session import open_session
-from nanna_ci.containers.engine.find_engine import Found
+from nanna_ci.containers.engine.find_engine import FoundEngine
 from nanna_ci.containers.engine.procfs import ProcFs
 from nanna_ci.containers.engine.run_lock import RunLocks, locks_folder
-from nanna_ci.containers.engine.run_mark import Mark
-from nanna_ci.containers.testing.checks import Companion, ImageResult, Subject, plan_checks
-from nanna_ci.containers.testing.hand_over import EngineRun, Request
+from nanna_ci.containers.engine.run_mark import RunMark
+from nanna_ci.containers.testing.checks import Companion, ImageResult, ImageUnderTest, plan_checks
+from nanna_ci.containers.testing.hand_over import EngineRun, ImageTestsRequest
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
-from nanna_ci.containers.testing.private_podman import Rooms, rooms_folder
-from nanna_ci.containers.testing.program_checks import ProgramTrial
-from nanna_ci.containers.testing.server_checks import ServerTrial
+from nanna_ci.containers.testing.private_podman import PrivatePodman, private_runs_folder
+from nanna_ci.containers.testing.program_checks import ProgramChecks
+from nanna_ci.containers.testing.server_checks import ServerChecks
 from nanna_ci.containers.testing.server_container import HEALTH_ANSWER_S
 from nanna_ci.errors import NannaError
 from nanna_ci.report.files import write_atomic
@@ -49,14 +49,18 @@ class _Keeper:
         self.names.append(str(self.folder / name))
 
 
-def run_tests(request: Request, found: Found, context: Context, say: Callable[[str], None]) -> EngineRun:
+def run_tests(
+    request: ImageTestsRequest, found: FoundEngine, context: Context, say: Callable[[str], None]
+) -> EngineRun:
     """Test on the engine that was found, or in namespaces of its own where podman works nowhere else."""
     ports = context.ports
     mark = new_mark(secrets.token_hex, ports.now())
     folder = locks_folder(ports.environ)
     locks = RunLocks(folder, found.engine.name)
     if found.facts is None:
-        return Rooms(rooms_folder(folder), locks).test(request, mark, run=ports.run, environ=ports.environ, say=say)
+        return PrivatePodman(private_runs_folder(folder), locks).test(
+            request, mark, run=ports.run, environ=ports.environ, say=say
+        )
     return run_image_tests(
         request,
         found.engine,
@@ -71,10 +75,10 @@ def run_tests(request: Request, found: Found, context: Context, say: Callable[[s
 
 
 def run_image_tests(
-    request: Request,
+    request: ImageTestsRequest,
     engine: Engine,
     facts: EngineFacts,
-    mark: Mark,
+    mark: RunMark,
     locks: RunLocks,
     *,
     say: Callable[[str], None],
@@ -103,15 +107,15 @@ def run_image_tests(
     return EngineRun(facts, False, tuple(results), tuple(session.swept), tuple(session.problems))
 
 
-def run_checks(subject: Subject, companions: Sequence[Companion], bench: Bench, machine: str) -> ImageResult:
+def run_checks(subject: ImageUnderTest, companions: Sequence[Companion], bench: Bench, machine: str) -> ImageResult:
     """Test one image, as what it is: a server or a program. `machine` is this machine's architecture by Go's name.
 
     Raises Interrupted, once everything is removed, and ToolMissing where the engine went away.
     """
     plan = plan_checks(subject, companions)
     if subject.service is None:
-        return ProgramTrial(subject, bench, machine).run(plan)
-    return ServerTrial(subject, subject.service, companions, bench, machine).run(plan)
+        return ProgramChecks(subject, bench, machine).run(plan)
+    return ServerChecks(subject, subject.service, companions, bench, machine).run(plan)
 
 
 def render_line(result: ImageResult) -> str:
@@ -120,6 +124,6 @@ def render_line(result: ImageResult) -> str:
     return line if result.reason is None else f"{line}: {result.reason}"
 
 
-def new_mark(random: Callable[[int], str], now_s: float) -> Mark:
+def new_mark(random: Callable[[int], str], now_s: float) -> RunMark:
     """A run's mark; `random` gives so many random bytes as hexadecimal digits."""
-    return Mark(random(6), round(now_s) + EXPIRES_AFTER_S)
+    return RunMark(random(6), round(now_s) + EXPIRES_AFTER_S)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nanna_ci.containers.engine.engine import EngineFacts
-from nanna_ci.containers.engine.run_mark import Mark
-from nanna_ci.containers.testing.checks import Companion, ImageResult, Subject
+from nanna_ci.containers.engine.run_mark import RunMark
+from nanna_ci.containers.testing.checks import Companion, ImageResult, ImageUnderTest
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ImageTestsRequest:
     """What to test. `machine` is Go's name of this machine's architecture; `folder` takes what failures leave.
 
     A failure's files are `folder/IMAGE/NAME`.
     """
 
-    subjects: tuple[Subject, ...]
+    subjects: tuple[ImageUnderTest, ...]
     companions: tuple[Companion, ...]
     machine: str
     folder: Path
@@ -38,10 +38,10 @@ class EngineRun:
 
 
 @dataclass(frozen=True, slots=True)
-class PrivateRequest(Request):
+class PrivateRequest(ImageTestsRequest):
     """A request to podman in namespaces of its own: its store, and the control group that containers are put into."""
 
-    mark: Mark
+    mark: RunMark
     store: Path
     cgroup: str
 

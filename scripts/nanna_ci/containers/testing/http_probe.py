@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Self
 
-from nanna_ci.containers.testing.server_answers import Answer
+from nanna_ci.containers.testing.server_answers import ProbeAnswer
 from nanna_ci.errors import MalformedData
 from nanna_ci.web import ServiceUnavailable, WebClient
 
@@ -37,15 +37,17 @@ class HttpProbe:
         """Load what the first request with this time limit loads: that time is nobody's start-up."""
         self.get(_NOBODY, "/", timeout_s)
 
-    def get(self, port: int, path: str, timeout_s: float) -> Answer:
+    def get(self, port: int, path: str, timeout_s: float) -> ProbeAnswer:
         """The answer to GET, of whatever status."""
         return self._ask("GET", _url(port, path), timeout_s, None, {})
 
-    def post_json(self, port: int, path: str, body: bytes, timeout_s: float) -> Answer:
+    def post_json(self, port: int, path: str, body: bytes, timeout_s: float) -> ProbeAnswer:
         """The answer to POST with a JSON body."""
         return self._ask("POST", _url(port, path), timeout_s, body, {"content-type": "application/json"})
 
-    def _ask(self, method: str, url: str, timeout_s: float, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _ask(
+        self, method: str, url: str, timeout_s: float, body: bytes | None, headers: Mapping[str, str]
+    ) -> ProbeAnswer:
         client = self._clients.get(timeout_s)
         if client is None:
             client = self._clients[timeout_s] = WebClient(
@@ -54,10 +56,10 @@ class HttpProbe:
         try:
             answer = client.request(method, url, content=body, headers=headers, accept=_ANY_STATUS)
         except ServiceUnavailable as error:
-            return Answer(None, problem=error.message.removeprefix(f"{HOST}: ").removesuffix(" (1 attempt)"))
+            return ProbeAnswer(None, problem=error.message.removeprefix(f"{HOST}: ").removesuffix(" (1 attempt)"))
         except MalformedData as error:
-            return Answer(None, problem=error.message)
-        return Answer(answer.status, answer.body)
+            return ProbeAnswer(None, problem=error.message)
+        return ProbeAnswer(answer.status, answer.body)
 
 
 def _url(port: int, path: str) -> str:

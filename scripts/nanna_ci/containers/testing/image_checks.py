@@ -15,14 +15,14 @@ from nanna_ci.containers.engine.inspection import ImageState
 from nanna_ci.containers.engine.limits import plan_limits, possible_limits
 from nanna_ci.containers.image.oci_layout import Layout, load_layout
 from nanna_ci.containers.testing.checks import (
-    Cause,
     Check,
     CheckKind,
     CheckResult,
-    Facts,
+    FailureCause,
+    ImageFacts,
     ImageResult,
+    ImageUnderTest,
     Status,
-    Subject,
     find_blocker,
     skip,
 )
@@ -34,14 +34,14 @@ from nanna_ci.report.units import seconds_text
 Container = TypeVar("Container", bound=LiveContainer)
 
 
-class Unavailable(Exception):
+class CheckUnavailable(Exception):
     """A check cannot be made, for this reason."""
 
 
-class ImageTrial(abc.ABC):
+class ImageChecks(abc.ABC):
     """What the tests of servers and of programs share. `machine` is this machine's architecture by Go's name."""
 
-    def __init__(self, subject: Subject, bench: Bench, machine: str) -> None:
+    def __init__(self, subject: ImageUnderTest, bench: Bench, machine: str) -> None:
         self._subject = subject
         self._bench = bench
         self._machine = machine
@@ -51,7 +51,7 @@ class ImageTrial(abc.ABC):
         self._given = self._limits
         self._refusal: str | None = None
         self._container: LiveContainer | None = None
-        self._facts = Facts()
+        self._facts = ImageFacts()
         self._begun = bench.clock()
 
     def run(self, plan: Sequence[Check]) -> ImageResult:
@@ -79,14 +79,14 @@ class ImageTrial(abc.ABC):
             reason = perform()
         except Interrupted:
             raise
-        except Unavailable as error:
+        except CheckUnavailable as error:
             status, reason = Status.UNAVAILABLE, str(error)
         except CheckFailed as error:
             status, cause, reason = Status.FAILED, error.cause, error.message
         except CommandFailed as error:
-            status, cause, reason = Status.FAILED, Cause.ENGINE, f"{self._bench.engine.name}: {reason_of(error)}"
+            status, cause, reason = Status.FAILED, FailureCause.ENGINE, f"{self._bench.engine.name}: {reason_of(error)}"
         except NannaError as error:
-            status, cause, reason = Status.FAILED, Cause.ENGINE, error.message
+            status, cause, reason = Status.FAILED, FailureCause.ENGINE, error.message
         if status is Status.FAILED and self._container is not None:
             self._container.keep_evidence()
         return CheckResult(check, status, self._bench.clock() - started, cause, reason)
@@ -94,7 +94,7 @@ class ImageTrial(abc.ABC):
     def _perform(self, check: Check) -> str | None:
         """Make a check; a remark on it, or None. Raises CheckFailed, and what the engine raises."""
         if self._bench.clock() - self._begun > self._limits.time_s:
-            raise CheckFailed(Cause.TIME_LIMIT, f"the test took longer than {seconds_text(self._limits.time_s)}")
+            raise CheckFailed(FailureCause.TIME_LIMIT, f"the test took longer than {seconds_text(self._limits.time_s)}")
         if check.kind is not CheckKind.LOAD:
             return self._make(check)
         self._load()
@@ -108,7 +108,7 @@ class ImageTrial(abc.ABC):
         try:
             layout = load_layout(self._subject.layout)
         except MalformedData as error:
-            raise CheckFailed(Cause.NOT_LOADED, error.message) from error
+            raise CheckFailed(FailureCause.NOT_LOADED, error.message) from error
         self._facts = replace(
             self._facts,
             manifest_digest=layout.manifest_digest,
@@ -136,14 +136,14 @@ class ImageTrial(abc.ABC):
                 raise
             if self._refusal is not None:
                 told = f"{self._bench.engine.name} can start no container on this machine: {error.message}"
-                raise Unavailable(told) from error
+                raise CheckUnavailable(told) from error
             self._refusal = error.message
             self._given = replace(self._given, memory_bytes=None, pids=None)
             container.remove()
             return self._start(make)
         return container
 
-    def _spec(self, subject: Subject, image_id: str, suffix: str = "") -> ContainerSpec:
+    def _spec(self, subject: ImageUnderTest, image_id: str, suffix: str = "") -> ContainerSpec:
         """A container with the limits that are given, on the network of this test; `suffix` comes after its names."""
         mark = self._bench.session.mark
         return ContainerSpec(
@@ -163,4 +163,4 @@ class ImageTrial(abc.ABC):
 
     def _remove(self) -> None:
         if problems := self._bench.session.clean():
-            raise CheckFailed(Cause.LEFT_BEHIND, "; ".join(problems))
+            raise CheckFailed(FailureCause.LEFT_BEHIND, "; ".join(problems))

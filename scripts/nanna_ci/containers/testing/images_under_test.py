@@ -15,18 +15,18 @@ from nanna_ci.containers.image.image_builds import NotBuilt, build_images
 from nanna_ci.containers.image.oci_layout import ImageForm, open_image
 from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.containers.testing.checks import (
-    Cause,
     Check,
     CheckKind,
     CheckResult,
     Companion,
-    Facts,
+    FailureCause,
+    ImageFacts,
     ImageResult,
+    ImageUnderTest,
     Service,
     Status,
-    Subject,
 )
-from nanna_ci.containers.testing.hand_over import Request
+from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.errors import CommandFailed, MalformedData, UsageError
 from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
 
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 class FoundImages:
     """What can be tested, with the images that talk to model servers, and the results of what cannot."""
 
-    subjects: tuple[Subject, ...]
+    subjects: tuple[ImageUnderTest, ...]
     companions: tuple[Companion, ...]
     unbuilt: tuple[ImageResult, ...]
     machine: str
 
-    def request(self, folder: Path) -> Request:
+    def request(self, folder: Path) -> ImageTestsRequest:
         """What the engine is to test; a failure leaves its files in `folder`."""
         known = next((one.go for one in Architecture if one.value == self.machine), self.machine)
-        return Request(self.subjects, self.companions, known, folder)
+        return ImageTestsRequest(self.subjects, self.companions, known, folder)
 
 
 def parse_sources(pipeline: Pipeline, chosen: Sequence[Image], words: Sequence[str], cwd: Path) -> dict[str, Path]:
@@ -105,21 +105,21 @@ def _machine() -> str:
     return platform.machine() if host is None else host.value.partition("-")[0]
 
 
-def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, Subject]) -> Companion:
+def _companion(image: Image, made: Path | NotBuilt, subjects: Mapping[str, ImageUnderTest]) -> Companion:
     return Companion(image.name, subjects.get(image.name), made.reason if isinstance(made, NotBuilt) else None)
 
 
 def _unbuilt(name: str, why: NotBuilt) -> ImageResult:
-    status, cause = (Status.FAILED, Cause.NOT_BUILT) if why.failed else (Status.UNAVAILABLE, None)
+    status, cause = (Status.FAILED, FailureCause.NOT_BUILT) if why.failed else (Status.UNAVAILABLE, None)
     check = CheckResult(Check(CheckKind.BUILD), status, why.seconds, cause, why.reason)
-    return ImageResult(name, (check,), Facts(), why.seconds)
+    return ImageResult(name, (check,), ImageFacts(), why.seconds)
 
 
-def _subject(image: Image, layout: Path, pipeline: Pipeline) -> Subject:
+def _subject(image: Image, layout: Path, pipeline: Pipeline) -> ImageUnderTest:
     service = None
     if image.port is not None and image.health_path is not None and image.health_timeout_s is not None:
         service = Service(image.port, image.health_path, image.health_timeout_s)
-    return Subject(
+    return ImageUnderTest(
         name=image.name,
         layout=layout,
         service=service,

@@ -9,11 +9,11 @@ from typing import Final
 from nanna_ci.containers.engine.confinement import Confinement
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine import Engine, reason_of
-from nanna_ci.containers.engine.engine_session import Session
+from nanna_ci.containers.engine.engine_session import EngineSession
 from nanna_ci.containers.engine.inspection import ContainerState
 from nanna_ci.containers.engine.limits import Controllers, Effective
 from nanna_ci.containers.engine.procfs import ProcFs
-from nanna_ci.containers.testing.checks import Cause
+from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import diagnose_start
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError
@@ -25,7 +25,7 @@ _PORT_ATTEMPTS: Final = 3
 class Bench:
     """What a test works with. `keep` takes a file (name, content) that a failure leaves in the run folder."""
 
-    session: Session
+    session: EngineSession
     http: HttpProbe
     controllers: Controllers
     kernel: ProcFs
@@ -64,7 +64,7 @@ class LiveContainer:
                 self._bench.engine.start(self._id)
             except CommandFailed as error:
                 problem = diagnose_start(reason_of(error))
-                if problem.cause is not Cause.PORT_BUSY or attempt == _PORT_ATTEMPTS:
+                if problem.cause is not FailureCause.PORT_BUSY or attempt == _PORT_ATTEMPTS:
                     raise problem from error
                 self.remove()
             else:

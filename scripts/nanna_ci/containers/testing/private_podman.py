@@ -24,9 +24,9 @@ from nanna_ci.containers.engine.engine import EngineFacts
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.engine.namespaces import namespace_words
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark
+from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
-from nanna_ci.containers.testing.hand_over import EngineRun, PrivateRequest, PrivateResult, Request
+from nanna_ci.containers.testing.hand_over import EngineRun, ImageTestsRequest, PrivateRequest, PrivateResult
 from nanna_ci.errors import NannaError, ToolMissing
 from nanna_ci.json_data import load_json
 from nanna_ci.process import Completed
@@ -46,7 +46,7 @@ def inside_words(request: Path, result: Path) -> list[str]:
     return [sys.executable, "-I", "-c", code, str(request), str(result)]
 
 
-class Rooms:
+class PrivatePodman:
     """Runs of podman, each in a folder of its own below `folder`, named by the run."""
 
     def __init__(self, folder: Path, locks: RunLocks, cgroups: Path = _CGROUPS) -> None:
@@ -56,8 +56,8 @@ class Rooms:
 
     def test(
         self,
-        request: Request,
-        mark: Mark,
+        request: ImageTestsRequest,
+        mark: RunMark,
         *,
         run: Callable[..., Completed],
         environ: Mapping[str, str],
@@ -83,8 +83,8 @@ class Rooms:
 
     def _run(
         self,
-        request: Request,
-        mark: Mark,
+        request: ImageTestsRequest,
+        mark: RunMark,
         folder: Path,
         *,
         run: Callable[..., Completed],
@@ -156,6 +156,6 @@ def parse_engine_run(data: bytes, source: str) -> EngineRun:
     return EngineRun(engine, True, result.images, result.swept, result.problems)
 
 
-def rooms_folder(locks_folder: Path) -> Path:
+def private_runs_folder(locks_folder: Path) -> Path:
     """Where the folders of these runs are: beside the locks."""
     return locks_folder.parent / "podman-rooms"

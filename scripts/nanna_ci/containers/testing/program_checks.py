@@ -6,24 +6,24 @@ from dataclasses import replace
 
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.limits import Effective, report_limits
-from nanna_ci.containers.testing.checks import Check, CheckKind, Subject
+from nanna_ci.containers.testing.checks import Check, CheckKind, ImageUnderTest
 from nanna_ci.containers.testing.diagnosis import (
     CheckFailed,
-    Ended,
+    EndedCommand,
     decide_confined,
     diagnose_program,
     may_need_writing,
     with_writing,
 )
-from nanna_ci.containers.testing.image_checks import ImageTrial, Unavailable
+from nanna_ci.containers.testing.image_checks import CheckUnavailable, ImageChecks
 from nanna_ci.containers.testing.live_container import Bench
 from nanna_ci.containers.testing.program_container import ProgramContainer
 
 
-class ProgramTrial(ImageTrial):
+class ProgramChecks(ImageChecks):
     """Of an image without a service."""
 
-    def __init__(self, subject: Subject, bench: Bench, machine: str) -> None:
+    def __init__(self, subject: ImageUnderTest, bench: Bench, machine: str) -> None:
         super().__init__(subject, bench, machine)
         self._connected = False
         self._started: list[ProgramContainer] = []
@@ -52,7 +52,7 @@ class ProgramTrial(ImageTrial):
         if ended.exit_code != 0:
             raise diagnose_program(self._with_writing(ended, f"-{number}-writable"))
 
-    def _with_writing(self, ended: Ended, suffix: str) -> Ended:
+    def _with_writing(self, ended: EndedCommand, suffix: str) -> EndedCommand:
         """How it ended; where it may help, with what a second container wrote to its root."""
         if not may_need_writing(ended):
             return ended
@@ -73,7 +73,7 @@ class ProgramTrial(ImageTrial):
 
     def _decide_confined(self) -> str | None:
         if not self._started:
-            raise Unavailable("none of its commands could be started")
+            raise CheckUnavailable("none of its commands could be started")
         remarks = [decide_confined(one.confined, one.unread) for one in self._started]
         return next((remark for remark in remarks if remark is not None), None)
 

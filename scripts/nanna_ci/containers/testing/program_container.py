@@ -8,7 +8,7 @@ from nanna_ci.containers.engine.confinement import Confinement
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.inspection import ContainerState
 from nanna_ci.containers.engine.limits import UNREADABLE, Effective
-from nanna_ci.containers.testing.diagnosis import Ended
+from nanna_ci.containers.testing.diagnosis import EndedCommand
 from nanna_ci.containers.testing.live_container import Bench, LiveContainer
 
 COMMAND_S: Final = 120.0
@@ -28,10 +28,10 @@ class ProgramContainer(LiveContainer):
         self.confined = Confinement()
         self.unread = "it ended before the kernel could be asked"
 
-    def await_end(self) -> Ended:
+    def await_end(self) -> EndedCommand:
         """Wait for the end of the command, for as long as one may take."""
         code = self._bench.engine.wait(self.id, COMMAND_S)
-        return Ended(
+        return EndedCommand(
             command=" ".join(self._spec.command),
             waited_s=COMMAND_S,
             exit_code=code,

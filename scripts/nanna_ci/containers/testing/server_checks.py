@@ -9,10 +9,18 @@ from typing import Final
 from nanna_ci.containers.engine.engine import Engine, last_line
 from nanna_ci.containers.engine.limits import report_limits
 from nanna_ci.containers.image.oci_layout import load_layout
-from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, Companion, Service, Subject, model_words
+from nanna_ci.containers.testing.checks import (
+    Check,
+    CheckKind,
+    Companion,
+    FailureCause,
+    ImageUnderTest,
+    Service,
+    model_words,
+)
 from nanna_ci.containers.testing.diagnosis import (
     CheckFailed,
-    Seen,
+    UnhealthyServer,
     decide_confined,
     decide_stop,
     diagnose,
@@ -20,7 +28,7 @@ from nanna_ci.containers.testing.diagnosis import (
     may_need_writing,
     with_writing,
 )
-from nanna_ci.containers.testing.image_checks import ImageTrial, Unavailable
+from nanna_ci.containers.testing.image_checks import CheckUnavailable, ImageChecks
 from nanna_ci.containers.testing.live_container import Bench
 from nanna_ci.containers.testing.program_container import COMMAND_S, ProgramContainer
 from nanna_ci.containers.testing.server_answers import (
@@ -46,11 +54,11 @@ _STEADY_S: Final = 10.0  # a server that is at work may miss an answer or two
 _WRITABLE_S: Final = 20.0  # a server that needs its root writable is ready soon once it is
 
 
-class ServerTrial(ImageTrial):
+class ServerChecks(ImageChecks):
     """Of an image with this service."""
 
     def __init__(
-        self, subject: Subject, service: Service, companions: Sequence[Companion], bench: Bench, machine: str
+        self, subject: ImageUnderTest, service: Service, companions: Sequence[Companion], bench: Bench, machine: str
     ) -> None:
         super().__init__(subject, bench, machine)
         self._service = service
@@ -105,7 +113,7 @@ class ServerTrial(ImageTrial):
             raise diagnose(self._with_writing(problem.seen)) from None
         self._facts = replace(self._facts, start_s=self._bench.clock() - self._started)
 
-    def _with_writing(self, seen: Seen) -> Seen:
+    def _with_writing(self, seen: UnhealthyServer) -> UnhealthyServer:
         """The facts; where it may help, with those of a second container whose root can be written to."""
         if not may_need_writing(seen):
             return seen
@@ -123,14 +131,14 @@ class ServerTrial(ImageTrial):
             self._live.await_health(_STEADY_S)
         except Unhealthy as problem:
             told = f"it was healthy, and no longer is: {problem.seen.answer}"
-            raise self._live.explain(CheckFailed(Cause.NOT_STEADY, told)) from None
+            raise self._live.explain(CheckFailed(FailureCause.NOT_STEADY, told)) from None
 
     def _restart(self) -> None:
         self._live.start_again()
         try:
             self._live.await_health()
         except Unhealthy as problem:
-            raise CheckFailed(Cause.NOT_HEALTHY_AGAIN, diagnose(problem.seen).message) from None
+            raise CheckFailed(FailureCause.NOT_HEALTHY_AGAIN, diagnose(problem.seen).message) from None
 
     def _remove(self) -> None:
         if self._server is not None:
@@ -141,17 +149,17 @@ class ServerTrial(ImageTrial):
         """A companion on the same network asks this server for a completion, under the server's name there."""
         client = companion.subject
         if client is None or client.model_command is None:
-            raise Unavailable(f"{companion.name}: {companion.reason}")
+            raise CheckUnavailable(f"{companion.name}: {companion.reason}")
         words = model_words(client.model_command, f"http://{self._subject.name}:{self._service.port}", model)
         try:
             image = self._checked_load(load_layout(client.layout), client.name)
             self._ask_as(client, image.id, words)
         except Unhealthy as problem:
-            raise CheckFailed(Cause.NOT_TOGETHER, f"{client.name}: {diagnose(problem.seen).message}") from None
+            raise CheckFailed(FailureCause.NOT_TOGETHER, f"{client.name}: {diagnose(problem.seen).message}") from None
         except (CheckFailed, MalformedData) as error:
-            raise CheckFailed(Cause.NOT_TOGETHER, f"{client.name}: {error.message}") from error
+            raise CheckFailed(FailureCause.NOT_TOGETHER, f"{client.name}: {error.message}") from error
 
-    def _ask_as(self, client: Subject, image_id: str, words: tuple[str, ...]) -> None:
+    def _ask_as(self, client: ImageUnderTest, image_id: str, words: tuple[str, ...]) -> None:
         """Run a client's command in its container: in a healthy server, or as all that a program does."""
         spec = self._spec(client, image_id)
         container: ServerContainer | ProgramContainer
@@ -197,10 +205,10 @@ def run_command(container: ServerContainer, engine: Engine, words: Sequence[str]
         executed = engine.execute(container.id, words, COMMAND_S)
     except CommandTimedOut as error:
         told = f"`{shown}` did not end within {seconds_text(COMMAND_S)}"
-        raise CheckFailed(Cause.COMMAND_FAILED, told) from error
+        raise CheckFailed(FailureCause.COMMAND_FAILED, told) from error
     if executed.returncode != 0:
         told = f"`{shown}` exited with {executed.returncode}: {last_line(executed.output) or 'no output'}"
-        raise CheckFailed(Cause.COMMAND_FAILED, told)
+        raise CheckFailed(FailureCause.COMMAND_FAILED, told)
 
 
 def _decide_model(model: str, container: ServerContainer) -> str | None:

@@ -8,10 +8,10 @@ from typing import Final
 
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.inspection import ContainerState
-from nanna_ci.containers.testing.checks import Cause, Service
-from nanna_ci.containers.testing.diagnosis import CheckFailed, Seen, diagnose_end
+from nanna_ci.containers.testing.checks import FailureCause, Service
+from nanna_ci.containers.testing.diagnosis import CheckFailed, UnhealthyServer, diagnose_end
 from nanna_ci.containers.testing.live_container import Bench, LiveContainer
-from nanna_ci.containers.testing.server_answers import Answer, is_healthy
+from nanna_ci.containers.testing.server_answers import ProbeAnswer, is_healthy
 from nanna_ci.errors import CommandFailed
 
 _POLL_S: Final = 0.05
@@ -22,7 +22,7 @@ HEALTH_ANSWER_S: Final = 2.0
 class Unhealthy(Exception):
     """A container did not become healthy; `seen` are the facts."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: UnhealthyServer) -> None:
         super().__init__(seen.answer)
         self.seen = seen
 
@@ -63,14 +63,14 @@ class ServerContainer(LiveContainer):
                 look_at = now + pause
             self._bench.sleep(_POLL_S)
 
-    def get(self, path: str, timeout_s: float) -> Answer:
+    def get(self, path: str, timeout_s: float) -> ProbeAnswer:
         """GET on its published port."""
         port = self._port()
         if port is None:
-            return Answer(None, problem="its port is not published")
+            return ProbeAnswer(None, problem="its port is not published")
         return self._bench.http.get(port, path, timeout_s)
 
-    def post_json(self, path: str, body: bytes, timeout_s: float) -> Answer:
+    def post_json(self, path: str, body: bytes, timeout_s: float) -> ProbeAnswer:
         """POST on its published port."""
         port = self._port()
         assert port is not None, "not healthy"
@@ -86,7 +86,7 @@ class ServerContainer(LiveContainer):
             if state.running:
                 raise
             told = f"it had ended by itself, with {state.exit_code}, before it was asked to"
-            raise CheckFailed(Cause.EXITED, told) from error
+            raise CheckFailed(FailureCause.EXITED, told) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:
             with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
@@ -113,9 +113,9 @@ class ServerContainer(LiveContainer):
         if peak is not None:
             self.peak_memory_bytes = max(peak, self.peak_memory_bytes or 0)
 
-    def _seen(self, state: ContainerState, answer: Answer, waited_s: float) -> Seen:
+    def _seen(self, state: ContainerState, answer: ProbeAnswer, waited_s: float) -> UnhealthyServer:
         pid = self._pid() if state.running else None
-        return Seen(
+        return UnhealthyServer(
             port=self._service.port,
             health_path=self._service.health_path,
             waited_s=waited_s,

@@ -16,9 +16,9 @@ from derivation_graphs import Spec, instantiate, narinfo, outputs_of, query_resu
 from nanna_ci.cache.analysis.analysis_json import analysis_to_json
 from nanna_ci.cache.analysis.baseline import parse_baseline
 from nanna_ci.cache.analysis.misses import Reason
-from nanna_ci.cache.analysis.substitution import Wanted
-from nanna_ci.cache.analysis.survey import Request, analyse, find_build_times
-from nanna_ci.cache.analysis.values import Analysis, Subject
+from nanna_ci.cache.analysis.substitution import WantedOutputs
+from nanna_ci.cache.analysis.survey import SurveyRequest, analyse, find_build_times
+from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject
 from nanna_ci.cache.negative_entries import NegativeEntries
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.cache.substituters import Kind
@@ -80,7 +80,7 @@ class Machine:
             for url, cache in self.caches.items()
         )
 
-    def analyse(self, subject: Subject, **changes: Any) -> Analysis:
+    def analyse(self, subject: AnalysisSubject, **changes: Any) -> Analysis:
         values: dict[str, Any] = {
             "subject": subject,
             "substituters": tuple(map(self.substituter, self.caches)),
@@ -95,13 +95,13 @@ class Machine:
             "limit_bytes": None,
             "target": None,
         }
-        return analyse(Request(**(values | changes)), self, self.query, lambda: 1.0)  # type: ignore[arg-type]
+        return analyse(SurveyRequest(**(values | changes)), self, self.query, lambda: 1.0)  # type: ignore[arg-type]
 
 
 class Graph:
     def __init__(self, specs: dict[str, Spec] = SPECS) -> None:
         self.graph, self.paths = instantiate(specs)
-        self.subject = Subject((Wanted("top", self.paths["top"], ("out",)),), (), self.graph)
+        self.subject = AnalysisSubject((WantedOutputs("top", self.paths["top"], ("out",)),), (), self.graph)
         self.low, self.top = outputs_of(self.graph)
 
 
@@ -136,9 +136,9 @@ def test_a_list_is_not_followed_and_a_walk_is() -> None:
     machine = Machine()
     one, two = store_path("one"), store_path("two")
     machine.caches["http://one"] = {one: narinfo(one, [two])}
-    listed = machine.analyse(Subject((), (one,), {}))
+    listed = machine.analyse(AnalysisSubject((), (one,), {}))
     assert (listed.tally.paths, listed.plan.download, len(machine.queries)) == (1, {one}, 1)
-    walked = machine.analyse(Subject((), (one,), {}), walk=True)
+    walked = machine.analyse(AnalysisSubject((), (one,), {}), walk=True)
     assert (walked.tally.paths, walked.tally.missing, walked.plan.unknown) == (2, {two}, {two})
 
 
@@ -177,7 +177,7 @@ def test_a_hit_is_hidden_where_nix_has_noted_it_as_absent_for_every_cache_that_h
     machine, path = Machine(), store_path("one")
     machine.caches = {url: {path: narinfo(path)} for url in ("http://one", "http://two")} | {"http://three": {}}
     machine.negative = NegativeEntries({url: {path.hash: age} for url, age in ages.items()}, 3600, None)
-    analysis = machine.analyse(Subject((), (path,), {}))
+    analysis = machine.analyse(AnalysisSubject((), (path,), {}))
     assert analysis.rate.paths == 1.0
     assert [miss.reason for miss in analysis.misses] == ([Reason.HIDDEN] if hidden else [])
     if hidden:
@@ -188,7 +188,7 @@ def test_a_hit_beside_a_hidden_one_is_not_hidden() -> None:
     machine, one, two = Machine(), store_path("one"), store_path("two")
     machine.caches["http://one"] = {one: narinfo(one), two: narinfo(two)}
     machine.negative = NegativeEntries({"http://one": {one.hash: 1.0}}, 3600, None)
-    assert [miss.store_path for miss in machine.analyse(Subject((), (one, two), {})).misses] == [one]
+    assert [miss.store_path for miss in machine.analyse(AnalysisSubject((), (one, two), {})).misses] == [one]
 
 
 def test_nix_notes_nothing_of_a_folder(tmp_path: Path) -> None:
@@ -196,13 +196,13 @@ def test_nix_notes_nothing_of_a_folder(tmp_path: Path) -> None:
     machine.folder = tmp_path
     machine.caches = {"file:///x": {path: narinfo(path)}}
     machine.negative = NegativeEntries({"file:///x": {path.hash: 1.0}}, 3600, None)
-    assert machine.analyse(Subject((), (path,), {})).misses == ()
+    assert machine.analyse(AnalysisSubject((), (path,), {})).misses == ()
 
 
 def test_entries_that_could_not_be_read_are_told() -> None:
     machine = Machine()
     machine.negative = NegativeEntries({}, 3600, "cache.sqlite: locked")
-    (note,) = machine.analyse(Subject((), (store_path("one"),), {})).notes
+    (note,) = machine.analyse(AnalysisSubject((), (store_path("one"),), {})).notes
     assert note == "Nix's own narinfo cache is not known in full: cache.sqlite: locked"
 
 
@@ -233,9 +233,9 @@ def test_the_exit_code_tells_what_was_not_there_from_what_was_refused(
     machine.failed = {one: "timed out"} if "failed" in set_up else {}
     machine.corrupt = {two: "line 1"} if "corrupt" in set_up else {}
     machine.errors = {"http://one": set_up["error"]} if "error" in set_up else {}
-    analysis = machine.analyse(Subject((), (one, two), {}))
+    analysis = machine.analyse(AnalysisSubject((), (one, two), {}))
     assert (analysis.verdict, analysis.exit_code) == (verdict, exit_code)
-    gated = machine.analyse(Subject((), (one, two), {}), minimum=0.0)
+    gated = machine.analyse(AnalysisSubject((), (one, two), {}), minimum=0.0)
     assert (gated.verdict, gated.exit_code) == (verdict, exit_code)
 
 
@@ -280,7 +280,7 @@ def test_what_is_not_known_is_null_in_the_report() -> None:
     machine, one, two = Machine(), store_path("one"), store_path("two")
     machine.caches["http://one"] = {one: narinfo(one, file_size_bytes=None)}
     machine.failed = {two: "timed out"}
-    report = as_report(machine.analyse(Subject((), (one, two), {})))
+    report = as_report(machine.analyse(AnalysisSubject((), (one, two), {})))
     assert report["hitRate"] == {"paths": None, "bytes": None, "buildSeconds": None}
     assert report["closure"] == {"paths": 2, "narBytes": None}
     assert report["substituters"][0]["downloadBytes"] is None

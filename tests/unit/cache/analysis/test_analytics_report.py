@@ -11,9 +11,9 @@ from derivation_graphs import holdings, query_result, store_path
 from nanna_ci.cache.analysis.analysis_report import percent, render_document
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.hits import HitRate, Holdings, combine, decide_gate, measure_hit_rate
-from nanna_ci.cache.analysis.misses import Cause, Miss, Reason
+from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.substitution import SubstitutionPlan
-from nanna_ci.cache.analysis.values import Analysis, StoreSize, Subject
+from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
 from nanna_ci.cache.analysis.weights import Weights
 from nanna_ci.errors import ToolMissing
 from nanna_ci.report.blocks import Bars, Facts, Notice, Paragraph, Stacks, Table, Tone
@@ -33,7 +33,7 @@ def analysis(*caches: Holdings, **changes: Any) -> Analysis:
     tally = combine(caches)
     sizes = Weights(600, 200, 0)
     values: dict[str, Any] = {
-        "subject": Subject((), tuple(PATHS), {}),
+        "subject": AnalysisSubject((), tuple(PATHS), {}),
         "holdings": tuple(map(with_numbers, caches)),
         "tally": tally,
         "view": {path: info for one in caches for path, info in one.result.found.items()},
@@ -66,8 +66,11 @@ def facts(one: Analysis) -> dict[str, str | None]:
 
 
 def misses(roots: int, cascade: int) -> tuple[Miss, ...]:
-    many = [Miss(store_path(f"r{n}"), None, Cause.ROOT, Reason.NEW, "new") for n in range(roots)]
-    return (*many, *[Miss(store_path(f"c{n}"), None, Cause.CASCADE, Reason.FOLLOWS, "follows") for n in range(cascade)])
+    many = [Miss(store_path(f"r{n}"), None, MissCause.ROOT, Reason.NEW, "new") for n in range(roots)]
+    return (
+        *many,
+        *[Miss(store_path(f"c{n}"), None, MissCause.CASCADE, Reason.FOLLOWS, "follows") for n in range(cascade)],
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +124,7 @@ def test_the_gate_is_the_first_thing_said() -> None:
 
 def test_untrusted_and_hidden_paths_and_notes_are_warned_of() -> None:
     cache = holdings(PATHS[1:], [], {PATHS[0]: Trust.UNSIGNED})
-    hidden = Miss(PATHS[1], None, Cause.ROOT, Reason.HIDDEN, "hidden")
+    hidden = Miss(PATHS[1], None, MissCause.ROOT, Reason.HIDDEN, "hidden")
     told = notices(analysis(cache, misses=(hidden,), notes=("cache.sqlite: locked",)))
     assert told == [
         (

@@ -10,7 +10,7 @@ import pytest
 from derivation_graphs import Spec, instantiate, store_path
 from nanna_ci.cache.analysis.baseline import baseline_of_revision, parse_baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords, records_to_json
-from nanna_ci.cache.analysis.substitution import Wanted
+from nanna_ci.cache.analysis.substitution import WantedOutputs
 from nanna_ci.errors import MalformedData
 
 GRAPH, PATHS = instantiate({"low": Spec("low"), "top": Spec("top", inputs={"low": ("out",)})})
@@ -67,6 +67,6 @@ def test_what_is_no_report_says_how_to_make_one() -> None:
 
 
 def test_another_revision_has_derivations_and_no_caches() -> None:
-    baseline = baseline_of_revision("git+file:.?rev=1", (Wanted(".#top", PATHS["top"], ("out",)),), GRAPH)
+    baseline = baseline_of_revision("git+file:.?rev=1", (WantedOutputs(".#top", PATHS["top"], ("out",)),), GRAPH)
     assert (baseline.roots, baseline.present, baseline.sizes) == ({".#top": PATHS["top"]}, None, {})
     assert set(baseline.records) == set(GRAPH)

@@ -8,7 +8,7 @@ import pytest
 
 from derivation_graphs import Spec, instantiate
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
-from nanna_ci.cache.analysis.difference import Change, ChangeKind, Comparison, Difference
+from nanna_ci.cache.analysis.difference import ChangeKind, Comparison, DerivationChange, DerivationDifference
 
 LOW = Spec("lib-1.0", outputs=("out", "dev"))
 TOP = Spec(
@@ -19,7 +19,7 @@ TOP = Spec(
 )
 
 
-def compare(after: dict[str, Spec], before: dict[str, Spec] | None = None, key: str = "top") -> Difference:
+def compare(after: dict[str, Spec], before: dict[str, Spec] | None = None, key: str = "top") -> DerivationDifference:
     old, old_paths = instantiate(before or {"low": LOW, "top": TOP})
     new, new_paths = instantiate(after)
     comparison = Comparison(DerivationRecords(new), DerivationRecords(old))
@@ -50,17 +50,17 @@ def changed_top(**changes: object) -> dict[str, Spec]:
 )
 def test_one_change_is_named_and_nothing_else(after: dict, change: tuple[ChangeKind, str], text: str | None) -> None:
     difference = compare(changed_top(**after))
-    assert difference == Difference((Change(*change),), (), ())
+    assert difference == DerivationDifference((DerivationChange(*change),), (), ())
     assert text is None or str(difference.own[0]) == text
 
 
 def test_nothing_changed() -> None:
-    assert compare({"low": LOW, "top": TOP}) == Difference((), (), ())
+    assert compare({"low": LOW, "top": TOP}) == DerivationDifference((), (), ())
 
 
 def test_a_new_set_of_outputs_comes_with_its_variable() -> None:
     own = compare(changed_top(outputs=("out", "doc"))).own
-    assert Change(ChangeKind.OUTPUTS, "out → doc out") in own
+    assert DerivationChange(ChangeKind.OUTPUTS, "out → doc out") in own
     assert {change.name for change in own} == {"out → doc out", "doc"}
 
 
@@ -84,12 +84,12 @@ def test_an_input_added_removed_or_replaced_is() -> None:
     other = Spec("other")
     before = {"low": LOW, "other": other, "top": replace(TOP, environment={})}
     added = compare({**before, "top": replace(before["top"], inputs={"low": ("dev",), "other": ("out",)})}, before)
-    assert added.own == (Change(ChangeKind.INPUT_ADDED, "other"),)
+    assert added.own == (DerivationChange(ChangeKind.INPUT_ADDED, "other"),)
     removed = compare({**before, "top": replace(before["top"], inputs={})}, before)
-    assert removed.own == (Change(ChangeKind.INPUT_REMOVED, "lib-1.0"),)
+    assert removed.own == (DerivationChange(ChangeKind.INPUT_REMOVED, "lib-1.0"),)
     newer = {"newer": replace(LOW, name="lib-2.0"), **before}
     swapped = compare({**newer, "top": replace(before["top"], inputs={"newer": ("dev",)})}, newer)
-    assert swapped.own == (Change(ChangeKind.INPUT_REPLACED, "lib-1.0 → lib-2.0"),)
+    assert swapped.own == (DerivationChange(ChangeKind.INPUT_REPLACED, "lib-1.0 → lib-2.0"),)
     assert swapped.inputs == ()
 
 

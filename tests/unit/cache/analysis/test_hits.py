@@ -10,7 +10,7 @@ from derivation_graphs import holdings, narinfo, query_result, signature, store_
 from nanna_ci.cache.analysis.hits import (
     Gate,
     HitRate,
-    Tally,
+    HitTally,
     combine,
     combined_view,
     decide_gate,
@@ -27,9 +27,9 @@ A, B, C, D = (store_path(name) for name in "abcd")
 NOTHING = Weights(0, 0, 0)
 
 
-def tally(present: int, absent: int = 0, unknown: int = 0) -> Tally:
+def tally(present: int, absent: int = 0, unknown: int = 0) -> HitTally:
     paths = [store_path(str(number)) for number in range(present + absent + unknown)]
-    return Tally(
+    return HitTally(
         frozenset(paths[:present]),
         {},
         frozenset(paths[present : present + absent]),
@@ -37,11 +37,11 @@ def tally(present: int, absent: int = 0, unknown: int = 0) -> Tally:
     )
 
 
-def rate(one: Tally) -> HitRate:
+def rate(one: HitTally) -> HitRate:
     return measure_hit_rate(one, NOTHING, NOTHING)
 
 
-def gate(minimum: float, one: Tally) -> Gate:
+def gate(minimum: float, one: HitTally) -> Gate:
     return decide_gate(minimum, rate(one), one)
 
 
@@ -107,7 +107,7 @@ def test_a_download_is_as_large_as_the_cache_says_or_not_known() -> None:
     ("one", "expected"),
     [(tally(3, 1), 0.75), (tally(0, 1), 0.0), (tally(2), 1.0), (tally(0), None), (tally(3, 0, 1), None)],
 )
-def test_the_rate_is_a_plain_share_or_not_known(one: Tally, expected: float | None) -> None:
+def test_the_rate_is_a_plain_share_or_not_known(one: HitTally, expected: float | None) -> None:
     assert rate(one).paths == expected
 
 
@@ -131,7 +131,7 @@ def test_bytes_and_seconds_are_shares_of_what_is_known_in_full() -> None:
     ],
     ids=["exactly", "below", "all", "not all", "none asked for", "no data", "not known", "not known, hopeless"],
 )
-def test_the_gate(minimum: float, one: Tally, verdict: Verdict) -> None:
+def test_the_gate(minimum: float, one: HitTally, verdict: Verdict) -> None:
     assert gate(minimum, one).verdict is verdict
 
 

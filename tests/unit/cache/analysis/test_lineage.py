@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derivation_graphs import Spec, instantiate
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
-from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, Origin, inputs_first, trace_lineage
+from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, DifferenceOrigin, inputs_first, trace_lineage
 
 SPECS = {
     "low": Spec("low"),
@@ -24,7 +24,7 @@ def trace(after: dict[str, Spec], before: dict[str, Spec] = SPECS, root: str = "
     return {keys[path]: descent for path, descent in descents.items()}
 
 
-def origins(descents: dict[str, Descent]) -> dict[str, Origin]:
+def origins(descents: dict[str, Descent]) -> dict[str, DifferenceOrigin]:
     return {key: descent.origin for key, descent in descents.items()}
 
 
@@ -34,14 +34,22 @@ def test_the_same_graph_has_no_lineage() -> None:
 
 def test_what_is_above_a_change_follows_it() -> None:
     descents = trace({**SPECS, "low": replace(SPECS["low"], environment={"a": "1"})})
-    assert origins(descents) == {"low": Origin.CHANGED, "middle": Origin.FOLLOWS, "top": Origin.FOLLOWS}
+    assert origins(descents) == {
+        "low": DifferenceOrigin.CHANGED,
+        "middle": DifferenceOrigin.FOLLOWS,
+        "top": DifferenceOrigin.FOLLOWS,
+    }
     assert {path.name for path in descents["top"].causes} == {"low.drv"}
 
 
 def test_a_change_of_its_own_is_a_cause_even_above_another() -> None:
     changed = {key: replace(SPECS[key], environment={"a": "1"}) for key in ("low", "middle")}
     descents = trace({**SPECS, **changed})
-    assert origins(descents) == {"low": Origin.CHANGED, "middle": Origin.CHANGED, "top": Origin.FOLLOWS}
+    assert origins(descents) == {
+        "low": DifferenceOrigin.CHANGED,
+        "middle": DifferenceOrigin.CHANGED,
+        "top": DifferenceOrigin.FOLLOWS,
+    }
     assert [path.name for path in descents["top"].causes] == ["middle.drv"]
 
 
@@ -52,19 +60,19 @@ def test_two_changes_are_two_causes() -> None:
 
 def test_what_the_baseline_has_nothing_like_is_new() -> None:
     new = {**SPECS, "new": Spec("new", inputs={"low": ("out",)}), "other": Spec("other", inputs={"new": ("out",)})}
-    assert origins(trace(new, root="other")) == {"other": Origin.NEW, "new": Origin.NEW}
+    assert origins(trace(new, root="other")) == {"other": DifferenceOrigin.NEW, "new": DifferenceOrigin.NEW}
 
 
 def test_a_root_is_what_it_was_asked_for_as_whatever_its_name_was() -> None:
     renamed = {**SPECS, "top": replace(SPECS["top"], name="newtop")}
     descent = trace(renamed)["top"]
-    assert (descent.origin, descent.before and descent.before.name) == (Origin.CHANGED, "top.drv")
+    assert (descent.origin, descent.before and descent.before.name) == (DifferenceOrigin.CHANGED, "top.drv")
 
 
 def test_another_way_to_fetch_changes_nothing_above() -> None:
     before = {"src": Spec("src", fixed="1", environment={"url": "a"}), "top": Spec("top", inputs={"src": ("out",)})}
     descents = trace({**before, "src": replace(before["src"], environment={"url": "b"})}, before)
-    assert origins(descents) == {"src": Origin.SAME, "top": Origin.SAME}
+    assert origins(descents) == {"src": DifferenceOrigin.SAME, "top": DifferenceOrigin.SAME}
 
 
 def test_very_many_causes_are_cut() -> None:

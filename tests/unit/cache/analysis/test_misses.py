@@ -12,7 +12,7 @@ from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.hits import Holdings, combine
 from nanna_ci.cache.analysis.lineage import trace_lineage
-from nanna_ci.cache.analysis.misses import Cause, Evidence, Hidden, Miss, Reason, explain_misses
+from nanna_ci.cache.analysis.misses import Evidence, Hidden, Miss, MissCause, Reason, explain_misses
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
@@ -87,10 +87,10 @@ class Case:
 def test_the_lowest_missing_ones_are_the_roots() -> None:
     case = Case()
     assert [(miss.store_path.name, miss.cause) for miss in case.misses()] == [
-        ("app-source", Cause.ROOT),
-        ("low", Cause.ROOT),
-        ("middle", Cause.CASCADE),
-        ("top", Cause.CASCADE),
+        ("app-source", MissCause.ROOT),
+        ("low", MissCause.ROOT),
+        ("middle", MissCause.CASCADE),
+        ("top", MissCause.CASCADE),
     ]
     top = case.miss("top")
     assert (top.reason, top.derivation) == (Reason.INPUT_MISSING, case.paths["top"])
@@ -102,7 +102,7 @@ def test_the_lowest_missing_ones_are_the_roots() -> None:
 def test_an_input_that_is_there_is_no_reason() -> None:
     case = Case()
     case.present = {case.out("low"), case.out("source")}
-    assert (case.miss("middle").cause, case.miss("middle").reason) == (Cause.ROOT, Reason.NEVER_PUSHED)
+    assert (case.miss("middle").cause, case.miss("middle").reason) == (MissCause.ROOT, Reason.NEVER_PUSHED)
     assert case.miss("top").because == "missing inputs: middle"
 
 
@@ -131,7 +131,7 @@ def test_a_hidden_hit_says_for_how_long() -> None:
     case.present = set(outputs_of(case.graph))
     case.hidden = {case.out("top"): Hidden("http://cache", 41.6)}
     (miss,) = case.misses()
-    assert (miss.cause, miss.reason) == (Cause.ROOT, Reason.HIDDEN)
+    assert (miss.cause, miss.reason) == (MissCause.ROOT, Reason.HIDDEN)
     assert (
         miss.because == "hidden: http://cache has it, but Nix here has noted that it does not, and asks again in 42 s"
     )
@@ -141,7 +141,7 @@ def test_a_filtered_path_names_the_pattern() -> None:
     case = Case()
     case.filter = ("^nixpkgs", "-source$")
     miss = case.miss("source")
-    assert (miss.cause, miss.reason) == (Cause.ROOT, Reason.FILTERED)
+    assert (miss.cause, miss.reason) == (MissCause.ROOT, Reason.FILTERED)
     assert miss.because == "filtered: the push filter -source$ keeps it out"
 
 
@@ -151,14 +151,14 @@ def test_a_filtered_input_is_not_the_cause_of_a_miss_above_unless_it_is_referred
     assert case.miss("middle").roots == (case.paths["low"],)
     case.present = {case.out("low")}
     maybe = case.miss("middle")
-    assert (maybe.cause, maybe.reason) == (Cause.CASCADE, Reason.DRAGGED)
+    assert (maybe.cause, maybe.reason) == (MissCause.CASCADE, Reason.DRAGGED)
     assert maybe.because.startswith("dragged, if it refers to its input app-source, which the push filter -source$")
     case.references = {case.out("middle"): ()}
     assert case.miss("middle").reason is Reason.NEVER_PUSHED
     case.references = {case.out("middle"): (case.out("source"),), case.out("top"): (case.out("middle"),)}
     for key in ("middle", "top"):
         miss = case.miss(key)
-        assert (miss.cause, miss.reason) == (Cause.CASCADE, Reason.DRAGGED)
+        assert (miss.cause, miss.reason) == (MissCause.CASCADE, Reason.DRAGGED)
         assert miss.because == "dragged: it needs app-source, which the push filter -source$ keeps out"
 
 
@@ -168,7 +168,7 @@ def test_a_change_is_named_at_its_root_and_above() -> None:
     case.present = {case.out("source")}
     assert case.miss("low").because == "changed: environment value flags"
     assert case.miss("middle").because == "follows low (environment value flags)"
-    assert (case.miss("top").cause, case.miss("top").roots) == (Cause.CASCADE, (case.paths["low"],))
+    assert (case.miss("top").cause, case.miss("top").roots) == (MissCause.CASCADE, (case.paths["low"],))
 
 
 def test_many_changes_are_cut() -> None:
@@ -183,14 +183,14 @@ def test_many_changes_are_cut() -> None:
 def test_what_the_baseline_lacks_is_new() -> None:
     case = Case({"extra": Spec("extra"), **SPECS, "top": replace(SPECS["top"], inputs={"extra": ("out",)})})
     case.before = SPECS
-    assert (case.miss("extra").cause, case.miss("extra").reason) == (Cause.ROOT, Reason.NEW)
+    assert (case.miss("extra").cause, case.miss("extra").reason) == (MissCause.ROOT, Reason.NEW)
     assert case.miss("top").because == "changed: input extra added, input middle removed"
 
 
 def test_what_was_there_and_is_no_more_was_evicted() -> None:
     case = Case()
     case.before, case.present_before = SPECS, ["middle"]
-    assert (case.miss("middle").cause, case.miss("middle").reason) == (Cause.ROOT, Reason.EVICTED)
+    assert (case.miss("middle").cause, case.miss("middle").reason) == (MissCause.ROOT, Reason.EVICTED)
     assert case.miss("low").because == "never pushed: missing in the baseline too"
     assert case.miss("top").reason is Reason.INPUT_MISSING
 

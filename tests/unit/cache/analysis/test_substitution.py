@@ -11,7 +11,7 @@ import pytest
 from derivation_graphs import Spec, instantiate, narinfo, store_path
 from nanna_ci.cache.analysis.substitution import (
     SubstitutionPlan,
-    Wanted,
+    WantedOutputs,
     allows_substitutes,
     plan_substitution,
 )
@@ -48,7 +48,7 @@ class Graph:
 
     def plan(self, key: str = "top", outputs: tuple[str, ...] = ("out",), **more: Any) -> SubstitutionPlan:
         asked = {output.path for one in self.derivations.values() for output in one.outputs.values()} | set(self.found)
-        wanted = [Wanted(key, self.paths[key], outputs)]
+        wanted = [WantedOutputs(key, self.paths[key], outputs)]
         return plan_substitution(wanted, self.derivations, found=self.found, asked=asked, valid=self.valid, **more)
 
     def names(self, paths: frozenset[StorePath]) -> set[str]:
@@ -177,6 +177,6 @@ def test_a_deep_graph_is_no_recursion() -> None:
         specs[f"n{number}"] = Spec(f"n{number}", inputs={f"n{number - 1}": ("out",)})
     derivations: dict[StorePath, Derivation]
     derivations, paths = instantiate(specs)
-    wanted = [Wanted("top", paths["n4999"], ("out",))]
+    wanted = [WantedOutputs("top", paths["n4999"], ("out",))]
     asked = {output.path for one in derivations.values() for output in one.outputs.values()}
     assert len(plan_substitution(wanted, derivations, found={}, asked=asked, valid=set()).build) == 5000

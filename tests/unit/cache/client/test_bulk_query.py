@@ -11,7 +11,7 @@ import pytest
 
 from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import bulk, http_asker
-from nanna_ci.cache.client.query_result import Progress, QueryResult
+from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import MalformedData, NannaError, ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
@@ -286,14 +286,14 @@ def test_what_a_sieve_does_not_expect_ends_the_question(cache: CacheStandIn) -> 
 
 def test_progress_is_told_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_PROGRESS_S", 0.01)
-    told: list[Progress] = []
+    told: list[QueryProgress] = []
     enough = threading.Event()
 
     def waits(client: Client) -> bool:
         enough.wait(20)
         return says(404)(client)
 
-    def on_progress(progress: Progress) -> None:
+    def on_progress(progress: QueryProgress) -> None:
         told.append(progress)
         enough.set()
 
@@ -314,7 +314,7 @@ def test_an_interruption_ends_it_at_once_and_closes_its_connections(
     begun = time.monotonic()
     released = threading.Event()
 
-    def interrupts(_: Progress) -> None:
+    def interrupts(_: QueryProgress) -> None:
         raise interruption
 
     def waits(client: Client) -> bool:

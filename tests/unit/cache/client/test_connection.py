@@ -14,9 +14,9 @@ import pytest
 from connections_in_memory import ANSWER, Owner, Wire
 from nanna_ci.cache.client import connection as connection_module
 from nanna_ci.cache.client.connection import ConnectFailed, Connection, open_connection
-from nanna_ci.cache.client.request import Request, Tally
-from nanna_ci.cache.client.route import Origin, Route
-from nanna_ci.cache.client.wire import Answer
+from nanna_ci.cache.client.request import CacheRequest, RequestTally
+from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
+from nanna_ci.cache.client.wire import WireAnswer
 from stand_in_cache import serving
 
 
@@ -26,7 +26,7 @@ class Heard:
 
     events: list[tuple[str, Any]] = field(default_factory=list)
 
-    def answered(self, connection: Connection, request: Request, answer: Answer) -> None:
+    def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         self.events.append(("answered", answer.body))
 
     def broke(self, connection: Connection, problem: str, *, may_pass: bool) -> None:
@@ -50,8 +50,8 @@ def connection(heard: Heard, wire: Wire) -> Connection:
     return connection
 
 
-def ask(connection: Connection) -> Request:
-    request = Request(Owner(), None)
+def ask(connection: Connection) -> CacheRequest:
+    request = CacheRequest(Owner(), None)
     connection.send(request, sent_s=1.0, deadline_s=2.0)
     return request
 
@@ -64,7 +64,7 @@ def test_a_request_is_sent_and_its_answer_told_and_counted(connection: Connectio
     connection.data_received(ANSWER[10:])
     assert heard.events == [("answered", b"hi")]
     assert (connection.request, connection.served) == (None, 1)
-    assert request.owner.tally == Tally(requests=1, received_bytes=len(ANSWER))
+    assert request.owner.tally == RequestTally(requests=1, received_bytes=len(ANSWER))
 
 
 def test_bytes_without_a_request_are_the_end_of_it(connection: Connection, heard: Heard) -> None:
@@ -117,7 +117,7 @@ def full_port() -> Iterator[int]:
 
 async def opened(ports: list[int], timeout_s: float) -> int:
     """Connect to the first of the ports that answers: which one was it?"""
-    route = Route(Origin("http", "cache.example.org", 80), None)
+    route = ProxyRoute(HttpOrigin("http", "cache.example.org", 80), None)
     addresses = tuple((socket.AF_INET, ("127.0.0.1", port)) for port in ports)
     connection = await open_connection(route, addresses, None, timeout_s, Heard())
     assert connection._transport is not None

@@ -11,7 +11,7 @@ import pytest
 from nanna_ci.cache.client import cachix_sieve
 from nanna_ci.cache.client.cachix_sieve import make_sieves
 from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency
-from nanna_ci.cache.client.query_result import Progress
+from nanna_ci.cache.client.query_result import QueryProgress
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import MalformedData, UsageError
 from nanna_ci.web import ServiceUnavailable
@@ -35,10 +35,10 @@ def test_progress_is_told_every_few_seconds() -> None:
     said: list[str] = []
     now = [100.0]
     query: Any = make_query([PLAIN], None, None, environ={}, say=said.append, clock=lambda: now[0])
-    tell: Callable[[Progress], None] = query.keywords["on_progress"]
+    tell: Callable[[QueryProgress], None] = query.keywords["on_progress"]
     for second in range(12):
         now[0] = 100.0 + second
-        tell(Progress(second * 1000, 20_000))
+        tell(QueryProgress(second * 1000, 20_000))
     assert said == ["5,000 of 20,000 answers", "10,000 of 20,000 answers"]
 
 

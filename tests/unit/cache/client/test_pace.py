@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanna_ci.cache.client.pace import Limits, Pace
+from nanna_ci.cache.client.pace import ConnectionLimits, Pace
 
 
 def answered(pace: Pace, times: int, seconds: float = 0.02) -> Pace:
@@ -60,7 +60,7 @@ def test_growth_pauses_while_answers_take_more_than_twice_as_long() -> None:
 
 
 def test_near_hosts_get_more_connections() -> None:
-    limits = Limits(near_start=64, near_most=400, far_start=8, far_most=50)
+    limits = ConnectionLimits(near_start=64, near_most=400, far_start=8, far_most=50)
     assert answered(limits.pace(is_near=True), 1000).limit == 400
     assert answered(limits.pace(is_near=False), 1000).limit == 50
     assert (limits.pace(is_near=True).limit, limits.pace(is_near=False).limit) == (64, 8)

@@ -11,12 +11,12 @@ import pytest
 
 from connections_in_memory import ANSWER, Owner, Wire
 from nanna_ci.cache.client import pool as pool_module
-from nanna_ci.cache.client.connection import ConnectFailed, Connection, Listener
-from nanna_ci.cache.client.pace import Limits
+from nanna_ci.cache.client.connection import ConnectFailed, Connection, ConnectionListener
+from nanna_ci.cache.client.pace import ConnectionLimits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
-from nanna_ci.cache.client.request import Request
-from nanna_ci.cache.client.route import Origin, Route
+from nanna_ci.cache.client.request import CacheRequest
+from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
 
 
 class Host:
@@ -31,7 +31,9 @@ class Host:
         self.pool: Pool
         self._waking = asyncio.Event()
 
-    async def open_connection(self, route: Route, addresses: Any, tls: Any, limit: float, to: Listener) -> Connection:
+    async def open_connection(
+        self, route: ProxyRoute, addresses: Any, tls: Any, limit: float, to: ConnectionListener
+    ) -> Connection:
         if self.refuses is not None:
             raise self.refuses
         connection = Connection(to)
@@ -39,7 +41,7 @@ class Host:
         connection.connection_made(self.wires[connection])
         return connection
 
-    async def query_addresses(self, route: Route) -> tuple[Any, ...]:
+    async def query_addresses(self, route: ProxyRoute) -> tuple[Any, ...]:
         return ((socket.AF_INET, ("127.0.0.1", 80)),)
 
     async def sleep(self, seconds: float) -> None:
@@ -53,7 +55,7 @@ class Host:
 
     async def ask(self, times: int) -> None:
         for _ in range(times):
-            self.pool.ask(Request(self.owner, None))
+            self.pool.ask(CacheRequest(self.owner, None))
         await settle()
 
     @property
@@ -83,8 +85,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Play], Host]:
             monkeypatch.setattr(pool_module, "open_connection", host.open_connection)
             monkeypatch.setattr(pool_module, "query_addresses", host.query_addresses)
             patience = Patience(attempts=3, sleep=host.sleep, uniform=lambda low, high: high)
-            limits = Limits(near_start=most, near_most=most, far_start=1, far_most=1)
-            route = Route(Origin("http", "cache.example.org", 80), None)
+            limits = ConnectionLimits(near_start=most, near_most=most, far_start=1, far_most=1)
+            route = ProxyRoute(HttpOrigin("http", "cache.example.org", 80), None)
             host.pool = Pool(route, limits, patience, None, host.log.append)
             await settle()
             try:
@@ -210,7 +212,7 @@ def test_what_an_owner_no_longer_wants_is_not_sent(play: Callable[[int, Play], H
     async def story(host: Host) -> None:
         other = Owner()
         await host.ask(3)
-        host.pool.ask(Request(other, None))
+        host.pool.ask(CacheRequest(other, None))
         host.pool.discard(host.owner)
         host.busy[0].data_received(ANSWER)
         await settle()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.cache.client.route import (
-    Origin,
+    HttpOrigin,
     Proxy,
     decide_route,
     follow_redirect,
@@ -16,20 +16,20 @@ from nanna_ci.cache.client.route import (
 )
 from nanna_ci.errors import UsageError
 
-CACHE = Origin("https", "cache.example.org", 443)
+CACHE = HttpOrigin("https", "cache.example.org", 443)
 
 
 @pytest.mark.parametrize(
     ("url", "origin", "authority"),
     [
-        ("http://Cache.Example.org/x", Origin("http", "cache.example.org", 80), "cache.example.org"),
+        ("http://Cache.Example.org/x", HttpOrigin("http", "cache.example.org", 80), "cache.example.org"),
         ("https://cache.example.org:443", CACHE, "cache.example.org"),
-        ("http://cache.example.org:443", Origin("http", "cache.example.org", 443), "cache.example.org:443"),
-        ("http://[::1]:8080/", Origin("http", "::1", 8080), "[::1]:8080"),
-        ("https://bücher.example", Origin("https", "xn--bcher-kva.example", 443), "xn--bcher-kva.example"),
+        ("http://cache.example.org:443", HttpOrigin("http", "cache.example.org", 443), "cache.example.org:443"),
+        ("http://[::1]:8080/", HttpOrigin("http", "::1", 8080), "[::1]:8080"),
+        ("https://bücher.example", HttpOrigin("https", "xn--bcher-kva.example", 443), "xn--bcher-kva.example"),
     ],
 )
-def test_an_origin_is_scheme_host_and_port(url: str, origin: Origin, authority: str) -> None:
+def test_an_origin_is_scheme_host_and_port(url: str, origin: HttpOrigin, authority: str) -> None:
     assert parse_origin(url) == origin
     assert origin.authority == authority
     assert str(origin) == f"{origin.scheme}://{authority}"
@@ -82,7 +82,7 @@ def test_a_target_is_one_word_of_ascii(url: str, target: str) -> None:
     ],
 )
 def test_who_is_excepted_from_the_proxy(no_proxy: str, host: str, excepted: bool) -> None:
-    assert is_excepted(Origin("https", host, 443), no_proxy) is excepted
+    assert is_excepted(HttpOrigin("https", host, 443), no_proxy) is excepted
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_proxy_is_the_environments(environ: dict[str, str], host: str | None
 def test_where_to_connect_and_what_to_say_there() -> None:
     proxy = {"all_proxy": "http://proxy.example.org:3128"}
     direct, tunnel = decide_route(CACHE, {}), decide_route(CACHE, proxy)
-    plain = decide_route(Origin("http", "cache.example.org", 80), proxy)
+    plain = decide_route(HttpOrigin("http", "cache.example.org", 80), proxy)
     assert (direct.endpoint, direct.is_tunnel, direct.is_absolute) == (("cache.example.org", 443), False, False)
     assert (tunnel.endpoint, tunnel.is_tunnel, tunnel.is_absolute) == (("proxy.example.org", 3128), True, False)
     assert (plain.endpoint, plain.is_tunnel, plain.is_absolute) == (("proxy.example.org", 3128), False, True)

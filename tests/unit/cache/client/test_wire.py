@@ -8,10 +8,10 @@ import zlib
 import pytest
 
 from nanna_ci.cache.client import wire
-from nanna_ci.cache.client.wire import Answer, AnswerReader, BrokenAnswer, parse_head
+from nanna_ci.cache.client.wire import AnswerReader, BrokenAnswer, WireAnswer, parse_head
 
 
-def read(*parts: bytes) -> Answer | None:
+def read(*parts: bytes) -> WireAnswer | None:
     """The answer that the parts give, one after the other."""
     reader = AnswerReader()
     answer = None
@@ -21,7 +21,7 @@ def read(*parts: bytes) -> Answer | None:
     return answer
 
 
-def one_by_one(data: bytes) -> Answer | None:
+def one_by_one(data: bytes) -> WireAnswer | None:
     return read(*(data[at : at + 1] for at in range(len(data))))
 
 

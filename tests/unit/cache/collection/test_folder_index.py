@@ -11,7 +11,7 @@ import pytest
 from gc_folder import DAY_S, NOW_S, GcFolder, path_of
 from nanna_ci.cache.collection.folder_index import check_cache_info, names_in, read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.cache.collection.inventory import Fault, Inventory
+from nanna_ci.cache.collection.inventory import FileFault, Inventory
 from nanna_ci.errors import MalformedData, UsageError
 
 
@@ -29,7 +29,7 @@ def narinfo_of(cache: GcFolder, number: int) -> Path:
     return cache.path / f"{path_of(number).hash}.narinfo"
 
 
-def faulty(cache: GcFolder) -> Fault:
+def faulty(cache: GcFolder) -> FileFault:
     inventory = read(cache)
     (fault,) = inventory.faults
     assert inventory.total_bytes == sum(size for name, size in cache.files().items() if not cache.is_link(name))

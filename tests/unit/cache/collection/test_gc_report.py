@@ -12,7 +12,7 @@ from nanna_ci.cache.collection.collector import Collected
 from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.cache.collection.inventory import Fault
+from nanna_ci.cache.collection.inventory import FileFault
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.text import render_text
 from nanna_ci.store.build_times import load_build_times
@@ -35,7 +35,7 @@ def text(told: GcReport) -> str:
     return render_text(gc_document(told), color=False, width=200)
 
 
-def done(told: GcReport, *deleted: int, spared: tuple[int, ...] = (), broken: tuple[Fault, ...] = ()) -> Collected:
+def done(told: GcReport, *deleted: int, spared: tuple[int, ...] = (), broken: tuple[FileFault, ...] = ()) -> Collected:
     hashes = frozenset(path_of(number).hash for number in deleted)
     freed = sum(one.freed_bytes for one in told.plan.evictions if one.path.store_path.hash in hashes)
     return Collected(hashes, frozenset(path_of(number).hash for number in spared), 2 * len(deleted), freed, broken)
@@ -86,7 +86,7 @@ def test_what_came_into_use_meanwhile_is_a_reason_to_run_again(cache: GcFolder) 
 
 def test_an_upload_that_lost_something_is_no_success(cache: GcFolder) -> None:
     cache.add(1)
-    broken = Fault("x.narinfo", "came meanwhile, and needs y, which was deleted")
+    broken = FileFault("x.narinfo", "came meanwhile, and needs y, which was deleted")
     told = report(cache, collected=done(report(cache), 1, broken=(broken,)))
     assert (told.verdict, told.reason) == (Verdict.FAIL, "1 upload in the same moment lost what was deleted")
     assert "✘ x.narinfo came meanwhile, and needs y, which was deleted: delete the file, and push its" in text(told)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
-from nanna_ci.cache.push.destination import Destination, Route, parse_destination
+from nanna_ci.cache.push.destination import Destination, PushRoute, parse_destination
 from nanna_ci.errors import ConfigError, UsageError
 
 
@@ -21,7 +21,7 @@ def read(to: str | None, name: str | None = None) -> Destination:
 )
 def test_a_cachix_cache_by_its_name_or_its_url(to: str | None, name: str | None) -> None:
     destination = read(to, name)
-    assert destination.route is Route.CACHIX
+    assert destination.route is PushRoute.CACHIX
     assert destination.cachix == CachixCache(CACHIX_API, "nanna-coder")
     assert destination.url == "https://nanna-coder.cachix.org"
 
@@ -34,7 +34,7 @@ def test_a_cachix_service_of_ones_own_is_pushed_to_through_cachix_as_well() -> N
 def test_a_folder_keeps_its_parameters_for_nix_and_shows_none() -> None:
     url = "file:///var/cache/nix?secret-key=/key.sec&compression=zstd"
     destination = read(url, "nanna-coder")
-    assert (destination.route, destination.url, destination.shown) == (Route.NIX_COPY, url, "file:///var/cache/nix")
+    assert (destination.route, destination.url, destination.shown) == (PushRoute.NIX_COPY, url, "file:///var/cache/nix")
     assert destination.substituter is not None
     assert destination.substituter.folder == Path("/var/cache/nix")
 
@@ -42,7 +42,7 @@ def test_a_folder_keeps_its_parameters_for_nix_and_shows_none() -> None:
 @pytest.mark.parametrize("url", ["s3://bucket?region=eu-west-1", "ssh://builder", "ssh-ng://root@builder:22"])
 def test_other_stores_are_asked_through_nix(url: str) -> None:
     destination = read(url)
-    assert (destination.route, destination.substituter) == (Route.NIX_COPY, None)
+    assert (destination.route, destination.substituter) == (PushRoute.NIX_COPY, None)
 
 
 @pytest.mark.parametrize(

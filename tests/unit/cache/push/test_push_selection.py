@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.cache.push.selection import Wanted, parse_wanted, select_paths
+from nanna_ci.cache.push.selection import WantedPaths, parse_wanted, select_paths
 from nanna_ci.errors import CommandFailed, UsageError
 from nanna_ci.store.nix import Nix
 from stand_in_nix import StandInNix
@@ -17,7 +17,9 @@ A, C = path("a-foo"), path("c-bar")
 
 def test_words_are_sorted_into_paths_and_installables(tmp_path: Path) -> None:
     words = [str(A), f"{C}/bin/c-bar", ".#default", "nixpkgs#hello^out,man", str(path("x.drv")), str(A)]
-    assert parse_wanted(words, tmp_path) == Wanted((A, C), (".#default", "nixpkgs#hello^out,man", str(path("x.drv"))))
+    assert parse_wanted(words, tmp_path) == WantedPaths(
+        (A, C), (".#default", "nixpkgs#hello^out,man", str(path("x.drv")))
+    )
 
 
 def test_a_link_is_followed_to_the_store_and_no_further(tmp_path: Path) -> None:
@@ -25,7 +27,7 @@ def test_a_link_is_followed_to_the_store_and_no_further(tmp_path: Path) -> None:
     (tmp_path / "again").symlink_to("result")
     (tmp_path / "below").symlink_to(f"{C}/bin")
     words = ["result", "./again", str(tmp_path / "below")]
-    assert parse_wanted(words, tmp_path) == Wanted((A, C), ())
+    assert parse_wanted(words, tmp_path) == WantedPaths((A, C), ())
 
 
 def test_a_link_in_a_circle_or_to_elsewhere_is_left_to_nix(tmp_path: Path) -> None:

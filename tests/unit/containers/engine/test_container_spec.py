@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from nanna_ci.containers.engine.container_spec import ContainerSpec, create_words
 from nanna_ci.containers.engine.docker import Docker
-from nanna_ci.containers.engine.limits import Limits
+from nanna_ci.containers.engine.limits import ContainerLimits
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.process import Completed
 
@@ -17,7 +17,7 @@ SPEC = ContainerSpec(
     network="net",
     alias="web",
     port=8080,
-    limits=Limits(2_000_000, 64, 100),
+    limits=ContainerLimits(2_000_000, 64, 100),
     labels={"io.nanna-ci.run": "r"},
 )
 
@@ -74,7 +74,7 @@ def test_nothing_is_pulled():
 
 
 def test_a_limit_that_is_refused_is_not_asked_for():
-    words = create_words(replace(SPEC, limits=Limits(None, None, 100)))
+    words = create_words(replace(SPEC, limits=ContainerLimits(None, None, 100)))
     assert not {"--memory", "--memory-swap", "--pids-limit"} & set(words)
 
 

@@ -10,15 +10,15 @@ from fake_engine import Behaviour, FakeEngine
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine_session import open_session
 from nanna_ci.containers.engine.inspection import ImageState, NetworkState
-from nanna_ci.containers.engine.limits import Limits
+from nanna_ci.containers.engine.limits import ContainerLimits
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark
+from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.image.oci_layout import load_layout
 from nanna_ci.errors import Interrupted
 from oci_images import write_layout
 
 NOW_S = 1_700_000_000.0
-OWN, DEAD, ALIVE, FOREIGN = (Mark(digit * 12, 1_700_001_000) for digit in "abcd")
+OWN, DEAD, ALIVE, FOREIGN = (RunMark(digit * 12, 1_700_001_000) for digit in "abcd")
 
 
 @pytest.fixture
@@ -31,10 +31,12 @@ def layout(tmp_path):
     return load_layout(write_layout(tmp_path / "x", {"bin/a": b"a"}, entrypoint=["/bin/a"]))
 
 
-def fill(engine: FakeEngine, mark: Mark) -> None:
+def fill(engine: FakeEngine, mark: RunMark) -> None:
     """A container, its network and its image of a run."""
     engine.create_network(mark.name("x"), mark.labels)
-    engine.create(ContainerSpec(mark.name("x"), "sha256:0", mark.name("x"), "x", 1, Limits(None, None, 1), mark.labels))
+    engine.create(
+        ContainerSpec(mark.name("x"), "sha256:0", mark.name("x"), "x", 1, ContainerLimits(None, None, 1), mark.labels)
+    )
     image = engine.images.get("sha256:0", ImageState("sha256:0", (), 1))
     engine.images["sha256:0"] = replace(image, tags=(*image.tags, mark.tag("x")))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from nanna_ci.containers.engine.limits import (
+    ContainerLimits,
     Controllers,
     Effective,
     Force,
-    Limits,
     plan_limits,
     possible_limits,
     report_limits,
@@ -23,7 +23,7 @@ def forces(*arguments) -> dict[str, tuple[Force, str | None]]:
 
 def test_memory_grows_with_the_image_and_time_with_its_start():
     small, large = plan_limits(0, 10), plan_limits(4_000_000_000, 300)
-    assert small == Limits(1024**3, 512, 310)
+    assert small == ContainerLimits(1024**3, 512, 310)
     assert large.memory_bytes == 1024**3 + 8_000_000_000
     assert large.time_s == 600
 
@@ -55,7 +55,7 @@ def test_a_limit_that_the_engine_took_and_the_kernel_does_not_know_is_said():
 
 def test_a_limit_without_a_controller_is_not_asked_for_and_that_is_said():
     given = possible_limits(WANTED, Controllers(memory=False, pids=True))
-    assert given == Limits(None, 512, WANTED.time_s)
+    assert given == ContainerLimits(None, 512, WANTED.time_s)
     report = forces(WANTED, given, Effective(None, 512), None)
     assert report["memory"] == (Force.REFUSED, "the machine's control groups have no such limit")
     assert report["processes"] == (Force.HELD, None)
@@ -66,7 +66,7 @@ def test_an_engine_that_says_nothing_is_asked_all_the_same():
 
 
 def test_a_refusal_has_the_engines_words():
-    given = Limits(None, None, WANTED.time_s)
+    given = ContainerLimits(None, None, WANTED.time_s)
     assert forces(WANTED, given, Effective(), "cgroups: no")["processes"] == (Force.REFUSED, "cgroups: no")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.containers.engine.confinement import Confinement, Listener, parse_listeners
+from nanna_ci.containers.engine.confinement import Confinement, ListeningPort, parse_listeners
 from nanna_ci.containers.engine.limits import Effective
 from nanna_ci.containers.engine.procfs import ProcFs
 
@@ -106,18 +106,18 @@ def line(address: str, state: str = "0A") -> str:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([line("00000000:1F90")], [Listener(8080, loopback=False)]),
-        ([line("0100007F:1F90")], [Listener(8080, loopback=True)]),
-        ([line("0200590A:1F90")], [Listener(8080, loopback=False)]),
+        ([line("00000000:1F90")], [ListeningPort(8080, loopback=False)]),
+        ([line("0100007F:1F90")], [ListeningPort(8080, loopback=True)]),
+        ([line("0200590A:1F90")], [ListeningPort(8080, loopback=False)]),
         ([line("0B00007F:9C40")], []),
         ([line("0100007F:1F90", "01")], []),
-        ([line("0" * 32 + ":2382")], [Listener(9090, loopback=False)]),
-        ([line("0" * 24 + "01000000:2382")], [Listener(9090, loopback=True)]),
-        ([line("0000000000000000FFFF00000100007F:2382")], [Listener(9090, loopback=True)]),
-        ([line("0100007F:1F90"), line("0" * 32 + ":1F90")], [Listener(8080, loopback=False)]),
+        ([line("0" * 32 + ":2382")], [ListeningPort(9090, loopback=False)]),
+        ([line("0" * 24 + "01000000:2382")], [ListeningPort(9090, loopback=True)]),
+        ([line("0000000000000000FFFF00000100007F:2382")], [ListeningPort(9090, loopback=True)]),
+        ([line("0100007F:1F90"), line("0" * 32 + ":1F90")], [ListeningPort(8080, loopback=False)]),
         (
             [line("00000000:2382"), line("00000000:1F90")],
-            [Listener(8080, loopback=False), Listener(9090, loopback=False)],
+            [ListeningPort(8080, loopback=False), ListeningPort(9090, loopback=False)],
         ),
         ([HEADER, "", "junk", "0: x y 0A"], []),
     ],
@@ -129,6 +129,6 @@ def test_listeners(lines, expected):
 
 def test_listeners_of_a_process(kernel, tmp_path):
     write(tmp_path / "proc/7/net/tcp", f"{HEADER}\n{line('00000000:1F90')}\n")
-    assert kernel.listeners(7) == (Listener(8080, loopback=False),)
+    assert kernel.listeners(7) == (ListeningPort(8080, loopback=False),)
     write(tmp_path / "proc/7/net/tcp", f"{HEADER}\n")
     assert kernel.listeners(7) == ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.containers.engine.run_mark import Mark, decide_dead, mark_of_labels, mark_of_tag
+from nanna_ci.containers.engine.run_mark import RunMark, decide_dead, mark_of_labels, mark_of_tag
 
-MARK = Mark("0123456789ab", 1_800_000_000)
+MARK = RunMark("0123456789ab", 1_800_000_000)
 NOW_S = 1_700_000_000.0
 
 

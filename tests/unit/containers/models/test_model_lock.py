@@ -12,9 +12,9 @@ import pytest
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.models.model_lock import (
     MANIFEST_TYPE,
-    Change,
     LockedModel,
     Manifest,
+    ModelChange,
     compare_locks,
     parse_lock,
     parse_manifest,
@@ -130,24 +130,24 @@ def test_a_manifest_of_other_bytes_is_refused(spoil: Any) -> None:
 def test_a_difference_says_what_went_and_what_came() -> None:
     before, after = locked(), locked(blob("model"), blob("params", 4))
     (found,) = compare_locks({"m:1b": before}, {"m:1b": after})
-    assert found.change is Change.CHANGED
+    assert found.change is ModelChange.CHANGED
     assert [line[:8] for line in found.lines[1:]] == ["- params", "+ params"]
 
 
 def test_another_order_of_the_same_parts_is_a_change() -> None:
     (found,) = compare_locks({"m:1b": locked()}, {"m:1b": locked(blob("params"), blob("model"))})
-    assert (found.change, len(found.lines)) == (Change.CHANGED, 1)
+    assert (found.change, len(found.lines)) == (ModelChange.CHANGED, 1)
 
 
 def test_another_registry_with_the_same_content_is_shown_and_no_change() -> None:
     elsewhere = replace(locked(), registry="https://mirror.example.org")
     (found,) = compare_locks({"m:1b": locked()}, {"m:1b": elsewhere})
     assert (found.change, found.lines) == (
-        Change.SAME,
+        ModelChange.SAME,
         ("registry https://registry.example.org -> https://mirror.example.org",),
     )
 
 
 def test_models_that_came_and_went_are_told_apart() -> None:
     changes = {one.name: one.change for one in compare_locks({"a:1": locked()}, {"b:1": locked()})}
-    assert changes == {"a:1": Change.REMOVED, "b:1": Change.ADDED}
+    assert changes == {"a:1": ModelChange.REMOVED, "b:1": ModelChange.ADDED}

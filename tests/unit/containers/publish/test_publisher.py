@@ -14,7 +14,7 @@ from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE, ImageConfig, Lay
 from nanna_ci.containers.publish.attestation import Attestation
 from nanna_ci.containers.publish.cosign import Cosign
 from nanna_ci.containers.publish.image_plan import ImagePlan, plan_image
-from nanna_ci.containers.publish.publisher import Publication, Publisher, State
+from nanna_ci.containers.publish.publisher import Publication, Publisher, StepState
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
 from nanna_ci.errors import GateFailed
@@ -139,7 +139,7 @@ def test_the_same_again_does_nothing(publish: Publish) -> None:
     publish(world)
     world.acts.clear()
     again = publish(world)
-    assert {*again.tags.values(), *again.signatures.values(), *again.attestations.values()} == {State.PRESENT}
+    assert {*again.tags.values(), *again.signatures.values(), *again.attestations.values()} == {StepState.PRESENT}
     assert not world.acts
 
 
@@ -153,8 +153,8 @@ def test_a_tag_that_is_right_already_is_said_to_be_there_also_where_a_step_befor
     publication = Publication.open(plan, attestations, signed=True)
     with pytest.raises(Died):
         Publisher(cast(Skopeo, world), cast(Cosign, world), tmp_path, False, lambda _: None).publish(publication, [])
-    assert set(publication.tags.values()) == {State.PRESENT}
-    assert set(publication.signatures.values()) == {State.OPEN}
+    assert set(publication.tags.values()) == {StepState.PRESENT}
+    assert set(publication.signatures.values()) == {StepState.OPEN}
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.containers.testing.checks import (
-    Cause,
     Check,
     CheckKind,
     CheckResult,
     Companion,
-    Facts,
+    FailureCause,
+    ImageFacts,
     ImageResult,
+    ImageUnderTest,
     Service,
     Status,
-    Subject,
     find_blocker,
     model_words,
     plan_checks,
@@ -24,7 +24,7 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.outcome import Verdict
 
-SUBJECT = Subject(
+SUBJECT = ImageUnderTest(
     name="server",
     layout=Path("/x"),
     service=Service(1, "/health", 1),
@@ -57,7 +57,7 @@ def test_the_order_of_a_test():
     ]
 
 
-PROGRAM = Subject("tool", Path("/x"), None, probe_commands=("tool --help", "tool list"))
+PROGRAM = ImageUnderTest("tool", Path("/x"), None, probe_commands=("tool --help", "tool list"))
 
 
 def test_a_program_has_no_health_and_is_not_stopped_or_started_again():
@@ -84,12 +84,12 @@ def test_a_command_that_failed_does_not_stop_the_next_one():
 
 
 def result(kind: CheckKind, status: Status, reason: str = "because") -> CheckResult:
-    cause = Cause.EXITED if status is Status.FAILED else None
+    cause = FailureCause.EXITED if status is Status.FAILED else None
     return CheckResult(Check(kind), status, 1.0, cause, None if status is Status.PASSED else reason)
 
 
 def image(*results: CheckResult) -> ImageResult:
-    return ImageResult("x", results, Facts(), 1.0)
+    return ImageResult("x", results, ImageFacts(), 1.0)
 
 
 def test_what_was_not_reached_is_skipped_and_names_why():
@@ -132,7 +132,7 @@ def test_a_result_without_its_reason_is_refused():
     with pytest.raises(ValueError, match="skipped without a reason"):
         CheckResult(Check(CheckKind.LOAD), Status.SKIPPED, 0)
     with pytest.raises(ValueError, match="passed with cause"):
-        CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0, Cause.EXITED)
+        CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0, FailureCause.EXITED)
 
 
 def test_a_model_command_gets_the_servers_address_and_model_as_whole_words():

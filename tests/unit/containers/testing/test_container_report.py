@@ -8,8 +8,16 @@ import pytest
 
 from nanna_ci.containers.engine.engine import EngineFacts
 from nanna_ci.containers.engine.limits import Controllers, Force, LimitReport
-from nanna_ci.containers.testing.checks import Cause, Check, CheckKind, CheckResult, Facts, ImageResult, Status
-from nanna_ci.containers.testing.container_report import Report, report_document, report_junit, report_to_json
+from nanna_ci.containers.testing.checks import (
+    Check,
+    CheckKind,
+    CheckResult,
+    FailureCause,
+    ImageFacts,
+    ImageResult,
+    Status,
+)
+from nanna_ci.containers.testing.container_report import ContainerReport, report_document, report_junit, report_to_json
 from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.junit import TestStatus, parse_junit
@@ -20,7 +28,7 @@ from schemas import check
 GOOD = ImageResult(
     "good",
     (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.5, reason="a remark"),),
-    Facts(
+    ImageFacts(
         manifest_digest="sha256:" + "a" * 64,
         image_id="sha256:" + "b" * 64,
         architecture="amd64",
@@ -36,22 +44,22 @@ GOOD = ImageResult(
 BAD = ImageResult(
     "bad",
     (
-        CheckResult(Check(CheckKind.HEALTH, "/health"), Status.FAILED, 2.0, Cause.EXITED, "it exited with 3"),
+        CheckResult(Check(CheckKind.HEALTH, "/health"), Status.FAILED, 2.0, FailureCause.EXITED, "it exited with 3"),
         CheckResult(Check(CheckKind.STOP), Status.SKIPPED, 0.0, reason="not reached"),
         CheckResult(Check(CheckKind.TOGETHER, "c m:1"), Status.UNAVAILABLE, 0.0, reason="no client"),
     ),
-    Facts(limits=(LimitReport("memory", "1.1 GB", Force.REFUSED, "no controller"),), files=("/run/bad/bad.log",)),
+    ImageFacts(limits=(LimitReport("memory", "1.1 GB", Force.REFUSED, "no controller"),), files=("/run/bad/bad.log",)),
     3.0,
 )
 TESTED = EngineRun(EngineFacts("podman", "5.4.2", Controllers()), False, (GOOD, BAD))
-REPORT = Report((GOOD, BAD), TESTED, None, "/run", 5.0)
+REPORT = ContainerReport((GOOD, BAD), TESTED, None, "/run", 5.0)
 
 
-def notices(report: Report) -> list[tuple[Tone, str]]:
+def notices(report: ContainerReport) -> list[tuple[Tone, str]]:
     return [(block.tone, block.text) for block in report_document(report).blocks if isinstance(block, Notice)]
 
 
-def body(report: Report) -> dict[str, object]:
+def body(report: ContainerReport) -> dict[str, object]:
     return check(
         {"schemaVersion": 1, "command": "container-test", "verdict": report.verdict.value, **report_to_json(report)}
     )

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from nanna_ci.containers.engine.confinement import Confinement, Listener
-from nanna_ci.containers.testing.checks import Cause
+from nanna_ci.containers.engine.confinement import Confinement, ListeningPort
+from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import (
     CheckFailed,
-    Ended,
-    Seen,
+    EndedCommand,
+    UnhealthyServer,
     decide_architecture,
     decide_confined,
     decide_stop,
@@ -25,7 +25,7 @@ from nanna_ci.containers.testing.diagnosis import (
     written_paths,
 )
 
-RUNNING = Seen(
+RUNNING = UnhealthyServer(
     port=8080,
     health_path="/health",
     waited_s=12.0,
@@ -33,7 +33,7 @@ RUNNING = Seen(
     out_of_memory=False,
     log="listening\n",
     answer="HTTP 503",
-    listeners=(Listener(8080, loopback=False),),
+    listeners=(ListeningPort(8080, loopback=False),),
 )
 ENDED = replace(RUNNING, exit_code=3, log="first\nno such file\n\n", listeners=None)
 
@@ -41,21 +41,33 @@ ENDED = replace(RUNNING, exit_code=3, log="first\nno such file\n\n", listeners=N
 @pytest.mark.parametrize(
     ("seen", "cause", "told"),
     [
-        (RUNNING, Cause.NEVER_HEALTHY, "GET /health did not answer 200 in 12 s: HTTP 503"),
-        (replace(RUNNING, listeners=None), Cause.NEVER_HEALTHY, "HTTP 503"),
-        (replace(RUNNING, listeners=()), Cause.NEVER_HEALTHY, "after 12 s it listens on no port, 8080 was declared"),
-        (replace(RUNNING, listeners=(Listener(8080, loopback=True),)), Cause.LOOPBACK_ONLY, "its own loopback only"),
+        (RUNNING, FailureCause.NEVER_HEALTHY, "GET /health did not answer 200 in 12 s: HTTP 503"),
+        (replace(RUNNING, listeners=None), FailureCause.NEVER_HEALTHY, "HTTP 503"),
         (
-            replace(RUNNING, listeners=(Listener(90, loopback=False), Listener(9090, loopback=True))),
-            Cause.WRONG_PORT,
+            replace(RUNNING, listeners=()),
+            FailureCause.NEVER_HEALTHY,
+            "after 12 s it listens on no port, 8080 was declared",
+        ),
+        (
+            replace(RUNNING, listeners=(ListeningPort(8080, loopback=True),)),
+            FailureCause.LOOPBACK_ONLY,
+            "its own loopback only",
+        ),
+        (
+            replace(RUNNING, listeners=(ListeningPort(90, loopback=False), ListeningPort(9090, loopback=True))),
+            FailureCause.WRONG_PORT,
             "it listens on port 90, 9090, not on 8080",
         ),
-        (ENDED, Cause.EXITED, "it exited with 3 before it was healthy; its last line: 'no such file'"),
-        (replace(ENDED, exit_code=0, log=""), Cause.EXITED, "it exited with 0 before it was healthy; it wrote nothing"),
-        (replace(ENDED, exit_code=137, out_of_memory=True), Cause.OUT_OF_MEMORY, "more memory than its limit"),
-        (replace(ENDED, log="exec /bin/x: exec format error\n"), Cause.WRONG_ARCHITECTURE, "exec format error"),
-        (replace(ENDED, written=("/data/x",)), Cause.WRITES_ROOT, "it writes /data/x"),
-        (replace(RUNNING, written=("/a", "/b")), Cause.WRITES_ROOT, "it writes /a, /b"),
+        (ENDED, FailureCause.EXITED, "it exited with 3 before it was healthy; its last line: 'no such file'"),
+        (
+            replace(ENDED, exit_code=0, log=""),
+            FailureCause.EXITED,
+            "it exited with 0 before it was healthy; it wrote nothing",
+        ),
+        (replace(ENDED, exit_code=137, out_of_memory=True), FailureCause.OUT_OF_MEMORY, "more memory than its limit"),
+        (replace(ENDED, log="exec /bin/x: exec format error\n"), FailureCause.WRONG_ARCHITECTURE, "exec format error"),
+        (replace(ENDED, written=("/data/x",)), FailureCause.WRITES_ROOT, "it writes /data/x"),
+        (replace(RUNNING, written=("/a", "/b")), FailureCause.WRITES_ROOT, "it writes /a, /b"),
     ],
 )
 def test_the_most_particular_cause_that_the_facts_bear_out(seen, cause, told):
@@ -64,18 +76,26 @@ def test_the_most_particular_cause_that_the_facts_bear_out(seen, cause, told):
     assert told in problem.message
 
 
-RAN = Ended("tool list", 120.0, exit_code=3, out_of_memory=False, log="first\nno config\n")
+RAN = EndedCommand("tool list", 120.0, exit_code=3, out_of_memory=False, log="first\nno config\n")
 
 
 @pytest.mark.parametrize(
     ("ended", "cause", "told"),
     [
-        (RAN, Cause.COMMAND_FAILED, "`tool list`: it exited with 3; its last line: 'no config'"),
-        (replace(RAN, log=""), Cause.COMMAND_FAILED, "`tool list`: it exited with 3; it wrote nothing"),
-        (replace(RAN, exit_code=None), Cause.TIME_LIMIT, "did not end within 2 min 00 s; its last line: 'no config'"),
-        (replace(RAN, exit_code=137, out_of_memory=True), Cause.OUT_OF_MEMORY, "more memory than its limit"),
-        (replace(RAN, log="exec /bin/x: exec format error\n"), Cause.WRONG_ARCHITECTURE, "exec format error"),
-        (replace(RAN, written=("/data/x",)), Cause.WRITES_ROOT, "exits with 0 only where its root can be written to"),
+        (RAN, FailureCause.COMMAND_FAILED, "`tool list`: it exited with 3; its last line: 'no config'"),
+        (replace(RAN, log=""), FailureCause.COMMAND_FAILED, "`tool list`: it exited with 3; it wrote nothing"),
+        (
+            replace(RAN, exit_code=None),
+            FailureCause.TIME_LIMIT,
+            "did not end within 2 min 00 s; its last line: 'no config'",
+        ),
+        (replace(RAN, exit_code=137, out_of_memory=True), FailureCause.OUT_OF_MEMORY, "more memory than its limit"),
+        (replace(RAN, log="exec /bin/x: exec format error\n"), FailureCause.WRONG_ARCHITECTURE, "exec format error"),
+        (
+            replace(RAN, written=("/data/x",)),
+            FailureCause.WRITES_ROOT,
+            "exits with 0 only where its root can be written to",
+        ),
     ],
 )
 def test_why_a_programs_command_did_not_do(ended, cause, told):
@@ -85,7 +105,7 @@ def test_why_a_programs_command_did_not_do(ended, cause, told):
 
 
 def test_a_server_that_speaks_of_formats_and_runs_is_not_for_another_machine():
-    assert diagnose(replace(RUNNING, log="warning: exec format error in plugin\n")).cause is Cause.NEVER_HEALTHY
+    assert diagnose(replace(RUNNING, log="warning: exec format error in plugin\n")).cause is FailureCause.NEVER_HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -113,14 +133,14 @@ def test_what_was_written_is_the_images_own_and_not_the_folders_above():
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        ("runc: exec /bin/server: exec format error: OCI runtime error", Cause.WRONG_ARCHITECTURE),
-        ("rootlessport listen tcp 127.0.0.1:41313: bind: address already in use", Cause.PORT_BUSY),
-        ("Bind for 127.0.0.1:32768 failed: port is already allocated", Cause.PORT_BUSY),
-        ('exec: "/nothing": no such file or directory', Cause.CANNOT_START),
-        ('runc create failed: exec: "x": executable file not found in $PATH: unknown', Cause.NOT_FOUND),
-        ("crun: executable file `x` not found in $PATH: No such file or directory", Cause.NOT_FOUND),
-        ('runc create failed: exec: "/bin/x": stat /bin/x: no such file or directory', Cause.NOT_FOUND),
-        ("unable to apply cgroup configuration: permission denied", Cause.CANNOT_START),
+        ("runc: exec /bin/server: exec format error: OCI runtime error", FailureCause.WRONG_ARCHITECTURE),
+        ("rootlessport listen tcp 127.0.0.1:41313: bind: address already in use", FailureCause.PORT_BUSY),
+        ("Bind for 127.0.0.1:32768 failed: port is already allocated", FailureCause.PORT_BUSY),
+        ('exec: "/nothing": no such file or directory', FailureCause.CANNOT_START),
+        ('runc create failed: exec: "x": executable file not found in $PATH: unknown', FailureCause.NOT_FOUND),
+        ("crun: executable file `x` not found in $PATH: No such file or directory", FailureCause.NOT_FOUND),
+        ('runc create failed: exec: "/bin/x": stat /bin/x: no such file or directory', FailureCause.NOT_FOUND),
+        ("unable to apply cgroup configuration: permission denied", FailureCause.CANNOT_START),
     ],
 )
 def test_why_an_engine_could_not_start_it(words, cause):
@@ -141,7 +161,7 @@ def test_an_image_for_another_machine_is_refused_by_its_own_words():
     for image, os in (("arm64", "linux"), ("amd64", "windows"), ("", "linux")):
         with pytest.raises(CheckFailed) as caught:
             decide_architecture(image, "amd64", os)
-        assert caught.value.cause is Cause.WRONG_ARCHITECTURE
+        assert caught.value.cause is FailureCause.WRONG_ARCHITECTURE
 
 
 def test_confinement_that_does_not_hold_fails_and_unknown_is_said():
@@ -149,7 +169,7 @@ def test_confinement_that_does_not_hold_fails_and_unknown_is_said():
     assert "cannot be read" in (decide_confined(Confinement(0, no_new_privileges=None, read_only_root=True)) or "")
     with pytest.raises(CheckFailed) as caught:
         decide_confined(Confinement(1, no_new_privileges=False, read_only_root=False))
-    assert caught.value.cause is Cause.NOT_CONFINED
+    assert caught.value.cause is FailureCause.NOT_CONFINED
     assert caught.value.message == ("its first process has capabilities, may gain privileges, can write to its root")
 
 
@@ -158,7 +178,9 @@ def test_a_graceful_end(code):
     decide_stop(code, 10)
 
 
-@pytest.mark.parametrize(("code", "cause"), [(None, Cause.IGNORES_TERM), (1, Cause.EXIT_CODE), (137, Cause.EXIT_CODE)])
+@pytest.mark.parametrize(
+    ("code", "cause"), [(None, FailureCause.IGNORES_TERM), (1, FailureCause.EXIT_CODE), (137, FailureCause.EXIT_CODE)]
+)
 def test_an_end_that_is_not(code, cause):
     with pytest.raises(CheckFailed) as caught:
         decide_stop(code, 10)

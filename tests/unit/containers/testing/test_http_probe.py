@@ -9,7 +9,7 @@ import pytest
 
 from fake_engine import Server
 from nanna_ci.containers.testing.http_probe import HttpProbe
-from nanna_ci.containers.testing.server_answers import Answer
+from nanna_ci.containers.testing.server_answers import ProbeAnswer
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def server():
 def test_any_status_is_an_answer(server):
     port = server.server_address[1]
     with HttpProbe() as http:
-        assert http.get(port, "/health", 5) == Answer(200, b"ok")
+        assert http.get(port, "/health", 5) == ProbeAnswer(200, b"ok")
         assert http.get(port, "/other", 5).status == 404
 
 

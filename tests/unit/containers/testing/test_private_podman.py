@@ -9,14 +9,14 @@ import pytest
 
 from nanna_ci.containers.engine.namespaces import namespace_words
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark
-from nanna_ci.containers.testing.checks import Service, Subject
+from nanna_ci.containers.engine.run_mark import RunMark
+from nanna_ci.containers.testing.checks import ImageUnderTest, Service
 from nanna_ci.containers.testing.dataclass_json import from_json
-from nanna_ci.containers.testing.hand_over import Request
-from nanna_ci.containers.testing.private_podman import Rooms, parse_engine_run, rooms_folder
+from nanna_ci.containers.testing.hand_over import ImageTestsRequest
+from nanna_ci.containers.testing.private_podman import PrivatePodman, parse_engine_run, private_runs_folder
 from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing
 
-MARK = Mark("a" * 12, 5)
+MARK = RunMark("a" * 12, 5)
 RESULT = {"unavailable": None, "version": "5.4.2", "images": [], "swept": ["x"], "problems": []}
 
 
@@ -28,7 +28,9 @@ class World:
         self.groups = folder / "cgroup"
         self.groups.mkdir()
         self.locks = RunLocks(folder / "locks", "podman")
-        self.request = Request((Subject("x", Path("/l"), Service(1, "/h", 2.0)),), (), "amd64", folder / "run")
+        self.request = ImageTestsRequest(
+            (ImageUnderTest("x", Path("/l"), Service(1, "/h", 2.0)),), (), "amd64", folder / "run"
+        )
         self.argv: list[str] = []
         self.asked: dict[str, object] = {}
         self.result: object = RESULT
@@ -45,7 +47,7 @@ class World:
         answer.write_text(json.dumps(self.result))
 
     def test(self):
-        rooms = Rooms(self.rooms, self.locks, self.groups)
+        rooms = PrivatePodman(self.rooms, self.locks, self.groups)
         return rooms.test(self.request, MARK, run=self.run, environ={"A": "b"}, say=lambda _: None)
 
 
@@ -65,7 +67,7 @@ def test_a_room_is_told_what_to_test_and_is_gone_afterwards(world):
     tested = world.test()
     assert tested.private
     assert (tested.engine.version, tested.swept, tested.problems) == ("5.4.2", ("x",), ())
-    assert [from_json(Subject, one, "x") for one in world.asked["subjects"]] == list(world.request.subjects)
+    assert [from_json(ImageUnderTest, one, "x") for one in world.asked["subjects"]] == list(world.request.subjects)
     assert world.asked["store"].startswith(str(world.rooms))
     assert world.asked["cgroup"] == f"/nanna-ci-{MARK.run}"
     assert list(world.rooms.iterdir()) == []
@@ -105,4 +107,4 @@ def test_a_result_that_is_none_is_refused(data):
 
 
 def test_rooms_are_beside_the_locks():
-    assert rooms_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-rooms")
+    assert private_runs_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-rooms")

@@ -10,20 +10,20 @@ import pytest
 
 from fake_engine import FakeEngine
 from nanna_ci.containers.engine.confinement import Confinement
-from nanna_ci.containers.engine.engine_session import Session
+from nanna_ci.containers.engine.engine_session import EngineSession
 from nanna_ci.containers.engine.limits import Controllers, Effective, Force
 from nanna_ci.containers.engine.procfs import ProcFs
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark
+from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.testing.checks import (
-    Cause,
     CheckKind,
     CheckResult,
     Companion,
+    FailureCause,
     ImageResult,
+    ImageUnderTest,
     Service,
     Status,
-    Subject,
 )
 from nanna_ci.containers.testing.engine_run import run_checks
 from nanna_ci.containers.testing.http_probe import HttpProbe
@@ -62,16 +62,16 @@ class World:
     engine: FakeEngine
     kernel: Kernel
     bench: Bench
-    subject: Subject
+    subject: ImageUnderTest
     kept: dict[str, bytes] = field(default_factory=dict)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     layout = write_layout(tmp_path / "layout", {"bin/tool": b"t"}, entrypoint=["/bin/tool"])
-    subject = Subject("tool", layout, None, probe_commands=COMMANDS)
+    subject = ImageUnderTest("tool", layout, None, probe_commands=COMMANDS)
     engine, kernel = FakeEngine(), Kernel()
-    session = Session(engine, Mark("a" * 12, 1), RunLocks(tmp_path / "locks", "podman"))
+    session = EngineSession(engine, RunMark("a" * 12, 1), RunLocks(tmp_path / "locks", "podman"))
     kept: dict[str, bytes] = {}
     with HttpProbe() as http:
         bench = Bench(session, http, Controllers(), kernel, lambda: 0.0, lambda _: None, kept.__setitem__)
@@ -84,7 +84,7 @@ def run(world: World, *companions: Companion, **changes: object) -> ImageResult:
     return run_checks(world.subject, companions, world.bench, "amd64")
 
 
-def failures(result: ImageResult) -> list[tuple[str, Cause | None]]:
+def failures(result: ImageResult) -> list[tuple[str, FailureCause | None]]:
     return [(one.check.title, one.cause) for one in result.checks if one.status is Status.FAILED]
 
 
@@ -149,12 +149,12 @@ def test_one_that_this_kernel_does_not_know_is_unverified_for_another_reason(wor
 
 def test_a_program_that_has_capabilities_after_all_is_not_confined(world):
     world.kernel.answer = replace(CONFINED, capabilities=1)
-    assert failures(run(world, can_wait=True)) == [("confined", Cause.NOT_CONFINED)]
+    assert failures(run(world, can_wait=True)) == [("confined", FailureCause.NOT_CONFINED)]
 
 
 def test_each_command_fails_by_itself_and_leaves_its_own_files(world):
     result = run(world, ends_with=3, log="no config\n")
-    assert failures(result) == [(f"command {command}", Cause.COMMAND_FAILED) for command in COMMANDS]
+    assert failures(result) == [(f"command {command}", FailureCause.COMMAND_FAILED) for command in COMMANDS]
     assert result.reason == "`tool --help`: it exited with 3; its last line: 'no config'"
     assert set(world.kept) == {"tool-1.log", "tool-1-inspect.json", "tool-2.log", "tool-2-inspect.json"}
     assert is_clean(world.engine)
@@ -162,7 +162,7 @@ def test_each_command_fails_by_itself_and_leaves_its_own_files(world):
 
 def test_a_root_that_it_would_write_to_is_found_by_a_second_try(world):
     result = run(world, ends_with=1, writable_helps=True, changes=("C /data", "A /data/state"))
-    assert failures(result)[0] == ("command tool --help", Cause.WRITES_ROOT)
+    assert failures(result)[0] == ("command tool --help", FailureCause.WRITES_ROOT)
     assert "/data/state" in (result.reason or "")
     assert [spec.writable for spec in world.engine.specs] == [False, True, False, True]
     assert is_clean(world.engine)
@@ -171,7 +171,7 @@ def test_a_root_that_it_would_write_to_is_found_by_a_second_try(world):
 def test_a_program_that_is_not_there_was_never_confined_either(world):
     words = 'exec: "tool": executable file not found in $PATH'
     result = run(world, start_errors=[words] * 2)
-    assert failures(result) == [(f"command {command}", Cause.NOT_FOUND) for command in COMMANDS]
+    assert failures(result) == [(f"command {command}", FailureCause.NOT_FOUND) for command in COMMANDS]
     assert result.reason == f"`tool --help`: its program is not in the image: {words}"
     assert (confined(result).status, result.facts.limits) == (Status.UNAVAILABLE, ())
     assert result.verdict is Verdict.FAIL
@@ -180,7 +180,7 @@ def test_a_program_that_is_not_there_was_never_confined_either(world):
 
 def test_one_that_never_ends_is_given_its_time_and_removed_before_the_next_command(world):
     result = run(world, never_ends=True)
-    assert failures(result) == [(f"command {command}", Cause.TIME_LIMIT) for command in COMMANDS]
+    assert failures(result) == [(f"command {command}", FailureCause.TIME_LIMIT) for command in COMMANDS]
     assert COMMAND_S == 120
     calls = [call for call in world.engine.calls if call.startswith(("create", "remove"))]
     assert calls[:3] == ["create tool --help", "remove", "create tool list"]
@@ -189,7 +189,7 @@ def test_one_that_never_ends_is_given_its_time_and_removed_before_the_next_comma
 
 def test_too_much_memory_needs_no_second_try(world):
     result = run(world, ends_with=137, out_of_memory=True)
-    assert failures(result)[0][1] is Cause.OUT_OF_MEMORY
+    assert failures(result)[0][1] is FailureCause.OUT_OF_MEMORY
     assert len(world.engine.specs) == 2
 
 
@@ -252,6 +252,6 @@ def test_a_client_that_fails_says_why_and_leaves_its_log(world):
     world.engine.start = fail  # type: ignore[method-assign]
     result = run(world, world.client, log="no route\n")
     (together,) = [one for one in result.checks if one.check.kind is CheckKind.TOGETHER]
-    assert together.cause is Cause.NOT_TOGETHER
+    assert together.cause is FailureCause.NOT_TOGETHER
     assert together.reason == "client: `tool ask http://app:8080 m:1`: it exited with 4; its last line: 'no route'"
     assert world.kept["client.log"] == b"no route\n"

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from nanna_ci.containers.testing.checks import Cause
+from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import CheckFailed
 from nanna_ci.containers.testing.server_answers import (
-    Answer,
+    ProbeAnswer,
     completion_request,
     decide_completion,
     decide_models,
@@ -20,28 +20,28 @@ from nanna_ci.containers.testing.server_answers import (
 )
 
 MODEL = "qwen3:0.6b"
-NOBODY = Answer(None, problem="cannot connect")
+NOBODY = ProbeAnswer(None, problem="cannot connect")
 
 
-def says(value: object, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value).encode())
+def says(value: object, status: int = 200) -> ProbeAnswer:
+    return ProbeAnswer(status, json.dumps(value).encode())
 
 
-def cause_of(decide, *arguments) -> Cause:
+def cause_of(decide, *arguments) -> FailureCause:
     with pytest.raises(CheckFailed) as caught:
         decide(*arguments)
     return caught.value.cause
 
 
 def test_only_200_is_healthy():
-    assert is_healthy(Answer(200))
-    assert not any(map(is_healthy, (Answer(204), Answer(301), Answer(503), NOBODY)))
+    assert is_healthy(ProbeAnswer(200))
+    assert not any(map(is_healthy, (ProbeAnswer(204), ProbeAnswer(301), ProbeAnswer(503), NOBODY)))
 
 
 def test_a_path_answers_200():
-    decide_path(Answer(200), "/x")
-    assert cause_of(decide_path, Answer(404), "/x") is Cause.WRONG_ANSWER
-    assert cause_of(decide_path, NOBODY, "/x") is Cause.WRONG_ANSWER
+    decide_path(ProbeAnswer(200), "/x")
+    assert cause_of(decide_path, ProbeAnswer(404), "/x") is FailureCause.WRONG_ANSWER
+    assert cause_of(decide_path, NOBODY, "/x") is FailureCause.WRONG_ANSWER
 
 
 def test_a_model_is_listed():
@@ -51,15 +51,15 @@ def test_a_model_is_listed():
 @pytest.mark.parametrize("names", [[], ["llama3:8b"], ["qwen3"], [MODEL + "-x"], ["QWEN3:0.6B"]])
 def test_another_model_is_not_it(names):
     listed = says({"data": [{"id": name} for name in names]})
-    assert cause_of(decide_models, listed, MODEL) is Cause.WRONG_MODEL
+    assert cause_of(decide_models, listed, MODEL) is FailureCause.WRONG_MODEL
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         NOBODY,
-        Answer(404),
-        Answer(200, b"<html>"),
+        ProbeAnswer(404),
+        ProbeAnswer(200, b"<html>"),
         says([]),
         says({"data": "x"}),
         says({"data": [{}]}),
@@ -67,22 +67,22 @@ def test_another_model_is_not_it(names):
     ],
 )
 def test_what_is_no_list_of_models_is_a_wrong_answer(answer):
-    assert cause_of(decide_models, answer, MODEL) is Cause.WRONG_ANSWER
+    assert cause_of(decide_models, answer, MODEL) is FailureCause.WRONG_ANSWER
 
 
 def test_ollama_without_models_says_null():
-    assert cause_of(decide_models, says({"object": "list", "data": None}), MODEL) is Cause.WRONG_MODEL
+    assert cause_of(decide_models, says({"object": "list", "data": None}), MODEL) is FailureCause.WRONG_MODEL
 
 
 def test_ollama_is_known_by_its_version():
     assert is_ollama(says({"version": "0.12.3"}))
-    for other in (NOBODY, Answer(404), Answer(200, b"{"), says([]), says({"version": 1}), says({})):
+    for other in (NOBODY, ProbeAnswer(404), ProbeAnswer(200, b"{"), says([]), says({"version": 1}), says({})):
         assert not is_ollama(other)
 
 
 def test_ollamas_own_list():
     decide_tags(says({"models": [{"name": MODEL, "model": MODEL}]}), MODEL)
-    assert cause_of(decide_tags, says({"models": [{"name": "x"}]}), MODEL) is Cause.WRONG_MODEL
+    assert cause_of(decide_tags, says({"models": [{"name": "x"}]}), MODEL) is FailureCause.WRONG_MODEL
 
 
 def test_a_completion_is_asked_for_the_same_way_each_time():
@@ -113,8 +113,8 @@ def test_a_completion_has_tokens(usage, content, tokens):
     ],
 )
 def test_no_tokens_is_no_completion(value):
-    assert cause_of(decide_completion, says(value)) is Cause.NO_TOKENS
+    assert cause_of(decide_completion, says(value)) is FailureCause.NO_TOKENS
 
 
 def test_a_server_error_is_told_as_such():
-    assert cause_of(decide_completion, Answer(500)) is Cause.WRONG_ANSWER
+    assert cause_of(decide_completion, ProbeAnswer(500)) is FailureCause.WRONG_ANSWER

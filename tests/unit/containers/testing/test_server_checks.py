@@ -9,12 +9,20 @@ import pytest
 
 from fake_engine import FakeEngine
 from nanna_ci.containers.engine.engine import Executed
-from nanna_ci.containers.engine.engine_session import Session
+from nanna_ci.containers.engine.engine_session import EngineSession
 from nanna_ci.containers.engine.limits import Controllers, Force
 from nanna_ci.containers.engine.procfs import ProcFs
 from nanna_ci.containers.engine.run_lock import RunLocks
-from nanna_ci.containers.engine.run_mark import Mark
-from nanna_ci.containers.testing.checks import Cause, CheckKind, Companion, ImageResult, Service, Status, Subject
+from nanna_ci.containers.engine.run_mark import RunMark
+from nanna_ci.containers.testing.checks import (
+    CheckKind,
+    Companion,
+    FailureCause,
+    ImageResult,
+    ImageUnderTest,
+    Service,
+    Status,
+)
 from nanna_ci.containers.testing.engine_run import run_checks
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
@@ -31,7 +39,7 @@ class World:
 
     engine: FakeEngine
     bench: Bench
-    subject: Subject
+    subject: ImageUnderTest
     kept: dict[str, bytes] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -39,9 +47,9 @@ class World:
 @pytest.fixture
 def world(tmp_path):
     layout = write_layout(tmp_path / "layout", {"bin/a": b"a"}, entrypoint=["/bin/a"])
-    subject = Subject("app", layout, Service(8080, "/health", 30.0))
+    subject = ImageUnderTest("app", layout, Service(8080, "/health", 30.0))
     engine = FakeEngine()
-    session = Session(engine, Mark("a" * 12, 1), RunLocks(tmp_path / "locks", "podman"))
+    session = EngineSession(engine, RunMark("a" * 12, 1), RunLocks(tmp_path / "locks", "podman"))
     kernel = ProcFs(tmp_path / "no-proc", tmp_path / "no-cgroups")
     made = World(engine, None, subject)  # type: ignore[arg-type]
 
@@ -62,7 +70,7 @@ def run(world: World, *companions: Companion, **changes) -> ImageResult:
     return run_checks(world.subject, companions, world.bench, "amd64")
 
 
-def failures(result: ImageResult) -> list[tuple[CheckKind, Cause | None]]:
+def failures(result: ImageResult) -> list[tuple[CheckKind, FailureCause | None]]:
     return [(one.check.kind, one.cause) for one in result.checks if one.status is Status.FAILED]
 
 
@@ -89,7 +97,7 @@ def test_a_port_that_was_taken_meanwhile_is_chosen_anew(world):
 
 def test_a_port_that_is_always_taken_ends_after_three_tries(world):
     result = run(world, start_errors=["port is already allocated"] * 3)
-    assert failures(result) == [(CheckKind.START, Cause.PORT_BUSY)]
+    assert failures(result) == [(CheckKind.START, FailureCause.PORT_BUSY)]
     assert world.engine.calls.count("create") == 3
     assert is_clean(world.engine)
 
@@ -116,7 +124,7 @@ def test_an_engine_that_can_start_nothing_here_is_unavailable_and_no_fault_of_th
 
 def test_a_refusal_that_is_not_about_limits_is_no_reason_to_go_without(world):
     result = run(world, start_errors=["exec: no such file or directory"])
-    assert failures(result) == [(CheckKind.START, Cause.CANNOT_START)]
+    assert failures(result) == [(CheckKind.START, FailureCause.CANNOT_START)]
     assert world.engine.calls.count("create") == 1
 
 
@@ -129,7 +137,7 @@ def test_limits_and_confinement_that_cannot_be_read_are_not_called_held(world):
 
 def test_never_healthy_waits_for_its_time_and_no_longer(world):
     result = run(world, answer=lambda _: (503, b""))
-    assert failures(result) == [(CheckKind.HEALTH, Cause.NEVER_HEALTHY)]
+    assert failures(result) == [(CheckKind.HEALTH, FailureCause.NEVER_HEALTHY)]
     assert 30 <= world.seconds < 31
     assert is_clean(world.engine)
 
@@ -146,14 +154,14 @@ def test_a_failure_of_a_healthy_image_keeps_them_too(world):
 
 def test_an_end_before_health_is_seen_at_once(world):
     result = run(world, ends_with=3, log="cannot open /x\n")
-    assert failures(result) == [(CheckKind.HEALTH, Cause.EXITED)]
+    assert failures(result) == [(CheckKind.HEALTH, FailureCause.EXITED)]
     assert world.seconds < 3
     assert is_clean(world.engine)
 
 
 def test_a_root_that_it_would_write_to_is_found_by_a_second_try(world):
     result = run(world, ends_with=1, writable_helps=True, changes=("C /data", "A /data/state"))
-    assert failures(result) == [(CheckKind.HEALTH, Cause.WRITES_ROOT)]
+    assert failures(result) == [(CheckKind.HEALTH, FailureCause.WRITES_ROOT)]
     assert "/data/state" in (result.reason or "")
     assert [spec.writable for spec in world.engine.specs] == [False, True]
     assert is_clean(world.engine)
@@ -161,18 +169,18 @@ def test_a_root_that_it_would_write_to_is_found_by_a_second_try(world):
 
 def test_out_of_memory_needs_no_second_try(world):
     result = run(world, ends_with=137, out_of_memory=True)
-    assert failures(result) == [(CheckKind.HEALTH, Cause.OUT_OF_MEMORY)]
+    assert failures(result) == [(CheckKind.HEALTH, FailureCause.OUT_OF_MEMORY)]
     assert len(world.engine.specs) == 1
 
 
 def test_who_ignores_sigterm_is_killed(world):
     result = run(world, stop_code=None)
-    assert failures(result) == [(CheckKind.STOP, Cause.IGNORES_TERM)]
+    assert failures(result) == [(CheckKind.STOP, FailureCause.IGNORES_TERM)]
     assert [call for call in world.engine.calls if call.startswith("kill")] == ["kill TERM", "kill KILL"]
     assert is_clean(world.engine)
 
 
-@pytest.mark.parametrize(("out_of_memory", "cause"), [(False, Cause.EXITED), (True, Cause.OUT_OF_MEMORY)])
+@pytest.mark.parametrize(("out_of_memory", "cause"), [(False, FailureCause.EXITED), (True, FailureCause.OUT_OF_MEMORY)])
 def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world, out_of_memory, cause):
     def answer(path):
         if path == "/slow":
@@ -195,7 +203,7 @@ def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world
 def test_a_server_that_is_healthy_once_and_never_again(world):
     answers = [(200, b"")] + [(500, b"")] * 10_000
     result = run(world, answer=lambda _: answers.pop(0))
-    assert failures(result)[0] == (CheckKind.STEADY, Cause.NOT_STEADY)
+    assert failures(result)[0] == (CheckKind.STEADY, FailureCause.NOT_STEADY)
 
 
 def test_a_server_at_work_that_misses_an_answer_is_steady(world):
@@ -206,7 +214,7 @@ def test_a_server_at_work_that_misses_an_answer_is_steady(world):
 def test_a_restart_that_is_not_healthy_again(world):
     answers = [(200, b"")] * 2 + [(500, b"")] * 10_000
     result = run(world, answer=lambda _: answers.pop(0))
-    assert failures(result) == [(CheckKind.RESTART, Cause.NOT_HEALTHY_AGAIN)]
+    assert failures(result) == [(CheckKind.RESTART, FailureCause.NOT_HEALTHY_AGAIN)]
     assert "HTTP 500" in (result.reason or "")
 
 
@@ -216,14 +224,14 @@ def test_a_test_that_takes_too_long_ends(world):
         return 200, b""
 
     result = run(world, answer=answer)
-    assert failures(result)[0] == (CheckKind.CONFINED, Cause.TIME_LIMIT)
+    assert failures(result)[0] == (CheckKind.CONFINED, FailureCause.TIME_LIMIT)
     assert (CheckKind.REMOVED, None) not in failures(result)
     assert is_clean(world.engine)
 
 
 def test_what_cannot_be_removed_is_a_failure(world):
     result = run(world, remove_errors=["device or resource busy"])
-    assert failures(result) == [(CheckKind.REMOVED, Cause.LEFT_BEHIND)]
+    assert failures(result) == [(CheckKind.REMOVED, FailureCause.LEFT_BEHIND)]
     assert "device or resource busy" in (result.reason or "")
 
 
@@ -253,7 +261,7 @@ def test_a_companion_whose_command_fails_leaves_its_log(world):
     world.subject = replace(world.subject, models=(MODEL,))
     result = run(world, Companion("client", client), executed=Executed(4, "no route\n"), log="log\n")
     (together,) = [one for one in result.checks if one.check.kind is CheckKind.TOGETHER]
-    assert together.cause is Cause.NOT_TOGETHER
+    assert together.cause is FailureCause.NOT_TOGETHER
     assert together.reason == "client: `c http://app:8080 m:1` exited with 4: 'no route'"
     assert "client.log" in world.kept
 
@@ -282,5 +290,5 @@ def test_a_signal_in_the_middle_removes_everything_and_goes_on(world):
 
 def test_an_image_for_another_machine_is_not_even_loaded(world):
     result = run_checks(world.subject, (), world.bench, "arm64")
-    assert failures(result) == [(CheckKind.LOAD, Cause.WRONG_ARCHITECTURE)]
+    assert failures(result) == [(CheckKind.LOAD, FailureCause.WRONG_ARCHITECTURE)]
     assert "load" not in world.engine.calls
