@@ -40,7 +40,7 @@ _COMMANDS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "prepare-artifacts": ("prepare_artifacts", "verified, named, hashed, reproducible release artifacts"),
     },
     "Images": {
-        "container-test": ("container_test", "run images with podman or docker: probes, models, stop and restart"),
+        "container-test": ("container_tests", "run images with podman or docker: probes, models, stop and restart"),
         "publish-images": ("publish_images", "push images by digest, sign and attest them; never on a pull request"),
         "lock-models": ("lock_models", "resolve model tags to digests and sizes, and write the lock"),
     },

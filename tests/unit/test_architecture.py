@@ -189,6 +189,29 @@ def test_a_module_is_short_and_says_what_it_is(name):
 
 
 @every_module
+def test_no_module_looks_like_a_test_or_lies_where_tools_do_not_look(name):
+    parts = name.split(".")
+    assert not parts[-1].startswith("test_")
+    assert not parts[-1].endswith("_test")
+    assert not {"build", "dist", "data", "workspace"} & set(parts)
+
+
+def test_no_two_modules_have_one_name():
+    names = [name.rpartition(".")[2] for name, path in MODULES.items() if path.name != "__init__.py"]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
+def test_no_two_classes_have_one_name():
+    names = [
+        node.name
+        for path in MODULES.values()
+        for node in tree_of(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert {name for name in names if names.count(name) > 1} == set()
+
+
+@every_module
 def test_commands_never_print(name):
     calls = [node for node in ast.walk(tree_of(MODULES[name])) if isinstance(node, ast.Call)]
     printed = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]

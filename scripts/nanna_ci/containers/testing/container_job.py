@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine
 from nanna_ci.containers.image.image_builds import NotBuilt
 from nanna_ci.containers.testing.checks import Status
+from nanna_ci.containers.testing.chosen_images import arrange_images
 from nanna_ci.containers.testing.container_report import (
     ContainerReport,
     engine_to_json,
@@ -18,7 +19,6 @@ from nanna_ci.containers.testing.container_report import (
     report_junit,
 )
 from nanna_ci.containers.testing.engine_run import run_tests
-from nanna_ci.containers.testing.images_under_test import arrange_images
 from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.images import needed_images

@@ -1,6 +1,6 @@
 """Loading an image against `skopeo copy`, and `container-test` of all images, on podman and on docker.
 
-    ./nixw develop --command python3 benchmarks/container_test.py [ROUNDS]
+    ./nixw develop --command python3 benchmarks/container_tests.py [ROUNDS]
 
 The images are the pipeline's own, built before. Both engines run in a room (tests/engine_rooms.py) with nothing else in
 it. The peer copies the same layout into the same empty store (containers-storage:, docker-daemon:); before each run the

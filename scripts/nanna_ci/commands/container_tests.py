@@ -52,12 +52,12 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
     from nanna_ci.commands.run_files import outcome_files  # noqa: PLC0415
     from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine  # noqa: PLC0415
-    from nanna_ci.containers.testing.container_report import ContainerReport, report_junit  # noqa: PLC0415
-    from nanna_ci.containers.testing.engine_run import run_tests  # noqa: PLC0415
-    from nanna_ci.containers.testing.images_under_test import (  # noqa: PLC0415
+    from nanna_ci.containers.testing.chosen_images import (  # noqa: PLC0415
         find_images,
         parse_sources,
     )
+    from nanna_ci.containers.testing.container_report import ContainerReport, report_junit  # noqa: PLC0415
+    from nanna_ci.containers.testing.engine_run import run_tests  # noqa: PLC0415
     from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
     from nanna_ci.pipeline.images import choose_images  # noqa: PLC0415
     from nanna_ci.pipeline.run_folder import create_run_folder  # noqa: PLC0415
