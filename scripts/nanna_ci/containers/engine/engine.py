@@ -214,8 +214,8 @@ def reason_of(error: CommandFailed) -> str:
     lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
     # docker names the container last, after the reason
     empty = ("time=", "Error: failed to start containers: ", "failed to start containers: ")
-    told = [line for line in lines if not line.startswith(empty)] or lines or [error.message]
-    last = told[-1]
+    said = [line for line in lines if not line.startswith(empty)] or lines or [error.message]
+    last = said[-1]
     for heading in ("Error response from daemon: ", "Error: ", "docker: "):
         last = last.removeprefix(heading)
     return last

@@ -99,15 +99,15 @@ class EngineSession:
 
     def _noted_by_others(self, runs: Sequence[str]) -> set[str]:
         """Images that living runs are loading, besides these."""
-        others = [run for run, is_alive in self.locks.alive().items() if is_alive and run not in runs]
+        others = [run for run, is_running in self.locks.running().items() if is_running and run not in runs]
         return {digest for run in others for digest in self.locks.noted(run)}
 
     def sweep(self, now_s: float) -> None:
         """Remove what dead runs have left."""
-        alive = self.locks.alive()
+        running = self.locks.running()
         marked = self._marked(None)
-        dead = decide_dead([thing.mark for thing in marked], alive, now_s)
-        silent = [run for run, is_alive in alive.items() if not is_alive]
+        dead = decide_dead([thing.mark for thing in marked], running, now_s)
+        silent = [run for run, is_running in running.items() if not is_running]
         removed, self.unswept = _remove_all([thing for thing in marked if thing.mark.run in dead])
         self.swept += removed
         removed, problems = _remove_all(self._half_loaded(silent))

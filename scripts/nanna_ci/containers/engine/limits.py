@@ -55,7 +55,7 @@ class LimitReport:
     """One limit as the report tells it; `reason` says why it is not held, None where it is."""
 
     name: str
-    asked: str
+    wanted: str
     force: Force
     reason: str | None
 

@@ -71,15 +71,15 @@ class Podman(Engine):
             raise ToolMissing("podman", f"does not answer within {QUICK_S:g} s") from error
         host = as_object(info.get("host"), source, "host")
         version = as_object(info.get("version"), source, "version")
-        told = as_text(version.get("Version"), source, "version.Version")
+        release = as_text(version.get("Version"), source, "version.Version")
         if host.get("serviceIsRemote") is True:
             raise ToolMissing("podman", "it is a client of another machine's service: its ports are not reached")
-        if re.match(r"[0-3]\.", told):
-            raise ToolMissing("podman", f"{told} is too old: 4 or newer is needed")
+        if re.match(r"[0-3]\.", release):
+            raise ToolMissing("podman", f"{release} is too old: 4 or newer is needed")
         names = as_texts(host.get("cgroupControllers") or [], source, "host.cgroupControllers")
         return EngineFacts(
             name=self.name,
-            version=told,
+            version=release,
             controllers=Controllers(memory="memory" in names, pids="pids" in names),
         )
 

@@ -74,7 +74,7 @@ class RunLocks:
             return ()
         return tuple(dict.fromkeys(line for line in lines if _IMAGE.fullmatch(line)))
 
-    def alive(self) -> dict[str, bool]:
+    def running(self) -> dict[str, bool]:
         """The runs that have a lock here, and whether somebody holds it."""
         return {run: self._is_held(run) for run in self._runs()}
 

@@ -50,10 +50,10 @@ def mark_of_tag(reference: str) -> RunMark | None:
     return RunMark(match[1], int(match[2])) if repository == REPOSITORY and match is not None else None
 
 
-def decide_dead(marks: Iterable[RunMark], alive: Mapping[str, bool], now_s: float) -> frozenset[str]:
+def decide_dead(marks: Iterable[RunMark], running: Mapping[str, bool], now_s: float) -> frozenset[str]:
     """The runs whose things may go.
 
-    `alive` tells of the runs of this machine and user: whether somebody holds their lock. A run that it does not know
+    `running` has the runs of this machine and user: whether somebody holds their lock. A run that it does not know
     (another user of the same engine, another machine behind it) is dead once its time is over.
     """
-    return frozenset(mark.run for mark in marks if not alive.get(mark.run, mark.expires_s > now_s))
+    return frozenset(mark.run for mark in marks if not running.get(mark.run, mark.expires_s > now_s))

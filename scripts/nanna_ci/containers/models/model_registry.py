@@ -54,9 +54,9 @@ class ModelRegistry:
         manifest = parse_manifest(answer.body, url)
         digest = digest_of(answer.body)
         for header in _DIGEST_HEADERS:
-            told = answer.headers.get(header, digest).removeprefix("sha256:")
-            if told != digest.removeprefix("sha256:"):
-                raise MalformedData(url, f"{header} is {shorten(told)}, but the manifest's digest is {digest}")
+            stated = answer.headers.get(header, digest).removeprefix("sha256:")
+            if stated != digest.removeprefix("sha256:"):
+                raise MalformedData(url, f"{header} is {shorten(stated)}, but the manifest's digest is {digest}")
         hashed = {blob.digest for blob in manifest.blobs if self._verify(repository, blob)}
         return Resolved(LockedModel(self._url, repository, tag, manifest, digest), frozenset(hashed))
 

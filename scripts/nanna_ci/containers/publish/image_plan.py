@@ -72,13 +72,13 @@ class ImagePlan:
         return (*([] if self.index is None else [self.index.blob.digest]), *parts)
 
 
-def decide_event(asked: str | None, told: str | None) -> str | None:
+def decide_event(wanted: str | None, actual: str | None) -> str | None:
     """Why nothing is pushed for an event, or None where it is published.
 
-    `asked` is the caller's word, `told` the runner's (None outside of one). Whichever of the two forbids it wins: code
+    `wanted` is the caller's, `actual` the runner's (None outside of one). Whichever of the two forbids it wins: code
     that nobody has merged must never become an image that users pull.
     """
-    for event in (told, asked):
+    for event in (actual, wanted):
         if event is not None and event not in PUBLISHING_EVENTS:
             return f"nothing is pushed on {event}: only what is merged is published"
     return None

@@ -1,4 +1,4 @@
-"""What `publish-images` was asked to do: flags, the run on GitHub, and pipeline.toml, checked before anything runs."""
+"""What `publish-images` has to do: flags, the run on GitHub, and pipeline.toml, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _base(arguments: argparse.Namespace, run: GithubRun | None) -> Repository:
 
 def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> str:
     ports = context.ports
-    told = arguments.revision or (None if run is None else run.revision)
-    found = told or query_revision(ports.cwd, run=ports.run, environ=ports.environ)
+    given = arguments.revision or (None if run is None else run.revision)
+    found = given or query_revision(ports.cwd, run=ports.run, environ=ports.environ)
     if found is None:
         raise UsageError(
             "this folder is no clean git work tree, so no commit names the images", hint="--revision COMMIT"

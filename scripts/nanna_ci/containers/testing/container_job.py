@@ -35,7 +35,7 @@ _TAIL_LINES = 40
 
 
 def run_container_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin, context: Context) -> JobResult:
-    """The verdict on an image alive, or why no engine can give one. After a signal everything is removed first."""
+    """The verdict on an image that runs, or why no engine can give one. After a signal everything is removed first."""
     job, ports = request.job, context.ports
     started = ports.clock()
     found, reason = find_working_engine("auto", ports)

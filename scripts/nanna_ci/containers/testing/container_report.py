@@ -81,7 +81,7 @@ def image_to_json(result: ImageResult) -> dict[str, Any]:
         "startSeconds": None if facts.start_s is None else round(facts.start_s, 3),
         "peakMemoryBytes": facts.peak_memory_bytes,
         "limits": [
-            {"name": limit.name, "asked": limit.asked, "force": limit.force.value, "reason": limit.reason}
+            {"name": limit.name, "asked": limit.wanted, "force": limit.force.value, "reason": limit.reason}
             for limit in facts.limits
         ],
         "checks": [
@@ -162,8 +162,8 @@ def remarks(images: Sequence[ImageResult]) -> list[str]:
     for image in images:
         for limit in image.facts.limits:
             if limit.force is not Force.HELD:
-                told = f"the limit on {limit.name} is {limit.force.value}", limit.reason or ""
-                concerned.setdefault(told, []).append(image.name)
+                remark = f"the limit on {limit.name} is {limit.force.value}", limit.reason or ""
+                concerned.setdefault(remark, []).append(image.name)
     limits = [f"{', '.join(names)}: {what}: {reason}" for (what, reason), names in concerned.items()]
     stand_ins = [f"{image.name} is a stand-in: {image.facts.stand_in}" for image in images if image.facts.stand_in]
     return [*limits, *stand_ins]

@@ -70,7 +70,7 @@ class EndedCommand:
     written: tuple[str, ...] | None = None
 
 
-Told = TypeVar("Told", UnhealthyServer, EndedCommand)
+Evidence = TypeVar("Evidence", UnhealthyServer, EndedCommand)
 
 
 def diagnose(seen: UnhealthyServer) -> CheckFailed:
@@ -87,14 +87,14 @@ def diagnose(seen: UnhealthyServer) -> CheckFailed:
 def diagnose_program(ended: EndedCommand) -> CheckFailed:
     """Why a program's command did not exit with 0: the most particular cause that the facts bear out."""
     if ended.exit_code is None:
-        cause, told = (
+        cause, reason = (
             FailureCause.TIME_LIMIT,
             f"it did not end within {seconds_text(ended.waited_s)}; {_said(ended.log)}",
         )
     else:
         failed = FailureCause.COMMAND_FAILED, f"it exited with {ended.exit_code}; {_said(ended.log)}"
-        cause, told = _obvious(ended, "exits with 0") or failed
-    return CheckFailed(cause, f"`{ended.command}`: {told}")
+        cause, reason = _obvious(ended, "exits with 0") or failed
+    return CheckFailed(cause, f"`{ended.command}`: {reason}")
 
 
 def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckFailed:
@@ -106,14 +106,14 @@ def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckF
     return CheckFailed(FailureCause.EXITED, f"it exited with {exit_code} while it was asked; {_said(log)}")
 
 
-def _obvious(told: UnhealthyServer | EndedCommand, good: str) -> tuple[FailureCause, str] | None:
+def _obvious(seen: UnhealthyServer | EndedCommand, good: str) -> tuple[FailureCause, str] | None:
     """The causes that servers and programs share; `good` is what it does where all is well."""
-    if _NO_PROGRAM_FOR_THIS.search(told.log) and told.exit_code:
-        return FailureCause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(told.log)}"
-    if told.out_of_memory:
+    if _NO_PROGRAM_FOR_THIS.search(seen.log) and seen.exit_code:
+        return FailureCause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(seen.log)}"
+    if seen.out_of_memory:
         return FailureCause.OUT_OF_MEMORY, "it was killed: it needs more memory than its limit"
-    if told.written is not None:
-        what = f"it writes {', '.join(told.written)}" if told.written else "it writes to it"
+    if seen.written is not None:
+        what = f"it writes {', '.join(seen.written)}" if seen.written else "it writes to it"
         return FailureCause.WRITES_ROOT, f"it {good} only where its root can be written to: {what}"
     return None
 
@@ -129,8 +129,8 @@ def _running(seen: UnhealthyServer) -> CheckFailed:
         here = [listener for listener in seen.listeners if listener.port == seen.port]
         others = sorted(listener.port for listener in seen.listeners if listener.port != seen.port)
         if here and here[0].loopback:
-            told = f"it listens on port {seen.port} of its own loopback only, where nobody else reaches it"
-            return CheckFailed(FailureCause.LOOPBACK_ONLY, told)
+            reason = f"it listens on port {seen.port} of its own loopback only, where nobody else reaches it"
+            return CheckFailed(FailureCause.LOOPBACK_ONLY, reason)
         if not here and others:
             ports = ", ".join(map(str, others))
             return CheckFailed(FailureCause.WRONG_PORT, f"it listens on port {ports}, not on {seen.port}")
@@ -207,6 +207,6 @@ def written_paths(changes: Sequence[str]) -> tuple[str, ...]:
     return tuple(leaves[:_NAMED])
 
 
-def with_writing(seen: Told, changes: Sequence[str]) -> Told:
+def with_writing(seen: Evidence, changes: Sequence[str]) -> Evidence:
     """The facts, and what was written when it could be."""
     return replace(seen, written=written_paths(changes))

@@ -119,7 +119,7 @@ def run_checks(subject: ImageUnderTest, companions: Sequence[Companion], bench: 
 
 
 def render_line(result: ImageResult) -> str:
-    """A result in one line of talk."""
+    """A result in one line."""
     line = f"{result.name}: {result.verdict.value} after {seconds_text(result.seconds)}"
     return line if result.reason is None else f"{line}: {result.reason}"
 

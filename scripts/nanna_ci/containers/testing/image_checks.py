@@ -135,8 +135,8 @@ class ImageChecks(abc.ABC):
             if not is_limit_refused(error.message):
                 raise
             if self._refusal is not None:
-                told = f"{self._bench.engine.name} can start no container on this machine: {error.message}"
-                raise CheckUnavailable(told) from error
+                reason = f"{self._bench.engine.name} can start no container on this machine: {error.message}"
+                raise CheckUnavailable(reason) from error
             self._refusal = error.message
             self._given = replace(self._given, memory_bytes=None, pids=None)
             container.remove()

@@ -35,11 +35,11 @@ def main(words: Sequence[str]) -> int:
     """`REQUEST RESULT`, both files of JSON. The exit code is 0 where there is a result, whatever it says."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, process.handle_signal)
-    asked, answer = map(Path, words)
+    request_file, result_file = map(Path, words)
     try:
-        request = from_json(PrivateRequest, load_json(asked.read_bytes(), str(asked)), str(asked))
+        request = from_json(PrivateRequest, load_json(request_file.read_bytes(), str(request_file)), str(request_file))
         prepare()
-        write_atomic(answer, json.dumps(to_json(_test(request, asked.parent / "locks"))).encode())
+        write_atomic(result_file, json.dumps(to_json(_test(request, request_file.parent / "locks"))).encode())
     except Interrupted as error:
         return 128 + error.signal_number
     except NannaError as error:

@@ -91,7 +91,7 @@ class PrivatePodman:
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> EngineRun:
-        asked, answer = folder / "request.json", folder / "result.json"
+        request_file, result_file = folder / "request.json", folder / "result.json"
         private = PrivateRequest(
             request.subjects,
             request.companions,
@@ -101,22 +101,22 @@ class PrivatePodman:
             store=folder / "store",
             cgroup=f"/{cgroup_name(mark.run)}",
         )
-        asked.write_text(json.dumps(to_json(private)))
+        request_file.write_text(json.dumps(to_json(private)))
         run(
-            namespace_words(inside_words(asked, answer)),
+            namespace_words(inside_words(request_file, result_file)),
             timeout_s=TEST_LIMIT_S,
             env={**environ, "TMPDIR": str(folder / "temporary")},
             on_stderr=lambda line: say(line.decode(errors="replace")),
         )
-        return parse_engine_run(answer.read_bytes(), "the test in podman's room")
+        return parse_engine_run(result_file.read_bytes(), "the test in podman's room")
 
     def _sweep(self, own: str) -> tuple[str, ...]:
         """Remove what dead runs left; the names of their folders."""
         swept = []
         entries = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
-        alive = self._locks.alive()  # after the list: a folder is made by who holds its lock already
+        running = self._locks.running()  # after the list: a folder is made by who holds its lock already
         for run in (entry.name for entry in entries if _FOLDER.fullmatch(entry.name)):
-            if run != own and not alive.get(run, False) and not self._remove(run):
+            if run != own and not running.get(run, False) and not self._remove(run):
                 self._locks.forget(run)
                 swept.append(f"room {run}")
         return tuple(swept)

@@ -67,8 +67,8 @@ class ProgramChecks(ImageChecks):
 
     def _note_limits(self) -> None:
         """All containers get the same limits: what the kernel said of one counts."""
-        told = next((one for one in self._started if one.limits != Effective()), self._started[-1])
-        limits = report_limits(self._limits, self._given, told.limits, self._refusal, told.unread)
+        known = next((one for one in self._started if one.limits != Effective()), self._started[-1])
+        limits = report_limits(self._limits, self._given, known.limits, self._refusal, known.unread)
         self._facts = replace(self._facts, limits=limits)
 
     def _decide_confined(self) -> str | None:

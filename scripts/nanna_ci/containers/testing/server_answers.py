@@ -28,7 +28,7 @@ class ProbeAnswer:
     problem: str = ""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """For people."""
         return self.problem if self.status is None else f"HTTP {self.status}"
 
@@ -41,7 +41,7 @@ def is_healthy(answer: ProbeAnswer) -> bool:
 def decide_path(answer: ProbeAnswer, path: str) -> None:
     """A declared path answers 200."""
     if answer.status != 200:
-        raise CheckFailed(FailureCause.WRONG_ANSWER, f"GET {path}: {answer.told}, not HTTP 200")
+        raise CheckFailed(FailureCause.WRONG_ANSWER, f"GET {path}: {answer.summary}, not HTTP 200")
 
 
 def decide_models(answer: ProbeAnswer, model: str) -> None:
@@ -117,7 +117,7 @@ def _text(item: Mapping[str, JsonValue], key: str, path: str) -> str:
 
 def _document(answer: ProbeAnswer, path: str) -> JsonObject:
     if answer.status != 200:
-        raise CheckFailed(FailureCause.WRONG_ANSWER, f"{path}: {answer.told}, not HTTP 200")
+        raise CheckFailed(FailureCause.WRONG_ANSWER, f"{path}: {answer.summary}, not HTTP 200")
     try:
         return as_object(load_json(answer.body, path), path, "the answer")
     except MalformedData as error:

@@ -1,4 +1,4 @@
-"""The test of a server's image: healthy, asked, stopped, healthy again; and its clients beside it."""
+"""The test of a server's image: healthy, tried, stopped, healthy again; and its clients beside it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ServerChecks(ImageChecks):
                 self._restart()
             case _:
                 try:
-                    return ask(check, self._live, self._bench.engine)
+                    return perform_check(check, self._live, self._bench.engine)
                 except CheckFailed as problem:
                     raise self._live.explain(problem) from problem
         return None
@@ -130,8 +130,8 @@ class ServerChecks(ImageChecks):
         try:
             self._live.await_health(_STEADY_S)
         except Unhealthy as problem:
-            told = f"it was healthy, and no longer is: {problem.seen.answer}"
-            raise self._live.explain(CheckFailed(FailureCause.NOT_STEADY, told)) from None
+            reason = f"it was healthy, and no longer is: {problem.seen.answer}"
+            raise self._live.explain(CheckFailed(FailureCause.NOT_STEADY, reason)) from None
 
     def _restart(self) -> None:
         self._live.start_again()
@@ -181,7 +181,7 @@ class ServerChecks(ImageChecks):
             container.remove()
 
 
-def ask(check: Check, container: ServerContainer, engine: Engine) -> str | None:
+def perform_check(check: Check, container: ServerContainer, engine: Engine) -> str | None:
     """Make one of these checks; a remark on it, or None. Raises CheckFailed."""
     match check.kind:
         case CheckKind.PATH:
@@ -204,11 +204,11 @@ def run_command(container: ServerContainer, engine: Engine, words: Sequence[str]
     try:
         executed = engine.execute(container.id, words, COMMAND_S)
     except CommandTimedOut as error:
-        told = f"`{shown}` did not end within {seconds_text(COMMAND_S)}"
-        raise CheckFailed(FailureCause.COMMAND_FAILED, told) from error
+        reason = f"`{shown}` did not end within {seconds_text(COMMAND_S)}"
+        raise CheckFailed(FailureCause.COMMAND_FAILED, reason) from error
     if executed.returncode != 0:
-        told = f"`{shown}` exited with {executed.returncode}: {last_line(executed.output) or 'no output'}"
-        raise CheckFailed(FailureCause.COMMAND_FAILED, told)
+        reason = f"`{shown}` exited with {executed.returncode}: {last_line(executed.output) or 'no output'}"
+        raise CheckFailed(FailureCause.COMMAND_FAILED, reason)
 
 
 def _decide_model(model: str, container: ServerContainer) -> str | None:

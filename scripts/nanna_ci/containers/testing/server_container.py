@@ -1,4 +1,4 @@
-"""A server's container while it is tested: asked until it is healthy, and more; stopped, and started again."""
+"""A server's container while it is tested: requests until it is healthy, and more; stopped, and started again."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ class ServerContainer(LiveContainer):
             state = self._look()
             if state.running:
                 raise
-            told = f"it had ended by itself, with {state.exit_code}, before it was asked to"
-            raise CheckFailed(FailureCause.EXITED, told) from error
+            reason = f"it had ended by itself, with {state.exit_code}, before it was asked to"
+            raise CheckFailed(FailureCause.EXITED, reason) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:
             with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
@@ -122,6 +122,6 @@ class ServerContainer(LiveContainer):
             exit_code=None if state.running else state.exit_code,
             out_of_memory=state.out_of_memory,
             log=self._log(),
-            answer=answer.told,
+            answer=answer.summary,
             listeners=None if pid is None else self._bench.kernel.listeners(pid),
         )

@@ -54,7 +54,7 @@ def test_what_a_session_creates_goes_with_it(locks, layout):
         fill(engine, OWN)
     assert (engine.containers, engine.networks, engine.images) == ({}, {}, {})
     assert session.problems == []
-    assert locks.alive() == {}
+    assert locks.running() == {}
 
 
 def test_an_image_that_goes_with_anothers_tag_while_it_is_loaded_is_loaded_again(locks, layout, monkeypatch):
@@ -97,7 +97,7 @@ def test_dead_runs_are_swept_others_are_not(locks):
     ]
     kept = {one for mark in (ALIVE, FOREIGN) for one in (mark.name("x"), mark.tag("x"))}
     assert names(engine) == kept | {"precious", "precious:1"}
-    assert locks.alive() == {ALIVE.run: False}
+    assert locks.running() == {ALIVE.run: False}
 
 
 def test_a_foreign_run_is_swept_once_its_time_is_over(locks):
@@ -117,13 +117,13 @@ def test_what_cannot_be_removed_is_said_and_tried_again(locks):
     assert "container id1: podman exited with 125: Error: device busy" in session.problems[0]
     assert session.unswept == []
     assert session.problems[1] == "container id1: is still there"
-    assert locks.alive() == {OWN.run: False}
+    assert locks.running() == {OWN.run: False}
 
     with open_session(engine, ALIVE, locks, NOW_S) as session:
         pass
     assert session.swept == ["container id1"]
     assert names(engine) == set()
-    assert locks.alive() == {}
+    assert locks.running() == {}
 
 
 def test_what_cannot_be_swept_is_said_and_is_no_fault_of_this_run(locks):
@@ -137,7 +137,7 @@ def test_what_cannot_be_swept_is_said_and_is_no_fault_of_this_run(locks):
     assert session.swept == [f"image {DEAD.tag('x')}"]
     assert len(session.unswept) == 1
     assert session.problems == []
-    assert locks.alive() == {DEAD.run: False}
+    assert locks.running() == {DEAD.run: False}
 
 
 class HalfLoading(FakeEngine):
@@ -153,7 +153,7 @@ def test_an_image_that_was_only_half_loaded_goes_too(locks, layout):
     with pytest.raises(Interrupted), open_session(engine, OWN, locks, NOW_S) as session:
         session.load(layout, "x")
     assert engine.images == {}
-    assert locks.alive() == {}
+    assert locks.running() == {}
 
 
 def test_an_image_that_a_killed_run_had_half_loaded_goes_with_the_next_run(locks, layout):
@@ -164,7 +164,7 @@ def test_an_image_that_a_killed_run_had_half_loaded_goes_with_the_next_run(locks
     with open_session(engine, OWN, locks, NOW_S) as session:
         assert engine.images == {}
     assert session.swept == [f"image {layout.config_digest}"]
-    assert locks.alive() == {}
+    assert locks.running() == {}
 
 
 def test_an_image_that_got_somebodys_tag_meanwhile_is_theirs(locks, layout):

@@ -19,13 +19,13 @@ RUN, OTHER = "0123456789ab", "ba9876543210"
 
 def test_a_lock_is_held_as_long_as_its_block_and_stays_until_it_is_forgotten(tmp_path):
     locks = RunLocks(tmp_path / "locks", "podman")
-    assert locks.alive() == {}
+    assert locks.running() == {}
     with locks.held(RUN):
-        assert locks.alive() == {RUN: True}
-    assert locks.alive() == {RUN: False}
+        assert locks.running() == {RUN: True}
+    assert locks.running() == {RUN: False}
     locks.forget(RUN)
     locks.forget(RUN)
-    assert locks.alive() == {}
+    assert locks.running() == {}
 
 
 def test_who_only_looks_does_not_keep_a_run_from_its_lock(tmp_path):
@@ -35,7 +35,7 @@ def test_who_only_looks_does_not_keep_a_run_from_its_lock(tmp_path):
         fcntl.flock(file, fcntl.LOCK_SH)
         threading.Timer(0.1, lambda: fcntl.flock(file, fcntl.LOCK_UN)).start()
         with locks.held(RUN):
-            assert locks.alive() == {RUN: True}
+            assert locks.running() == {RUN: True}
 
 
 def test_a_lock_file_that_a_sweep_took_for_a_dead_runs_is_made_anew(tmp_path, monkeypatch):
@@ -50,7 +50,7 @@ def test_a_lock_file_that_a_sweep_took_for_a_dead_runs_is_made_anew(tmp_path, mo
     monkeypatch.setattr(fcntl, "flock", after_a_sweep)
     with locks.held(RUN):
         assert taken
-        assert locks.alive() == {RUN: True}
+        assert locks.running() == {RUN: True}
 
 
 def test_what_a_run_notes_is_read_back_by_others(tmp_path):
@@ -68,8 +68,8 @@ def test_each_engine_knows_its_own_runs_and_no_other_files(tmp_path):
     (tmp_path / "podman-nothing").touch()
     (tmp_path / "notes.txt").touch()
     with RunLocks(tmp_path, "docker").held(OTHER):
-        assert RunLocks(tmp_path, "podman").alive() == {}
-        assert RunLocks(tmp_path, "docker").alive() == {OTHER: True}
+        assert RunLocks(tmp_path, "podman").running() == {}
+        assert RunLocks(tmp_path, "docker").running() == {OTHER: True}
 
 
 def test_a_killed_run_lets_go(tmp_path):
@@ -88,10 +88,10 @@ with RunLocks(pathlib.Path(sys.argv[1]), "podman").held(sys.argv[2]):
     )
     with other:
         assert other.stdout.readline() == b"held\n"
-        assert RunLocks(tmp_path, "podman").alive() == {RUN: True}
+        assert RunLocks(tmp_path, "podman").running() == {RUN: True}
         other.kill()
         other.wait(30)
-        assert RunLocks(tmp_path, "podman").alive() == {RUN: False}
+        assert RunLocks(tmp_path, "podman").running() == {RUN: False}
 
 
 def test_a_program_that_a_run_starts_does_not_hold_its_lock(tmp_path):
@@ -99,7 +99,7 @@ def test_a_program_that_a_run_starts_does_not_hold_its_lock(tmp_path):
     with locks.held(RUN):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with child:
-        assert locks.alive() == {RUN: False}
+        assert locks.running() == {RUN: False}
         child.kill()
 
 

@@ -32,14 +32,14 @@ def test_nobody_there_is_an_answer_too():
     with HttpProbe() as http:
         answer = http.get(port, "/", 5)
     assert answer.status is None
-    assert answer.told.startswith("cannot connect: ")
+    assert answer.summary.startswith("cannot connect: ")
 
 
 def test_a_server_that_is_silent_is_given_up_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent, HttpProbe() as http:
         answer = http.get(silent.getsockname()[1], "/", 0.2)
     assert answer.status is None
-    assert "0.2 s" in answer.told
+    assert "0.2 s" in answer.summary
 
 
 def test_no_proxy_is_asked(server, monkeypatch):

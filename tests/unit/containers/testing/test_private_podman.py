@@ -72,7 +72,7 @@ def test_a_room_is_told_what_to_test_and_is_gone_afterwards(world):
     assert world.asked["cgroup"] == f"/nanna-ci-{MARK.run}"
     assert list(world.rooms.iterdir()) == []
     assert list(world.groups.glob("*/*")) == []
-    assert world.locks.alive() == {}
+    assert world.locks.running() == {}
 
 
 def test_it_is_gone_after_a_failure_too(world):
