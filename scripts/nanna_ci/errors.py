@@ -71,6 +71,24 @@ class CommandTimedOut(NannaError):
         self.stderr_tail = stderr_tail
 
 
+class ServiceUnavailable(NannaError):
+    """A service could not be reached or kept failing. `host` is its name, `attempts` how often it was asked."""
+
+    def __init__(self, host: str, problem: str, *, attempts: int) -> None:
+        super().__init__(f"{host}: {problem} ({attempts} attempt{'' if attempts == 1 else 's'})")
+        self.host = host
+        self.attempts = attempts
+
+
+class RequestRefused(NannaError):
+    """A service answered, and the answer is no: `status` is the HTTP status, `explanation` what it says, or empty."""
+
+    def __init__(self, request: str, status: int, explanation: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{request}: HTTP {status}{': ' if explanation else ''}{explanation}", hint=hint)
+        self.status = status
+        self.explanation = explanation
+
+
 class MalformedData(NannaError):
     """Input data was refused; `source` names where it came from."""
 

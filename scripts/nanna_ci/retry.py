@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
 import math
 from collections.abc import Callable
@@ -34,7 +35,6 @@ def _from_header(header: str, now: float) -> float | None:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(text[:20])
-    import email.utils  # noqa: PLC0415 - it costs every start of a program some milliseconds, and is rarely needed
 
     try:
         return email.utils.parsedate_to_datetime(text).timestamp() - now

@@ -16,7 +16,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import ConfigError, MalformedData, NannaError, ToolMissing, UsageError, shorten
+from nanna_ci.errors import (
+    ConfigError,
+    MalformedData,
+    RequestRefused,
+    ServiceUnavailable,
+    ToolMissing,
+    UsageError,
+    shorten,
+)
 from nanna_ci.http_answer import Body, Response
 from nanna_ci.redact import Redactor
 from nanna_ci.retry import backoff_s, requested_wait_s
@@ -31,24 +39,6 @@ _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _REDIRECTED: Final = frozenset({"GET", "HEAD"})
 _OK: Final = frozenset({200, 201, 202, 204})
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-
-
-class ServiceUnavailable(NannaError):
-    """A service could not be reached or kept failing. `host` is its name, `attempts` how often it was asked."""
-
-    def __init__(self, host: str, problem: str, *, attempts: int) -> None:
-        super().__init__(f"{host}: {problem} ({attempts} attempt{'' if attempts == 1 else 's'})")
-        self.host = host
-        self.attempts = attempts
-
-
-class RequestRefused(NannaError):
-    """A service answered, and the answer is no: `status` is the HTTP status, `explanation` what it says, or empty."""
-
-    def __init__(self, request: str, status: int, explanation: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{request}: HTTP {status}{': ' if explanation else ''}{explanation}", hint=hint)
-        self.status = status
-        self.explanation = explanation
 
 
 class _Passing(Exception):

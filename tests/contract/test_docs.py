@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nanna_ci.boundary import _exit_code
 
 from fakes import FakePorts
 from nanna_ci import errors
-from nanna_ci.boundary import _exit_code
 from nanna_ci.cli import REGISTRY, main, render_help
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline

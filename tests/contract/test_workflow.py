@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.cli import REGISTRY
 from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.outcome import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
@@ -21,6 +20,7 @@ from nanna_ci.pipeline.job_plan import Event, JobRoute, matrix_entries, plan_job
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.pipeline.vocabulary import RUNNERS
+from nanna_ci.usage import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
@@ -66,7 +66,7 @@ def test_every_action_is_pinned_to_a_known_commit_with_its_version() -> None:
 def test_it_calls_only_commands_that_exist() -> None:
     called = re.findall(r"(?:nix run \.#|nanna-ci |-m nanna_ci )([\w-]+)", "\n".join(JOBS.values()))
     assert set(called) == {"plan", "run-job", "cache-setup", "cache-push", "cache-analytics", "publish-images"}
-    assert set(called) <= set(REGISTRY)
+    assert set(called) <= set(COMMANDS)
 
 
 def test_it_uses_only_what_the_matrix_gives() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -15,10 +16,13 @@ import pytest
 
 import nanna_ci
 from nanna_ci import cli
+from nanna_ci.cli.command_line import find_usage
+from nanna_ci.cli.parser import build_parser
+from nanna_ci.usage import COMMANDS, module_name
 
 PACKAGE = Path(nanna_ci.__file__).parent
 COSTLY = {"asyncio", "dataclasses", "httpx", "json", "pathlib", "shutil", "subprocess", "tomllib", "nanna_ci.outcome"}
-every_command = pytest.mark.parametrize("name", cli.REGISTRY)
+every_command = pytest.mark.parametrize("name", COMMANDS)
 
 
 def environ(**more: str) -> dict[str, str]:
@@ -43,10 +47,11 @@ def help_of(fake_ports, name: str) -> str:
 
 
 @every_command
-def test_the_module_is_what_the_registry_says(name):
-    module = cli.find_command([name])
-    assert (name, cli.SUMMARIES[name]) == (module.NAME, module.SUMMARY)
-    assert isinstance(module.DRY_RUN, bool)
+def test_a_command_has_its_flags_and_its_work_in_modules_of_its_name(name):
+    found, usage = find_usage([name])
+    assert (found, usage.__name__) == (name, f"nanna_ci.usage.{module_name(name)}")
+    assert isinstance(usage.DRY_RUN, bool)
+    assert callable(importlib.import_module(f"nanna_ci.commands.{module_name(name)}").execute)
 
 
 @every_command
@@ -63,14 +68,13 @@ def test_help_teaches(fake_ports, name):
 def test_the_example_of_the_help_is_a_valid_command_line(fake_ports, name):
     examples = re.findall(rf"^example: nanna-ci {name}\b(.*)$", help_of(fake_ports, name), re.MULTILINE)
     assert examples
-    module = cli.find_command([name])
     for example in examples:
-        cli.build_parser(module, fake_ports.stdout).parse_args(shlex.split(example))
+        build_parser(*find_usage([name]), fake_ports.stdout).parse_args(shlex.split(example))
 
 
 @every_command
 def test_every_flag_is_explained(fake_ports, name):
-    parser = cli.build_parser(cli.find_command([name]), fake_ports.stdout)
+    parser = build_parser(*find_usage([name]), fake_ports.stdout)
     assert [action.dest for action in parser._actions if not action.help] == []
 
 

@@ -18,6 +18,7 @@ PROGRAM = """
 import concurrent.futures, sys, tempfile, time, types
 from pathlib import Path
 from nanna_ci import cli, process
+from nanna_ci.cli import command_line
 from nanna_ci.outcome import Outcome, Verdict
 from nanna_ci.report.blocks import Document
 
@@ -27,11 +28,11 @@ def execute(arguments, context):
 {body}
     return Outcome(Verdict.PASS, Document("done", ()), {{}})
 
-module = types.ModuleType("nanna_ci.commands.fake")
-module.NAME = module.SUMMARY = module.DESCRIPTION = "fake"
+module = types.ModuleType("fake")
+module.DESCRIPTION = "fake"
 module.DRY_RUN, module.add_arguments, module.execute = False, lambda parser: None, execute
-sys.modules["nanna_ci.commands.fake"] = module
-cli.REGISTRY = {{"fake": "fake"}}
+sys.modules["nanna_ci.usage.fake"] = sys.modules["nanna_ci.commands.fake"] = module
+command_line.COMMANDS = {{"fake": "a fake"}}
 sys.argv = ["nanna-ci", "fake", "--format", "json"]
 cli.entry()
 """

@@ -15,11 +15,17 @@ import nanna_ci
 
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers"}
+OTHERS = {"cli", "commands", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {"binaries": {"pipeline"}, "containers": {"pipeline", "binaries"}}
 # each may import those to its left
 FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")
 LONGEST = 400
+MAY_BE_MISSING = {"httpx", "fcntl", "resource", "sqlite3"}  # on Windows, or from a Python that was built without
+NOT_FOR_HELP = {
+    "nanna_ci.cli.command_line": {"nanna_ci.cli.boundary"},
+    "nanna_ci.cli.parser": {"difflib"},
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ every_module = pytest.mark.parametrize("name", MODULES)
 
 
 def test_every_folder_with_modules_is_known():
-    assert {name.split(".")[1] for name in MODULES if name.count(".") > 1} == DOMAINS | {"commands"}
+    assert {name.split(".")[1] for name in MODULES if name.count(".") > 1} == DOMAINS | OTHERS
 
 
 def test_the_reader_of_imports_reads_them():
@@ -163,16 +169,29 @@ def test_the_report_knows_no_other_domain(name):
 
 @every_module
 def test_nothing_imports_commands_but_cli_and_commands(name):
-    if name == "nanna_ci.cli" or name.startswith("nanna_ci.commands"):
+    if name.startswith(("nanna_ci.cli", "nanna_ci.commands")):
         return
     assert not [found for found in imports(MODULES[name]) if is_in(found, "nanna_ci.commands")]
 
 
 @every_module
 def test_nothing_but_the_entry_points_imports_cli(name):
-    if name in {"nanna_ci.__main__", "nanna_ci.boundary"}:
+    if name == "nanna_ci.__main__" or name.startswith("nanna_ci.cli"):
         return
     assert not [found for found in imports(MODULES[name]) if is_in(found, "nanna_ci.cli")]
+
+
+@every_module
+def test_the_flags_of_a_command_need_nothing_but_argparse(name):
+    if name.startswith("nanna_ci.usage."):
+        packages = {"__future__", "argparse", "nanna_ci.usage"}
+        assert not [found for found in imports(MODULES[name]) if not any(is_in(found, one) for one in packages)]
+
+
+@every_module
+def test_imports_stand_at_the_top_but_those_with_a_reason_of_their_own(name):
+    deferred = {found.module for found in imports(MODULES[name]) if found.deferred and not found.typing_only}
+    assert deferred <= MAY_BE_MISSING | NOT_FOR_HELP.get(name, set())
 
 
 @every_module
@@ -196,8 +215,9 @@ def test_no_module_looks_like_a_test_or_lies_where_tools_do_not_look(name):
     assert not {"build", "dist", "data", "workspace"} & set(parts)
 
 
-def test_no_two_modules_have_one_name():
-    names = [name.rpartition(".")[2] for name, path in MODULES.items() if path.name != "__init__.py"]
+def test_no_two_modules_have_one_name_but_the_two_of_a_command():
+    mine = [name for name, path in MODULES.items() if path.name != "__init__.py"]
+    names = [name.rpartition(".")[2] for name in mine if not name.startswith("nanna_ci.usage.")]
     assert {name for name in names if names.count(name) > 1} == set()
 
 

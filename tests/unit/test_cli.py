@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pkgutil
 import re
 import signal
 import sys
@@ -13,10 +14,11 @@ from types import ModuleType
 
 import pytest
 
-from nanna_ci import __version__, cli
+from nanna_ci import __version__, cli, commands, usage
 from nanna_ci.errors import CommandFailed, ConfigError, GateFailed, Interrupted, MalformedData, ToolMissing
 from nanna_ci.outcome import Outcome, Verdict
 from nanna_ci.report.blocks import Cell, Document, Notice, Table, Tone
+from nanna_ci.usage import COMMANDS, module_name
 
 DOCUMENT = Document("A title", (Notice(Tone.BAD, "one thing failed"),))
 
@@ -24,8 +26,8 @@ DOCUMENT = Document("A title", (Notice(Tone.BAD, "one thing failed"),))
 @pytest.fixture
 def command(monkeypatch):
     """A command `fake`, in place of all others: change `outcome` or `error`; `context`, `arguments` show its call."""
-    module = ModuleType("nanna_ci.commands.fake")
-    module.NAME, module.SUMMARY, module.DRY_RUN = "fake", "a fake", True
+    module = ModuleType("fake")
+    module.DRY_RUN = True
     module.DESCRIPTION = "Teaches.\n\nexample: nanna-ci fake --number 3"
     module.outcome = Outcome(Verdict.PASS, DOCUMENT, {"someKey": 1}, outputs={"key": "value"})
     module.error = None
@@ -40,8 +42,9 @@ def command(monkeypatch):
         return module.outcome
 
     module.execute = execute
+    monkeypatch.setitem(sys.modules, "nanna_ci.usage.fake", module)
     monkeypatch.setitem(sys.modules, "nanna_ci.commands.fake", module)
-    monkeypatch.setattr(cli, "REGISTRY", {"fake": "fake"})
+    monkeypatch.setattr("nanna_ci.cli.command_line.COMMANDS", {"fake": "a fake"})
     return module
 
 
@@ -52,7 +55,7 @@ def run(ports, *words: str) -> int:
 def test_help_lists_every_command_under_a_group(fake_ports):
     assert run(fake_ports, "--help") == 0
     lines = fake_ports.stdout.getvalue().splitlines()
-    for name, summary in cli.SUMMARIES.items():
+    for name, summary in COMMANDS.items():
         assert any(line.split() == [name, *summary.split()] for line in lines)
     assert max(map(len, lines)) <= 120
 
@@ -393,5 +396,7 @@ def test_a_summary_that_cannot_be_written_does_not_change_the_gate(fake_ports, c
 
 
 def test_the_module_table_is_whole():
-    assert list(cli.REGISTRY) == list(cli.SUMMARIES)
-    assert set(cli.REGISTRY) >= {"plan", "run-job", "ci", "dev-check", "cross-build", "prepare-artifacts", "test"}
+    for package in (commands, usage):
+        modules = [module.name for module in pkgutil.iter_modules(package.__path__)]
+        assert set(modules) >= {module_name(name) for name in COMMANDS}
+    assert set(COMMANDS) >= {"plan", "run-job", "ci", "dev-check", "cross-build", "prepare-artifacts", "test"}

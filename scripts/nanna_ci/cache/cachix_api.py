@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from nanna_ci.errors import MalformedData, UsageError, shorten
+from nanna_ci.errors import MalformedData, RequestRefused, UsageError, shorten
 from nanna_ci.json_data import as_text, as_texts, describe
 
 if TYPE_CHECKING:
     from nanna_ci.json_data import JsonObject
-    from nanna_ci.web import RequestRefused, Token, WebClient
+    from nanna_ci.web import Token, WebClient
 
 CACHIX_API: Final = "https://cachix.org/api/v1"
 CACHIX_TOKEN_VARIABLE: Final = "CACHIX_AUTH_TOKEN"  # noqa: S105 - a variable's name
@@ -79,8 +79,6 @@ def query_cache(client: WebClient, cache: CachixCache, token: Token | None) -> C
         RequestRefused: there is no such cache, or it is not for everyone and the token does not help.
         ServiceUnavailable, MalformedData: as every request.
     """
-    from nanna_ci.web import RequestRefused  # noqa: PLC0415 - asyncio comes with it: not for reading names
-
     try:
         answer = client.request("GET", cache.url, token=token).json_object()
     except RequestRefused as refusal:
@@ -96,8 +94,6 @@ def query_missing(client: WebClient, cache: CachixCache, token: Token | None, ha
         MalformedData: the answer names a hash that was not asked for, or is no list of hashes.
         RequestRefused, ServiceUnavailable: as every request; what other calls answered is lost then.
     """
-    from nanna_ci.web import RequestRefused  # noqa: PLC0415 - as above
-
     url = f"{cache.url}/narinfo"
     missing: set[str] = set()
     try:
@@ -153,7 +149,7 @@ def _parse_description(answer: JsonObject, cache: CachixCache) -> CacheDescripti
 
 
 def _explain(refusal: RequestRefused, cache: CachixCache, token: Token | None) -> None:
-    """Add a way to mend a refusal, where web.py cannot know one."""
+    """Add a way to mend a refusal, where the client cannot know one."""
     if refusal.hint is None and refusal.status in {401, 403, 404}:
         if token is None or token.value is None:
             may = f"is it public? If not, set {CACHIX_TOKEN_VARIABLE}"

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, climb
+from nanna_ci.binaries.strategies import Workbench
 from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
 from nanna_ci.errors import GateFailed, MalformedData
-from nanna_ci.outcome import Verdict
+from nanna_ci.outcome import Context, Verdict
+from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.faults import JobFault, exit_code, find_fault, start_fault
+from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
+from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_result import BuildOutcome
-
-if TYPE_CHECKING:
-    from nanna_ci.binaries.strategies import Workbench
-    from nanna_ci.outcome import Context
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.local_run import EffectRequest
-    from nanna_ci.pipeline.reproduce import RunOrigin
 
 
 def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin, context: Context) -> JobResult:

@@ -3,81 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import AbstractContextManager
-
-    from nanna_ci.cache.gc_roots import RootKind
-    from nanna_ci.cache.push.destination import Destination
-    from nanna_ci.cache.push.push_report import PushReport, Skip, Watched
-    from nanna_ci.cache.push.pusher import Pusher
-    from nanna_ci.cache.push.selection import Selection
-    from nanna_ci.cache.push_filter import PushFilter
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.store.nix import Nix
-
-NAME = "cache-push"
-SUMMARY = "filter and push to a cache, then ask for every path again"
-DESCRIPTION = """\
-Pushes store paths with their run-time closures, and asks for every one of them again with a client that knows nothing:
-a path that is not there afterwards is a no (exit 1), by name. What is there already is not sent again. A cache has 60 s
-for all its answers, and 0.02 more for each path, retries and waits included; then it counts as down (exit 3).
-
-A PATH is a store path, a link to one, or an installable: of a derivation its outputs that are here, all of them. `-`
-reads them from standard input. Without any it is the outputs of the pipeline's pure jobs that are here.
-
---to takes the URL of a Nix store, which `nix copy` writes to, or the name of a Cachix cache, for the cachix program
-with CACHIX_AUTH_TOKEN in the environment. Without a token, as on forks, nothing is pushed: a notice, and exit 0.
-
-The filter keeps paths back whose names match, but not those that a pushed path refers to: it could not be used without
-them. --filter '^$' keeps nothing back.
-
---build-closure adds what the build needed: of every derivation behind the paths, down to the first, the outputs that
-are here, with their run-time closures; no .drv files, and no sources but those that are outputs or referred to.
-
---watch runs the command after `--`, and when it ends, also where it fails, pushes what was built in the local store
-meanwhile, whoever built it; not what came from a cache. The command's output goes to standard error.
-
-example: nanna-ci cache-push --watch -- nix build .#default
-         nanna-ci cache-push --to 'file:///var/cache/nix?secret-key=key.sec' --as release:v1.2 ./result
-"""
-DRY_RUN = True
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own arguments."""
-    parser.add_argument("words", nargs="*", metavar="PATH", help="what to push; with --watch: the command, after `--`")
-    parser.add_argument("--to", metavar="STORE", help="a store's URL or a Cachix cache (default: [cache] name)")
-    parser.add_argument(
-        "--filter",
-        dest="patterns",
-        action="append",
-        metavar="PATTERN",
-        help="keep names back that match; repeatable (default: [cache] push_filter)",
-    )
-    parser.add_argument("--build-closure", action="store_true", help="and what was needed to build them")
-    parser.add_argument("--watch", action="store_true", help="run a command, and push what was built meanwhile")
-    parser.add_argument(
-        "--as",
-        dest="root",
-        metavar="KIND:NAME",
-        help="keep them: commit:REVISION, release:TAG, pin:NAME (file:// only)",
-    )
+from nanna_ci.cache.folder_lock import push_lock
+from nanna_ci.cache.gc_roots import RootKind, RootRecord, parse_root_name, write_root_record
+from nanna_ci.cache.push.cachix import has_credentials
+from nanna_ci.cache.push.destination import Destination, parse_destination
+from nanna_ci.cache.push.push_plan import plan_push
+from nanna_ci.cache.push.push_report import PushReport, Skip, Watched, decide_verdict, push_to_json, render_push
+from nanna_ci.cache.push.pusher import Pusher
+from nanna_ci.cache.push.selection import Selection, WantedPaths, parse_wanted, select_derivations, select_paths
+from nanna_ci.cache.push_filter import PushFilter
+from nanna_ci.errors import UsageError
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
+from nanna_ci.pipeline.host_evaluation import planned_derivations
+from nanna_ci.redact import known_secrets
+from nanna_ci.store.nix import BUILD_TIMEOUT_S, Nix
+from nanna_ci.store.nix_copy import query_built_since, query_closure, watched_folder
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Select, plan, send, verify. A path that was not pushed, or is not there afterwards, is a fail."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.cache.gc_roots import parse_root_name  # noqa: PLC0415
-    from nanna_ci.cache.push.destination import parse_destination  # noqa: PLC0415
-    from nanna_ci.cache.push.push_report import PushReport, Skip  # noqa: PLC0415
-    from nanna_ci.cache.push_filter import PushFilter  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-
     ports = context.ports
     begun = ports.clock()
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
@@ -99,8 +49,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _check(arguments: argparse.Namespace, destination: Destination, *, dry_run: bool) -> None:
     """Refuse flags that do not go together."""
-    from nanna_ci.errors import UsageError  # noqa: PLC0415
-
     if arguments.watch and not arguments.words:
         raise UsageError("--watch needs a command", hint="put it after `--`")
     if arguments.watch and dry_run:
@@ -112,19 +60,14 @@ def _check(arguments: argparse.Namespace, destination: Destination, *, dry_run: 
 
 def _lock(destination: Destination, *, dry_run: bool) -> AbstractContextManager[None]:
     """Keeps collections out of a folder, so that nothing goes that the push counts on."""
-    from contextlib import nullcontext  # noqa: PLC0415
-
     folder = None if destination.substituter is None else destination.substituter.folder
     if folder is None or dry_run:
         return nullcontext()
-    from nanna_ci.cache.folder_lock import push_lock  # noqa: PLC0415 - POSIX only
 
     return push_lock(folder)
 
 
 def _lacks_token(destination: Destination, context: Context) -> bool:
-    from nanna_ci.cache.push.cachix import has_credentials  # noqa: PLC0415
-
     return destination.cachix is not None and not context.dry_run and not has_credentials(context.ports.environ)
 
 
@@ -136,13 +79,6 @@ def _push(
     context: Context,
 ) -> PushReport:
     """All stages from the list to the receipt, or to the plan on a dry run."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.cache.push.push_plan import plan_push  # noqa: PLC0415
-    from nanna_ci.cache.push.push_report import Skip  # noqa: PLC0415
-    from nanna_ci.store.nix import Nix  # noqa: PLC0415
-    from nanna_ci.store.nix_copy import query_closure  # noqa: PLC0415
-
     nix = Nix(context.ports.run, environ=context.ports.environ)
     pusher = _pusher(report.destination, nix, context)
     if not context.dry_run:
@@ -166,10 +102,6 @@ def _push(
 
 
 def _pusher(destination: Destination, nix: Nix, context: Context) -> Pusher:
-    import time  # noqa: PLC0415
-
-    from nanna_ci.cache.push.pusher import Pusher  # noqa: PLC0415
-
     return Pusher(
         destination,
         nix,
@@ -184,9 +116,6 @@ def _pusher(destination: Destination, nix: Nix, context: Context) -> Pusher:
 
 def _select(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context: Context) -> tuple[Selection, Skip]:
     """What the words name, or the pipeline's outputs; and what it means if that is nothing."""
-    from nanna_ci.cache.push.push_report import Skip  # noqa: PLC0415
-    from nanna_ci.cache.push.selection import parse_wanted, select_paths  # noqa: PLC0415
-
     if not arguments.words:
         return _select_pipeline(arguments, pipeline, nix, context), Skip.NOTHING_HERE
     stdin = context.ports.stdin
@@ -198,11 +127,6 @@ def _select(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context
 
 
 def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix, context: Context) -> Selection:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.cache.push.selection import select_derivations  # noqa: PLC0415
-    from nanna_ci.pipeline.host_evaluation import planned_derivations  # noqa: PLC0415
-
     derivations = sorted(set(planned_derivations(nix, pipeline).values()))
     shown = nix.derivation_show(derivations, recursive=False)
     selection = select_derivations(nix, tuple(shown.values()), with_builds=arguments.build_closure)
@@ -213,9 +137,6 @@ def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix
 
 def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> tuple[Watched, Selection]:
     """Run the command; what the local store has built since."""
-    from nanna_ci.cache.push.selection import WantedPaths, select_paths  # noqa: PLC0415
-    from nanna_ci.store.nix_copy import query_built_since, watched_folder  # noqa: PLC0415
-
     folder = watched_folder(nix)
     started_s = context.ports.now()
     before = frozenset(query_built_since(nix, folder, started_s))  # Nix registers in whole seconds
@@ -226,10 +147,6 @@ def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> t
 
 def _run_command(argv: Sequence[str], context: Context) -> Watched:
     """Run the caller's command, its output on stderr without secrets: stdout is for the result."""
-    from nanna_ci.cache.push.push_report import Watched  # noqa: PLC0415
-    from nanna_ci.redact import known_secrets  # noqa: PLC0415
-    from nanna_ci.store.nix import BUILD_TIMEOUT_S  # noqa: PLC0415
-
     ports = context.ports
 
     def pass_on(line: bytes) -> None:
@@ -251,10 +168,6 @@ def _run_command(argv: Sequence[str], context: Context) -> Watched:
 
 def _record(report: PushReport, root: tuple[RootKind, str], context: Context) -> PushReport:
     """Keep what is there, under the name that was asked for."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.cache.gc_roots import RootRecord, write_root_record  # noqa: PLC0415
-
     substituter = report.destination.substituter
     if not report.pushed or substituter is None or substituter.folder is None:
         return report
@@ -264,9 +177,6 @@ def _record(report: PushReport, root: tuple[RootKind, str], context: Context) ->
 
 
 def _outcome(report: PushReport, context: Context) -> Outcome:
-    from nanna_ci.cache.push.push_report import Skip, decide_verdict, push_to_json, render_push  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-
     verdict = decide_verdict(report)
     return Outcome(
         verdict,

@@ -3,53 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nanna_ci.binaries.ladder import LadderResult, Result
-    from nanna_ci.binaries.strategies import Workbench
-    from nanna_ci.binaries.verification import VerifiedExecutable
-    from nanna_ci.outcome import Context, Outcome, Verdict
-    from nanna_ci.pipeline.definition import Pipeline, Target
-    from nanna_ci.pipeline.vocabulary import Strategy
-    from nanna_ci.report.blocks import Block, Document
-
-NAME = "cross-build"
-SUMMARY = "build for one target, strategy by strategy, and verify the executable"
-DESCRIPTION = """\
-Builds the workspace's binaries for one system of pipeline.toml, by its strategies in their order:
-
-  nix          the Nix package, on a machine of that system
-  nix-cross    the Nix package, cross-compiled
-  builder      the system's own Nix package, on a remote or an emulated builder
-  cargo-cross  cargo with a linker for the system
-  cargo-apple  cargo with an Apple triple, on macOS
-
-Only a strategy that failed, or that this machine cannot try, makes way for the next; a missing attribute or a broken
-configuration is an error. What was built is verified by its header: executables for another machine are a no (exit 1),
-whatever they are called, and nothing else is tried. A foreign Linux executable also runs once where qemu is.
-No strategy possible: exit 3. Results go to .nanna-ci/cross-build/SYSTEM.
-
-example: nanna-ci cross-build --system aarch64-linux
-"""
-DRY_RUN = False
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    parser.add_argument("--system", required=True, help="one of pipeline.toml's targets, such as aarch64-linux")
+from nanna_ci.binaries import targets
+from nanna_ci.binaries.cargo_settings import cargo_settings
+from nanna_ci.binaries.ladder import AttemptOutcome, LadderResult, Result, climb
+from nanna_ci.binaries.manifest import facts_to_json
+from nanna_ci.binaries.strategies import Workbench
+from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
+from nanna_ci.errors import ConfigError, GateFailed, MalformedData, UsageError
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import Pipeline, Target, find_pipeline, load_pipeline
+from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.vocabulary import Strategy
+from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Table, Tone
+from nanna_ci.store.nix import Nix
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Climb the ladder, then verify."""
-    from nanna_ci.binaries.ladder import climb  # noqa: PLC0415
-    from nanna_ci.binaries.verification import verify_built  # noqa: PLC0415
-    from nanna_ci.errors import GateFailed, MalformedData  # noqa: PLC0415
-    from nanna_ci.outcome import Verdict  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     target = find_target(pipeline, arguments.system)
@@ -80,8 +56,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def find_target(pipeline: Pipeline, system: str) -> Target:
     """The target of a system. UsageError where pipeline.toml has none, ConfigError where there is nothing to build."""
-    from nanna_ci.errors import ConfigError, UsageError  # noqa: PLC0415
-
     target = next((target for target in pipeline.targets if target.system == system), None)
     if target is None:
         known = ", ".join(target.system for target in pipeline.targets) or "none"
@@ -93,16 +67,6 @@ def find_target(pipeline: Pipeline, system: str) -> Target:
 
 def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Workbench:
     """What the ladder works with, for `ci` and `run-job` too."""
-    import platform  # noqa: PLC0415
-    import shutil  # noqa: PLC0415
-    import sys  # noqa: PLC0415
-
-    from nanna_ci.binaries import targets  # noqa: PLC0415
-    from nanna_ci.binaries.cargo_settings import cargo_settings  # noqa: PLC0415
-    from nanna_ci.binaries.strategies import Workbench  # noqa: PLC0415
-    from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
-    from nanna_ci.store.nix import Nix  # noqa: PLC0415
-
     ports = context.ports
     return Workbench(
         target=targets.BuildTarget(targets.System(target.system), target.triple),
@@ -130,8 +94,6 @@ def _outcome(
     exit_code: int | None = None,
 ) -> Outcome:
     """Chosen, result and executables are named only where all was verified."""
-    from nanna_ci.outcome import Outcome  # noqa: PLC0415
-
     built, chosen = (climbed.built, climbed.chosen) if verified else (None, None)
     result = None if built is None else str(built.folder)
     data = {
@@ -163,8 +125,6 @@ def attempts_to_json(climbed: LadderResult) -> list[dict[str, Any]]:
 
 def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str, Any]]:
     """What was built, with the header's facts."""
-    from nanna_ci.binaries.manifest import facts_to_json  # noqa: PLC0415
-
     return [
         {
             "name": item.name,
@@ -182,9 +142,6 @@ def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str
 def _document(
     bench: Workbench, climbed: LadderResult, verified: Sequence[VerifiedExecutable], reason: str | None
 ) -> Document:
-    from nanna_ci.binaries.ladder import AttemptOutcome  # noqa: PLC0415
-    from nanna_ci.report.blocks import Cell, Code, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
-
     system = bench.target.system.value
     tones = {
         AttemptOutcome.BUILT: Tone.GOOD,

@@ -3,53 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from nanna_ci.binaries.cargo import CargoWorkspace
-    from nanna_ci.binaries.cargo_settings import CargoSettings
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.cargo_jobs import CargoStep
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.results import JobResult
-    from nanna_ci.pipeline.subject import Subject
-
-NAME = "dev-check"
-SUMMARY = "the quick loop: fmt, clippy, nextest, audit, deny"
-DESCRIPTION = """\
-Runs the host's cargo in the work tree around the working folder: fmt, clippy with warnings denied, all tests with
-nextest, audit, deny. It stops at nothing and reports everything. A tool that is not installed makes its step
-`unavailable`, with the command that installs it. --fix first lets clippy and fmt mend what they can.
-
-Features, variables, lints and nextest's settings are those of the nearest pipeline.toml, here or in a folder above.
-
-A folder without Cargo.toml, such as this project's own, has the flake's workspace under CI checked: in the folder that
---override-input or nixw names, or, for a flake input, as it lies in the Nix store, which --fix cannot change.
-
-Nothing is isolated here: for the answer that counts run `ci`.
-
-example: nanna-ci dev-check --fix
-"""
-DRY_RUN = False
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    parser.add_argument("--fix", action="store_true", help="let clippy and fmt change the sources first")
+from nanna_ci.binaries.cargo import CargoJob, CargoWorkspace, query_workspace
+from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
+from nanna_ci.commands.local_jobs import job_environment, live_view, make_cargo_step, program_runner
+from nanna_ci.errors import CommandFailed, ToolMissing, UsageError
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.cargo_jobs import CargoStep, run_step
+from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
+from nanna_ci.pipeline.progress import Tracker
+from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
+from nanna_ci.pipeline.run_report import TONES, failure_blocks, result_note, results_table
+from nanna_ci.pipeline.subject import Subject, find_subject
+from nanna_ci.report.blocks import Document, Facts, Notice
+from nanna_ci.scratch import scratch_folder
+from nanna_ci.store.nix import Nix
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The steps' results; the verdict is fail where any failed, unavailable where nothing could run."""
-    from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome  # noqa: PLC0415
-    from nanna_ci.pipeline.results import decide_verdict, result_to_json, verdict_line  # noqa: PLC0415
-    from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document, Facts, Notice  # noqa: PLC0415
-    from nanna_ci.scratch import scratch_folder  # noqa: PLC0415
-
     ports = context.ports
     started = ports.clock()
     subject = _subject(context, fix=arguments.fix)
@@ -81,10 +56,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _subject(context: Context, *, fix: bool) -> Subject | None:
     """The workspace under CI where the working folder has none. UsageError where it is to be mended and cannot be."""
-    from nanna_ci.errors import UsageError  # noqa: PLC0415
-    from nanna_ci.pipeline.subject import find_subject  # noqa: PLC0415
-    from nanna_ci.store.nix import Nix  # noqa: PLC0415
-
     ports = context.ports
     subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
     if subject is None:
@@ -100,8 +71,6 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
 
 def _find_settings(context: Context, subject: Subject | None) -> Pipeline | None:
     """The pipeline.toml that the caller names, else the workspace's own, else the nearest; None where there is none."""
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-
     ports = context.ports
     if context.config is not None or ports.environ.get("NANNA_CI_CONFIG"):
         return load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
@@ -122,9 +91,6 @@ def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
 
     ToolMissing, with the way to install it, where the workspace is pinned to a toolchain that is not there.
     """
-    from nanna_ci.binaries.cargo import query_workspace  # noqa: PLC0415
-    from nanna_ci.errors import CommandFailed, ToolMissing  # noqa: PLC0415
-
     ports = context.ports
     try:
         return query_workspace(run=ports.run, environ=ports.environ, cwd=start)
@@ -143,11 +109,6 @@ def _steps(
     fix: bool,
 ) -> list[tuple[str, CargoStep]]:
     """`folder` takes what nextest reads and writes; it is not in the work tree."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.binaries.cargo import CargoJob  # noqa: PLC0415
-    from nanna_ci.commands.local_jobs import make_cargo_step  # noqa: PLC0415
-
     # clippy before fmt: what it writes may want formatting
     fixes = [("clippy --fix", CargoJob.CLIPPY, True), ("fmt --fix", CargoJob.FMT, True)] if fix else []
     checks = [
@@ -166,12 +127,6 @@ def _steps(
 
 
 def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> list[JobResult]:
-    from nanna_ci.commands.local_jobs import job_environment, live_view, program_runner  # noqa: PLC0415
-    from nanna_ci.outcome import Verdict  # noqa: PLC0415
-    from nanna_ci.pipeline.cargo_jobs import run_step  # noqa: PLC0415
-    from nanna_ci.pipeline.progress import Tracker  # noqa: PLC0415
-    from nanna_ci.pipeline.run_report import result_note  # noqa: PLC0415
-
     tracker = Tracker(len(steps), context.ports.clock)
     environment, run = job_environment(context.ports), program_runner(context.ports, root)
     results = []

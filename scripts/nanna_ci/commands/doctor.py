@@ -3,79 +3,43 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from nanna_ci.cache.cachix_api import CachixCache
-    from nanna_ci.cache.substituters import Substituter
-    from nanna_ci.containers.registry.reference import Repository
-    from nanna_ci.finding import Finding
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.definition import Cache, Pipeline
-    from nanna_ci.pipeline.host_evaluation import HostEvaluation
-    from nanna_ci.report.blocks import Document
-    from nanna_ci.store.nix import Nix
-    from nanna_ci.store.store_path import StorePath
-    from nanna_ci.web import Token, WebClient
-
-NAME = "doctor"
-SUMMARY = "check the setup of caches and containers; each finding with its fix"
-DESCRIPTION = """\
-Checks what decides whether a build hits a cache, and says for each what it found and how to mend it:
-
-  public key        pipeline.toml trusts the key that the cache signs with
-  token             CACHIX_AUTH_TOKEN is there, is accepted, and may push
-  substituter       each one answers, and how fast; its clock is ours
-  signatures        what it holds of the current outputs is signed by a trusted key
-  push filter       what it does to the outputs that are built here
-  size              of a cache in a folder, against [cache] maximum_size_bytes
-  negative entries  paths that are there, and that Nix's own cache still believes absent
-  nix settings      Nix runs with the substituters and keys of pipeline.toml
-  toolkit           in nixw's Debian root: which Rust it has, what it had to go without, and why
-
-and, where pipeline.toml has an [[image]], what decides whether images can be made, tested and published:
-
-  container engine     podman or docker works
-  container limits     it can limit memory and processes
-  registry login       publish-images would find one, and the registry lets it push each image
-  model locks          every [[model]] is in nix/models.lock.json
-  image architectures  each image can be made here, or why not
-  disk, memory         what the locked models need
-
-A cache has 60 s for all its answers, and 0.02 more for each path; then it counts as down.
-What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to ask a
-registry, an upload is opened for each image and cancelled before anything is sent.
-
-example: nanna-ci doctor --format json
-"""
-DRY_RUN = False
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    parser.add_argument(
-        "--substituter",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="check this cache, not those of Nix and pipeline.toml; repeatable",
-    )
-    parser.add_argument(
-        "--to", metavar="REGISTRY/OWNER", help="where images would go; on GitHub: ghcr.io and the run's owner"
-    )
+from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE, CachixCache, query_cache
+from nanna_ci.cache.client.folder import query_size_bytes
+from nanna_ci.cache.client.narinfo_query import make_query
+from nanna_ci.cache.health import (
+    KeyFacts,
+    check_filter,
+    check_keys,
+    check_negative,
+    check_probe,
+    check_settings,
+    check_signatures,
+    check_size,
+    check_token,
+)
+from nanna_ci.cache.negative_entries import load_negative_entries
+from nanna_ci.cache.probe import query_probe
+from nanna_ci.cache.substituters import Substituter, choose_keys, choose_substituters, named_cache_url
+from nanna_ci.containers.doctor.container_facts import check_containers, choose_base
+from nanna_ci.containers.registry.reference import Repository
+from nanna_ci.errors import NannaError, RequestRefused
+from nanna_ci.finding import Finding, Health
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import Cache, Pipeline, find_pipeline, load_pipeline
+from nanna_ci.pipeline.host_evaluation import HostEvaluation, query_evaluation
+from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone
+from nanna_ci.store.debian_root import check_debian_root
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.store_path import StorePath
+from nanna_ci.usage.lock_models import LOCK_FILE
+from nanna_ci.web import Token, WebClient
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Check everything. Findings are the answer; only a wrong pipeline.toml or flag is an error."""
-    from nanna_ci.cache.substituters import choose_substituters  # noqa: PLC0415
-    from nanna_ci.finding import Health  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.store.debian_root import check_debian_root  # noqa: PLC0415
-    from nanna_ci.store.nix import Nix  # noqa: PLC0415
-
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     cache = pipeline.cache
@@ -87,9 +51,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     found = list(check_debian_root(ports.environ))
     found += list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
     if pipeline.images:
-        from nanna_ci.commands.lock_models import LOCK_FILE  # noqa: PLC0415
-        from nanna_ci.containers.doctor.container_facts import check_containers  # noqa: PLC0415
-
         found += check_containers(pipeline, base, evaluated, LOCK_FILE, context)
     findings = tuple(found)
     healths = {finding.health for finding in findings}
@@ -102,15 +63,11 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _base(to: str | None, context: Context) -> Repository | None:
     """Where images would go, known before anything is asked: --to may be wrong."""
-    from nanna_ci.containers.doctor.container_facts import choose_base  # noqa: PLC0415
-
     return choose_base(to, context.ports.environ)
 
 
 def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
     """Nix's settings, or None and why."""
-    from nanna_ci.errors import NannaError  # noqa: PLC0415
-
     try:
         return nix.settings(), None
     except NannaError as error:
@@ -119,9 +76,6 @@ def _settings(nix: Nix) -> tuple[Mapping[str, Any] | None, str | None]:
 
 def _evaluated(nix: Nix, context: Context) -> HostEvaluation | str:
     """What the flake has on this system, or why that is not known."""
-    from nanna_ci.errors import NannaError  # noqa: PLC0415
-    from nanna_ci.pipeline.host_evaluation import query_evaluation  # noqa: PLC0415
-
     context.say("evaluating the pipeline's jobs")
     try:
         return query_evaluation(nix)
@@ -138,12 +92,6 @@ def _checked(
     settings: Mapping[str, Any] | None,
     evaluated: HostEvaluation | str,
 ) -> Iterator[Finding]:
-    from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE  # noqa: PLC0415
-    from nanna_ci.cache.health import check_filter, check_probe, check_settings  # noqa: PLC0415
-    from nanna_ci.cache.probe import query_probe  # noqa: PLC0415
-    from nanna_ci.cache.substituters import named_cache_url  # noqa: PLC0415
-    from nanna_ci.web import Token, WebClient  # noqa: PLC0415
-
     ports, cache = context.ports, pipeline.cache
     token = Token(CACHIX_TOKEN_VARIABLE, ports.environ.get(CACHIX_TOKEN_VARIABLE) or None)
     named = [] if cache.name is None else [named_cache_url(cache.name)]
@@ -169,11 +117,6 @@ def _check_cachix(
     cache: Cache, cachix: CachixCache, client: WebClient, token: Token, problem: str | None
 ) -> Iterator[Finding]:
     """Key and token of the cache that pipeline.toml names. `problem`: why it cannot be asked."""
-    from nanna_ci.cache.cachix_api import query_cache  # noqa: PLC0415
-    from nanna_ci.cache.health import KeyFacts, check_keys, check_token  # noqa: PLC0415
-    from nanna_ci.errors import NannaError  # noqa: PLC0415
-    from nanna_ci.web import RequestRefused  # noqa: PLC0415
-
     announced, permission, refused = None, None, False
     if problem is None:
         try:
@@ -191,8 +134,6 @@ def _outputs(
     nix: Nix, pipeline: Pipeline, evaluated: HostEvaluation | str
 ) -> tuple[tuple[StorePath, ...], tuple[StorePath, ...], str | None]:
     """Outputs that are built here: of the pipeline's jobs, and of all that these are built from; or why not."""
-    from nanna_ci.errors import NannaError  # noqa: PLC0415
-
     if isinstance(evaluated, str):
         return (), (), evaluated
     try:
@@ -218,12 +159,6 @@ def _check_contents(
     context: Context,
 ) -> Iterator[Finding]:
     """What each cache holds of the jobs' outputs: signatures, entries that hide it; and how large a folder is."""
-    from nanna_ci.cache.client.folder import query_size_bytes  # noqa: PLC0415
-    from nanna_ci.cache.client.narinfo_query import make_query  # noqa: PLC0415
-    from nanna_ci.cache.health import check_negative, check_signatures, check_size  # noqa: PLC0415
-    from nanna_ci.cache.negative_entries import load_negative_entries  # noqa: PLC0415
-    from nanna_ci.cache.substituters import choose_keys  # noqa: PLC0415
-
     keys = choose_keys((), settings, cache.public_keys)
     entries = load_negative_entries(context.ports.environ, settings, now=context.ports.now())
     ports = context.ports
@@ -256,9 +191,6 @@ def _to_json(finding: Finding) -> dict[str, Any]:
 
 def document_of(title: str, findings: Sequence[Finding]) -> Document:
     """Each finding once: what is to be mended first, as a sentence with its fix; the others in a table."""
-    from nanna_ci.finding import Health  # noqa: PLC0415
-    from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone  # noqa: PLC0415
-
     blocks: list[Block] = []
     for health, tone in ((Health.BAD, Tone.BAD), (Health.WARN, Tone.WARN)):
         for finding in findings:

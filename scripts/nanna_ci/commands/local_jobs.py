@@ -7,7 +7,8 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from nanna_ci.binaries import targets
 from nanna_ci.binaries.cargo import (
@@ -22,39 +23,32 @@ from nanna_ci.binaries.cargo import (
     unguessable_profile,
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
-from nanna_ci.errors import CommandFailed, MalformedData, NannaError
-from nanna_ci.outcome import Verdict
+from nanna_ci.commands.build_job import run_build_job
+from nanna_ci.containers.testing.container_job import run_container_job
+from nanna_ci.errors import CommandFailed, Interrupted, MalformedData, NannaError
+from nanna_ci.outcome import Context, Ports, Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, EndedProgram, RunProgram, parse_channel, run_step
+from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, is_interactive
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, unavailable
-from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
+from nanna_ci.pipeline.vocabulary import Channel
 from nanna_ci.report.blocks import Tone
 from nanna_ci.report.files import write_atomic
+from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, built_seconds, load_build_times, record_build_times
 from nanna_ci.store.nix import Nix
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from nanna_ci.errors import Interrupted
-    from nanna_ci.outcome import Context, Ports
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.run_folder import JobFolders
-    from nanna_ci.pipeline.vocabulary import Channel
-    from nanna_ci.store.build_log import BuildLog
 
 
 def run_locally(
     jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context
 ) -> tuple[dict[str, JobResult], Interrupted | None]:
     """Run jobs on this machine with a live view; see `LocalRun.run`."""
-    from nanna_ci.commands.build_job import run_build_job  # noqa: PLC0415 - the ladder, where there is a build
-
     ports = context.ports
     nix = Nix(ports.run, environ=ports.environ)
     origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
@@ -66,8 +60,6 @@ def run_locally(
             case JobKind.BUILD:
                 return run_build_job(request, pipeline, origin, context)
             case JobKind.CONTAINER_TEST:
-                from nanna_ci.containers.testing.container_job import run_container_job  # noqa: PLC0415 - where there is an image
-
                 return run_container_job(request, pipeline, origin, context)
             case _:
                 return _run_cargo_job(request, pipeline, ports)

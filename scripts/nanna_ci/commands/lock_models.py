@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from nanna_ci.containers.models.model_lock import LockedModel, ModelDifference
-    from nanna_ci.containers.models.model_registry import Resolved
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.report.blocks import Block, Document
-
-NAME = "lock-models"
-SUMMARY = "resolve model tags to digests and sizes, and write the lock"
-DESCRIPTION = """\
-Asks the registry what each [[model]] of pipeline.toml is now, and writes nix/models.lock.json: every blob by digest and
-size, from which Nix fetches it and nothing else. Blobs up to 1 MiB are downloaded and their digests computed; of a
-larger one the size is compared, and its digest when it is fetched.
-
-A new model is added, one that pipeline.toml no longer has is dropped. A tag that names other content than the lock
-says is shown and refused (exit 1, nothing written), unless --update is given.
-$MODEL_REGISTRY_TOKEN is sent to the registry, and to no other host that it redirects to; public models need none.
-
-example: nanna-ci lock-models --update qwen3:0.6b
-"""
-DRY_RUN = True
-
-LOCK_FILE = "nix/models.lock.json"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    parser.add_argument("models", nargs="*", metavar="MODEL", help="only these, such as qwen3:0.6b (default: all)")
-    parser.add_argument("--update", action="store_true", help="take what the tags name now, also where it changed")
-    parser.add_argument("--lock", default=LOCK_FILE, metavar="FILE", help=f"the lock file (default: {LOCK_FILE})")
-    parser.add_argument(
-        "--registry", metavar="URL", help="ask this one (default: as locked, else https://registry.ollama.ai)"
-    )
+from nanna_ci.containers.models.model_lock import (
+    DEFAULT_REGISTRY,
+    LockedModel,
+    ModelChange,
+    ModelDifference,
+    compare_locks,
+    parse_lock,
+    parse_registry,
+    part_of,
+    render_lock,
+)
+from nanna_ci.containers.models.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry, Resolved
+from nanna_ci.errors import NannaError, UsageError, shorten
+from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.report.blocks import Block, Cell, Code, Document, Notice, Paragraph, Table, Tone
+from nanna_ci.report.files import write_atomic
+from nanna_ci.usage.lock_models import LOCK_FILE
+from nanna_ci.web import Token, WebClient
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Resolve, compare, and write where nothing is refused."""
-    from nanna_ci.containers.models.model_lock import ModelChange, compare_locks, render_lock  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-    from nanna_ci.report.files import write_atomic  # noqa: PLC0415
-
     path = context.ports.cwd / arguments.lock
     before, present = _load(path)
     declared = _declared(context)
@@ -78,10 +61,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
     """The lock as it is; nothing where there is none yet."""
-    from nanna_ci.containers.models.model_lock import parse_lock  # noqa: PLC0415
-    from nanna_ci.errors import NannaError, UsageError  # noqa: PLC0415
-    from nanna_ci.guarded_read import MEBIBYTE, read_file  # noqa: PLC0415
-
     if not path.parent.is_dir():
         hint = f"go to the project's folder, or name the file with --lock (its default is {LOCK_FILE})"
         raise UsageError(f"{path.parent}: no such folder", hint=hint)
@@ -95,16 +74,12 @@ def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
 
 
 def _declared(context: Context) -> tuple[str, ...]:
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-
     ports = context.ports
     return tuple(model.name for model in load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).models)
 
 
 def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
     """The models to resolve, in pipeline.toml's order."""
-    from nanna_ci.errors import UsageError, shorten  # noqa: PLC0415
-
     unknown = [name for name in asked if name not in declared]
     if unknown:
         known = ", ".join(declared) or "none"
@@ -115,10 +90,6 @@ def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
 def _resolve(
     names: Sequence[str], before: Mapping[str, LockedModel], arguments: argparse.Namespace, context: Context
 ) -> dict[str, Resolved]:
-    from nanna_ci.containers.models.model_lock import DEFAULT_REGISTRY, parse_registry  # noqa: PLC0415
-    from nanna_ci.containers.models.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry  # noqa: PLC0415
-    from nanna_ci.web import Token, WebClient  # noqa: PLC0415
-
     given = None if arguments.registry is None else parse_registry(arguments.registry)
     token = Token(TOKEN_VARIABLE, context.ports.environ.get(TOKEN_VARIABLE) or None)
     resolved = {}
@@ -136,8 +107,6 @@ def _to_json(
     after: Mapping[str, LockedModel],
     resolved: Mapping[str, Resolved],
 ) -> dict[str, Any]:
-    from nanna_ci.containers.models.model_lock import part_of  # noqa: PLC0415
-
     name = difference.name
     old, new = before.get(name), after.get(name)
     hashed = resolved[name].hashed if name in resolved else None
@@ -162,8 +131,6 @@ def _to_json(
 
 
 def _document(answer: Mapping[str, Any], differences: Sequence[ModelDifference]) -> Document:
-    from nanna_ci.report.blocks import Cell, Code, Document, Notice, Paragraph, Table, Tone  # noqa: PLC0415
-
     blocks: list[Block] = [Notice(Tone.BAD, answer["reason"])] if answer["reason"] else []
     blocks += [Paragraph("pipeline.toml has no [[model]].")] if not differences else []
     rows = tuple(

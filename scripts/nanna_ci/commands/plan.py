@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import json
 
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.job_plan import Job
-    from nanna_ci.report.blocks import Block, Table
-
-NAME = "plan"
-SUMMARY = "show the jobs for an event: needs, runner, installable"
-DESCRIPTION = """\
-Reads pipeline.toml and shows the jobs that an event asks for: what each runs on, what it builds, what it waits for.
-Nothing is built. A pure job is a derivation: build its installable and you have run it.
-
-The file is --config, else $NANNA_CI_CONFIG, else pipeline.toml in the working folder.
---format github gives what a workflow needs to run the jobs: the output `matrix`, for strategy.matrix.
-
-example: nanna-ci plan --event pull_request --format json
-"""
-DRY_RUN = False
-EXTRA_FORMATS = ("github",)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    events = ("push", "pull_request", "merge_group", "release")
-    parser.add_argument("--event", choices=events, default="push", help="what starts the pipeline (default: push)")
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
+from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The plan. A plan without a job is a fail: nothing would be green because nothing ran."""
-    import json  # noqa: PLC0415
-
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.job_plan import Event, matrix_entries, parallel_jobs, plan_jobs  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document, Facts, Notice, Tone  # noqa: PLC0415
-
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)
     pipeline = load_pipeline(path)
     jobs = plan_jobs(pipeline, Event(arguments.event))
@@ -64,8 +37,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _table(jobs: tuple[Job, ...]) -> Table:
-    from nanna_ci.report.blocks import Cell, Table  # noqa: PLC0415
-
     return Table(
         header=("Job", "Runner", "Runs", "Needs"),
         rows=tuple(

@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from nanna_ci.binaries.artifacts import ArtifactsRequest, Checked, Prepared
-    from nanna_ci.binaries.headers import Executable
-    from nanna_ci.errors import GateFailed
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.report.blocks import Block, Document
-
-NAME = "prepare-artifacts"
-SUMMARY = "verified, named, hashed, reproducible release artifacts"
-DESCRIPTION = """\
-Takes a build's executables, verifies by their headers that they are for the system, and writes a folder with
-
-  harness-SYSTEM              each binary of the workspace
-  nanna-coder-SYSTEM.tar.gz   all of them
-  SHA256SUMS                  as sha256sum -c reads it
-  manifest.json               where they come from, what they are, their sizes
-
-The same input gives the same bytes, whatever the time, locale, umask or user. The folder appears whole or not at
-all, and only a folder of artifacts is replaced. Executables for another machine, none at all, or more bytes together
-than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4. --dry-run
-holds a folder that is there to its own SHA256SUMS, too: a file that was changed since is exit 1.
-
-example: nanna-ci prepare-artifacts --system aarch64-linux --from result --output dist/aarch64-linux
-"""
-DRY_RUN = True
-
-_STRATEGIES = ("nix", "nix-cross", "builder", "cargo-cross", "cargo-apple")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own flags."""
-    parser.add_argument("--system", required=True, help="what they must be for, such as aarch64-linux")
-    parser.add_argument(
-        "--from", dest="source", required=True, metavar="PATH", help="a Nix result, or cargo's target folder"
-    )
-    parser.add_argument(
-        "--output", dest="folder", required=True, metavar="DIR", help="the folder to write, one a system"
-    )
-    parser.add_argument("--strategy", choices=_STRATEGIES, help="what built them, for the manifest (default: unknown)")
-    parser.add_argument(
-        "--revision", metavar="COMMIT", help="the source's commit (default: of the clean work tree that has PATH)"
-    )
+from nanna_ci.binaries.artifacts import ArtifactsRequest, Checked, Prepared, inspect, plan_files, prepare
+from nanna_ci.binaries.cargo import query_build_folders
+from nanna_ci.binaries.headers import Executable
+from nanna_ci.binaries.intake import resolve_source
+from nanna_ci.binaries.manifest import BinaryOrigin, facts_to_json, file_to_json
+from nanna_ci.binaries.origin import query_origin
+from nanna_ci.binaries.sums import damages
+from nanna_ci.binaries.targets import BuildTarget, parse_system
+from nanna_ci.errors import GateFailed
+from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.pipeline.vocabulary import SYSTEMS
+from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Paragraph, Table, Tone
+from nanna_ci.store.store_path import STORE_DIR
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Prepare, or with --dry-run only check."""
-    from nanna_ci.binaries.artifacts import inspect, prepare  # noqa: PLC0415
-    from nanna_ci.binaries.intake import resolve_source  # noqa: PLC0415
-    from nanna_ci.binaries.sums import damages  # noqa: PLC0415
-    from nanna_ci.errors import GateFailed  # noqa: PLC0415
-
     request = _request(arguments, context)
     try:
         request = _located(request, resolve_source(request.source), arguments, context)
@@ -70,12 +37,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _request(arguments: argparse.Namespace, context: Context) -> ArtifactsRequest:
-    from nanna_ci.binaries.artifacts import ArtifactsRequest  # noqa: PLC0415
-    from nanna_ci.binaries.manifest import BinaryOrigin  # noqa: PLC0415
-    from nanna_ci.binaries.targets import BuildTarget, parse_system  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.vocabulary import SYSTEMS  # noqa: PLC0415
-
     ports = context.ports
     system = parse_system(arguments.system)
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
@@ -94,10 +55,6 @@ def _request(arguments: argparse.Namespace, context: Context) -> ArtifactsReques
 def _located(
     request: ArtifactsRequest, source: Path, arguments: argparse.Namespace, context: Context
 ) -> ArtifactsRequest:
-    from dataclasses import replace  # noqa: PLC0415
-
-    from nanna_ci.binaries.origin import query_origin  # noqa: PLC0415
-
     origin = query_origin(
         source,
         revision=arguments.revision,
@@ -110,8 +67,6 @@ def _located(
 
 def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
     """Only where the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
-    from nanna_ci.binaries.cargo import query_build_folders  # noqa: PLC0415
-
     ports = context.ports
     told = "CARGO_BUILD_BUILD_DIR" in ports.environ
     if not told and not (source / "CACHEDIR.TAG").exists():
@@ -121,11 +76,6 @@ def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
 
 def _planned(request: ArtifactsRequest, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
     """What would be written. Fails where the folder that is there is not what its own SHA256SUMS says."""
-    from nanna_ci.binaries.artifacts import plan_files  # noqa: PLC0415
-    from nanna_ci.binaries.manifest import facts_to_json  # noqa: PLC0415
-    from nanna_ci.errors import GateFailed  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-
     if damaged:
         hint = "without --dry-run it is written afresh"
         raise GateFailed(f"{request.output} is damaged: {'; '.join(damaged)}", hint=hint)
@@ -138,9 +88,6 @@ def _planned(request: ArtifactsRequest, checked: tuple[Checked, ...], damaged: t
 
 
 def _written(request: ArtifactsRequest, prepared: Prepared) -> Outcome:
-    from nanna_ci.binaries.manifest import facts_to_json, file_to_json  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-
     executables = [
         {"name": item.name, "file": item.file.name, **facts_to_json(item.facts)} for item in prepared.executables
     ]
@@ -153,9 +100,6 @@ def _written(request: ArtifactsRequest, prepared: Prepared) -> Outcome:
 
 
 def _refused(request: ArtifactsRequest, error: GateFailed, *, dry_run: bool) -> Outcome:
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document, Notice, Paragraph, Tone  # noqa: PLC0415
-
     blocks: list[Block] = [Notice(Tone.BAD, error.message)]
     blocks += [Paragraph(f"hint: {error.hint}")] if error.hint else []
     data = {**_data(request, [], [], dry_run=dry_run, changed=None), "reason": error.message}
@@ -191,9 +135,6 @@ def _data(
 
 
 def _document(title: str, request: ArtifactsRequest, data: dict[str, Any], facts: Sequence[Executable]) -> Document:
-    from nanna_ci.report.blocks import Cell, Document, Facts, Notice, Table, Tone  # noqa: PLC0415
-    from nanna_ci.store.store_path import STORE_DIR  # noqa: PLC0415
-
     blocks: list[Block] = [
         Facts(
             (

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
+from nanna_ci.outcome import Outcome
 from nanna_ci.report.markdown import render_markdown
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Outcome
 
 
 def outcome_files(name: str, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import difflib
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from nanna_ci.commands.local_jobs import run_locally
+from nanna_ci.errors import UsageError
+from nanna_ci.outcome import Context, Outcome
+from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
+from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs
+from nanna_ci.pipeline.results import result_to_json
+from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
+from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table
+from nanna_ci.report.blocks import Document, Facts, Notice
 
-    from nanna_ci.outcome import Context, Outcome
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.job_plan import Job
-
-NAME = "run-job"
-SUMMARY = "run one job, the same here and in CI"
-DESCRIPTION = """\
-Runs one job of the plan on this machine: through Nix on Linux, with the host's cargo on macOS and Windows. `plan`
-lists the jobs. The folder gets result.json, log.txt, and junit.xml where the job has tests; a job that this one needs
-is run before it, and has a folder of its own beside it.
-
-Variables that hold secrets are kept from jobs, but those that NANNA_CI_PASS_SECRETS="NAME …" names.
-A job for another machine, or one that the toolkit lacks something for, is `unavailable` (exit 3).
-
-example: nanna-ci run-job unit-x86_64-linux-stable --output results/unit
-"""
-DRY_RUN = False
 JOB_FOLDERS = "jobs"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own arguments."""
-    parser.add_argument("id", metavar="ID", help="a job's id, as `plan` shows it")
-    parser.add_argument("--output", dest="folder", metavar="DIR", help="default: .nanna-ci/jobs/ID")
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The job's verdict. After a signal what is known is in the folder, and the signal goes on."""
-    from nanna_ci.commands.local_jobs import run_locally  # noqa: PLC0415
-    from nanna_ci.outcome import Outcome  # noqa: PLC0415
-    from nanna_ci.pipeline.definition import find_pipeline, load_pipeline  # noqa: PLC0415
-    from nanna_ci.pipeline.results import result_to_json  # noqa: PLC0415
-    from nanna_ci.pipeline.run_folder import JobFolders  # noqa: PLC0415
-    from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document, Facts, Notice  # noqa: PLC0415
-
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     *needed, job = _find_jobs(pipeline, arguments.id)
@@ -74,11 +51,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def _find_jobs(pipeline: Pipeline, job_id: str) -> tuple[Job, ...]:
     """The job with this id, of whatever event, behind what it needs. UsageError with the nearest id for none such."""
-    import difflib  # noqa: PLC0415
-
-    from nanna_ci.errors import UsageError  # noqa: PLC0415
-    from nanna_ci.pipeline.job_plan import Event, plan_jobs, with_needs  # noqa: PLC0415
-
     jobs = {job.id: job for event in Event for job in plan_jobs(pipeline, event)}
     if job_id in jobs:
         return with_needs(jobs[job_id], list(jobs.values()))
@@ -88,6 +60,4 @@ def _find_jobs(pipeline: Pipeline, job_id: str) -> tuple[Job, ...]:
 
 
 def _folder(given: str | None, job_id: str, cwd: Path) -> Path:
-    from nanna_ci.pipeline.run_folder import ensure_base  # noqa: PLC0415
-
     return ensure_base(cwd) / JOB_FOLDERS / job_id if given is None else cwd / given

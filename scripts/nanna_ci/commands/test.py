@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from nanna_ci.outcome import Context, Outcome, Ports
-
-NAME = "test"
-SUMMARY = "run this project's own tests"
-DESCRIPTION = """\
-Runs pytest over the source tree of Nanna CI itself: unit, property, integration, contract, e2e, the fast ones first,
-on two processes where pytest-xdist is there. Paths, and whatever follows `--`, go to pytest; a path replaces the usual
-folders. pytest's output passes straight through, so its closing line is the last on standard output.
-
-The source tree is the working folder, or one above it, or NANNA_CI_SOURCE.
-
-example: nanna-ci test -k junit tests/unit -- --durations 5
-"""
-DRY_RUN = False
+from nanna_ci.errors import ToolMissing, UsageError
+from nanna_ci.outcome import Context, Outcome, Ports, Verdict
+from nanna_ci.redact import without_secrets
+from nanna_ci.report.blocks import Document
 
 SUITES = ("unit", "property", "integration", "contract", "e2e")
 TIMEOUT_S = 4 * 3600.0
 NO_TESTS = 5
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's own arguments."""
-    parser.add_argument("pytest_arguments", nargs="*", metavar="PYTEST_ARG", help="for pytest; flags after `--`")
-    parser.add_argument("-k", dest="expression", metavar="EXPRESSION", help="only tests whose names match")
-    parser.add_argument("-x", dest="exit_first", action="store_true", help="stop at the first failure")
-
-
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """pytest's answer: its exit code is ours, but that no tests at all is a fail."""
-    from nanna_ci.outcome import Outcome, Verdict  # noqa: PLC0415
-    from nanna_ci.redact import without_secrets  # noqa: PLC0415
-    from nanna_ci.report.blocks import Document  # noqa: PLC0415
-
     ports = context.ports
     source = find_source(ports)
     flags = ["-k", arguments.expression] if arguments.expression is not None else []
@@ -71,10 +51,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 def find_source(ports: Ports) -> Path:
     """The folder of Nanna CI's source tree. UsageError where there is none."""
-    from pathlib import Path  # noqa: PLC0415
-
-    from nanna_ci.errors import UsageError  # noqa: PLC0415
-
     named = ports.environ.get("NANNA_CI_SOURCE")
     candidates = [ports.cwd / Path(named)] if named else [ports.cwd, *ports.cwd.parents]
     for folder in candidates:
@@ -101,19 +77,12 @@ def _chooses_processes(given: Sequence[str]) -> bool:
 
 def search_path(environ: Mapping[str, str]) -> str:
     """Where the tests find programs: first those that the toolkit brings for them (nix/apps.nix)."""
-    import os  # noqa: PLC0415
-
     parts = (environ.get("NANNA_CI_TEST_PATH", ""), environ.get("PATH", ""))
     return os.pathsep.join(part for part in parts if part)
 
 
 def _pytest(path: str) -> list[str]:
     """pytest of this very Python where it has one, else the one on PATH."""
-    import sys  # noqa: PLC0415
-    from shutil import which  # noqa: PLC0415
-
-    from nanna_ci.errors import ToolMissing  # noqa: PLC0415
-
     if _has("pytest"):
         return [sys.executable, "-m", "pytest"]
     found = which("pytest", path=path)
@@ -124,6 +93,4 @@ def _pytest(path: str) -> list[str]:
 
 
 def _has(module: str) -> bool:
-    from importlib.util import find_spec  # noqa: PLC0415
-
     return find_spec(module) is not None

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.evaluation import Evaluation, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
-
-if TYPE_CHECKING:
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.store.nix import Nix
-    from nanna_ci.store.store_path import StorePath
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.store_path import StorePath
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,6 @@ def image_attribute(name: str, architecture: str, host: str) -> str:
 
 def choose_images(pipeline: Pipeline, names: Sequence[str]) -> tuple[Image, ...]:
     """The images with these names, all where there are none. Raises UsageError for a name that is not declared."""
-    import difflib  # noqa: PLC0415 - only for a mistake
-
     known = {image.name: image for image in pipeline.images}
     for name in names:
         if name not in known:

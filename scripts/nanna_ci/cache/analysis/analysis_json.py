@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nanna_ci.cache.analysis.derivation_record import record_derivation, records_to_json
+
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.hits import Gate, Holdings
     from nanna_ci.cache.analysis.misses import Miss
@@ -129,7 +131,6 @@ def _miss_to_json(miss: Miss) -> dict[str, Any]:
 def _records(graph: Mapping[StorePath, Derivation]) -> dict[str, Any]:
     if not graph:
         return {}
-    from nanna_ci.cache.analysis.derivation_record import record_derivation, records_to_json  # noqa: PLC0415 - not for a list
 
     return records_to_json(map(record_derivation, graph.values()))
 

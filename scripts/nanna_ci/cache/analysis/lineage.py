@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nanna_ci.cache.analysis.difference import Comparison
+
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.difference import DerivationChange, DerivationDifference, Records
     from nanna_ci.store.store_path import StorePath
@@ -43,8 +45,6 @@ def trace_lineage(
 
     A root comes with what it was in the baseline, None where it was not asked for there.
     """
-    from nanna_ci.cache.analysis.difference import Comparison  # noqa: PLC0415 - much, for those who have no baseline
-
     comparison = Comparison(now, baseline)
     by_name: dict[str, StorePath | None] = {}
     for path in baseline:

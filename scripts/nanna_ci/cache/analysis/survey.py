@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.hits import combine, combined_view, decide_gate, judge_holdings, measure_hit_rate
+from nanna_ci.cache.analysis.lineage import trace_lineage
 from nanna_ci.cache.analysis.misses import Evidence, Hidden, explain_misses
 from nanna_ci.cache.analysis.substitution import plan_substitution
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
@@ -15,6 +17,7 @@ from nanna_ci.cache.analysis.weights import weigh_seconds, weigh_sizes
 from nanna_ci.cache.client.folder import query_size_bytes
 from nanna_ci.cache.substituters import Kind, Substituter
 from nanna_ci.errors import UsageError
+from nanna_ci.store.build_times import load_build_times
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.baseline import Baseline
@@ -65,8 +68,6 @@ def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
     """
     file = cwd / (named or _BUILD_TIMES)
     if file.exists():
-        from nanna_ci.store.build_times import load_build_times  # noqa: PLC0415 - where there is something to read
-
         return load_build_times(file)
     if named is not None:
         raise UsageError(f"--build-times {named}: there is no such file")
@@ -197,8 +198,6 @@ def _lineage(request: SurveyRequest) -> dict[StorePath, Descent]:
     baseline, graph = request.baseline, request.subject.graph
     if baseline is None or not graph:
         return {}
-    from nanna_ci.cache.analysis.derivation_record import DerivationRecords  # noqa: PLC0415 - only against a baseline
-    from nanna_ci.cache.analysis.lineage import trace_lineage  # noqa: PLC0415 - as above
 
     roots = [(one.derivation, baseline.roots.get(one.label)) for one in request.subject.wanted]
     return trace_lineage(DerivationRecords(graph), baseline.records, roots)

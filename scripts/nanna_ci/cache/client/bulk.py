@@ -24,10 +24,9 @@ from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.client.reach import reached_paths
 from nanna_ci.cache.client.route import ProxyRoute, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData
+from nanna_ci.errors import MalformedData, ServiceUnavailable
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
-from nanna_ci.web import ServiceUnavailable
 
 # Connections to one host. A public cache gets twice what Nix would open: HTTP/1.1 has one request on each. One near by
 # gets as many as pay: beyond 512 it is the processor that limits, not the delay.

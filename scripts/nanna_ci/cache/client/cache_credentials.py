@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import netrc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -35,8 +36,6 @@ def find_authorization(
 
 
 def _look_up(file: Path, host: str) -> tuple[str, str] | None:
-    import netrc  # noqa: PLC0415 - rarely needed
-
     try:
         read_file(file, MEBIBYTE)  # netrc opens it by its name: nothing that hangs it
         found = netrc.netrc(str(file)).authenticators(host)

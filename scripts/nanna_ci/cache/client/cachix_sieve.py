@@ -8,6 +8,8 @@ from functools import partial
 from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE, CachixCache, query_missing
 from nanna_ci.cache.client.http_asker import Sieve
 from nanna_ci.cache.substituters import Substituter
+from nanna_ci.errors import ServiceUnavailable
+from nanna_ci.web import Token, WebClient
 
 
 def make_sieves(
@@ -20,8 +22,6 @@ def make_sieves(
 
 def _ask(cache: CachixCache, token: str | None, log: Callable[[str], None], hashes: Sequence[str]) -> frozenset[str]:
     """One question in bulk. Where the service does not answer, the cache itself may: then nothing is sieved out."""
-    from nanna_ci.web import ServiceUnavailable, Token, WebClient  # noqa: PLC0415 - asyncio and httpx, for Cachix only
-
     own = Token(CACHIX_TOKEN_VARIABLE, token) if token is not None and cache.takes_token else None
     try:
         with WebClient(log=log) as client:

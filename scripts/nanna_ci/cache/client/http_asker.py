@@ -15,10 +15,9 @@ from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.cache.client.route import ProxyRoute, parse_target
 from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError, shorten
+from nanna_ci.errors import MalformedData, NannaError, RequestRefused, ServiceUnavailable, shorten
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
-from nanna_ci.web import RequestRefused, ServiceUnavailable
 
 Sieve = Callable[[Sequence[str]], frozenset[str]]
 """The hashes that a cache lacks, of those given; it may block."""

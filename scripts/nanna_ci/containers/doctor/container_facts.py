@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nanna_ci.containers.doctor.container_findings import (
     EngineSeen,
@@ -29,17 +29,15 @@ from nanna_ci.containers.registry.reference import Repository, choose_repository
 from nanna_ci.errors import ConfigError, NannaError
 from nanna_ci.finding import Finding, Health
 from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.outcome import Context, Ports
+from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.evaluation import Unavailable
+from nanna_ci.pipeline.host_evaluation import HostEvaluation
 from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.redact import Redactor
 from nanna_ci.report.github import run_of
 from nanna_ci.store.local_store import store_folder
 from nanna_ci.web import WebClient
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context, Ports
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.host_evaluation import HostEvaluation
 
 _ENGINES: Final = ("podman", "docker")
 _VERSION_S: Final = 30.0

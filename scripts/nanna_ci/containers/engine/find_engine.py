@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
@@ -14,10 +13,8 @@ from nanna_ci.containers.engine.namespaces import why_no_namespaces
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.errors import ToolMissing
 from nanna_ci.json_data import as_object, load_json
+from nanna_ci.outcome import Ports
 from nanna_ci.process import Completed
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Ports
 
 # a JSON object: what the toolkit could not bring, with the reason (nix/apps.nix)
 UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nanna_ci.outcome import Context
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.store.build_result import DerivationResult
 from nanna_ci.store.nix import Nix
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nanna_ci.binaries.git import query_revision
 from nanna_ci.containers.publish.cosign import KeyPair, Signing, parse_keyless
 from nanna_ci.containers.publish.image_plan import parse_revision
 from nanna_ci.containers.registry.reference import Repository, choose_repository
 from nanna_ci.errors import UsageError, shorten
+from nanna_ci.outcome import Context
 from nanna_ci.pipeline.definition import Image, find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images, parse_image_files
 from nanna_ci.report.github import GithubRun
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context
 
 _IDENTITY_TOKENS: Final = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN")
 

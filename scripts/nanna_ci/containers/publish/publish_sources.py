@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.image_builds import NotBuilt, build_images
 from nanna_ci.containers.image.oci_layout import Layout, open_image
 from nanna_ci.containers.publish.attestation import Attestation, read_provenance, read_sbom
 from nanna_ci.containers.publish.image_plan import ImagePlan, plan_image
+from nanna_ci.containers.publish.publish_request import PublishRequest
 from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.errors import GateFailed, NannaError, UsageError, shorten
-
-if TYPE_CHECKING:
-    from nanna_ci.containers.publish.publish_request import PublishRequest
-    from nanna_ci.outcome import Context
+from nanna_ci.outcome import Context
 
 Layouts = dict[Architecture, Layout]
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nanna_ci.binaries.targets import host_system
 from nanna_ci.containers.image.architecture import Architecture
@@ -28,11 +27,9 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.errors import CommandFailed, MalformedData, UsageError
+from nanna_ci.outcome import Context
+from nanna_ci.pipeline.definition import Image, Pipeline
 from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context
-    from nanna_ci.pipeline.definition import Image, Pipeline
 
 
 @dataclass(frozen=True, slots=True)

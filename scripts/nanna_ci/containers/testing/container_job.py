@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine
 from nanna_ci.containers.image.image_builds import NotBuilt
-from nanna_ci.containers.testing.checks import Status
+from nanna_ci.containers.testing.checks import ImageResult, Status
 from nanna_ci.containers.testing.chosen_images import arrange_images
 from nanna_ci.containers.testing.container_report import (
     ContainerReport,
@@ -20,16 +19,12 @@ from nanna_ci.containers.testing.container_report import (
 )
 from nanna_ci.containers.testing.engine_run import run_tests
 from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.outcome import Verdict
+from nanna_ci.outcome import Context, Verdict
+from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.images import needed_images
+from nanna_ci.pipeline.local_run import EffectRequest
+from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
-
-if TYPE_CHECKING:
-    from nanna_ci.containers.testing.checks import ImageResult
-    from nanna_ci.outcome import Context
-    from nanna_ci.pipeline.definition import Pipeline
-    from nanna_ci.pipeline.local_run import EffectRequest
-    from nanna_ci.pipeline.reproduce import RunOrigin
 
 _TAIL_LINES = 40
 

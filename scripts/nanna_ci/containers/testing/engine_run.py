@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
 from nanna_ci.containers.engine.engine_session import open_session
@@ -24,11 +24,9 @@ from nanna_ci.containers.testing.program_checks import ProgramChecks
 from nanna_ci.containers.testing.server_checks import ServerChecks
 from nanna_ci.containers.testing.server_container import HEALTH_ANSWER_S
 from nanna_ci.errors import NannaError
+from nanna_ci.outcome import Context
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.units import seconds_text
-
-if TYPE_CHECKING:
-    from nanna_ci.outcome import Context
 
 EXPIRES_AFTER_S: Final = 4 * 3600  # a run whose lock nobody can see is dead after this
 

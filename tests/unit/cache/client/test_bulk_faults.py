@@ -9,10 +9,9 @@ import pytest
 
 from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import patience as patience_module
-from nanna_ci.errors import MalformedData
+from nanna_ci.errors import MalformedData, RequestRefused, ServiceUnavailable
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
-from nanna_ci.web import RequestRefused, ServiceUnavailable
 from stand_in_cache import (
     Answer,
     CacheStandIn,

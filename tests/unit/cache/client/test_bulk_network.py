@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from bulk_queries import Asking, put, target
-from nanna_ci.errors import ConfigError
-from nanna_ci.web import ServiceUnavailable
+from nanna_ci.errors import ConfigError, ServiceUnavailable
 from stand_in_cache import CACHE_INFO, CacheStandIn, ProxyStandIn, make_certificate, proxying, says, serving
 from store_paths import path
 

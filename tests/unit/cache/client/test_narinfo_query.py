@@ -13,8 +13,7 @@ from nanna_ci.cache.client.cachix_sieve import make_sieves
 from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency
 from nanna_ci.cache.client.query_result import QueryProgress
 from nanna_ci.cache.substituters import parse_substituter
-from nanna_ci.errors import MalformedData, UsageError
-from nanna_ci.web import ServiceUnavailable
+from nanna_ci.errors import MalformedData, ServiceUnavailable, UsageError
 
 CACHIX = parse_substituter("https://mine.cachix.org")
 PLAIN = parse_substituter("https://cache.example.org")

@@ -13,20 +13,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO, assert_never
+from typing import Any, Final, TextIO, assert_never
 
 from nanna_ci import process
+from nanna_ci.cli.streams import talk_stream, write_stdout
 from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
 from nanna_ci.outcome import Context, Outcome, Ports, Verdict
 from nanna_ci.process import Completed
 from nanna_ci.redact import Redactor, known_secrets
 from nanna_ci.report import files, github
 from nanna_ci.report.blocks import Block, Code, Document, Notice, Paragraph, Tone
+from nanna_ci.report.html import render_html
 from nanna_ci.report.literal import UNSEEN, visible, visible_lines
-from nanna_ci.streams import talk_stream, write_stdout
-
-if TYPE_CHECKING:
-    from nanna_ci.cli import Command
+from nanna_ci.report.markdown import render_markdown
+from nanna_ci.report.text import render_text
 
 SCHEMA_VERSION: Final = 1
 READER_GONE: Final = 141  # 128 + SIGPIPE: what a program that does not catch it ends with
@@ -34,7 +34,12 @@ _TAIL_LINES: Final = 20
 _HIDING: Final = re.compile(UNSEEN.pattern.replace("\x00-\x1f", ""))  # of JSON's own layout: its strings have none
 
 
-def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | None) -> int:
+def run_command(
+    name: str,
+    execute: Callable[[argparse.Namespace, Context], Outcome],
+    arguments: argparse.Namespace,
+    ports: Ports | None,
+) -> int:
     """Execute a command, put its result where the flags say, give its exit code. Errors are for `report_error`."""
     if ports is None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -45,11 +50,11 @@ def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | N
     runner = github.environment(real.environ)
     real = replace(real, stderr=talk_stream(real.stderr, redactor), run=_redacting(real.run, secrets))
     inner = _inert(real) if runner is not None else real
-    outcome = module.execute(
+    outcome = execute(
         arguments,
         Context(
             ports=inner,
-            config=arguments.config,
+            config=None if arguments.config is None else Path(arguments.config),
             verbosity=-1 if arguments.quiet else arguments.verbose,
             color=_colored(arguments.color, real.stderr, real.environ),
             dry_run=getattr(arguments, "dry_run", False),
@@ -57,7 +62,7 @@ def run_command(module: Command, arguments: argparse.Namespace, ports: Ports | N
     ).redacted(redactor)
     if runner is not None:
         github.publish(runner, outcome.document, outcome.outputs, real.stderr)
-    _write_result(_render(module.NAME, outcome, arguments, inner), _output(arguments, real), inner.stdout)
+    _write_result(_render(name, outcome, arguments, inner), _output(arguments, real), inner.stdout)
     return _exit_code(outcome.verdict) if outcome.exit_code is None else outcome.exit_code
 
 
@@ -118,20 +123,14 @@ def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: P
         case "json":
             return _json(name, outcome.verdict, outcome.data)
         case "markdown":
-            from nanna_ci.report.markdown import render_markdown  # noqa: PLC0415 - one renderer a run
-
             return render_markdown(outcome.document)
         case "html":
-            from nanna_ci.report.html import render_html  # noqa: PLC0415 - one renderer a run
-
             return render_html(outcome.document)
         case "github":
             return github.render_outputs(outcome.outputs)
         case _ if outcome.text is not None:
             return outcome.text
         case _:
-            from nanna_ci.report.text import render_text  # noqa: PLC0415 - one renderer a run
-
             to_file = arguments.output is not None
             color = arguments.color == "always" or (
                 not to_file and _colored(arguments.color, ports.stdout, ports.environ)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from nanna_ci.errors import NannaError
-from nanna_ci.redact import Redactor
+
+if TYPE_CHECKING:  # --help writes to stdout too
+    from nanna_ci.redact import Redactor
 
 
 class _TalkStream(io.TextIOBase):

@@ -1,0 +1,38 @@
+"""The flags of `prepare-artifacts`."""
+
+from __future__ import annotations
+
+import argparse
+
+DESCRIPTION = """\
+Takes a build's executables, verifies by their headers that they are for the system, and writes a folder with
+
+  harness-SYSTEM              each binary of the workspace
+  nanna-coder-SYSTEM.tar.gz   all of them
+  SHA256SUMS                  as sha256sum -c reads it
+  manifest.json               where they come from, what they are, their sizes
+
+The same input gives the same bytes, whatever the time, locale, umask or user. The folder appears whole or not at
+all, and only a folder of artifacts is replaced. Executables for another machine, none at all, or more bytes together
+than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4. --dry-run
+holds a folder that is there to its own SHA256SUMS, too: a file that was changed since is exit 1.
+
+example: nanna-ci prepare-artifacts --system aarch64-linux --from result --output dist/aarch64-linux
+"""
+DRY_RUN = True
+_STRATEGIES = ("nix", "nix-cross", "builder", "cargo-cross", "cargo-apple")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--system", required=True, help="what they must be for, such as aarch64-linux")
+    parser.add_argument(
+        "--from", dest="source", required=True, metavar="PATH", help="a Nix result, or cargo's target folder"
+    )
+    parser.add_argument(
+        "--output", dest="folder", required=True, metavar="DIR", help="the folder to write, one a system"
+    )
+    parser.add_argument("--strategy", choices=_STRATEGIES, help="what built them, for the manifest (default: unknown)")
+    parser.add_argument(
+        "--revision", metavar="COMMIT", help="the source's commit (default: of the clean work tree that has PATH)"
+    )
