@@ -15,7 +15,7 @@ import nanna_ci
 
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers"}
-OTHERS = {"cli", "commands", "usage"}
+OTHERS = {"cli", "commands", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {"binaries": {"pipeline"}, "containers": {"pipeline", "binaries"}}
 # each may import those to its left
@@ -165,6 +165,12 @@ def test_the_folders_of_containers_have_an_order(name):
 def test_the_report_knows_no_other_domain(name):
     if domain_of(name) == "report":
         assert {domain_of(imported.module) for imported in imports(MODULES[name])} <= {None, "report"}
+
+
+@every_module
+def test_nothing_imports_jobs_but_jobs_and_commands(name):
+    if not name.startswith(("nanna_ci.jobs", "nanna_ci.commands")):
+        assert not [found for found in imports(MODULES[name]) if is_in(found, "nanna_ci.jobs")]
 
 
 @every_module

@@ -10,6 +10,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nanna_ci.pipeline.vocabulary import Strategy
 
@@ -91,3 +92,16 @@ def climb(
             case Impossible(reason):
                 attempts.append(Attempt(strategy, AttemptOutcome.IMPOSSIBLE, seconds, reason))
     return LadderResult(tuple(attempts))
+
+
+def attempts_to_json(climbed: LadderResult) -> list[dict[str, Any]]:
+    """The rungs, in the order they were tried."""
+    return [
+        {
+            "strategy": attempt.strategy.value,
+            "outcome": attempt.outcome.value,
+            "seconds": round(attempt.seconds, 3),
+            "reason": attempt.reason,
+        }
+        for attempt in climbed.attempts
+    ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from nanna_ci.binaries.git import query_revision
 from nanna_ci.binaries.manifest import BinaryOrigin
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing, UsageError
 from nanna_ci.process import Completed
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name
+
+_GIT_S: Final = 60.0
 
 
 def query_origin(
@@ -50,3 +52,14 @@ def store_path_of(path: Path) -> StorePath | None:
     if not path.is_relative_to(STORE_DIR) or path == Path(STORE_DIR):
         return None
     return parse_base_name(path.relative_to(STORE_DIR).parts[0])
+
+
+def query_revision(folder: Path, *, run: Callable[..., Completed], environ: Mapping[str, str]) -> str | None:
+    """The commit of the work tree that `folder` lies in; None without git or work tree, or with uncommitted changes."""
+    git = ("git", "-c", "core.fsmonitor=false", "-C", str(folder))
+    try:
+        commit = run((*git, "rev-parse", "--verify", "HEAD"), timeout_s=_GIT_S, env=environ).text().strip()
+        changes = run((*git, "status", "--porcelain", "--untracked-files=no"), timeout_s=_GIT_S, env=environ)
+    except (CommandFailed, ToolMissing):
+        return None
+    return None if changes.stdout else commit

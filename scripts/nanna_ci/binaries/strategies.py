@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any, Final, assert_never
 
-from nanna_ci.binaries.builders import has_builder, read_machines_file
 from nanna_ci.binaries.cargo import (
     Run,
     cross_environment,
@@ -23,10 +22,12 @@ from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible, Result
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.nix import Nix
 
 _LOG_LINES = 40
+_MOST_INCLUDES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +167,42 @@ def _name(system: System | None) -> str:
 
 def _tail(stderr: str) -> tuple[str, ...]:
     return tuple(stderr.splitlines()[-_LOG_LINES:])
+
+
+def has_builder(settings: Mapping[str, Any], system: str, read: Callable[[str], str | None]) -> bool:
+    """Whether derivations of `system` can be built from here, by emulation or on a remote builder.
+
+    `settings` are Nix's own, name → value. `read` gives the text of a machines file, None where there is none.
+    """
+    platforms = settings.get("extra-platforms", [])
+    if isinstance(platforms, list) and system in platforms:
+        return True
+    machines = settings.get("builders", "")
+    return any(system in systems for systems in parse_machines(machines if isinstance(machines, str) else "", read))
+
+
+def parse_machines(text: str, read: Callable[[str], str | None]) -> list[frozenset[str]]:
+    """The systems of each machine in Nix's `builders` setting: entries `URI SYSTEM,SYSTEM …` between `;` or newlines.
+
+    `@FILE` stands for a file of them. A machine without systems has those of this one, which need no builder.
+    """
+    machines: list[frozenset[str]] = []
+    waiting = [text]
+    for _ in range(_MOST_INCLUDES):  # a file that names itself must not hold us
+        if not waiting:
+            break
+        for line in waiting.pop().replace(";", "\n").splitlines():
+            words = line.partition("#")[0].split()
+            if words and words[0].startswith("@"):
+                waiting.append(read(words[0][1:]) or "")
+            elif len(words) > 1:
+                machines.append(frozenset(words[1].split(",")))
+    return machines
+
+
+def read_machines_file(path: str) -> str | None:
+    """The text of a machines file; None where it cannot be read, which Nix takes as having none."""
+    try:
+        return read_file(Path(path), MEBIBYTE).decode("utf-8", "replace")
+    except OSError:
+        return None

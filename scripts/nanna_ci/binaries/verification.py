@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nanna_ci.binaries.emulation import Trial, try_run
 from nanna_ci.binaries.executables import parse_executable, verify_machine
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import open_inputs, resolve_source
+from nanna_ci.binaries.manifest import facts_to_json
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.errors import GateFailed
 from nanna_ci.process import Completed
@@ -56,3 +58,19 @@ def verify_built(
                 raise GateFailed(f"{item.path} does not run: {trial.reason}")
             verified.append(VerifiedExecutable(item.name, item.path, item.size_bytes, digest.hexdigest(), facts, trial))
     return tuple(verified)
+
+
+def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str, Any]]:
+    """What was built, with the header's facts."""
+    return [
+        {
+            "name": item.name,
+            "path": str(item.path),
+            "sizeBytes": item.size_bytes,
+            "sha256": item.sha256,
+            **facts_to_json(item.facts),
+            "ran": item.trial.ran,
+            "ranReason": item.trial.reason,
+        }
+        for item in verified
+    ]

@@ -17,11 +17,11 @@ from nanna_ci.cache.analysis.inputs import (
     baseline_of_jobs,
     baseline_of_words,
     read_baseline,
+    read_paths,
     roots_of_words,
     subject_of_jobs,
     subject_of_words,
 )
-from nanna_ci.cache.analysis.path_list import read_paths
 from nanna_ci.cache.analysis.survey import SurveyRequest, analyse, find_build_times
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject
 from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency, parse_deadline

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from contextlib import nullcontext
+from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from nanna_ci.cache.collection.collection_report import GcReport, gc_document, gc_to_json
 from nanna_ci.cache.collection.collector import collect
@@ -12,7 +15,6 @@ from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import check_cache_info, read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.kept_roots import choose_roots, read_pin
-from nanna_ci.cache.collection.size_limit import parse_size_bytes
 from nanna_ci.cache.folder_lock import collection_lock
 from nanna_ci.cache.gc_roots import load_root_records
 from nanna_ci.cache.substituters import parse_substituter
@@ -20,6 +22,9 @@ from nanna_ci.errors import UsageError, shorten
 from nanna_ci.outcome import Context, Outcome
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, load_build_times
+
+_POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?(?:([KMGTP])(I?)B|B)?", re.IGNORECASE | re.ASCII)
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -75,3 +80,18 @@ def _build_times(text: str | None, cwd: Path) -> BuildTimes:
     if text is not None and not path.exists():
         raise UsageError(f"--build-times {path}: there is no such file", hint="`ci` and `run-job` write one")
     return load_build_times(path)
+
+
+def parse_size_bytes(text: str) -> int:
+    """Read a size: bytes, or with kB, MB, GB, TB, PB (1,000 each) or KiB, MiB, GiB, TiB, PiB (1,024 each).
+
+    Raises:
+        UsageError: for anything else; `50G` too, which some read as 1,000 and some as 1,024.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"{shorten(text)} is no size", hint="such as 50GB (1,000 each), 50GiB (1,024 each) or 50000000000"
+        )
+    number, letter, binary = match.groups(default="")
+    return int(Decimal(number) * (1024 if binary else 1000) ** _POWERS[letter.lower()])

@@ -19,8 +19,7 @@ from nanna_ci.outcome import Context, Outcome, Verdict
 from nanna_ci.pipeline.definition import Cache, find_pipeline, load_pipeline
 from nanna_ci.report import github
 from nanna_ci.report.blocks import Code, Document, Notice, Paragraph, Tone
-from nanna_ci.store.nix import Nix
-from nanna_ci.store.nix_daemon import query_is_trusted
+from nanna_ci.store.nix import Nix, query_is_trusted
 
 _VARIABLE = "NIX_CONFIG"
 

@@ -6,7 +6,6 @@ import argparse
 import os
 import shutil
 
-from nanna_ci.commands.run_files import outcome_files
 from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_engine
 from nanna_ci.containers.testing.chosen_images import find_images, parse_sources
 from nanna_ci.containers.testing.container_report import ContainerReport, report_document, report_junit, report_to_json
@@ -14,7 +13,7 @@ from nanna_ci.containers.testing.engine_run import run_tests
 from nanna_ci.outcome import Context, Outcome
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images
-from nanna_ci.pipeline.run_folder import create_run_folder
+from nanna_ci.pipeline.run_folder import create_run_folder, outcome_files
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import platform
-import shutil
-import sys
 from collections.abc import Sequence
-from typing import Any
 
-from nanna_ci.binaries import targets
-from nanna_ci.binaries.cargo_settings import cargo_settings
-from nanna_ci.binaries.ladder import AttemptOutcome, LadderResult, Result, climb
-from nanna_ci.binaries.manifest import facts_to_json
+from nanna_ci.binaries.ladder import AttemptOutcome, LadderResult, Result, attempts_to_json, climb
 from nanna_ci.binaries.strategies import Workbench
-from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
-from nanna_ci.errors import ConfigError, GateFailed, MalformedData, UsageError
+from nanna_ci.binaries.verification import VerifiedExecutable, executables_to_json, verify_built
+from nanna_ci.errors import GateFailed, MalformedData
+from nanna_ci.jobs.build_job import find_target, make_workbench
 from nanna_ci.outcome import Context, Outcome, Verdict
-from nanna_ci.pipeline.definition import Pipeline, Target, find_pipeline, load_pipeline
-from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Table, Tone
-from nanna_ci.store.nix import Nix
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -54,36 +46,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     return _outcome(Verdict.PASS, bench, climbed, verified)
 
 
-def find_target(pipeline: Pipeline, system: str) -> Target:
-    """The target of a system. UsageError where pipeline.toml has none, ConfigError where there is nothing to build."""
-    target = next((target for target in pipeline.targets if target.system == system), None)
-    if target is None:
-        known = ", ".join(target.system for target in pipeline.targets) or "none"
-        raise UsageError(f"no [[target]] for the system `{system}`", hint=f"pipeline.toml has: {known}")
-    if not pipeline.workspace.binaries:
-        raise ConfigError("[workspace] binaries", "is empty: there is nothing to build")
-    return target
-
-
-def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Workbench:
-    """What the ladder works with, for `ci` and `run-job` too."""
-    ports = context.ports
-    return Workbench(
-        target=targets.BuildTarget(targets.System(target.system), target.triple),
-        host=targets.host_system(sys.platform, platform.machine()),
-        workspace=pipeline.workspace.name,
-        binaries=pipeline.workspace.binaries,
-        settings=cargo_settings(pipeline),
-        nix=Nix(ports.run, environ=ports.environ),
-        run=ports.run,
-        environ=ports.environ,
-        cwd=ports.cwd / pipeline.workspace.folder,
-        folder=ensure_base(ports.cwd) / "cross-build" / target.system,
-        which=lambda name: shutil.which(name, path=ports.environ.get("PATH")),
-        on_silence=lambda seconds: context.say(f"{target.system}: still building, silent for {seconds:.0f} s"),
-    )
-
-
 def _outcome(
     verdict: Verdict,
     bench: Workbench,
@@ -108,35 +70,6 @@ def _outcome(
     }
     outputs = {} if result is None or chosen is None else {"result": result, "strategy": chosen.value}
     return Outcome(verdict, _document(bench, climbed, verified, reason), data, exit_code, outputs)
-
-
-def attempts_to_json(climbed: LadderResult) -> list[dict[str, Any]]:
-    """The rungs, in the order they were tried."""
-    return [
-        {
-            "strategy": attempt.strategy.value,
-            "outcome": attempt.outcome.value,
-            "seconds": round(attempt.seconds, 3),
-            "reason": attempt.reason,
-        }
-        for attempt in climbed.attempts
-    ]
-
-
-def executables_to_json(verified: Sequence[VerifiedExecutable]) -> list[dict[str, Any]]:
-    """What was built, with the header's facts."""
-    return [
-        {
-            "name": item.name,
-            "path": str(item.path),
-            "sizeBytes": item.size_bytes,
-            "sha256": item.sha256,
-            **facts_to_json(item.facts),
-            "ran": item.trial.ran,
-            "ranReason": item.trial.reason,
-        }
-        for item in verified
-    ]
 
 
 def _document(

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from nanna_ci.binaries.cargo import CargoJob, CargoWorkspace, query_workspace
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
-from nanna_ci.commands.local_jobs import job_environment, live_view, make_cargo_step, program_runner
 from nanna_ci.errors import CommandFailed, ToolMissing, UsageError
+from nanna_ci.jobs.cargo_job import job_environment, make_cargo_step, program_runner
 from nanna_ci.outcome import Context, Outcome, Verdict
 from nanna_ci.pipeline.cargo_jobs import CargoStep, run_step
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
+from nanna_ci.pipeline.live import live_view
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
 from nanna_ci.pipeline.run_report import TONES, failure_blocks, result_note, results_table

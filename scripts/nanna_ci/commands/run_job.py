@@ -6,8 +6,8 @@ import argparse
 import difflib
 from pathlib import Path
 
-from nanna_ci.commands.local_jobs import run_locally
 from nanna_ci.errors import UsageError
+from nanna_ci.jobs.local_jobs import run_locally
 from nanna_ci.outcome import Context, Outcome
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs

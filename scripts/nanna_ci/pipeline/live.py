@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-from nanna_ci.pipeline.progress import Activity, RunProgress
+from nanna_ci.outcome import Context
+from nanna_ci.pipeline.progress import Activity, RunProgress, Tracker
 from nanna_ci.report.blocks import Tone
 from nanna_ci.report.literal import display_width, visible
 
@@ -215,3 +216,16 @@ def is_interactive(stream: TextIO, term: str | None) -> bool:
         return stream.isatty() and term not in {None, "", "dumb"}
     except ValueError:
         return False
+
+
+def live_view(context: Context, tracker: Tracker) -> LiveView:
+    """The view of a run on stderr, as --color, -q and the terminal have it."""
+    stream = context.ports.stderr
+    return LiveView(
+        stream,
+        tracker.snapshot,
+        interactive=is_interactive(stream, context.ports.environ.get("TERM")),
+        color=context.color,
+        quiet=context.verbosity < 0,
+        clock=context.ports.clock,
+    )

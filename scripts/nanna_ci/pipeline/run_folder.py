@@ -9,6 +9,7 @@ Two runs at once have folders of their own. Whole files and the link appear at o
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from nanna_ci.errors import NannaError
+from nanna_ci.outcome import Outcome
 from nanna_ci.pipeline.results import JobResult, render_result
 from nanna_ci.redact import Redactor
 from nanna_ci.report.files import write_atomic
+from nanna_ci.report.markdown import render_markdown
 
 _ATTEMPTS = 100
 _REDACTED_BYTES = 256 * 1024 * 1024
@@ -187,3 +190,12 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise NannaError(f"{path}: {error.strerror}", hint="runs are kept below the working folder") from error
+
+
+def outcome_files(name: str, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:
+    """`result.json` for machines, as the command `name` prints it in JSON, and `summary.md` for a step summary."""
+    body = {"schemaVersion": 1, "command": name, "verdict": outcome.verdict.value, **outcome.data}
+    return (
+        ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
+        ("summary.md", render_markdown(outcome.document).encode(errors="replace")),
+    )

@@ -270,3 +270,18 @@ def _producers(derivations: Mapping[StorePath, Derivation]) -> dict[StorePath, S
 def _said(log: BuildLog) -> str:
     """What nix had to say, for an exception: its talk, then its errors."""
     return "\n".join((*log.talk, *log.errors))
+
+
+def query_is_trusted(nix: Nix) -> bool | None:
+    """Whether substituters and keys that this user sets count; None where the store does not say, or is not there.
+
+    Raises ToolMissing, CommandTimedOut and MalformedData as every call of nix does.
+    """
+    word = "info" if nix.version().numbers >= (2, 20, 0) else "ping"
+    try:
+        completed = nix.call(["store", word, "--json"], _QUICK_S)
+    except CommandFailed:  # no daemon, or a nix too old to know the flag
+        return None
+    source = f"nix store {word}"
+    trusted = as_object(load_json(completed.stdout, source), source, "it").get("trusted")
+    return bool(trusted) if isinstance(trusted, bool | int) else None

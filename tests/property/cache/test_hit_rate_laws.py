@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from derivation_graphs import holdings, store_path
-from nanna_ci.cache.analysis.hits import Holdings, combine, decide_gate, measure_hit_rate
-from nanna_ci.cache.analysis.weights import weigh
+from nanna_ci.cache.analysis.hits import Holdings, combine, decide_gate, measure_hit_rate, weigh
 from nanna_ci.outcome import Verdict
 from nanna_ci.store.trust import Trust
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nanna_ci.binaries.builders import has_builder, parse_machines, read_machines_file
+from nanna_ci.binaries.strategies import has_builder, parse_machines, read_machines_file
 
 SETTINGS = {"extra-platforms": ["i686-linux"], "builders": "@/etc/nix/machines"}
 

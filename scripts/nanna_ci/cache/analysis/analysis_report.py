@@ -5,10 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 
-from nanna_ci.cache.analysis.hits import Holdings
+from nanna_ci.cache.analysis.hits import Holdings, Weights
 from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.values import Analysis
-from nanna_ci.cache.analysis.weights import Weights
 from nanna_ci.outcome import Verdict
 from nanna_ci.report.blocks import (
     Bars,

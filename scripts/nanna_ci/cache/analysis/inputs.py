@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final, TextIO
 
 from nanna_ci.cache.analysis.baseline import Baseline, baseline_of_revision, parse_baseline
 from nanna_ci.cache.analysis.substitution import WantedOutputs
 from nanna_ci.cache.analysis.values import AnalysisSubject
 from nanna_ci.cache.push.selection import parse_wanted
-from nanna_ci.errors import UsageError, shorten
-from nanna_ci.guarded_read import read_file
+from nanna_ci.errors import MalformedData, UsageError, shorten
+from nanna_ci.guarded_read import MEBIBYTE, read_file
 from nanna_ci.json_data import MAX_BYTES
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_graph
-from nanna_ci.store.store_path import STORE_DIR, StorePath
+from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_store_path
+
+STANDARD_INPUT: Final = "-"
 
 
 def subject_of_words(nix: Nix, words: Sequence[str], cwd: Path, folder: Path | None) -> AnalysisSubject:
@@ -121,3 +124,27 @@ def baseline_of_jobs(nix: Nix, derivations: Mapping[str, StorePath], folder: Pat
     """The same jobs in another revision: `nix` is of that flake."""
     subject = subject_of_jobs(nix, derivations, folder)
     return baseline_of_revision(nix.flake, subject.wanted, subject.graph)
+
+
+def read_paths(source: str, stdin: TextIO | None, cwd: Path) -> tuple[StorePath, ...]:
+    """The store paths of a file, or of standard input for `-`: one a line, empty lines passed over, none twice.
+
+    Raises:
+        UsageError: the file cannot be read.
+        MalformedData: with the line, where it is no store path.
+    """
+    if source == STANDARD_INPUT:
+        text = "" if stdin is None else stdin.read()
+    else:
+        try:
+            text = read_file(cwd / source, 1024 * MEBIBYTE, or_pipe=True).decode("utf-8", "surrogateescape")
+        except OSError as error:
+            raise UsageError(f"{source} cannot be read: {error.strerror}") from error
+    where = "standard input" if source == STANDARD_INPUT else source
+    try:
+        return tuple(dict.fromkeys([parse_store_path(word) for word in text.split()]))
+    except MalformedData:
+        for number, line in enumerate(text.splitlines(), start=1):
+            for word in line.split():
+                parse_store_path(word, f"{where}: line {number}")
+        raise

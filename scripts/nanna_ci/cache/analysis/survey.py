@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
-from nanna_ci.cache.analysis.hits import combine, combined_view, decide_gate, judge_holdings, measure_hit_rate
+from nanna_ci.cache.analysis.hits import (
+    combine,
+    combined_view,
+    decide_gate,
+    judge_holdings,
+    measure_hit_rate,
+    weigh_seconds,
+    weigh_sizes,
+)
 from nanna_ci.cache.analysis.lineage import trace_lineage
 from nanna_ci.cache.analysis.misses import Evidence, Hidden, explain_misses
 from nanna_ci.cache.analysis.substitution import plan_substitution
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
-from nanna_ci.cache.analysis.weights import weigh_seconds, weigh_sizes
 from nanna_ci.cache.client.folder import query_size_bytes
 from nanna_ci.cache.substituters import Kind, Substituter
 from nanna_ci.errors import UsageError

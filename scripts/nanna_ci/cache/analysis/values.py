@@ -11,10 +11,9 @@ from nanna_ci.outcome import Verdict
 
 if TYPE_CHECKING:
     from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.hits import Gate, HitRate, HitTally, Holdings
+    from nanna_ci.cache.analysis.hits import Gate, HitRate, HitTally, Holdings, Weights
     from nanna_ci.cache.analysis.misses import Miss
     from nanna_ci.cache.analysis.substitution import SubstitutionPlan, WantedOutputs
-    from nanna_ci.cache.analysis.weights import Weights
     from nanna_ci.store.derivation import Derivation
     from nanna_ci.store.narinfo import NarInfo
     from nanna_ci.store.store_path import StorePath

@@ -20,8 +20,7 @@ from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
 from nanna_ci.cache.client.pace import ConnectionLimits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
-from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
-from nanna_ci.cache.client.reach import reached_paths
+from nanna_ci.cache.client.query_result import QueryProgress, QueryResult, reached_paths
 from nanna_ci.cache.client.route import ProxyRoute, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.errors import MalformedData, ServiceUnavailable

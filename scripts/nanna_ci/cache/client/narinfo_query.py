@@ -8,13 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE, CachixCache, query_missing
 from nanna_ci.cache.client.bulk import query
-from nanna_ci.cache.client.cachix_sieve import make_sieves
+from nanna_ci.cache.client.http_asker import Sieve
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import UsageError, shorten
+from nanna_ci.errors import ServiceUnavailable, UsageError, shorten
 from nanna_ci.store.store_path import StorePath
+from nanna_ci.web import Token, WebClient
 
 _MOST_CONNECTIONS: Final = 4096
 _LONGEST_S: Final = 86_400
@@ -90,3 +92,22 @@ def make_query(
         on_progress=tell,
         patience=Patience() if deadline_s is None else Patience(deadline_s=deadline_s),
     )
+
+
+def make_sieves(
+    substituters: Sequence[Substituter], environ: Mapping[str, str], log: Callable[[str], None]
+) -> dict[Substituter, Sieve]:
+    """A sieve for each Cachix cache, as `bulk.query` takes them: hashes to those that the cache lacks."""
+    token = environ.get(CACHIX_TOKEN_VARIABLE) or None
+    return {one: partial(_ask, one.cachix, token, log) for one in substituters if one.cachix is not None}
+
+
+def _ask(cache: CachixCache, token: str | None, log: Callable[[str], None], hashes: Sequence[str]) -> frozenset[str]:
+    """One question in bulk. Where the service does not answer, the cache itself may: then nothing is sieved out."""
+    own = Token(CACHIX_TOKEN_VARIABLE, token) if token is not None and cache.takes_token else None
+    try:
+        with WebClient(log=log) as client:
+            return query_missing(client, cache, own, hashes)
+    except ServiceUnavailable as error:
+        log(f"{cache.name} is not asked in bulk: {error.message}")
+        return frozenset()

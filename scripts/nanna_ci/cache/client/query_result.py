@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nanna_ci.cache.substituters import Substituter
@@ -44,3 +44,18 @@ class QueryProgress:
 
     answered: int
     asked: int
+
+
+def reached_paths(roots: Iterable[StorePath], caches: Sequence[Mapping[StorePath, NarInfo]]) -> set[StorePath]:
+    """The roots and all that they refer to, directly or not, in what any of the caches has."""
+    reached = set(roots)
+    ahead = list(reached)
+    while ahead:
+        path = ahead.pop()
+        for found in caches:
+            info = found.get(path)
+            for reference in info.references if info is not None else ():
+                if reference not in reached:
+                    reached.add(reference)
+                    ahead.append(reference)
+    return reached

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from nanna_ci import process
+from nanna_ci.cache.client import bulk
 from nanna_ci.cache.push.cachix import CachixProgram
-from nanna_ci.cache.push.cold_store import make_cache_ask, make_nix_ask
 from nanna_ci.cache.push.destination import Destination
 from nanna_ci.cache.push.push_plan import PushPlan
-from nanna_ci.cache.push.receipt import WAITS_S, Receipt, query_receipt
+from nanna_ci.cache.push.receipt import WAITS_S, Ask, Receipt, Remote, StoreAnswer, query_receipt
 from nanna_ci.cache.push.sending import Sent, send_paths
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter, setting_words
-from nanna_ci.errors import Interrupted, UsageError
+from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, MalformedData, UsageError
 from nanna_ci.redact import known_secrets
 from nanna_ci.store.nix import Nix
-from nanna_ci.store.nix_copy import copy_paths
+from nanna_ci.store.nix_copy import copy_paths, query_store
 from nanna_ci.store.store_path import StorePath
 
 _NEWS_S: Final = 5.0  # between two lines of progress
@@ -137,3 +138,52 @@ def _askable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
         if but is None or one.url != but.url:
             found.setdefault(one.url, one)
     return list(found.values())
+
+
+def make_cache_ask(
+    substituters: Sequence[Substituter],
+    *,
+    environ: Mapping[str, str],
+    netrc: Path | None,
+    log: Callable[[str], None],
+) -> Ask:
+    """Ask binary caches; the first that knows a path answers. In a folder a path's archive must be there too.
+
+    `environ` names the token of a Cachix cache, `netrc` users and passwords of other ones.
+    """
+
+    def ask(paths: Sequence[StorePath]) -> StoreAnswer:
+        found: dict[StorePath, Remote] = {}
+        wrong: dict[StorePath, str] = {}
+        failed: dict[StorePath, str] = {}
+        for result in bulk.query(substituters, paths, environ=environ, netrc=netrc, log=log):
+            if result.error is not None:
+                failed |= dict.fromkeys(paths, _unasked(result.error.message))
+            failed |= {path: _unasked(problem) for path, problem in result.failed.items()}
+            wrong |= {path: f"has a narinfo that is refused: {problem}" for path, problem in result.corrupt.items()}
+            wrong |= {path: f"has no archive that Nix could take: {problem}" for path, problem in result.hollow.items()}
+            for path, info in result.found.items():
+                found.setdefault(path, info)
+        return StoreAnswer(found, {path: problem for path, problem in wrong.items() if path not in found}, failed)
+
+    return ask
+
+
+def _unasked(problem: str) -> str:
+    return f"could not be asked for: {problem}"
+
+
+def make_nix_ask(nix: Nix, url: str) -> Ask:
+    """Ask a store that only nix can reach (s3://, ssh://), with an empty cache of nix's own."""
+
+    def ask(paths: Sequence[StorePath]) -> StoreAnswer:
+        with tempfile.TemporaryDirectory(prefix="nanna-ci-") as folder:
+            try:
+                known = query_store(nix, url, paths, cache_home=Path(folder))
+            except (CommandFailed, CommandTimedOut) as error:
+                return StoreAnswer({}, failed=dict.fromkeys(paths, _unasked(error.message)))
+            except MalformedData as error:
+                return StoreAnswer({}, wrong=dict.fromkeys(paths, _unasked(error.message)))
+        return StoreAnswer({path: info for path, info in known.items() if info is not None})
+
+    return ask

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.binaries.git import query_revision
+from nanna_ci.binaries.origin import query_revision
 from nanna_ci.containers.publish.cosign import KeyPair, Signing, parse_keyless
 from nanna_ci.containers.publish.image_plan import parse_revision
 from nanna_ci.containers.registry.reference import Repository, choose_repository

@@ -10,11 +10,10 @@ import pytest
 from derivation_graphs import holdings, query_result, store_path
 from nanna_ci.cache.analysis.analysis_report import percent, render_document
 from nanna_ci.cache.analysis.baseline import Baseline
-from nanna_ci.cache.analysis.hits import HitRate, Holdings, combine, decide_gate, measure_hit_rate
+from nanna_ci.cache.analysis.hits import HitRate, Holdings, Weights, combine, decide_gate, measure_hit_rate
 from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.substitution import SubstitutionPlan
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
-from nanna_ci.cache.analysis.weights import Weights
 from nanna_ci.errors import ToolMissing
 from nanna_ci.report.blocks import Bars, Facts, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.store.store_path import StorePath

@@ -11,6 +11,7 @@ from nanna_ci.cache.analysis.hits import (
     Gate,
     HitRate,
     HitTally,
+    Weights,
     combine,
     combined_view,
     decide_gate,
@@ -18,7 +19,6 @@ from nanna_ci.cache.analysis.hits import (
     measure_hit_rate,
     parse_minimum,
 )
-from nanna_ci.cache.analysis.weights import Weights
 from nanna_ci.errors import ToolMissing, UsageError
 from nanna_ci.outcome import Verdict
 from nanna_ci.store.trust import Trust, TrustedKeys

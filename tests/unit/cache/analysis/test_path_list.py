@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from derivation_graphs import store_path
-from nanna_ci.cache.analysis.path_list import read_paths
+from nanna_ci.cache.analysis.inputs import read_paths
 from nanna_ci.errors import MalformedData, UsageError
 
 A, B = store_path("a"), store_path("b")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from derivation_graphs import Spec, holdings, instantiate, narinfo, outputs_of, store_path
-from nanna_ci.cache.analysis.hits import combine
-from nanna_ci.cache.analysis.weights import Weights, weigh, weigh_seconds, weigh_sizes
+from nanna_ci.cache.analysis.hits import Weights, combine, weigh, weigh_seconds, weigh_sizes
 from nanna_ci.store.build_times import BuildTimes, load_build_times, record_build_times
 from nanna_ci.store.hashes import NixHash
 from nanna_ci.store.path_info import PathInfo

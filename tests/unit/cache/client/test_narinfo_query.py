@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.cache.client import cachix_sieve
-from nanna_ci.cache.client.cachix_sieve import make_sieves
-from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency
+from nanna_ci.cache.client import narinfo_query
+from nanna_ci.cache.client.narinfo_query import make_query, make_sieves, parse_concurrency
 from nanna_ci.cache.client.query_result import QueryProgress
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.errors import MalformedData, ServiceUnavailable, UsageError
@@ -60,7 +59,7 @@ def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: py
         raise ServiceUnavailable("cachix.org", "timed out", attempts=5)
 
     said: list[str] = []
-    monkeypatch.setattr(cachix_sieve, "query_missing", unavailable)
+    monkeypatch.setattr(narinfo_query, "query_missing", unavailable)
     assert make_sieves([CACHIX], {}, said.append)[CACHIX](["0" * 32]) == frozenset()
     assert "mine is not asked in bulk" in said[0]
 
@@ -69,7 +68,7 @@ def test_an_answer_that_is_refused_is_no_answer(monkeypatch: pytest.MonkeyPatch)
     def strange(*_: object) -> frozenset[str]:
         raise MalformedData("cachix.org", "the answer names x, which was not asked for")
 
-    monkeypatch.setattr(cachix_sieve, "query_missing", strange)
+    monkeypatch.setattr(narinfo_query, "query_missing", strange)
     with pytest.raises(MalformedData):
         make_sieves([CACHIX], {}, print)[CACHIX](["0" * 32])
 
@@ -82,7 +81,7 @@ def test_the_token_is_that_of_the_environment(
 ) -> None:
     tokens: list[Any] = []
     monkeypatch.setattr(
-        cachix_sieve, "query_missing", lambda _client, _cache, token, _: tokens.append(token) or frozenset()
+        narinfo_query, "query_missing", lambda _client, _cache, token, _: tokens.append(token) or frozenset()
     )
     make_sieves([CACHIX], environ, print)[CACHIX](["0" * 32])
     assert [token and token.value for token in tokens] == [value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.cache.collection.size_limit import parse_size_bytes
+from nanna_ci.commands.cache_gc import parse_size_bytes
 from nanna_ci.errors import UsageError
 
 

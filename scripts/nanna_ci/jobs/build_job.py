@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, climb
+from nanna_ci.binaries import targets
+from nanna_ci.binaries.cargo_settings import cargo_settings
+from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, attempts_to_json, climb
 from nanna_ci.binaries.strategies import Workbench
-from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
-from nanna_ci.commands.cross_build import attempts_to_json, executables_to_json, find_target, make_workbench
-from nanna_ci.errors import GateFailed, MalformedData
+from nanna_ci.binaries.verification import VerifiedExecutable, executables_to_json, verify_built
+from nanna_ci.errors import ConfigError, GateFailed, MalformedData, UsageError
 from nanna_ci.outcome import Context, Verdict
-from nanna_ci.pipeline.definition import Pipeline
+from nanna_ci.pipeline.definition import Pipeline, Target
 from nanna_ci.pipeline.faults import JobFault, exit_code, find_fault, start_fault
 from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.log_text import failing_tests, plain_line, useful_lines
 from nanna_ci.pipeline.nix_jobs import JOB_STATES, Prebuilt
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
+from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_result import BuildOutcome
+from nanna_ci.store.nix import Nix
 
 
 def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin, context: Context) -> JobResult:
@@ -153,3 +159,33 @@ def _evidence(ladder: LadderResult, prebuilt: Prebuilt | None) -> dict[str, Any]
     if used := _used(ladder, prebuilt):
         evidence |= used.evidence
     return evidence
+
+
+def find_target(pipeline: Pipeline, system: str) -> Target:
+    """The target of a system. UsageError where pipeline.toml has none, ConfigError where there is nothing to build."""
+    target = next((target for target in pipeline.targets if target.system == system), None)
+    if target is None:
+        known = ", ".join(target.system for target in pipeline.targets) or "none"
+        raise UsageError(f"no [[target]] for the system `{system}`", hint=f"pipeline.toml has: {known}")
+    if not pipeline.workspace.binaries:
+        raise ConfigError("[workspace] binaries", "is empty: there is nothing to build")
+    return target
+
+
+def make_workbench(pipeline: Pipeline, target: Target, context: Context) -> Workbench:
+    """What the ladder works with, for `ci` and `run-job` too."""
+    ports = context.ports
+    return Workbench(
+        target=targets.BuildTarget(targets.System(target.system), target.triple),
+        host=targets.host_system(sys.platform, platform.machine()),
+        workspace=pipeline.workspace.name,
+        binaries=pipeline.workspace.binaries,
+        settings=cargo_settings(pipeline),
+        nix=Nix(ports.run, environ=ports.environ),
+        run=ports.run,
+        environ=ports.environ,
+        cwd=ports.cwd / pipeline.workspace.folder,
+        folder=ensure_base(ports.cwd) / "cross-build" / target.system,
+        which=lambda name: shutil.which(name, path=ports.environ.get("PATH")),
+        on_silence=lambda seconds: context.say(f"{target.system}: still building, silent for {seconds:.0f} s"),
+    )

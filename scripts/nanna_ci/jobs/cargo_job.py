@@ -1,16 +1,13 @@
-"""What `ci`, `run-job` and `dev-check` share: the live view, and the jobs that our own code runs."""
+"""Jobs on the host's cargo: the tests of a channel for `ci` and `run-job`, and the steps of `dev-check`."""
 
 from __future__ import annotations
 
-import platform
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.binaries import targets
 from nanna_ci.binaries.cargo import (
     CargoCommand,
     CargoJob,
@@ -23,95 +20,16 @@ from nanna_ci.binaries.cargo import (
     unguessable_profile,
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
-from nanna_ci.commands.build_job import run_build_job
-from nanna_ci.containers.testing.container_job import run_container_job
-from nanna_ci.errors import CommandFailed, Interrupted, MalformedData, NannaError
-from nanna_ci.outcome import Context, Ports, Verdict
+from nanna_ci.errors import CommandFailed
+from nanna_ci.outcome import Ports, Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, EndedProgram, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import Job, JobKind
-from nanna_ci.pipeline.live import LiveView, is_interactive
-from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
-from nanna_ci.pipeline.progress import Tracker
-from nanna_ci.pipeline.reproduce import RunOrigin
+from nanna_ci.pipeline.job_plan import JobKind
+from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.results import JobResult, unavailable
-from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
 from nanna_ci.pipeline.vocabulary import Channel
-from nanna_ci.report.blocks import Tone
 from nanna_ci.report.files import write_atomic
-from nanna_ci.store.build_log import BuildLog
-from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, built_seconds, load_build_times, record_build_times
-from nanna_ci.store.nix import Nix
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_environment
-
-
-def run_locally(
-    jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context
-) -> tuple[dict[str, JobResult], Interrupted | None]:
-    """Run jobs on this machine with a live view; see `LocalRun.run`."""
-    ports = context.ports
-    nix = Nix(ports.run, environ=ports.environ)
-    origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
-    host = targets.host_system(sys.platform, platform.machine())
-    tracker = Tracker(len(jobs), ports.clock)
-
-    def run_effect(request: EffectRequest) -> JobResult:
-        match request.job.kind:
-            case JobKind.BUILD:
-                return run_build_job(request, pipeline, origin, context)
-            case JobKind.CONTAINER_TEST:
-                return run_container_job(request, pipeline, origin, context)
-            case _:
-                return _run_cargo_job(request, pipeline, ports)
-
-    with live_view(context, tracker) as view:
-        return LocalRun(
-            host=None if host is None else host.value,
-            nix=nix,
-            run_effect=run_effect,
-            reproduce=origin.build_command,
-            on_built=lambda log: _record_times(log, ports, view),
-            folders=folders,
-            tracker=tracker,
-            note=view.note,
-            clock=ports.clock,
-            verbose=context.verbosity > 0,
-            build_times=_known_times(ports),
-        ).run(jobs)
-
-
-def _known_times(ports: Ports) -> BuildTimes:
-    """What builds took here before; nothing where the file is no such file, which `_record_times` will say."""
-    try:
-        return load_build_times(ports.cwd / DEFAULT_FILE)
-    except MalformedData:
-        return BuildTimes()
-
-
-def _record_times(log: BuildLog, ports: Ports, view: LiveView) -> None:
-    """Keep what was built and how long that took, for the caches' commands; a run never fails over it."""
-    seconds = built_seconds(log.derivations())
-    if not seconds:
-        return
-    try:
-        ensure_base(ports.cwd)
-        record_build_times(ports.cwd / DEFAULT_FILE, seconds, ports.now())
-    except NannaError as error:
-        hint = f"; {error.hint}" if error.hint else ""
-        view.note(f"build times are not kept: {error.message}{hint}", Tone.WARN)
-
-
-def live_view(context: Context, tracker: Tracker) -> LiveView:
-    """The view of a run on stderr, as --color, -q and the terminal have it."""
-    stream = context.ports.stderr
-    return LiveView(
-        stream,
-        tracker.snapshot,
-        interactive=is_interactive(stream, context.ports.environ.get("TERM")),
-        color=context.color,
-        quiet=context.verbosity < 0,
-        clock=context.ports.clock,
-    )
 
 
 def job_environment(ports: Ports) -> CargoEnvironment:
@@ -182,7 +100,7 @@ def make_cargo_step(
     return CargoStep(plan(profile).argv, typed.environment, junit, typed.argv)
 
 
-def _run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> JobResult:
+def run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> JobResult:
     """A test job on the host's cargo, with the toolchain of its channel."""
     job, folder = request.job, request.folder
     where = ports.cwd / pipeline.workspace.folder
