@@ -31,7 +31,7 @@ ALL_IMAGES_S = 60.0
 LOADS = """
 import json, os, sys, time
 from pathlib import Path
-from nanna_ci import process
+from nanna_ci.foundation import process
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.image.oci_layout import load_layout
 from nanna_ci.containers.engine.podman import Podman

@@ -10,7 +10,7 @@ import schemas
 from derivation_graphs import narinfo, store_path
 from fakes import FakePorts
 from nanna_ci import cli
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.store.store_path import StorePath
 from store_paths import put_into_folder
 

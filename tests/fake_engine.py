@@ -12,7 +12,7 @@ from nanna_ci.containers.engine.engine import Engine, EngineFacts, Executed
 from nanna_ci.containers.engine.inspection import ContainerState, ImageState, NetworkState
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.image.oci_layout import Layout
-from nanna_ci.errors import CommandFailed
+from nanna_ci.foundation.errors import CommandFailed
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

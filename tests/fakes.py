@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.errors import CommandFailed, NannaError
-from nanna_ci.outcome import Context, Ports
-from nanna_ci.process import Completed
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import CommandFailed, NannaError
+from nanna_ci.foundation.process import Completed
 
 
 @dataclass

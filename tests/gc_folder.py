@@ -142,7 +142,7 @@ import os, signal, sys
 import nanna_ci
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 left = int(sys.argv[1])
 delete = GuardedFolder.delete
 def counted(folder, name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes import FakeRun
-from nanna_ci.process import Completed
+from nanna_ci.foundation.process import Completed
 
 GREEN = b'<testsuites><testsuite name="demo"><testcase name="t" time="0.1"/></testsuite></testsuites>'
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes import FakeRun
-from nanna_ci.errors import NannaError
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.process import Completed
 
 DATA = Path(__file__).parent / "data" / "ci"
 

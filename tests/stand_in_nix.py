@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fakes import FakeRun
-from nanna_ci.errors import CommandFailed, NannaError
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, NannaError
+from nanna_ci.foundation.process import Completed
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath, parse_store_path

@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nanna_ci.boundary import _exit_code
 
 from fakes import FakePorts
-from nanna_ci import errors
-from nanna_ci.cli import REGISTRY, main, render_help
-from nanna_ci.outcome import Verdict
+from nanna_ci.cli import main
+from nanna_ci.cli.boundary import _exit_code
+from nanna_ci.cli.command_line import render_help
+from nanna_ci.foundation import errors
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.rules import ARRAYS, TABLES
+from nanna_ci.usage import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -55,7 +57,7 @@ def calls(text: str) -> Iterator[tuple[str, list[str], list[str]]]:
         if found is not None and "run .#" in found[0]:
             before, _, after = found[2].partition(" -- ")
             yield found[1], FLAG.findall(before), FLAG.findall(after.partition(" -- ")[0])
-        elif found is not None or snippet.split(" ")[0] in REGISTRY:
+        elif found is not None or snippet.split(" ")[0] in COMMANDS:
             name, rest = (found[1], found[2]) if found is not None else (snippet.split(" ")[0], snippet)
             yield name, [], FLAG.findall(rest.partition(" -- ")[0])
 
@@ -86,7 +88,7 @@ prints --not-a-flag
 @every_page
 def test_every_command_of_a_page_exists_with_its_flags(page: Path) -> None:
     for command, for_nix, own in calls(page.read_text()):
-        assert command in REGISTRY, f"{command} is not a command"
+        assert command in COMMANDS, f"{command} is not a command"
         assert set(for_nix) <= NIX_FLAGS, f"{command}: {for_nix} go to Nix: put -- before the command's own flags"
         assert [flag for flag in own if flag not in flags_of(command)] == [], command
     for flag in re.findall(r"nixw (--[a-z-]+)", page.read_text()):
@@ -95,7 +97,7 @@ def test_every_command_of_a_page_exists_with_its_flags(page: Path) -> None:
 
 @every_page
 def test_every_flag_that_a_page_names_alone_is_one_of_a_command(page: Path) -> None:
-    known = OTHER_FLAGS | NIX_FLAGS | frozenset().union(*map(flags_of, REGISTRY))
+    known = OTHER_FLAGS | NIX_FLAGS | frozenset().union(*map(flags_of, COMMANDS))
     if page.name == "workspaces.md":
         known |= CARGO_FLAGS
     alone = {snippet.split(" ")[0] for snippet in snippets(page.read_text()) if snippet.startswith("--")} - {"--"}
@@ -139,7 +141,7 @@ def test_the_readme_is_short_and_has_the_two_commands_that_everything_depends_on
     assert "$ ./nixw run .#test " in text
 
 
-@pytest.mark.parametrize("command", REGISTRY)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_common_flags_are_those_that_the_readme_says_all_commands_take(command: str) -> None:
     text = " ".join(README.read_text().split())
     sentence = re.search("All take (.+?); all but (.+?), which write a folder, take `--output FILE`", text)

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from nanna_ci.cli import REGISTRY
+from nanna_ci.usage import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "scripts/nanna_ci"
@@ -64,7 +64,7 @@ def test_the_generator_draws_an_import_wherever_it_stands(tmp_path: Path) -> Non
 def test_the_picture_of_the_pipeline_has_every_command() -> None:
     texts = [element.text for element in ET.parse(ROOT / "docs/pipeline.svg").iter(f"{SVG}text")]
     commands = [e.text for e in ET.parse(ROOT / "docs/pipeline.svg").iter(f"{SVG}text") if e.get("class") == "command"]
-    assert set(commands) == set(REGISTRY)
+    assert set(commands) == set(COMMANDS)
     workflow = (ROOT / ".github/workflows/ci.yml").read_text()
     jobs = re.findall(r"(?m)^    name: ([\w-]+)$", workflow)
     assert set(jobs) - {"jobs"} <= {*texts}

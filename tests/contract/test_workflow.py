@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from nanna_ci.commands.run_job import JOB_FOLDERS
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.job_plan import Event, JobRoute, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result

@@ -22,7 +22,7 @@ import pytest
 import nanna_ci
 from nanna_ci.binaries.executables import parse_executable
 from nanna_ci.binaries.headers import Executable
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 SCRIPTS = Path(nanna_ci.__file__).parents[1]
 SOURCE = """

@@ -19,7 +19,7 @@ from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.oci_layout import Layout, load_layout
 from nanna_ci.containers.publish.image_plan import plan_image
 from nanna_ci.containers.registry.reference import parse_repository
-from nanna_ci.errors import GateFailed
+from nanna_ci.foundation.errors import GateFailed
 
 REPO = Path(__file__).resolve().parents[2]
 WORKSPACE = REPO / "tests/workspace"

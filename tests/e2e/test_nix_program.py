@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome
 from nanna_ci.store.build_state import BuildState

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import load_pipeline, normalised
 from nanna_ci.pipeline.fields import Problem
 from nanna_ci.pipeline.rules import table_problems

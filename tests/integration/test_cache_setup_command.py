@@ -10,7 +10,7 @@ import pytest
 
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.errors import CommandFailed, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, ToolMissing
 from schemas import check
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")

@@ -14,9 +14,9 @@ from fakes import FakePorts
 from local_runs import green_junit
 from nanna_ci.binaries import targets
 from nanna_ci.cli import main
-from nanna_ci.errors import GateFailed, Interrupted
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import GateFailed, Interrupted
 from nanna_ci.jobs import build_job
-from nanna_ci.outcome import Ports
 from nanna_ci.pipeline import nix_jobs
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import parse_store_path

@@ -21,7 +21,19 @@ from nanna_ci.cli.parser import build_parser
 from nanna_ci.usage import COMMANDS, module_name
 
 PACKAGE = Path(nanna_ci.__file__).parent
-COSTLY = {"asyncio", "dataclasses", "httpx", "json", "pathlib", "shutil", "subprocess", "tomllib", "nanna_ci.outcome"}
+COSTLY = {
+    "asyncio",
+    "dataclasses",
+    "httpx",
+    "json",
+    "pathlib",
+    "shutil",
+    "subprocess",
+    "tomllib",
+    "nanna_ci.foundation.context",
+    "nanna_ci.report.outcome",
+    "nanna_ci.cli.boundary",
+}
 every_command = pytest.mark.parametrize("name", COMMANDS)
 
 

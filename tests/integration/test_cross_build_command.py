@@ -14,8 +14,8 @@ from executable_files import AARCH64, elf
 from fakes import FakePorts, FakeRun
 from nanna_ci.binaries import targets
 from nanna_ci.cli import main
-from nanna_ci.errors import ToolMissing
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.process import Completed
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 PIPELINE = """\

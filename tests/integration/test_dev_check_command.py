@@ -11,7 +11,7 @@ import pytest
 
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
 from nextest_stand_in import Nextest, as_typed
 from schemas import check
 

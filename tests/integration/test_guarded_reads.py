@@ -15,9 +15,9 @@ from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.route import HttpOrigin
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.cli import main
-from nanna_ci.errors import ConfigError
-from nanna_ci.guarded_read import FileRefused, read_file
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import ConfigError
+from nanna_ci.foundation.guarded_read import FileRefused, read_file
 
 LIMIT_S = 20.0
 

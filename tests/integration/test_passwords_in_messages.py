@@ -12,8 +12,8 @@ from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.route import HttpOrigin
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.cli import main
-from nanna_ci.errors import ConfigError, hide_logins
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import ConfigError, hide_logins
 
 URLS = [
     "https://user:SECRET@h/",

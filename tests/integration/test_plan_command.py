@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "scripts/nanna_ci/schemas/plan.json"

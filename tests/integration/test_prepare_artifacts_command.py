@@ -13,7 +13,7 @@ import schemas
 from executable_files import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
 
 PIPELINE = """\
 [workspace]

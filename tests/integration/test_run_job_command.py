@@ -13,9 +13,9 @@ from fakes import FakePorts
 from nanna_ci.binaries import targets
 from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
-from nanna_ci.errors import Interrupted, ToolMissing
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import Interrupted, ToolMissing
 from nanna_ci.jobs import build_job
-from nanna_ci.outcome import Ports
 from nanna_ci.store.build_times import load_build_times
 from nextest_stand_in import Nextest
 from recorded_nix import DATA, RecordedNix

@@ -15,7 +15,7 @@ import pytest
 from nanna_ci.binaries import targets
 from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 
 SECRETS = {
     "GITHUB_TOKEN": "ghs_16C7e42F292c6912E7_710c838347Ae178B4a",

@@ -17,10 +17,12 @@ import nanna_ci
 PROGRAM = """
 import concurrent.futures, sys, tempfile, time, types
 from pathlib import Path
-from nanna_ci import cli, process
+from nanna_ci import cli
+from nanna_ci.foundation import process
 from nanna_ci.cli import command_line
-from nanna_ci.outcome import Outcome, Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Document
+from nanna_ci.report.outcome import Outcome
 
 def execute(arguments, context):
     folder = Path.cwd()

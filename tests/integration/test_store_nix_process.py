@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ToolMissing
 from nanna_ci.store.build_result import BuildOutcome
 from nanna_ci.store.nix import Nix
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 
 PIPELINE = '[workspace]\nname = "demo"\n'
 EVIL = "a\x1b[2J\x1b]0;title\x07\u202egnp.exe\x9b31m\nb"

@@ -17,7 +17,7 @@ from nanna_ci.binaries.artifacts import decide_size
 from nanna_ci.binaries.deflate import BLOCK_BYTES, GzipWriter
 from nanna_ci.binaries.executables import parse_executable
 from nanna_ci.binaries.names import check_distinct, check_member_path, check_name
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 GOOD = [
     elf(),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.derivation import Derivation, Output
 from nanna_ci.store.drv_file import parse_drv_file
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath

@@ -11,6 +11,7 @@ import markdown_it
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanna_ci.foundation.visible_text import display_width, visible, visible_lines
 from nanna_ci.report import github
 from nanna_ci.report.blocks import (
     Bars,
@@ -27,7 +28,7 @@ from nanna_ci.report.blocks import (
     Tone,
 )
 from nanna_ci.report.html import render_html
-from nanna_ci.report.literal import cell_text, display_width, known, visible, visible_lines
+from nanna_ci.report.literal import cell_text, known
 from nanna_ci.report.markdown import escape, fence, render_markdown
 from nanna_ci.report.text import render_text, wrap
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import JobResult, JobState, decide_verdict, parse_result, render_result, verdict_line
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store import narinfo
 from nanna_ci.store.hashes import NixHash, Signature
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo, render_narinfo

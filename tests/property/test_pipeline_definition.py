@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
 from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind

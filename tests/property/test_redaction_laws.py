@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.redact import Redactor
+from nanna_ci.foundation.redact import Redactor
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=8, max_size=40)
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)

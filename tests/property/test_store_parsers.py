@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import load_json
 from nanna_ci.store.build_result import parse_target
 from nanna_ci.store.derivation import parse_derivations
 from nanna_ci.store.flake_lock import parse_flake_lock

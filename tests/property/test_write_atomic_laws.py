@@ -10,7 +10,7 @@ from unittest import mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report.files import write_atomic
 
 STEPS = st.sampled_from([None, "fchmod", "fsync", "replace"])

@@ -15,7 +15,7 @@ import nanna_ci
 
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers"}
-OTHERS = {"cli", "commands", "jobs", "usage"}
+OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {"binaries": {"pipeline"}, "containers": {"pipeline", "binaries"}}
 # each may import those to its left
@@ -110,7 +110,7 @@ def f():
 
 @every_module
 def test_only_process_starts_programs(name):
-    if name == "nanna_ci.process":
+    if name == "nanna_ci.foundation.process":
         return
     assert not [found for found in imports(MODULES[name]) if is_in(found, "subprocess") or is_in(found, "pty")]
     names = {ast.unparse(node) for node in ast.walk(tree_of(MODULES[name])) if isinstance(node, ast.Attribute)}
@@ -121,7 +121,7 @@ def test_only_process_starts_programs(name):
 @every_module
 def test_only_web_imports_httpx_and_only_when_it_asks(name):
     found = [imported for imported in imports(MODULES[name]) if is_in(imported, "httpx")]
-    if name != "nanna_ci.web":
+    if name != "nanna_ci.foundation.web":
         assert not found
     assert all(imported.deferred or imported.typing_only for imported in found)
     others = {"urllib.request", "http.client", "requests", "aiohttp", "urllib3"}
@@ -165,6 +165,13 @@ def test_the_folders_of_containers_have_an_order(name):
 def test_the_report_knows_no_other_domain(name):
     if domain_of(name) == "report":
         assert {domain_of(imported.module) for imported in imports(MODULES[name])} <= {None, "report"}
+
+
+@every_module
+def test_the_foundation_knows_nothing_but_itself(name):
+    if name.startswith("nanna_ci.foundation"):
+        ours = {found.module.split(".")[1] for found in imports(MODULES[name]) if is_in(found, "nanna_ci")}
+        assert ours <= {"foundation"}
 
 
 @every_module

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final
 
 from nanna_ci.binaries.deflate import GzipWriter
 from nanna_ci.binaries.names import check_distinct, check_member_path
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 LARGEST_MEMBER_BYTES: Final = 8 * 1024**3 - 1  # what eleven octal digits hold
 LONGEST_PATH_BYTES: Final = 100

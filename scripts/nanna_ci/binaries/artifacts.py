@@ -27,7 +27,7 @@ from nanna_ci.binaries.names import check_distinct, check_name
 from nanna_ci.binaries.output_folder import Staging, check_replaceable, staging
 from nanna_ci.binaries.sums import SUMS
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import GateFailed, MalformedData
+from nanna_ci.foundation.errors import GateFailed, MalformedData
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -12,9 +12,9 @@ from typing import Any, Final, assert_never
 
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, NannaError, ToolMissing
-from nanna_ci.process import Completed
-from nanna_ci.redact import without_secrets
+from nanna_ci.foundation.errors import CommandFailed, ConfigError, MalformedData, NannaError, ToolMissing
+from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.redact import without_secrets
 from nanna_ci.toolchain.cargo_errors import innermost_cause
 from nanna_ci.toolchain.rustup import find_missing_toolchain
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from nanna_ci.pipeline.definition import Cargo, Pipeline
+from nanna_ci.pipeline.definition import Cargo, Pipeline
 
 
 @dataclass(frozen=True, slots=True)

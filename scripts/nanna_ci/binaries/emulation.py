@@ -9,9 +9,9 @@ from typing import Final
 
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.targets import System, expected_machine
-from nanna_ci.errors import CommandFailed, CommandTimedOut
-from nanna_ci.process import Completed
-from nanna_ci.redact import without_secrets
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut
+from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.redact import without_secrets
 
 TIMEOUT_S: Final = 30.0
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from nanna_ci.binaries import elf, macho, pe
 from nanna_ci.binaries.headers import Executable, Reader
 from nanna_ci.binaries.targets import System, expected_format, expected_machine
-from nanna_ci.errors import GateFailed
+from nanna_ci.foundation.errors import GateFailed
 
 
 class WrongMachine(GateFailed):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final, assert_never
 
 from nanna_ci.binaries.targets import Format, Machine
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 _LONGEST_STRING_BYTES: Final = 4096
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from nanna_ci.binaries.names import check_name
 from nanna_ci.binaries.targets import BuildTarget
-from nanna_ci.errors import GateFailed, MalformedData, NannaError, UsageError
+from nanna_ci.foundation.errors import GateFailed, MalformedData, NannaError, UsageError
 from nanna_ci.store.store_path import STORE_DIR
 
 _CHUNK_BYTES: Final = 256 * 1024

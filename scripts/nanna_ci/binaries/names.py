@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 _LONGEST_BYTES: Final = 255
 _FORBIDDEN: Final = frozenset('\\/:*?"<>|')

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.binaries.manifest import BinaryOrigin
-from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing, UsageError
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation.process import Completed
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name
 

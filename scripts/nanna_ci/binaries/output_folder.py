@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import NannaError, UsageError
+from nanna_ci.foundation.errors import NannaError, UsageError
 
 _TAKEN: Final = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 _HIDDEN: Final = re.compile(r"[a-z0-9_]{8}")  # as tempfile names them

@@ -21,8 +21,8 @@ from nanna_ci.binaries.cargo import (
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible, Result
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
-from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, ToolMissing
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.nix import Nix
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.guarded_read import MEBIBYTE, FileRefused, open_file, read_file
+from nanna_ci.foundation.guarded_read import MEBIBYTE, FileRefused, open_file, read_file
 
 SUMS: Final = "SHA256SUMS"
 _LINE: Final = re.compile(r"([0-9a-f]{64})  ([^/\x00-\x1f]+)")

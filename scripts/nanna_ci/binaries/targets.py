@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 
 class Machine(enum.Enum):

@@ -14,8 +14,8 @@ from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import open_inputs, resolve_source
 from nanna_ci.binaries.manifest import facts_to_json
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import GateFailed
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import GateFailed
+from nanna_ci.foundation.process import Completed
 
 
 @dataclass(frozen=True, slots=True)

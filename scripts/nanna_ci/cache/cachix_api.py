@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from nanna_ci.errors import MalformedData, RequestRefused, UsageError, shorten
-from nanna_ci.json_data import as_text, as_texts, describe
+from nanna_ci.foundation.errors import MalformedData, RequestRefused, UsageError, shorten
+from nanna_ci.foundation.json_data import as_text, as_texts, describe
 
-if TYPE_CHECKING:
-    from nanna_ci.json_data import JsonObject
-    from nanna_ci.web import Token, WebClient
+if TYPE_CHECKING:  # asyncio comes with it: not for those who only read names
+    from nanna_ci.foundation.json_data import JsonObject
+    from nanna_ci.foundation.web import Token, WebClient
 
 CACHIX_API: Final = "https://cachix.org/api/v1"
 CACHIX_TOKEN_VARIABLE: Final = "CACHIX_AUTH_TOKEN"  # noqa: S105 - a variable's name

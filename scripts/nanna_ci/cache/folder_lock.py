@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 
 LOCK_FILE: Final = "nanna-ci-gc.lock"
 

@@ -12,9 +12,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import MalformedData, NannaError, UsageError, shorten
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.json_data import as_count, as_object, as_text, as_texts, describe, load_json
+from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError, shorten
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import as_count, as_object, as_text, as_texts, describe, load_json
 from nanna_ci.report.files import write_atomic
 from nanna_ci.store.store_path import StorePath, parse_store_path
 

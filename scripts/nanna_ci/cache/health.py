@@ -9,7 +9,7 @@ from statistics import median
 from typing import Final
 
 from nanna_ci.cache.push_filter import PushFilter
-from nanna_ci.finding import Finding, Health
+from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.report.units import bytes_text
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 DEFAULT_TTL_S: Final = 3600
 _FILE: Final = re.compile(r"binary-cache-v(\d{1,6})\.sqlite")

@@ -10,9 +10,9 @@ from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
 from nanna_ci.cache.client.folder import read_cache_info
 from nanna_ci.cache.health import Probe
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import NannaError
-from nanna_ci.http_answer import Response
-from nanna_ci.web import Token, WebClient
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.http_answer import Response
+from nanna_ci.foundation.web import Token, WebClient
 
 _ROUNDS: Final = 4  # the first one opens the connection and is not counted
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nanna_ci.errors import ConfigError, shorten
-from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
+from nanna_ci.foundation.errors import ConfigError, shorten
+from nanna_ci.foundation.name_pattern import PatternProblem, compile_name_pattern
 
 
 class PushFilter:

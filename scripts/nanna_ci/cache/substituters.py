@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache, parse_cache_name
-from nanna_ci.errors import UsageError, shorten
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.store.trust import PublicKey, TrustedKeys, parse_public_key
 
 DEFAULT_SUBSTITUTER: Final = "https://cache.nixos.org"

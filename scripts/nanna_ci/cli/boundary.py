@@ -15,20 +15,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TextIO, assert_never
 
-from nanna_ci import process
-from nanna_ci.cli.streams import talk_stream, write_stdout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
-from nanna_ci.outcome import Context, Outcome, Ports, Verdict
-from nanna_ci.process import Completed
-from nanna_ci.redact import Redactor, known_secrets
+from nanna_ci.cli.streams import progress_stream, write_stdout
+from nanna_ci.foundation import process
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
+from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.redact import Redactor, known_secrets
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.foundation.visible_text import UNSEEN, visible, visible_lines
 from nanna_ci.report import files, github
 from nanna_ci.report.blocks import Block, Code, Document, Notice, Paragraph, Tone
 from nanna_ci.report.html import render_html
-from nanna_ci.report.literal import UNSEEN, visible, visible_lines
 from nanna_ci.report.markdown import render_markdown
+from nanna_ci.report.outcome import Outcome, json_body
 from nanna_ci.report.text import render_text
 
-SCHEMA_VERSION: Final = 1
 READER_GONE: Final = 141  # 128 + SIGPIPE: what a program that does not catch it ends with
 _TAIL_LINES: Final = 20
 _HIDING: Final = re.compile(UNSEEN.pattern.replace("\x00-\x1f", ""))  # of JSON's own layout: its strings have none
@@ -48,7 +49,7 @@ def run_command(
     secrets = known_secrets(real.environ)
     redactor = Redactor(secrets)
     runner = github.environment(real.environ)
-    real = replace(real, stderr=talk_stream(real.stderr, redactor), run=_redacting(real.run, secrets))
+    real = replace(real, stderr=progress_stream(real.stderr, redactor), run=_redacting(real.run, secrets))
     inner = _inert(real) if runner is not None else real
     outcome = execute(
         arguments,
@@ -140,7 +141,7 @@ def _render(name: str, outcome: Outcome, arguments: argparse.Namespace, ports: P
 
 
 def _json(name: str, verdict: Verdict, data: Mapping[str, Any]) -> str:
-    body = {"schemaVersion": SCHEMA_VERSION, "command": name, "verdict": verdict.value, **data}
+    body = json_body(name, verdict, data)
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     members = ",\n".join(f"  {encode(key)}: {_json_member(value, encode)}" for key, value in body.items())
     text = f"{{\n{members}\n}}"
@@ -178,17 +179,17 @@ def report_error(
 ) -> int:
     """Say what went wrong, on stderr and in the result, without secrets, and give the exit code.
 
-    `arguments` is None where `words` could not be parsed: then whether JSON was asked for is seen from the words.
+    `arguments` is None where `words` could not be parsed: then the words say whether the result is to be JSON.
     """
     real = ports or Ports()
     if isinstance(error, BrokenPipeError) and _reader_gone(real):
         return READER_GONE
     runner = github.environment(real.environ)
     redactor = Redactor(known_secrets(real.environ))
-    real = replace(real, stderr=talk_stream(real.stderr, redactor))
+    real = replace(real, stderr=progress_stream(real.stderr, redactor))
     if runner is not None:
         real, raw = _inert(real), real.stderr
-    message, hint, detail = (redactor.redact_text(hide_logins(text)) for text in _told(error))
+    message, hint, detail = (redactor.redact_text(hide_logins(text)) for text in _explain(error))
     message, hint, detail = visible(message), visible(hint), visible_lines(detail)
     try:
         _say_error(real, message, hint, detail, quiet=arguments is not None and arguments.quiet)
@@ -200,14 +201,14 @@ def report_error(
             github.publish(runner, Document(f"nanna-ci {name}", tuple(blocks)), {}, raw)
         if _asks_for_json(words) if arguments is None else arguments.format == "json":
             verdict = _error_verdict(error)
-            told = {"error": {"message": message, "hint": hint or None}}
-            _write_result(_json(name, verdict, told), _output(arguments, real), real.stdout)
+            body = {"error": {"message": message, "hint": hint or None}}
+            _write_result(_json(name, verdict, body), _output(arguments, real), real.stdout)
     except (BrokenPipeError, NannaError):
         pass  # nobody listens any more: the exit code still tells
     return _error_code(error)
 
 
-def _told(error: Exception) -> tuple[str, str, str]:
+def _explain(error: Exception) -> tuple[str, str, str]:
     """Message, hint and detail; empty where there is none."""
     if not isinstance(error, NannaError):
         return (

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NoReturn
 from nanna_ci import __version__
 from nanna_ci.cli.parser import PROGRAM, Usage, build_parser, nearest
 from nanna_ci.cli.streams import write_stdout
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.usage import COMMANDS, GROUPS, module_name
 
 if TYPE_CHECKING:
     import argparse
 
-    from nanna_ci.outcome import Ports
+    from nanna_ci.foundation.context import Ports
 
 
 def render_help() -> str:

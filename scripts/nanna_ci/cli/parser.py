@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn, Protocol, TextIO
 
 from nanna_ci.cli.streams import write_stdout
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 PROGRAM: Final = "nanna-ci"
 FORMATS: Final = ("text", "markdown", "json", "html")

@@ -1,17 +1,17 @@
-"""The standard streams of a command: talk that never ends a run, and a result that is written whole or is an error."""
+"""The standard streams: progress on stderr never ends a run, a result on stdout is written whole or is an error."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, TextIO, cast
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 
 if TYPE_CHECKING:  # --help writes to stdout too
-    from nanna_ci.redact import Redactor
+    from nanna_ci.foundation.redact import Redactor
 
 
-class _TalkStream(io.TextIOBase):
+class _ProgressStream(io.TextIOBase):
     """A text stream without secrets. What cannot be written is dropped; a reader who went away is BrokenPipeError."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
@@ -24,7 +24,7 @@ class _TalkStream(io.TextIOBase):
         except BrokenPipeError:
             raise
         except OSError:
-            pass  # a full disk: nobody can be told
+            pass  # a full disk: there is nowhere left to say it
         return len(text)
 
     def flush(self) -> None:
@@ -44,9 +44,9 @@ class _TalkStream(io.TextIOBase):
         return self._stream.fileno()
 
 
-def talk_stream(stream: TextIO, redactor: Redactor) -> TextIO:
-    """The stream for talk and errors: secrets taken out of each piece, a full disk no reason to stop."""
-    return cast(TextIO, _TalkStream(stream, redactor))
+def progress_stream(stream: TextIO, redactor: Redactor) -> TextIO:
+    """The stream for progress and errors: secrets are taken out of each piece, a full disk does not stop the run."""
+    return cast(TextIO, _ProgressStream(stream, redactor))
 
 
 def write_stdout(text: str, stdout: TextIO) -> None:

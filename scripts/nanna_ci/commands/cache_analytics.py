@@ -28,10 +28,11 @@ from nanna_ci.cache.client.narinfo_query import make_query, parse_concurrency, p
 from nanna_ci.cache.negative_entries import load_negative_entries
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.cache.substituters import Substituter, choose_keys, choose_substituters
-from nanna_ci.errors import ToolMissing, UsageError
-from nanna_ci.outcome import Context, Outcome
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import ToolMissing, UsageError
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline, parse_pipeline
 from nanna_ci.pipeline.host_evaluation import planned_derivations
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.local_store import LocalStore, store_folder
 from nanna_ci.store.nix import FLAKE_VARIABLE, Nix
 from nanna_ci.store.trust import TrustedKeys

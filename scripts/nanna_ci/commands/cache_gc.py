@@ -18,9 +18,10 @@ from nanna_ci.cache.collection.kept_roots import choose_roots, read_pin
 from nanna_ci.cache.folder_lock import collection_lock
 from nanna_ci.cache.gc_roots import load_root_records
 from nanna_ci.cache.substituters import parse_substituter
-from nanna_ci.errors import UsageError, shorten
-from nanna_ci.outcome import Context, Outcome
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, load_build_times
 
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}

@@ -17,11 +17,13 @@ from nanna_ci.cache.push.push_report import PushReport, Skip, Watched, decide_ve
 from nanna_ci.cache.push.pusher import Pusher
 from nanna_ci.cache.push.selection import Selection, WantedPaths, parse_wanted, select_derivations, select_paths
 from nanna_ci.cache.push_filter import PushFilter
-from nanna_ci.errors import UsageError
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import UsageError
+from nanna_ci.foundation.redact import known_secrets
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.host_evaluation import planned_derivations
-from nanna_ci.redact import known_secrets
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import BUILD_TIMEOUT_S, Nix
 from nanna_ci.store.nix_copy import query_built_since, query_closure, watched_folder
 

@@ -14,11 +14,13 @@ from nanna_ci.cache.settings import (
     plan_settings,
     render_nix_config,
 )
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Cache, find_pipeline, load_pipeline
 from nanna_ci.report import github
 from nanna_ci.report.blocks import Code, Document, Notice, Paragraph, Tone
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import Nix, query_is_trusted
 
 _VARIABLE = "NIX_CONFIG"

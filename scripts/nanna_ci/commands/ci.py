@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 
+from nanna_ci.foundation.context import Context
 from nanna_ci.jobs.local_jobs import run_locally
-from nanna_ci.outcome import Context, Outcome
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.pipeline.run_folder import create_run_folder, outcome_files
 from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json
 from nanna_ci.report.html import render_html
+from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

@@ -10,10 +10,11 @@ from nanna_ci.containers.engine.find_engine import find_working_engine, say_no_e
 from nanna_ci.containers.testing.chosen_images import find_images, parse_sources
 from nanna_ci.containers.testing.container_report import ContainerReport, report_document, report_junit, report_to_json
 from nanna_ci.containers.testing.engine_run import run_tests
-from nanna_ci.outcome import Context, Outcome
+from nanna_ci.foundation.context import Context
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images
 from nanna_ci.pipeline.run_folder import create_run_folder, outcome_files
+from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

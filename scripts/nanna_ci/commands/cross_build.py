@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from nanna_ci.binaries.ladder import AttemptOutcome, LadderResult, Result, attempts_to_json, climb
 from nanna_ci.binaries.strategies import Workbench
 from nanna_ci.binaries.verification import VerifiedExecutable, executables_to_json, verify_built
-from nanna_ci.errors import GateFailed, MalformedData
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import GateFailed, MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.jobs.build_job import find_target, make_workbench
-from nanna_ci.outcome import Context, Outcome, Verdict
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Table, Tone
+from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

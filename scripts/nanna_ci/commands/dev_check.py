@@ -9,9 +9,11 @@ from pathlib import Path
 
 from nanna_ci.binaries.cargo import CargoJob, CargoWorkspace, query_workspace
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
-from nanna_ci.errors import CommandFailed, ToolMissing, UsageError
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import CommandFailed, ToolMissing, UsageError
+from nanna_ci.foundation.scratch import scratch_folder
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.jobs.cargo_job import job_environment, make_cargo_step, program_runner
-from nanna_ci.outcome import Context, Outcome, Verdict
 from nanna_ci.pipeline.cargo_jobs import CargoStep, run_step
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.live import live_view
@@ -20,7 +22,7 @@ from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json,
 from nanna_ci.pipeline.run_report import TONES, failure_blocks, result_note, results_table
 from nanna_ci.pipeline.subject import Subject, find_subject
 from nanna_ci.report.blocks import Document, Facts, Notice
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import Nix
 
 
@@ -143,8 +145,8 @@ def _run(steps: list[tuple[str, CargoStep]], root: Path, context: Context) -> li
             def on_progress(state: str, name: str = name) -> None:
                 tracker.output(name, state)
 
-            told = {"on_line": on_line, "on_progress": on_progress}
-            result = run_step(name, step, run, root=root, environment=environment, **told)
+            listeners = {"on_line": on_line, "on_progress": on_progress}
+            result = run_step(name, step, run, root=root, environment=environment, **listeners)
             tracker.end(name)
             view.note(*result_note(result))
             if result.verdict is Verdict.UNAVAILABLE:

@@ -25,17 +25,19 @@ from nanna_ci.cache.probe import query_probe
 from nanna_ci.cache.substituters import Substituter, choose_keys, choose_substituters, named_cache_url
 from nanna_ci.containers.doctor.container_facts import check_containers, choose_base
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import NannaError, RequestRefused
-from nanna_ci.finding import Finding, Health
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import NannaError, RequestRefused
+from nanna_ci.foundation.finding import Finding, Health
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.foundation.web import Token, WebClient
 from nanna_ci.pipeline.definition import Cache, Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.host_evaluation import HostEvaluation, query_evaluation
 from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.debian_root import check_debian_root
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.usage.lock_models import LOCK_FILE
-from nanna_ci.web import Token, WebClient
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

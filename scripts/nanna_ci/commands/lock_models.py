@@ -19,14 +19,16 @@ from nanna_ci.containers.models.model_lock import (
     render_lock,
 )
 from nanna_ci.containers.models.model_registry import SMALL_BYTES, TOKEN_VARIABLE, ModelRegistry, Resolved
-from nanna_ci.errors import NannaError, UsageError, shorten
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import NannaError, UsageError, shorten
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.foundation.web import Token, WebClient
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Notice, Paragraph, Table, Tone
 from nanna_ci.report.files import write_atomic
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.usage.lock_models import LOCK_FILE
-from nanna_ci.web import Token, WebClient
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -144,8 +146,8 @@ def _document(answer: Mapping[str, Any], differences: Sequence[ModelDifference])
         for model in answer["models"]
     )
     blocks += [Table(("Model", "Change", "Manifest", "Bytes", "Verified"), rows, frozenset({3}))] if rows else []
-    told = [line for one in differences if one.lines for line in (f"{one.name}:", *one.lines)]
-    blocks += [Code("\n".join(told), "diff")] if told else []
+    changes = [line for one in differences if one.lines for line in (f"{one.name}:", *one.lines)]
+    blocks += [Code("\n".join(changes), "diff")] if changes else []
     if answer["written"]:
         state = "written"
     elif answer["reason"]:

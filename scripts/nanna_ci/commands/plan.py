@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
+from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -18,8 +20,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     jobs = plan_jobs(pipeline, Event(arguments.event))
     budget = pipeline.budget.parallel_jobs
     parallel = len(parallel_jobs(jobs))
-    told = f"{len(jobs)}, at most {parallel} machines at once (budget: {budget})"
-    facts = Facts((("Pipeline", str(path)), ("Jobs", told)))
+    jobs_fact = f"{len(jobs)}, at most {parallel} machines at once (budget: {budget})"
+    facts = Facts((("Pipeline", str(path)), ("Jobs", jobs_fact)))
     blocks: list[Block] = [facts, _table(jobs)]
     if not jobs:
         blocks = [

@@ -16,11 +16,13 @@ from nanna_ci.binaries.manifest import BinaryOrigin, facts_to_json, file_to_json
 from nanna_ci.binaries.origin import query_origin
 from nanna_ci.binaries.sums import damages
 from nanna_ci.binaries.targets import BuildTarget, parse_system
-from nanna_ci.errors import GateFailed
-from nanna_ci.outcome import Context, Outcome, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import GateFailed
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.vocabulary import SYSTEMS
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Paragraph, Table, Tone
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.store_path import STORE_DIR
 
 
@@ -68,8 +70,8 @@ def _located(
 def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
     """Only where the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
     ports = context.ports
-    told = "CARGO_BUILD_BUILD_DIR" in ports.environ
-    if not told and not (source / "CACHEDIR.TAG").exists():
+    is_set = "CARGO_BUILD_BUILD_DIR" in ports.environ
+    if not is_set and not (source / "CACHEDIR.TAG").exists():
         return ()
     return query_build_folders(source, run=ports.run, environ=ports.environ, cwd=ports.cwd)
 

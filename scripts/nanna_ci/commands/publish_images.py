@@ -17,12 +17,14 @@ from nanna_ci.containers.publish.publisher import Publication, Publisher
 from nanna_ci.containers.publish.tested_digests import check_tested, read_tested
 from nanna_ci.containers.registry.registry_credentials import PASSWORD_VARIABLE, find_credentials, stored
 from nanna_ci.containers.registry.skopeo import Skopeo
-from nanna_ci.errors import GateFailed, Interrupted, NannaError, UsageError
-from nanna_ci.outcome import Context, Outcome, Verdict
-from nanna_ci.redact import known_secrets
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import GateFailed, Interrupted, NannaError, UsageError
+from nanna_ci.foundation.redact import known_secrets
+from nanna_ci.foundation.scratch import scratch_folder
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Document, Notice, Tone
 from nanna_ci.report.github import GithubRun, run_of
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:

@@ -6,15 +6,16 @@ import argparse
 import difflib
 from pathlib import Path
 
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.jobs.local_jobs import run_locally
-from nanna_ci.outcome import Context, Outcome
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs
 from nanna_ci.pipeline.results import result_to_json
 from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
 from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table
 from nanna_ci.report.blocks import Document, Facts, Notice
+from nanna_ci.report.outcome import Outcome
 
 JOB_FOLDERS = "jobs"
 

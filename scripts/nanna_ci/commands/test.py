@@ -10,10 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
-from nanna_ci.errors import ToolMissing, UsageError
-from nanna_ci.outcome import Context, Outcome, Ports, Verdict
-from nanna_ci.redact import without_secrets
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import ToolMissing, UsageError
+from nanna_ci.foundation.redact import without_secrets
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Document
+from nanna_ci.report.outcome import Outcome
 
 SUITES = ("unit", "property", "integration", "contract", "e2e")
 TIMEOUT_S = 4 * 3600.0

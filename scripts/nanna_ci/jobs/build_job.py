@@ -15,8 +15,9 @@ from nanna_ci.binaries.cargo_settings import cargo_settings
 from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, LadderResult, Result, attempts_to_json, climb
 from nanna_ci.binaries.strategies import Workbench
 from nanna_ci.binaries.verification import VerifiedExecutable, executables_to_json, verify_built
-from nanna_ci.errors import ConfigError, GateFailed, MalformedData, UsageError
-from nanna_ci.outcome import Context, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import ConfigError, GateFailed, MalformedData, UsageError
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Pipeline, Target
 from nanna_ci.pipeline.faults import JobFault, exit_code, find_fault, start_fault
 from nanna_ci.pipeline.local_run import EffectRequest
@@ -36,7 +37,7 @@ def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin,
     target = find_target(pipeline, job.system)
     bench = make_workbench(pipeline, target, context)
     ladder = _climb(target.strategies, request.prebuilt, bench, clock)
-    for line in _told(ladder, request.prebuilt, bench):
+    for line in _log_lines(ladder, request.prebuilt, bench):
         request.on_line(line)
     result = JobResult(
         id=job.id,
@@ -123,7 +124,7 @@ def _taken(bench: Workbench) -> Strategy:
     return Strategy.NIX if bench.host is bench.target.system else Strategy.NIX_CROSS
 
 
-def _told(ladder: LadderResult, prebuilt: Prebuilt | None, bench: Workbench) -> Iterator[str]:
+def _log_lines(ladder: LadderResult, prebuilt: Prebuilt | None, bench: Workbench) -> Iterator[str]:
     """The attempts for the job's log, with their last lines where these are not in it from the one `nix build`."""
     for attempt in ladder.attempts:
         why = f": {attempt.reason}" if attempt.reason else ""

@@ -20,8 +20,9 @@ from nanna_ci.binaries.cargo import (
     unguessable_profile,
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
-from nanna_ci.errors import CommandFailed
-from nanna_ci.outcome import Ports, Verdict
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import CommandFailed
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, EndedProgram, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import JobKind

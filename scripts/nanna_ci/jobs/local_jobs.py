@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from nanna_ci.binaries import targets
 from nanna_ci.containers.testing.container_job import run_container_job
-from nanna_ci.errors import Interrupted, MalformedData, NannaError
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import Interrupted, MalformedData, NannaError
 from nanna_ci.jobs.build_job import run_build_job
 from nanna_ci.jobs.cargo_job import run_cargo_job
-from nanna_ci.outcome import Context, Ports
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, live_view

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.live import duration
 from nanna_ci.pipeline.log_text import plain_line

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, assert_never
 
-from nanna_ci.errors import GateFailed, MalformedData, ToolMissing
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import GateFailed, MalformedData, ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.crates import is_progress_bar
 from nanna_ci.pipeline.faults import find_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit

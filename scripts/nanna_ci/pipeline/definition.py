@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.errors import ConfigError
-from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.errors import ConfigError
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.rules import cross_problems, filled, table_problems
 from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
 
@@ -134,7 +134,7 @@ class Model:
 class Cache:
     """The binary cache; without a name nothing is pushed. `substituters` are the URLs of more caches to take from.
 
-    `push_filter` holds patterns (nanna_ci.name_pattern) of names that are not pushed.
+    `push_filter` holds patterns (nanna_ci.foundation.name_pattern) of names that are not pushed.
     """
 
     name: str | None

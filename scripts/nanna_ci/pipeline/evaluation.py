@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nanna_ci.errors import ConfigError, MalformedData
+from nanna_ci.foundation.errors import ConfigError, MalformedData
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
+from nanna_ci.foundation.name_pattern import PatternProblem, compile_name_pattern
 
 STRING_LIMIT_BYTES = 200
 """No string of the file may be longer: Nix's regular expressions overflow the stack on long ones."""

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from nanna_ci.errors import UsageError, shorten
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import Image, Pipeline
 
 

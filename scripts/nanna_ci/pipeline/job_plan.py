@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import Image, Pipeline
 from nanna_ci.pipeline.images import image_attribute, needed_images
 from nanna_ci.pipeline.rules import DEFAULT_SUITES

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from xml.parsers import expat
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.guarded_read import FileRefused, read_file
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.guarded_read import FileRefused, read_file
 from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, plain_line, share_lines
 
 SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is no test

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.pipeline.junit import MAXIMUM_BYTES
 
 _MARK = r"nanna-ci test results (?P<nonce>[0-9a-f]{32}) "

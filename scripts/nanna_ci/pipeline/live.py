@@ -8,10 +8,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TextIO
 
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.visible_text import display_width, visible
 from nanna_ci.pipeline.progress import Activity, RunProgress, Tracker
 from nanna_ci.report.blocks import Tone
-from nanna_ci.report.literal import display_width, visible
 
 REDRAW_S = 0.5
 HEARTBEAT_S = 30.0

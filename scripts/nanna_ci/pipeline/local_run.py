@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError, ToolMissing
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError, ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, Note
 from nanna_ci.pipeline.evaluation import Evaluation, Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.followers import Followers, Needed

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.faults import BUILDER_FAULT, JobFault, exit_code, find_fault
 from nanna_ci.pipeline.junit import JunitReport, parse_junit
 from nanna_ci.pipeline.junit_section import Section, read_section

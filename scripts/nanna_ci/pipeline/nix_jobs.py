@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.build_watch import BuildWatch, NixJob, derivation_name
 from nanna_ci.pipeline.faults import exit_code, find_fault, start_fault
 from nanna_ci.pipeline.junit import JunitReport, read_junit

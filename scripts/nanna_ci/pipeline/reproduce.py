@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.store.nix import FLAKE_VARIABLE
 
 NIXW_VARIABLE = "NANNA_CI_NIXW"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
-from nanna_ci.report.literal import visible
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.foundation.visible_text import visible
 
 SCHEMA_VERSION = 1
 REASONS_IN_VERDICT_LINE = 3

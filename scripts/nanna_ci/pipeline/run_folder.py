@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from nanna_ci.errors import NannaError
-from nanna_ci.outcome import Outcome
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.redact import Redactor
 from nanna_ci.pipeline.results import JobResult, render_result
-from nanna_ci.redact import Redactor
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.markdown import render_markdown
+from nanna_ci.report.outcome import Outcome, json_body
 
 _ATTEMPTS = 100
 _REDACTED_BYTES = 256 * 1024 * 1024
@@ -194,7 +194,7 @@ def _named(path: Path) -> Iterator[None]:
 
 def outcome_files(name: str, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:
     """`result.json` for machines, as the command `name` prints it in JSON, and `summary.md` for a step summary."""
-    body = {"schemaVersion": 1, "command": name, "verdict": outcome.verdict.value, **outcome.data}
+    body = json_body(name, outcome.verdict, outcome.data)
     return (
         ("result.json", (json.dumps(body, indent=2, ensure_ascii=False) + "\n").encode(errors="replace")),
         ("summary.md", render_markdown(outcome.document).encode(errors="replace")),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.live import duration
 from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, shared_by, verdict_line
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone

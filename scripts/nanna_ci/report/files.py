@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO, cast
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.visible_text import visible
 from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table, Tone
-from nanna_ci.report.literal import visible
 from nanna_ci.report.markdown import escape, render_block, render_markdown
 
 SUMMARY_LIMIT_BYTES: Final = 1_048_576

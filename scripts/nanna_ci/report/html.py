@@ -8,6 +8,7 @@ import html
 from collections.abc import Iterator
 from typing import Final, assert_never
 
+from nanna_ci.foundation.visible_text import visible, visible_lines
 from nanna_ci.report.blocks import (
     Bars,
     Block,
@@ -22,7 +23,7 @@ from nanna_ci.report.blocks import (
     Table,
     Tone,
 )
-from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, part_shares, shares, visible, visible_lines
+from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, part_shares, shares
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;

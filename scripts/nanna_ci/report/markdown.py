@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
+from nanna_ci.foundation.visible_text import visible_lines
 from nanna_ci.report.blocks import Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table
-from nanna_ci.report.literal import PART_FILLS, SYMBOLS, cell_text, known, part_columns, shares, visible_lines
+from nanna_ci.report.literal import PART_FILLS, SYMBOLS, cell_text, known, part_columns, shares
 from nanna_ci.report.text import text_bar
 
 _BAR_WIDTH: Final = 20

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, assert_never
 
+from nanna_ci.foundation.visible_text import display_width, visible, visible_lines
 from nanna_ci.report.blocks import (
     Bars,
     Block,
@@ -19,17 +20,7 @@ from nanna_ci.report.blocks import (
     Table,
     Tone,
 )
-from nanna_ci.report.literal import (
-    NOT_KNOWN,
-    PART_FILLS,
-    SYMBOLS,
-    display_width,
-    known,
-    part_columns,
-    shares,
-    visible,
-    visible_lines,
-)
+from nanna_ci.report.literal import NOT_KNOWN, PART_FILLS, SYMBOLS, known, part_columns, shares
 
 _UNLIMITED: Final = sys.maxsize
 _GAP: Final = "  "

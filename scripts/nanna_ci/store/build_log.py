@@ -15,7 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.build_state import BuildState, DerivationLog, DerivationStates, Entry
 from nanna_ci.store.internal_json import (
     ERROR_LEVEL,

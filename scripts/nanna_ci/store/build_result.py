@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.derivation import Derivation

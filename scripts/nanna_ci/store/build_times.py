@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.json_data import JsonValue, as_object, describe, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import JsonValue, as_object, describe, load_json
 from nanna_ci.report.files import write_atomic
 from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.store_path import StorePath, parse_base_name

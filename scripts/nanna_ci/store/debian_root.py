@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanna_ci.errors import MalformedData, NannaError
-from nanna_ci.finding import Finding, Health
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.json_data import JsonObject, as_list, as_object, load_json
+from nanna_ci.foundation.errors import MalformedData, NannaError
+from nanna_ci.foundation.finding import Finding, Health
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import JsonObject, as_list, as_object, load_json
 from nanna_ci.store.nix import parse_overrides
 
 ROOT_VARIABLE = "NANNA_CI_ROOT"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData, shorten
-from nanna_ci.json_data import JsonObject, JsonValue, as_object, as_text, as_texts, describe, load_json
+from nanna_ci.foundation.errors import MalformedData, shorten
+from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_object, as_text, as_texts, describe, load_json
 from nanna_ci.store.store_path import StorePath, parse_either
 
 _DOCUMENT_VERSION = 4

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import MalformedData, ToolMissing, shorten
+from nanna_ci.foundation.errors import MalformedData, ToolMissing, shorten
 from nanna_ci.store.derivation import Derivation, Output
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_store_path
 

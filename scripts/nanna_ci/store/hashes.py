@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from nanna_ci.errors import MalformedData, shorten
-from nanna_ci.json_data import JsonValue, as_text
+from nanna_ci.foundation.errors import MalformedData, shorten
+from nanna_ci.foundation.json_data import JsonValue, as_text
 from nanna_ci.store.store_path import NIX32_DIGITS
 
 # From Nix's digits to those that int() reads as base 32; all else, to what int() refuses.

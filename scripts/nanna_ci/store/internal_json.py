@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import as_count, as_list, as_object, as_text, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import as_count, as_list, as_object, as_text, load_json
 from nanna_ci.store.store_path import BASE_NAME_PATTERN, StorePath, parse_store_path
 
 PREFIX = b"@nix "

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import parse_qs
 
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.store.nix import Nix
+from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import STORE_DIR, StorePath
-
-if TYPE_CHECKING:
-    from nanna_ci.store.nix import Nix
-    from nanna_ci.store.path_info import PathInfo
 
 _LOCAL: Final = frozenset({"", "auto", "daemon", "local"})  # stores whose folder is /nix/store
 

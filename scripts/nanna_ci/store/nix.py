@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nanna_ci import process
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing, shorten
-from nanna_ci.json_data import as_list, as_object, as_text, as_texts, load_json
-from nanna_ci.redact import without_secrets
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, MalformedData, ToolMissing, shorten
+from nanna_ci.foundation.json_data import as_list, as_object, as_text, as_texts, load_json
+from nanna_ci.foundation.redact import without_secrets
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, judge, parse_target, wanted_outputs
 from nanna_ci.store.derivation import Derivation, parse_derivations

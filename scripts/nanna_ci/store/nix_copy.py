@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from nanna_ci.errors import CommandFailed, MalformedData, UsageError, shorten
+from nanna_ci.foundation.errors import CommandFailed, MalformedData, UsageError, shorten
 from nanna_ci.store.derivation import Derivation, parse_derivations
 from nanna_ci.store.nix import MISSING_ATTRIBUTE, QUERY_TIMEOUT_S, Nix
 from nanna_ci.store.path_info import PathInfo, parse_path_info

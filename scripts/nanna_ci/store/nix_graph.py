@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import CommandFailed, UsageError, shorten
-from nanna_ci.json_data import as_object, as_text, as_texts, load_json
+from nanna_ci.foundation.errors import CommandFailed, UsageError, shorten
+from nanna_ci.foundation.json_data import as_object, as_text, as_texts, load_json
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.drv_file import DerivationFiles
 from nanna_ci.store.nix import QUERY_TIMEOUT_S, Nix

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import (
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import (
     JsonObject,
     JsonValue,
     as_count,

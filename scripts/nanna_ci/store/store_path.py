@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.foundation.errors import MalformedData, shorten
 
 STORE_DIR = "/nix/store"
 

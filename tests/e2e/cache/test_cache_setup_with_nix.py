@@ -19,7 +19,7 @@ import pytest
 
 from nanna_ci.cache.settings import NEGATIVE_TTL_S
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 
 KEY = "mine.cachix.org-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 PIPELINE = f"""\

@@ -127,7 +127,7 @@ def test_docker_with_the_store_of_containerd_goes_by_the_manifest(bakery, folder
 BUSY = """
 import os, socket, sys
 from pathlib import Path
-from nanna_ci import process
+from nanna_ci.foundation import process
 from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests
 from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.containers.engine.podman import Podman

@@ -141,7 +141,7 @@ def test_a_program_that_is_a_models_client(room, bakery, folder):
 IMPATIENT = """
 import os, sys
 from pathlib import Path
-from nanna_ci import process
+from nanna_ci.foundation import process
 from nanna_ci.containers.testing import program_container
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.testing.engine_run import new_mark, run_image_tests

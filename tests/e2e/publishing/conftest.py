@@ -15,9 +15,9 @@ import pytest
 import local_registry
 import schemas
 from layered_layouts import content, write_layered
-from nanna_ci import process
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation import process
+from nanna_ci.foundation.context import Ports
 from publishing import PIPELINE, REVISION, Answer, Publish
 
 

@@ -18,7 +18,7 @@ import local_registry
 import schemas
 from local_registry import PASSWORD, USER
 from nanna_ci.cli import main
-from nanna_ci.outcome import Ports
+from nanna_ci.foundation.context import Ports
 from publishing import PIPELINE
 
 Doctor = Callable[..., tuple[dict[str, Any], str]]

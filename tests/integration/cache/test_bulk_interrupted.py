@@ -17,10 +17,10 @@ from store_paths import path
 
 PROGRAM = """
 import logging, signal, sys
-from nanna_ci import process
+from nanna_ci.foundation import process
 from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.substituters import parse_substituter
-from nanna_ci.errors import Interrupted
+from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.store.store_path import parse_store_path
 
 logging.getLogger("asyncio").setLevel(logging.ERROR)  # it also warns of a step that a busy machine makes slow

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fakes import FakePorts
-from nanna_ci.errors import CommandFailed, ToolMissing
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, ToolMissing
+from nanna_ci.foundation.process import Completed
 from nanna_ci.store.hashes import Signature
 from push_bench import TOKEN, Bench, names
 from stand_in_nix import failing

@@ -8,7 +8,7 @@ import pytest
 
 from fakes import FakePorts
 from nanna_ci.cache.push.sending import COLLECTED, PATIENCE
-from nanna_ci.errors import CommandFailed, Interrupted
+from nanna_ci.foundation.errors import CommandFailed, Interrupted
 from push_bench import TOKEN, Bench, names
 from stand_in_nix import failing
 from store_paths import path

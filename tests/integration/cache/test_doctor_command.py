@@ -19,9 +19,10 @@ import pytest
 from ed25519_signer import Signer
 from fakes import FakePorts
 from nanna_ci.commands import doctor
-from nanna_ci.errors import ToolMissing
-from nanna_ci.finding import Finding, Health
-from nanna_ci.outcome import Outcome, Verdict
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.finding import Finding, Health
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.report.text import render_text
 from nanna_ci.store.hashes import NixHash, parse_signature
 from nanna_ci.store.narinfo import NarInfo, render_narinfo

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 
-from nanna_ci.name_pattern import PatternProblem, compile_name_pattern
+from nanna_ci.foundation.name_pattern import PatternProblem, compile_name_pattern
 
 PIECES = [
     *"ab.^$|()",

@@ -21,8 +21,9 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.containers.testing.container_job import run_container_job
 from nanna_ci.containers.testing.hand_over import EngineRun
-from nanna_ci.errors import ToolMissing
-from nanna_ci.outcome import Context, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import parse_pipeline
 from nanna_ci.pipeline.followers import Needed
 from nanna_ci.pipeline.job_plan import Event, plan_jobs

@@ -15,8 +15,9 @@ from fakes import FakePorts
 from model_registry_stand_in import digest, model
 from nanna_ci.commands import doctor
 from nanna_ci.containers.models.model_lock import LockedModel, parse_manifest, render_lock
-from nanna_ci.errors import ToolMissing, UsageError
-from nanna_ci.outcome import Outcome, Verdict
+from nanna_ci.foundation.errors import ToolMissing, UsageError
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.report.text import render_text
 from schemas import check
 from token_registry_stand_in import TokenRegistry

@@ -9,7 +9,7 @@ import pytest
 
 from fakes import FakePorts
 from nanna_ci.containers.image.image_builds import NotBuilt, build_images
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 GOOD = f"/nix/store/{'a' * 32}-harness-image"

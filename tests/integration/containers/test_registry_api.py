@@ -11,8 +11,8 @@ import token_registry_stand_in as stand_in
 from nanna_ci.containers.doctor.container_findings import PushAnswer
 from nanna_ci.containers.doctor.registry_api import Challenge, parse_challenge, query_push
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import MalformedData, ServiceUnavailable
-from nanna_ci.web import WebClient
+from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable
+from nanna_ci.foundation.web import WebClient
 from token_registry_stand_in import TokenRegistry
 
 RIGHT = base64.b64encode(b"robot:hunter2hunter2").decode()

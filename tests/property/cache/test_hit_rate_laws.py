@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from derivation_graphs import holdings, store_path
 from nanna_ci.cache.analysis.hits import Holdings, combine, decide_gate, measure_hit_rate, weigh
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.trust import Trust
 
 PATHS = [store_path(f"path-{number}") for number in range(8)]

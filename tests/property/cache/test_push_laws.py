@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nanna_ci.cache.gc_roots import RootKind, RootRecord, parse_root_record, write_root_record
 from nanna_ci.cache.push.push_plan import plan_push
 from nanna_ci.cache.push.sending import PATIENCE, send_paths
-from nanna_ci.errors import CommandFailed
+from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
 from store_paths import info, path

@@ -37,7 +37,7 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
 from nanna_ci.containers.testing.diagnosis import UnhealthyServer, diagnose, last_line, written_paths
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.junit import parse_junit
 from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit
 

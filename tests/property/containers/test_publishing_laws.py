@@ -27,7 +27,7 @@ from nanna_ci.containers.models.model_lock import (
 )
 from nanna_ci.containers.publish.image_plan import plan_image
 from nanna_ci.containers.registry.reference import Repository, parse_repository
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 
 # what the distribution specification lets a name be, and the OCI one a tag
 NAME = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")

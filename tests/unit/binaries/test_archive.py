@@ -13,7 +13,7 @@ import pytest
 
 from nanna_ci.binaries.archive import ArchiveWriter, Member, verify_archive
 from nanna_ci.binaries.deflate import GzipWriter
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 FILES = {"nanna-x86_64-linux/a": b"first" * 1000, "nanna-x86_64-linux/b": bytes(512), "nanna-x86_64-linux/c": b"x"}
 

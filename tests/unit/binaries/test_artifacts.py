@@ -22,7 +22,7 @@ from nanna_ci.binaries.executables import WrongMachine
 from nanna_ci.binaries.manifest import BinaryOrigin
 from nanna_ci.binaries.output_folder import Staging
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import GateFailed, MalformedData, NannaError, UsageError
+from nanna_ci.foundation.errors import GateFailed, MalformedData, NannaError, UsageError
 
 TARGET = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
 HARNESS, WORKER = elf(padding=3000), elf(padding=500)

@@ -21,7 +21,7 @@ from nanna_ci.binaries.cargo import (
 )
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import ConfigError, MalformedData
+from nanna_ci.foundation.errors import ConfigError, MalformedData
 
 ARM = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 LINKER, CC = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "CC_aarch64_unknown_linux_gnu"

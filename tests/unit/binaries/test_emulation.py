@@ -13,7 +13,7 @@ from fakes import FakeRun
 from nanna_ci.binaries.emulation import Trial, try_run
 from nanna_ci.binaries.executables import parse_executable
 from nanna_ci.binaries.targets import System
-from nanna_ci.errors import CommandTimedOut
+from nanna_ci.foundation.errors import CommandTimedOut
 
 STATIC = parse_executable(elf(AARCH64, kind=2, interpreter=None, versions=(), needed=()), "x")
 PROGRAM = Path("/build/harness")

@@ -12,7 +12,7 @@ import pytest
 from executable_files import elf
 from nanna_ci.binaries.intake import Input, open_inputs, resolve_source
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import GateFailed, MalformedData, UsageError
+from nanna_ci.foundation.errors import GateFailed, MalformedData, UsageError
 
 TARGET = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
 DATA = elf()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.binaries.ladder import AttemptOutcome, Built, Failed, Impossible, Result, climb
-from nanna_ci.errors import ConfigError, NannaError, ToolMissing
+from nanna_ci.foundation.errors import ConfigError, NannaError, ToolMissing
 from nanna_ci.pipeline.vocabulary import Strategy
 
 BUILT = Built(Path("/nix/store/x"), "x.drv")

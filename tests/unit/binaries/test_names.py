@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.binaries.names import check_distinct, check_member_path, check_name
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 
 @pytest.mark.parametrize(

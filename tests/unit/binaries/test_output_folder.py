@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.binaries.output_folder import check_replaceable, staging
-from nanna_ci.errors import Interrupted, NannaError, UsageError
+from nanna_ci.foundation.errors import Interrupted, NannaError, UsageError
 
 
 def write(output: Path, **files: str) -> bool:

@@ -15,7 +15,7 @@ from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible
 from nanna_ci.binaries.strategies import Workbench
 from nanna_ci.binaries.targets import BuildTarget, System
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, NannaError, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, NannaError, ToolMissing
 from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, DerivationResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.binaries.targets import Machine, System, expected_machine, host_system, parse_system
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 
 def test_a_system_names_machine_kernel_and_suffix() -> None:

@@ -12,7 +12,7 @@ from fakes import FakeRun
 from nanna_ci.binaries.executables import WrongMachine
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
-from nanna_ci.errors import GateFailed
+from nanna_ci.foundation.errors import GateFailed
 
 TARGET = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 STATIC = elf(AARCH64, kind=2, interpreter=None, versions=(), needed=())

@@ -18,7 +18,7 @@ from nanna_ci.cache.gc_roots import (
     parse_root_record,
     write_root_record,
 )
-from nanna_ci.errors import MalformedData, NannaError, UsageError
+from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError
 from store_paths import path
 
 A, C = path("a-foo"), path("c-bar")

@@ -8,7 +8,7 @@ import pytest
 
 from nanna_ci.cache import health
 from nanna_ci.cache.health import KeyFacts, Probe
-from nanna_ci.finding import Finding, Health
+from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.cache.push_filter import PushFilter
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.rules import TABLES
 from nanna_ci.store.store_path import parse_base_name
 

@@ -12,7 +12,7 @@ from nanna_ci.cache.settings import (
     plan_settings,
     render_nix_config,
 )
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 KEY = "mine.cachix.org-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 SETTINGS = plan_settings("mine", [KEY], ["https://a.example.org?priority=5"], 300)

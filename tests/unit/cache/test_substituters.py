@@ -9,7 +9,7 @@ import pytest
 from ed25519_signer import Signer
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, choose_substituters, parse_substituter
-from nanna_ci.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import ConfigError, UsageError
 
 
 def urls(substituters: tuple[Substituter, ...]) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import ToolMissing
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.cargo_jobs import CargoStep, EndedProgram, parse_channel, run_step
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.vocabulary import Channel

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import (
     Pipeline,
     Suite,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import ConfigError, MalformedData
+from nanna_ci.foundation.errors import ConfigError, MalformedData
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
 
 UNIT = "/nix/store/zsmr8511nwha3cm17vv7q5mmqq9gwl2r-demo-unit.drv"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from local_runs import BUILD, FMT, JOBS, UNIT, Run
-from nanna_ci.errors import Interrupted
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import Interrupted
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.followers import AT_ONCE
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.local_run import EffectRequest

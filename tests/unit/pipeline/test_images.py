@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import Pipeline, parse_pipeline
 from nanna_ci.pipeline.images import choose_images, image_attribute, parse_image_files
 

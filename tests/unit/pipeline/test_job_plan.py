@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
 from nanna_ci.pipeline.job_plan import (
     Effect,

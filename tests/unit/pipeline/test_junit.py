@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.pipeline import junit
 from nanna_ci.pipeline.junit import TestStatus, parse_junit, read_junit
 

@@ -9,8 +9,8 @@ import junit_trailer
 import pytest
 
 from local_runs import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run, green_junit
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ConfigError, Interrupted, ToolMissing
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, Interrupted, ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline import nix_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, why_not_here
 from nanna_ci.pipeline.results import JobResult, JobState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.junit import JunitReport, parse_junit
 from nanna_ci.pipeline.nextest import NextestExit, judge_tests
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import (
     JobResult,
     JobState,

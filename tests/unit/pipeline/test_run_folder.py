@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import NannaError
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline import run_folder
 from nanna_ci.pipeline.results import JobResult, JobState, parse_result
 from nanna_ci.pipeline.run_folder import JobFolder, RunFolder, create_run_folder, ensure_base

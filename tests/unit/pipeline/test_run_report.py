@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, unavailable
 from nanna_ci.pipeline.run_report import RunReport, report_document, report_to_json, result_note
 from nanna_ci.report.blocks import Bars, Code, Heading, Notice, Paragraph, Table, Tone

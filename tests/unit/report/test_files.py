@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report.files import write_atomic
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report import github
 from nanna_ci.report.blocks import Cell, Code, Document, Heading, Notice, Paragraph, Table, Tone
 

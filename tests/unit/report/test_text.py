@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from nanna_ci.foundation.visible_text import display_width
 from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
-from nanna_ci.report.literal import display_width
 from nanna_ci.report.text import render_text, text_bar, wrap
 
 

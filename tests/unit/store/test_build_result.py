@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import (
     BuildOutcome,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.foundation.errors import MalformedData, NannaError
 from nanna_ci.store import build_times
 from nanna_ci.store.build_state import BuildState, DerivationLog
 from nanna_ci.store.build_times import BuildTime, built_seconds, load_build_times, record_build_times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from nanna_ci.finding import Health
+from nanna_ci.foundation.finding import Health
 from nanna_ci.store.debian_root import check_debian_root
 
 RECORD = {

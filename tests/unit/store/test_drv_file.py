@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.foundation.errors import MalformedData, ToolMissing
 from nanna_ci.store.derivation import Output
 from nanna_ci.store.drv_file import DerivationFiles, parse_drv_file
 from nanna_ci.store.store_path import parse_store_path

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.flake_lock import parse_flake_lock
 
 SRI = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="

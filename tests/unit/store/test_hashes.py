@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.hashes import (
     ContentAddress,
     Method,

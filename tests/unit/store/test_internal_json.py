@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.internal_json import (
     ActivityType,
     Message,

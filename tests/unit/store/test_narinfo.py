@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store import narinfo
 from nanna_ci.store.narinfo import parse_narinfo, render_narinfo
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeRun
-from nanna_ci.errors import CommandFailed, ConfigError, MalformedData, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, ConfigError, MalformedData, ToolMissing
 from nanna_ci.store.nix import QUERY_TIMEOUT_S, Nix, parse_version
 from nanna_ci.store.store_path import StorePath, parse_store_path
 

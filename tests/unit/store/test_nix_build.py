@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeRun
-from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome
 from nanna_ci.store.internal_json import Event, Stop

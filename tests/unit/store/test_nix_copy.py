@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeRun
-from nanna_ci.errors import CommandFailed, UsageError
+from nanna_ci.foundation.errors import CommandFailed, UsageError
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_copy import (
     copy_paths,

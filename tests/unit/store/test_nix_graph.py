@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes import FakeRun
-from nanna_ci.errors import MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation.errors import MalformedData, ToolMissing, UsageError
 from nanna_ci.store.local_store import LocalStore, store_folder
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_graph

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.store.store_path import StorePath, parse_base_name, parse_either, parse_store_path
 
 HASH = "sapig00iqz6715xhx7lnaxcla6dv3bnp"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ed25519_signer import Signer
-from nanna_ci.errors import ConfigError
+from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.store.hashes import parse_content_address, parse_signature
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo
 from nanna_ci.store.store_path import parse_store_path

@@ -11,7 +11,7 @@ from pathlib import Path
 import junit_trailer
 import pytest
 
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.pipeline.junit_section import read_section
 
 JUNIT = (Path(__file__).parents[2] / "data/cargo/junit.xml").read_bytes()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nanna_ci.cache.analysis.derivation_record import record_derivation, records_to_json
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.hits import Gate, Holdings, Weights
-    from nanna_ci.cache.analysis.misses import Miss
-    from nanna_ci.cache.analysis.values import Analysis, StoreSize
-    from nanna_ci.store.derivation import Derivation
-    from nanna_ci.store.store_path import StorePath
+from nanna_ci.cache.analysis.hits import Gate, Holdings, Weights
+from nanna_ci.cache.analysis.misses import Miss
+from nanna_ci.cache.analysis.values import Analysis, StoreSize
+from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.store_path import StorePath
 
 
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from nanna_ci.cache.analysis.hits import Holdings, Weights
 from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.values import Analysis
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import (
     Bars,
     Block,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords, parse_records
 from nanna_ci.cache.analysis.difference import Records
 from nanna_ci.cache.analysis.substitution import WantedOutputs
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import (
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import (
     JsonObject,
     JsonValue,
     as_count,

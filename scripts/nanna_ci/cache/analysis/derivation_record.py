@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import JsonObject, as_object, as_text, as_texts, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import JsonObject, as_object, as_text, as_texts, load_json
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath, parse_base_name
 

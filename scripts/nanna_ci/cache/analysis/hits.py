@@ -9,20 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from nanna_ci.errors import UsageError, shorten
-from nanna_ci.outcome import Verdict
+from nanna_ci.cache.client.query_result import QueryResult
+from nanna_ci.foundation.errors import UsageError, shorten
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.build_times import BuildTimes
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.client.query_result import QueryResult
-    from nanna_ci.store.narinfo import NarInfo
-    from nanna_ci.store.trust import Trust, TrustedKeys
+from nanna_ci.store.trust import Trust, TrustedKeys
 
 
 @dataclass(frozen=True, slots=True)

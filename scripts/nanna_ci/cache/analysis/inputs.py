@@ -10,9 +10,9 @@ from nanna_ci.cache.analysis.baseline import Baseline, baseline_of_revision, par
 from nanna_ci.cache.analysis.substitution import WantedOutputs
 from nanna_ci.cache.analysis.values import AnalysisSubject
 from nanna_ci.cache.push.selection import parse_wanted
-from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.json_data import MAX_BYTES
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import MAX_BYTES
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_graph

@@ -5,13 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nanna_ci.cache.analysis.difference import Comparison
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.difference import DerivationChange, DerivationDifference, Records
-    from nanna_ci.store.store_path import StorePath
+from nanna_ci.cache.analysis.difference import Comparison, DerivationChange, DerivationDifference, Records
+from nanna_ci.store.store_path import StorePath
 
 MOST_CAUSES = 16
 

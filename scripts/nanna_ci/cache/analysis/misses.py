@@ -5,17 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
+from nanna_ci.cache.analysis.baseline import Baseline
+from nanna_ci.cache.analysis.difference import DerivationChange
+from nanna_ci.cache.analysis.hits import HitTally, Holdings
 from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, DifferenceOrigin, inputs_first
+from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.difference import DerivationChange
-    from nanna_ci.cache.analysis.hits import HitTally, Holdings
-    from nanna_ci.store.derivation import Derivation
-    from nanna_ci.store.store_path import StorePath
 
 _NAMED = 3  # changes and causes that a sentence names
 

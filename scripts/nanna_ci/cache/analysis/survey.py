@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.hits import (
+    HitTally,
+    Holdings,
     combine,
     combined_view,
     decide_gate,
@@ -17,29 +19,22 @@ from nanna_ci.cache.analysis.hits import (
     weigh_seconds,
     weigh_sizes,
 )
-from nanna_ci.cache.analysis.lineage import trace_lineage
+from nanna_ci.cache.analysis.lineage import Descent, trace_lineage
 from nanna_ci.cache.analysis.misses import Evidence, Hidden, explain_misses
-from nanna_ci.cache.analysis.substitution import plan_substitution
+from nanna_ci.cache.analysis.substitution import SubstitutionPlan, plan_substitution
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
 from nanna_ci.cache.client.folder import query_size_bytes
+from nanna_ci.cache.client.narinfo_query import Query
+from nanna_ci.cache.client.query_result import QueryResult
+from nanna_ci.cache.negative_entries import NegativeEntries
+from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.cache.substituters import Kind, Substituter
-from nanna_ci.errors import UsageError
-from nanna_ci.store.build_times import load_build_times
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.hits import HitTally, Holdings
-    from nanna_ci.cache.analysis.lineage import Descent
-    from nanna_ci.cache.analysis.substitution import SubstitutionPlan
-    from nanna_ci.cache.client.narinfo_query import Query
-    from nanna_ci.cache.client.query_result import QueryResult
-    from nanna_ci.cache.negative_entries import NegativeEntries
-    from nanna_ci.cache.push_filter import PushFilter
-    from nanna_ci.store.build_times import BuildTimes
-    from nanna_ci.store.local_store import LocalStore
-    from nanna_ci.store.narinfo import NarInfo
-    from nanna_ci.store.store_path import StorePath
-    from nanna_ci.store.trust import TrustedKeys
+from nanna_ci.foundation.errors import UsageError
+from nanna_ci.store.build_times import BuildTimes, load_build_times
+from nanna_ci.store.local_store import LocalStore
+from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.store_path import StorePath
+from nanna_ci.store.trust import TrustedKeys
 
 _BUILD_TIMES = ".nanna-ci/build-times.json"
 

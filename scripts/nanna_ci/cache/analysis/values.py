@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.outcome import Verdict
-
-if TYPE_CHECKING:
-    from nanna_ci.cache.analysis.baseline import Baseline
-    from nanna_ci.cache.analysis.hits import Gate, HitRate, HitTally, Holdings, Weights
-    from nanna_ci.cache.analysis.misses import Miss
-    from nanna_ci.cache.analysis.substitution import SubstitutionPlan, WantedOutputs
-    from nanna_ci.store.derivation import Derivation
-    from nanna_ci.store.narinfo import NarInfo
-    from nanna_ci.store.store_path import StorePath
+from nanna_ci.cache.analysis.baseline import Baseline
+from nanna_ci.cache.analysis.hits import Gate, HitRate, HitTally, Holdings, Weights
+from nanna_ci.cache.analysis.misses import Miss
+from nanna_ci.cache.analysis.substitution import SubstitutionPlan, WantedOutputs
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.narinfo import NarInfo
+from nanna_ci.store.store_path import StorePath
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from nanna_ci.cache.client.folder import archive_problem, read_cache_info, read_narinfo
 from nanna_ci.cache.client.request import RequestTally
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError, ToolMissing
+from nanna_ci.foundation.errors import MalformedData, NannaError, ToolMissing
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo
 from nanna_ci.store.store_path import StorePath
 

@@ -23,7 +23,7 @@ from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult, reached_paths
 from nanna_ci.cache.client.route import ProxyRoute, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, ServiceUnavailable
+from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 

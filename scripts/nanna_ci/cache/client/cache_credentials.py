@@ -10,8 +10,8 @@ from typing import Final
 from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE
 from nanna_ci.cache.client.route import HttpOrigin, basic_authorization
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import ConfigError
-from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.errors import ConfigError
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 
 _CACHIX_USER: Final = "cachix"  # any name does: the token is the password
 

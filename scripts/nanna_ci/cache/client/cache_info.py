@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.store.store_path import STORE_DIR
 
 FILE_NAME: Final = "nix-cache-info"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nanna_ci.cache.client.cache_info import FILE_NAME, CacheInfo, parse_cache_info
 from nanna_ci.cache.client.wire import BODY_LIMIT_BYTES
-from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.foundation.errors import MalformedData, ToolMissing
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 

@@ -15,7 +15,7 @@ from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.cache.client.route import ProxyRoute, parse_target
 from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import MalformedData, NannaError, RequestRefused, ServiceUnavailable, shorten
+from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused, ServiceUnavailable, shorten
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 

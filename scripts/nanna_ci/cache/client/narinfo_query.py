@@ -14,9 +14,9 @@ from nanna_ci.cache.client.http_asker import Sieve
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import ServiceUnavailable, UsageError, shorten
+from nanna_ci.foundation.errors import ServiceUnavailable, UsageError, shorten
+from nanna_ci.foundation.web import Token, WebClient
 from nanna_ci.store.store_path import StorePath
-from nanna_ci.web import Token, WebClient
 
 _MOST_CONNECTIONS: Final = 4096
 _LONGEST_S: Final = 86_400

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.cache.client.request import CacheRequest
-from nanna_ci.retry import backoff_s
+from nanna_ci.foundation.retry import backoff_s
 
 DEADLINE_S: Final = 60.0
 DEADLINE_MORE_S: Final = 0.02  # a path: four times what a cache far away takes that keeps only few connections

@@ -19,8 +19,8 @@ from nanna_ci.cache.client.patience import Patience, Troubles
 from nanna_ci.cache.client.request import CacheRequest, Owner
 from nanna_ci.cache.client.route import ProxyRoute, follow_redirect, is_near
 from nanna_ci.cache.client.wire import WireAnswer
-from nanna_ci.errors import UsageError
-from nanna_ci.retry import requested_wait_s
+from nanna_ci.foundation.errors import UsageError
+from nanna_ci.foundation.retry import requested_wait_s
 from nanna_ci.store.store_path import StorePath
 
 _REDIRECTS: Final = 5

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nanna_ci.cache.substituters import Substituter
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 

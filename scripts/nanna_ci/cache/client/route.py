@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from nanna_ci.errors import ConfigError, UsageError, shorten
+from nanna_ci.foundation.errors import ConfigError, UsageError, shorten
 
 _PORTS: Final = {"http": 80, "https": 443}
 _SYSTEM_CERTIFICATES: Final = (  # where Nix looks

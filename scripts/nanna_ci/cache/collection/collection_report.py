@@ -10,7 +10,7 @@ from typing import Any, Final
 from nanna_ci.cache.collection.collector import Collected
 from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Eviction, Why
 from nanna_ci.cache.collection.inventory import FileFault, Inventory
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Bars, Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text, seconds_text
 

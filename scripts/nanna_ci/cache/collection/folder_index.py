@@ -21,8 +21,8 @@ from nanna_ci.cache.collection.inventory import (
     Inventory,
     Named,
 )
-from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.json_data import as_object, as_text, load_json
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.json_data import as_object, as_text, load_json
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo
 from nanna_ci.store.store_path import BASE_NAME_PATTERN, STORE_DIR, StorePath
 

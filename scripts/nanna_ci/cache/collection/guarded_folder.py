@@ -9,8 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from nanna_ci.errors import MalformedData, NannaError
-from nanna_ci.guarded_read import FileRefused, check_descriptor
+from nanna_ci.foundation.errors import MalformedData, NannaError
+from nanna_ci.foundation.guarded_read import FileRefused, check_descriptor
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset((errno.ELOOP, errno.ENOTDIR))

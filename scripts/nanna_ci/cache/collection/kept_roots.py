@@ -11,8 +11,8 @@ from typing import assert_never
 
 from nanna_ci.cache.collection.inventory import CachedPath
 from nanna_ci.cache.gc_roots import RootKind, RootRecord
-from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name, parse_store_path
 
 _MOST_LINKS = 40  # as in Linux

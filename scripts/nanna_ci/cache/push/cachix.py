@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from nanna_ci import process
 from nanna_ci.cache.cachix_api import CACHIX_API, CACHIX_TOKEN_VARIABLE, CachixCache, parse_cache_name
-from nanna_ci.errors import CommandFailed, ToolMissing
-from nanna_ci.redact import known_secrets
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import CommandFailed, ToolMissing
+from nanna_ci.foundation.redact import known_secrets
 from nanna_ci.store.store_path import BASE_NAME_PATTERN, STORE_DIR, StorePath, parse_store_path
 
 MINIMUM_VERSION: Final = (1, 7, 0)  # the first that gives up at once where a token is refused

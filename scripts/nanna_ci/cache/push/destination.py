@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from nanna_ci.cache.cachix_api import CachixCache, parse_cache_name
 from nanna_ci.cache.substituters import Substituter, named_cache_url, parse_substituter
-from nanna_ci.errors import ConfigError, UsageError, shorten
+from nanna_ci.foundation.errors import ConfigError, UsageError, shorten
 
 _ASKED_DIRECTLY: Final = frozenset({"file", "http", "https"})
 _HINT: Final = "a store's URL (file:///folder, s3://bucket, ssh://host, https://…), or the name of a Cachix cache"

@@ -13,7 +13,7 @@ from nanna_ci.cache.push.push_plan import PushPlan
 from nanna_ci.cache.push.receipt import Receipt
 from nanna_ci.cache.push.selection import Selection
 from nanna_ci.cache.push.sending import Sent
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text, seconds_text
 from nanna_ci.store.store_path import StorePath

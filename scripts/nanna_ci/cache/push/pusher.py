@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nanna_ci import process
 from nanna_ci.cache.client import bulk
 from nanna_ci.cache.push.cachix import CachixProgram
 from nanna_ci.cache.push.destination import Destination
@@ -16,8 +15,9 @@ from nanna_ci.cache.push.push_plan import PushPlan
 from nanna_ci.cache.push.receipt import WAITS_S, Ask, Receipt, Remote, StoreAnswer, query_receipt
 from nanna_ci.cache.push.sending import Sent, send_paths
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter, setting_words
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, MalformedData, UsageError
-from nanna_ci.redact import known_secrets
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, Interrupted, MalformedData, UsageError
+from nanna_ci.foundation.redact import known_secrets
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_copy import copy_paths, query_store
 from nanna_ci.store.store_path import StorePath

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanna_ci.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_copy import query_derivations

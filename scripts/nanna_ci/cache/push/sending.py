@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import CommandFailed
+from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.store.store_path import StorePath
 
 BATCH: Final = 200

@@ -26,18 +26,18 @@ from nanna_ci.containers.engine.find_engine import find_working_engine
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.models.model_lock import parse_lock
 from nanna_ci.containers.registry.reference import Repository, choose_repository
-from nanna_ci.errors import ConfigError, NannaError
-from nanna_ci.finding import Finding, Health
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.outcome import Context, Ports
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import ConfigError, NannaError
+from nanna_ci.foundation.finding import Finding, Health
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.redact import Redactor
+from nanna_ci.foundation.web import WebClient
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.evaluation import Unavailable
 from nanna_ci.pipeline.host_evaluation import HostEvaluation
 from nanna_ci.pipeline.images import image_attribute
-from nanna_ci.redact import Redactor
 from nanna_ci.report.github import run_of
 from nanna_ci.store.local_store import store_folder
-from nanna_ci.web import WebClient
 
 _ENGINES: Final = ("podman", "docker")
 _VERSION_S: Final = 30.0

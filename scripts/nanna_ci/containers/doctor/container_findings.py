@@ -9,7 +9,7 @@ from typing import Final
 
 from nanna_ci.containers.engine.limits import BASE_BYTES, Controllers
 from nanna_ci.containers.registry.registry_credentials import FILE_VARIABLE, PASSWORD_VARIABLE, USERNAME_VARIABLE
-from nanna_ci.finding import Finding, Health
+from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.report.units import bytes_text
 
 _COPIES: Final = 3  # of a model: in the Nix store, in the image's layout, in the engine

@@ -15,9 +15,9 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from nanna_ci.containers.doctor.container_findings import PushAnswer
 from nanna_ci.containers.registry.reference import Repository, is_loopback
-from nanna_ci.errors import MalformedData, NannaError, RequestRefused, shorten
-from nanna_ci.http_answer import Response
-from nanna_ci.web import WebClient
+from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused, shorten
+from nanna_ci.foundation.http_answer import Response
+from nanna_ci.foundation.web import WebClient
 
 _API_HOSTS: Final = {"docker.io": "registry-1.docker.io"}
 _WORDS: Final = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))|([A-Za-z]+)')

@@ -17,8 +17,8 @@ from nanna_ci.containers.registry.registry_credentials import (
     Credentials,
     find_credentials,
 )
-from nanna_ci.errors import ConfigError, MalformedData
-from nanna_ci.json_data import JsonObject, as_object, load_json
+from nanna_ci.foundation.errors import ConfigError, MalformedData
+from nanna_ci.foundation.json_data import JsonObject, as_object, load_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine import LOAD_S, QUICK_S, Engine, EngineFacts, reason_of
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Layout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, ToolMissing
-from nanna_ci.json_data import as_object, as_text, as_texts, load_json
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ToolMissing
+from nanna_ci.foundation.json_data import as_object, as_text, as_texts, load_json
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _LOCAL: Final = re.compile(r"unix://.*|npipe://.*|tcp://(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?/?")

@@ -19,9 +19,9 @@ from nanna_ci.containers.engine.inspection import (
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.engine.run_mark import REPOSITORY, RUN_LABEL
 from nanna_ci.containers.image.oci_layout import Layout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData, shorten
-from nanna_ci.output import Tail
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData, shorten
+from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.program_output import Tail
 
 QUICK_S: Final = 60.0
 LOAD_S: Final = 900.0

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from nanna_ci import process
 from nanna_ci.containers.engine.engine import Engine
 from nanna_ci.containers.engine.inspection import ImageState
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import RunMark, decide_dead, mark_of_labels, mark_of_tag
 from nanna_ci.containers.image.oci_layout import Layout
-from nanna_ci.errors import Interrupted, MalformedData, NannaError
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import Interrupted, MalformedData, NannaError
 
 CLEANING_S: Final = 60.0
 _LOADS: Final = 3  # another run may remove its tag, and the image with it, before ours is there

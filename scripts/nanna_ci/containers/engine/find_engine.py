@@ -11,10 +11,10 @@ from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.engine.engine import Engine, EngineFacts
 from nanna_ci.containers.engine.namespaces import why_no_namespaces
 from nanna_ci.containers.engine.podman import Podman
-from nanna_ci.errors import ToolMissing
-from nanna_ci.json_data import as_object, load_json
-from nanna_ci.outcome import Ports
-from nanna_ci.process import Completed
+from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.json_data import as_object, load_json
+from nanna_ci.foundation.process import Completed
 
 # a JSON object: what the toolkit could not bring, with the reason (nix/apps.nix)
 UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"

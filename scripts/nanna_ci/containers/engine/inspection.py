@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import JsonObject, JsonValue, as_count, as_list, as_object, as_text, describe, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import (
+    JsonObject,
+    JsonValue,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    describe,
+    load_json,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from nanna_ci.containers.engine.engine import last_line
-from nanna_ci.errors import CommandFailed, CommandTimedOut
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut
+from nanna_ci.foundation.process import Completed
 
 PROGRAMS: Final = ("podman", "unshare", "setpriv", "mount")
 _ENTER_S: Final = 30.0

@@ -13,9 +13,9 @@ from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine import LOAD_S, QUICK_S, Engine, EngineFacts, reason_of
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Layout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
-from nanna_ci.json_data import as_object, as_text, as_texts, load_json
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
+from nanna_ci.foundation.json_data import as_object, as_text, as_texts, load_json
+from nanna_ci.foundation.process import Completed
 
 # Each call takes a tenth of a second, a fifth of that to collect garbage: none is, until there are 256 MiB.
 _SHORT_LIVED: Final = {"GOGC": "off", "GOMEMLIMIT": "256MiB"}

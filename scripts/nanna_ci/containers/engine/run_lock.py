@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 
 _IMAGE: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = re.compile(r"(podman|docker)-([0-9a-f]{12})")

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import MalformedData, shorten
-from nanna_ci.json_data import JsonValue, as_count, as_object, as_text
+from nanna_ci.foundation.errors import MalformedData, shorten
+from nanna_ci.foundation.json_data import JsonValue, as_count, as_object, as_text
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.pipeline.images import image_attribute
 from nanna_ci.store.build_result import DerivationResult

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.image.blob import Blob, digest_of, parse_blob, parse_digest
-from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, as_text, describe, load_json
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_list, as_object, as_text, describe, load_json
 
 INDEX_TYPE: Final = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"

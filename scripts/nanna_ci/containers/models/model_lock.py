@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from nanna_ci.containers.image.blob import Blob, digest_of, parse_blob, parse_digest, parse_media_type
 from nanna_ci.containers.registry.reference import is_loopback
-from nanna_ci.errors import MalformedData, UsageError, shorten
-from nanna_ci.json_data import JsonValue, as_count, as_list, as_object, as_text, load_json
+from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
+from nanna_ci.foundation.json_data import JsonValue, as_count, as_list, as_object, as_text, load_json
 
 SCHEMA_VERSION: Final = 1
 DEFAULT_REGISTRY: Final = "https://registry.ollama.ai"

@@ -7,8 +7,8 @@ from typing import Final
 
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.models.model_lock import MANIFEST_TYPE, LockedModel, parse_manifest, part_of, repository_of
-from nanna_ci.errors import ConfigError, MalformedData, RequestRefused, shorten
-from nanna_ci.web import Token, WebClient
+from nanna_ci.foundation.errors import ConfigError, MalformedData, RequestRefused, shorten
+from nanna_ci.foundation.web import Token, WebClient
 
 TOKEN_VARIABLE: Final = "MODEL_REGISTRY_TOKEN"  # noqa: S105 - a variable's name
 SMALL_BYTES: Final = 1024 * 1024  # up to here a blob is downloaded and its digest computed

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import ConfigError, GateFailed, MalformedData
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.json_data import JsonValue, as_list, as_object, describe, load_json
+from nanna_ci.foundation.errors import ConfigError, GateFailed, MalformedData
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import JsonValue, as_list, as_object, describe, load_json
 
 SBOM_TYPE: Final = "https://cyclonedx.org/bom"
 PROVENANCE_TYPE: Final = "https://slsa.dev/provenance/v1"

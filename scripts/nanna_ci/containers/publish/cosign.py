@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import CommandFailed, GateFailed, MalformedData, UsageError, shorten
-from nanna_ci.json_data import JsonValue, as_object, as_text, load_json
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import CommandFailed, GateFailed, MalformedData, UsageError, shorten
+from nanna_ci.foundation.json_data import JsonValue, as_object, as_text, load_json
+from nanna_ci.foundation.process import Completed
 
 PROGRAM_VARIABLE: Final = "NANNA_CI_COSIGN"
 GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"

@@ -17,7 +17,7 @@ from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Index, Layout
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import GateFailed, UsageError, shorten
+from nanna_ci.foundation.errors import GateFailed, UsageError, shorten
 
 LATEST: Final = "latest"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from nanna_ci.containers.publish.image_plan import ImagePlan
 from nanna_ci.containers.publish.publisher import Publication, StepState
-from nanna_ci.errors import CommandFailed, CommandTimedOut, NannaError
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, NannaError
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text
 

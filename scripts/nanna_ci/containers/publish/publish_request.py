@@ -11,8 +11,8 @@ from nanna_ci.binaries.origin import query_revision
 from nanna_ci.containers.publish.cosign import KeyPair, Signing, parse_keyless
 from nanna_ci.containers.publish.image_plan import parse_revision
 from nanna_ci.containers.registry.reference import Repository, choose_repository
-from nanna_ci.errors import UsageError, shorten
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import Image, find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images, parse_image_files
 from nanna_ci.report.github import GithubRun

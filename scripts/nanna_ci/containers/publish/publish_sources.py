@@ -12,8 +12,8 @@ from nanna_ci.containers.publish.attestation import Attestation, read_provenance
 from nanna_ci.containers.publish.image_plan import ImagePlan, plan_image
 from nanna_ci.containers.publish.publish_request import PublishRequest
 from nanna_ci.containers.registry.skopeo import Skopeo
-from nanna_ci.errors import GateFailed, NannaError, UsageError, shorten
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import GateFailed, NannaError, UsageError, shorten
 
 Layouts = dict[Architecture, Layout]
 

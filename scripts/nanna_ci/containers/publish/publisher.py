@@ -16,7 +16,7 @@ from nanna_ci.containers.publish.attestation import Attestation
 from nanna_ci.containers.publish.cosign import Cosign
 from nanna_ci.containers.publish.image_plan import ImagePlan, Tag
 from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
-from nanna_ci.errors import GateFailed
+from nanna_ci.foundation.errors import GateFailed
 
 
 class StepState(enum.Enum):

@@ -9,9 +9,9 @@ from typing import Final
 
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.publish.image_plan import ImagePlan
-from nanna_ci.errors import GateFailed, MalformedData
-from nanna_ci.guarded_read import MEBIBYTE, FileRefused, read_file
-from nanna_ci.json_data import JsonObject, as_object, as_text, load_json
+from nanna_ci.foundation.errors import GateFailed, MalformedData
+from nanna_ci.foundation.guarded_read import MEBIBYTE, FileRefused, read_file
+from nanna_ci.foundation.json_data import JsonObject, as_object, as_text, load_json
 
 _RESULTS: Final = "**/jobs/container-test-*/result.json"
 

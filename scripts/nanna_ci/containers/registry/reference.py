@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import UsageError, shorten
+from nanna_ci.foundation.errors import UsageError, shorten
 
 _HOST: Final = re.compile(r"(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+|\[[0-9a-f:]+\])")
 _PORT: Final = re.compile(r"[0-9]{1,5}")

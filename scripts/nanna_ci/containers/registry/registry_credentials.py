@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import ConfigError, MalformedData, UsageError
-from nanna_ci.guarded_read import read_file
-from nanna_ci.json_data import as_object, load_json
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.foundation.errors import ConfigError, MalformedData, UsageError
+from nanna_ci.foundation.guarded_read import read_file
+from nanna_ci.foundation.json_data import as_object, load_json
+from nanna_ci.foundation.scratch import scratch_folder
 
 USERNAME_VARIABLE: Final = "REGISTRY_USERNAME"
 PASSWORD_VARIABLE: Final = "REGISTRY_PASSWORD"  # noqa: S105 - a variable's name

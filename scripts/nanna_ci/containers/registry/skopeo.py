@@ -12,9 +12,9 @@ from nanna_ci.containers.image.blob import digest_of
 from nanna_ci.containers.image.oci_layout import ImageForm, ImageSource, Index, Layout, load_layout
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.registry_credentials import HINT
-from nanna_ci.errors import CommandFailed, MalformedData, NannaError
-from nanna_ci.process import Completed
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.foundation.errors import CommandFailed, MalformedData, NannaError
+from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.scratch import scratch_folder
 
 PROGRAM_VARIABLE: Final = "NANNA_CI_SKOPEO"  # the one that reads what the toolkit's images are
 COPY_TIMEOUT_S: Final = 3600.0

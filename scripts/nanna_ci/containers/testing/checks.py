@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.containers.engine.limits import LimitReport
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)

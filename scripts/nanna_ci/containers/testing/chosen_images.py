@@ -26,8 +26,8 @@ from nanna_ci.containers.testing.checks import (
     Status,
 )
 from nanna_ci.containers.testing.hand_over import ImageTestsRequest
-from nanna_ci.errors import CommandFailed, MalformedData, UsageError
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import CommandFailed, MalformedData, UsageError
 from nanna_ci.pipeline.definition import Image, Pipeline
 from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_files
 

@@ -18,8 +18,9 @@ from nanna_ci.containers.testing.container_report import (
     report_junit,
 )
 from nanna_ci.containers.testing.engine_run import run_tests
-from nanna_ci.guarded_read import MEBIBYTE, read_file
-from nanna_ci.outcome import Context, Verdict
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.images import needed_images
 from nanna_ci.pipeline.local_run import EffectRequest

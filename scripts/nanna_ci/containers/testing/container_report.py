@@ -9,7 +9,7 @@ from typing import Any, Final
 from nanna_ci.containers.engine.limits import Force
 from nanna_ci.containers.testing.checks import ImageResult, Status, decide_verdict
 from nanna_ci.containers.testing.hand_over import EngineRun
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit
 from nanna_ci.report.units import bytes_text, seconds_text

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import JsonValue, as_count, as_list, as_object, as_text, describe
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import JsonValue, as_count, as_list, as_object, as_text, describe
 
 Value = TypeVar("Value")
 

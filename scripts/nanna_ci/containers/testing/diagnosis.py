@@ -11,7 +11,7 @@ from nanna_ci.containers.engine.confinement import Confinement, ListeningPort
 from nanna_ci.containers.engine.engine import last_line
 from nanna_ci.containers.engine.limits import UNREADABLE
 from nanna_ci.containers.testing.checks import FailureCause
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report.units import seconds_text
 
 TERMINATED: Final = 128 + 15  # what a program says that lets SIGTERM end it

@@ -23,8 +23,8 @@ from nanna_ci.containers.testing.private_podman import PrivatePodman, private_ru
 from nanna_ci.containers.testing.program_checks import ProgramChecks
 from nanna_ci.containers.testing.server_checks import ServerChecks
 from nanna_ci.containers.testing.server_container import HEALTH_ANSWER_S
-from nanna_ci.errors import NannaError
-from nanna_ci.outcome import Context
+from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.units import seconds_text
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Final, Self
 
 from nanna_ci.containers.testing.server_answers import ProbeAnswer
-from nanna_ci.errors import MalformedData, ServiceUnavailable
-from nanna_ci.web import WebClient
+from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable
+from nanna_ci.foundation.web import WebClient
 
 HOST: Final = "127.0.0.1"
 _NOBODY: Final = 9  # a port that nobody serves: to be refused takes no time

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from nanna_ci import process
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine import reason_of
 from nanna_ci.containers.engine.engine_session import CLEANING_S
@@ -28,7 +27,8 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.containers.testing.diagnosis import CheckFailed, decide_architecture, is_limit_refused
 from nanna_ci.containers.testing.live_container import Bench, LiveContainer
-from nanna_ci.errors import CommandFailed, Interrupted, MalformedData, NannaError
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import CommandFailed, Interrupted, MalformedData, NannaError
 from nanna_ci.report.units import seconds_text
 
 Container = TypeVar("Container", bound=LiveContainer)

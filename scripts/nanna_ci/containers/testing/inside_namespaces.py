@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nanna_ci import process
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
 from nanna_ci.containers.testing.engine_run import run_image_tests
 from nanna_ci.containers.testing.hand_over import PrivateRequest, PrivateResult
-from nanna_ci.errors import Interrupted, NannaError, ToolMissing
-from nanna_ci.json_data import load_json
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import Interrupted, NannaError, ToolMissing
+from nanna_ci.foundation.json_data import load_json
 from nanna_ci.report.files import write_atomic
 
 _SIOCSIFFLAGS: Final = 0x8914

@@ -16,7 +16,7 @@ from nanna_ci.containers.engine.procfs import ProcFs
 from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import diagnose_start
 from nanna_ci.containers.testing.http_probe import HttpProbe
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, Interrupted, NannaError
 
 _PORT_ATTEMPTS: Final = 3
 

@@ -27,9 +27,9 @@ from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
 from nanna_ci.containers.testing.hand_over import EngineRun, ImageTestsRequest, PrivateRequest, PrivateResult
-from nanna_ci.errors import NannaError, ToolMissing
-from nanna_ci.json_data import load_json
-from nanna_ci.process import Completed
+from nanna_ci.foundation.errors import NannaError, ToolMissing
+from nanna_ci.foundation.json_data import load_json
+from nanna_ci.foundation.process import Completed
 
 TEST_LIMIT_S: Final = 4 * 3600.0
 _CGROUPS: Final = Path("/sys/fs/cgroup")

@@ -9,8 +9,8 @@ from typing import Final
 
 from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import CheckFailed
-from nanna_ci.errors import MalformedData, shorten
-from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, as_text, load_json
+from nanna_ci.foundation.errors import MalformedData, shorten
+from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_list, as_object, as_text, load_json
 
 COMPLETION_PATH: Final = "/v1/chat/completions"
 MODELS_PATH: Final = "/v1/models"

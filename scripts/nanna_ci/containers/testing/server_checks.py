@@ -44,7 +44,7 @@ from nanna_ci.containers.testing.server_answers import (
     is_ollama,
 )
 from nanna_ci.containers.testing.server_container import ServerContainer, Unhealthy
-from nanna_ci.errors import CommandTimedOut, MalformedData
+from nanna_ci.foundation.errors import CommandTimedOut, MalformedData
 from nanna_ci.report.units import seconds_text
 
 GRACE_S: Final = 10.0  # as engines have it

@@ -12,7 +12,7 @@ from nanna_ci.containers.testing.checks import FailureCause, Service
 from nanna_ci.containers.testing.diagnosis import CheckFailed, UnhealthyServer, diagnose_end
 from nanna_ci.containers.testing.live_container import Bench, LiveContainer
 from nanna_ci.containers.testing.server_answers import ProbeAnswer, is_healthy
-from nanna_ci.errors import CommandFailed
+from nanna_ci.foundation.errors import CommandFailed
 
 _POLL_S: Final = 0.05
 _LOOK_S: Final = (0.1, 2.0)  # between two looks at a container that does not answer: at first, and at last

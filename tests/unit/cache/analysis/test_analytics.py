@@ -22,8 +22,8 @@ from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject
 from nanna_ci.cache.negative_entries import NegativeEntries
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.cache.substituters import Kind
-from nanna_ci.errors import MalformedData, ToolMissing, UsageError
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.derivation import Output
 from nanna_ci.store.hashes import NixHash
 from nanna_ci.store.narinfo import NarInfo

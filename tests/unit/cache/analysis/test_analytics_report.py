@@ -14,7 +14,7 @@ from nanna_ci.cache.analysis.hits import HitRate, Holdings, Weights, combine, de
 from nanna_ci.cache.analysis.misses import Miss, MissCause, Reason
 from nanna_ci.cache.analysis.substitution import SubstitutionPlan
 from nanna_ci.cache.analysis.values import Analysis, AnalysisSubject, StoreSize
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.report.blocks import Bars, Facts, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust

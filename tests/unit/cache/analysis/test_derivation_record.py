@@ -16,8 +16,8 @@ from nanna_ci.cache.analysis.derivation_record import (
     record_derivation,
     records_to_json,
 )
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import as_object, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import as_object, load_json
 from nanna_ci.store.derivation import Output
 
 

@@ -19,8 +19,8 @@ from nanna_ci.cache.analysis.hits import (
     measure_hit_rate,
     parse_minimum,
 )
-from nanna_ci.errors import ToolMissing, UsageError
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import ToolMissing, UsageError
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.trust import Trust, TrustedKeys
 
 A, B, C, D = (store_path(name) for name in "abcd")

@@ -9,7 +9,7 @@ import pytest
 
 from derivation_graphs import store_path
 from nanna_ci.cache.analysis.inputs import read_paths
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 
 A, B = store_path("a"), store_path("b")
 

@@ -12,7 +12,7 @@ import pytest
 from bulk_queries import Asking, put, target
 from fakes import FakePorts
 from nanna_ci.cli import main
-from nanna_ci.errors import ToolMissing
+from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
 from stand_in_cache import Answer, CacheStandIn, says, serving
 from store_paths import narinfo, path, put_into_folder

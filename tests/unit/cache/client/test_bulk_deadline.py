@@ -12,7 +12,7 @@ import pytest
 from bulk_queries import Asking, put, target
 from nanna_ci.cache.client.narinfo_query import parse_deadline
 from nanna_ci.cache.client.patience import Patience
-from nanna_ci.errors import ServiceUnavailable, UsageError
+from nanna_ci.foundation.errors import ServiceUnavailable, UsageError
 from stand_in_cache import CacheStandIn, Client, says, serving
 from store_paths import path
 

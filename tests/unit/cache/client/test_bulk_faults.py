@@ -9,7 +9,7 @@ import pytest
 
 from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import patience as patience_module
-from nanna_ci.errors import MalformedData, RequestRefused, ServiceUnavailable
+from nanna_ci.foundation.errors import MalformedData, RequestRefused, ServiceUnavailable
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
 from stand_in_cache import (

@@ -12,7 +12,7 @@ from nanna_ci.cache.client import narinfo_query
 from nanna_ci.cache.client.narinfo_query import make_query, make_sieves, parse_concurrency
 from nanna_ci.cache.client.query_result import QueryProgress
 from nanna_ci.cache.substituters import parse_substituter
-from nanna_ci.errors import MalformedData, ServiceUnavailable, UsageError
+from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable, UsageError
 
 CACHIX = parse_substituter("https://mine.cachix.org")
 PLAIN = parse_substituter("https://cache.example.org")

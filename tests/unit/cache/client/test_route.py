@@ -14,7 +14,7 @@ from nanna_ci.cache.client.route import (
     parse_origin,
     parse_target,
 )
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 CACHE = HttpOrigin("https", "cache.example.org", 443)
 

@@ -15,7 +15,7 @@ from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.folder_lock import LOCK_FILE, collection_lock, push_lock
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 from nanna_ci.store.build_times import BuildTimes
 
 

@@ -12,7 +12,7 @@ from gc_folder import DAY_S, NOW_S, GcFolder, path_of
 from nanna_ci.cache.collection.folder_index import check_cache_info, names_in, read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import FileFault, Inventory
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 
 
 @pytest.fixture

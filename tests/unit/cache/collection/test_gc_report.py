@@ -13,7 +13,7 @@ from nanna_ci.cache.collection.eviction_plan import plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import FileFault
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.text import render_text
 from nanna_ci.store.build_times import load_build_times
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
-from nanna_ci.errors import MalformedData, NannaError
+from nanna_ci.foundation.errors import MalformedData, NannaError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import CachedPath
 from nanna_ci.cache.collection.kept_roots import Pin, Root, choose_roots, read_pin
 from nanna_ci.cache.gc_roots import RootKind, RootRecord
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 
 @pytest.fixture

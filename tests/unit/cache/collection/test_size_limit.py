@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.commands.cache_gc import parse_size_bytes
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeRun
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
 from nanna_ci.cache.push.cachix import CachixProgram, has_credentials
-from nanna_ci.errors import CommandFailed, ToolMissing, UsageError
+from nanna_ci.foundation.errors import CommandFailed, ToolMissing, UsageError
 from nanna_ci.store.store_path import StorePath
 from store_paths import path
 

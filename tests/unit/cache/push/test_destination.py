@@ -8,7 +8,7 @@ import pytest
 
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
 from nanna_ci.cache.push.destination import Destination, PushRoute, parse_destination
-from nanna_ci.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import ConfigError, UsageError
 
 
 def read(to: str | None, name: str | None = None) -> Destination:

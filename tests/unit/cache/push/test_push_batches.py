@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 import pytest
 
 from nanna_ci.cache.push.sending import BATCH, COLLECTED, PATIENCE, send_paths
-from nanna_ci.errors import CommandFailed, CommandTimedOut
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut
 from nanna_ci.store.store_path import StorePath
 from store_paths import path
 

@@ -9,7 +9,7 @@ import pytest
 from nanna_ci.containers.doctor import container_findings as health
 from nanna_ci.containers.doctor.container_findings import EngineSeen, LockFacts, LoginFacts, PushAnswer
 from nanna_ci.containers.engine.limits import Controllers
-from nanna_ci.finding import Finding, Health
+from nanna_ci.foundation.finding import Finding, Health
 
 GB = 1_000_000_000
 PODMAN = EngineSeen("podman", "5.4.2", private=False, controllers=Controllers(memory=True, pids=True))

@@ -9,7 +9,7 @@ from nanna_ci.containers.engine.container_spec import ContainerSpec, create_word
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.engine.limits import ContainerLimits
 from nanna_ci.containers.engine.podman import Podman
-from nanna_ci.process import Completed
+from nanna_ci.foundation.process import Completed
 
 SPEC = ContainerSpec(
     name="n",

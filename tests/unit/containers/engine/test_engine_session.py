@@ -14,7 +14,7 @@ from nanna_ci.containers.engine.limits import ContainerLimits
 from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.image.oci_layout import load_layout
-from nanna_ci.errors import Interrupted
+from nanna_ci.foundation.errors import Interrupted
 from oci_images import write_layout
 
 NOW_S = 1_700_000_000.0

@@ -14,7 +14,7 @@ from nanna_ci.containers.engine.find_engine import find_engine
 from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.image.oci_layout import load_layout
-from nanna_ci.errors import CommandFailed, CommandTimedOut, MalformedData, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData, ToolMissing
 from oci_images import write_layout
 
 PODMAN_INFO = json.dumps({"host": {"cgroupControllers": ["memory", "cpu"]}, "version": {"Version": "5.4.2"}}).encode()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nanna_ci.containers.engine.find_engine import find_engine
-from nanna_ci.errors import MalformedData, ToolMissing
+from nanna_ci.foundation.errors import MalformedData, ToolMissing
 
 USER = 1000
 

@@ -14,7 +14,7 @@ from nanna_ci.containers.engine.inspection import (
     parse_images,
     parse_networks,
 )
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 RECORDED = Path(__file__).parents[3] / "data" / "containers"
 

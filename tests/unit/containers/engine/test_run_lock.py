@@ -12,7 +12,7 @@ import pytest
 
 import nanna_ci
 from nanna_ci.containers.engine.run_lock import RunLocks, locks_folder
-from nanna_ci.errors import NannaError
+from nanna_ci.foundation.errors import NannaError
 
 RUN, OTHER = "0123456789ab", "ba9876543210"
 

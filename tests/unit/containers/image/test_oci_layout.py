@@ -13,7 +13,7 @@ import pytest
 
 from layered_layouts import content, digests_of, write_layered
 from nanna_ci.containers.image.oci_layout import ImageConfig, ImageForm, load_layout, open_image
-from nanna_ci.errors import MalformedData, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 
 
 @pytest.fixture

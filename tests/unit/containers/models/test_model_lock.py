@@ -21,7 +21,7 @@ from nanna_ci.containers.models.model_lock import (
     render_lock,
     render_manifest,
 )
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 SHIPPED = Path(__file__).resolve().parents[4] / "nix/models.lock.json"
 

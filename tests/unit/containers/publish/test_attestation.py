@@ -10,7 +10,7 @@ import pytest
 
 from nanna_ci.containers.image.blob import digest_of
 from nanna_ci.containers.publish.attestation import PROVENANCE_TYPE, SBOM_TYPE, read_provenance, read_sbom
-from nanna_ci.errors import ConfigError, GateFailed, MalformedData
+from nanna_ci.foundation.errors import ConfigError, GateFailed, MalformedData
 
 DIGEST = digest_of(b"image")
 

@@ -12,7 +12,7 @@ from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE, ImageConfig, Layout
 from nanna_ci.containers.publish.image_plan import decide_event, parse_revision, plan_image
 from nanna_ci.containers.registry.reference import Repository
-from nanna_ci.errors import GateFailed, UsageError
+from nanna_ci.foundation.errors import GateFailed, UsageError
 
 COMMIT = "c" * 40
 REPOSITORY = Repository("ghcr.io", "owner/app")

@@ -17,7 +17,7 @@ from nanna_ci.containers.publish.image_plan import ImagePlan, plan_image
 from nanna_ci.containers.publish.publisher import Publication, Publisher, StepState
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
-from nanna_ci.errors import GateFailed
+from nanna_ci.foundation.errors import GateFailed
 
 COMMIT = "c" * 40
 

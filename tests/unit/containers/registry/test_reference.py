@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.containers.registry.reference import Repository, parse_repository
-from nanna_ci.errors import UsageError
+from nanna_ci.foundation.errors import UsageError
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.registry_credentials import Credentials, find_credentials, stored
-from nanna_ci.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import ConfigError, UsageError
 
 REPOSITORY = Repository("ghcr.io", "owner")
 AUTH = base64.b64encode(b"robot:hunter2hunter2").decode()

@@ -22,7 +22,7 @@ from nanna_ci.containers.testing.checks import (
     plan_checks,
     skip,
 )
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 
 SUBJECT = ImageUnderTest(
     name="server",

@@ -19,7 +19,7 @@ from nanna_ci.containers.testing.checks import (
 )
 from nanna_ci.containers.testing.container_report import ContainerReport, report_document, report_junit, report_to_json
 from nanna_ci.containers.testing.hand_over import EngineRun
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.junit import TestStatus, parse_junit
 from nanna_ci.report.blocks import Notice, Tone
 from nanna_ci.report.text import render_text

@@ -8,7 +8,7 @@ import pytest
 
 from nanna_ci.containers.testing.checks import CheckResult
 from nanna_ci.containers.testing.dataclass_json import from_json
-from nanna_ci.errors import MalformedData
+from nanna_ci.foundation.errors import MalformedData
 
 PASSED = {"check": {"kind": "load", "subject": ""}, "status": "passed", "seconds": 1}
 

@@ -14,7 +14,7 @@ from nanna_ci.containers.testing.checks import ImageUnderTest, Service
 from nanna_ci.containers.testing.dataclass_json import from_json
 from nanna_ci.containers.testing.hand_over import ImageTestsRequest
 from nanna_ci.containers.testing.private_podman import PrivatePodman, parse_engine_run, private_runs_folder
-from nanna_ci.errors import CommandFailed, MalformedData, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, MalformedData, ToolMissing
 
 MARK = RunMark("a" * 12, 5)
 RESULT = {"unavailable": None, "version": "5.4.2", "images": [], "swept": ["x"], "problems": []}

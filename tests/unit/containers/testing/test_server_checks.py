@@ -26,8 +26,8 @@ from nanna_ci.containers.testing.checks import (
 from nanna_ci.containers.testing.engine_run import run_checks
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
-from nanna_ci.errors import Interrupted
-from nanna_ci.outcome import Verdict
+from nanna_ci.foundation.errors import Interrupted
+from nanna_ci.foundation.verdict import Verdict
 from oci_images import write_layout
 
 MODEL = "m:1"

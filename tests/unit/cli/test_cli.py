@@ -15,9 +15,10 @@ from types import ModuleType
 import pytest
 
 from nanna_ci import __version__, cli, commands, usage
-from nanna_ci.errors import CommandFailed, ConfigError, GateFailed, Interrupted, MalformedData, ToolMissing
-from nanna_ci.outcome import Outcome, Verdict
+from nanna_ci.foundation.errors import CommandFailed, ConfigError, GateFailed, Interrupted, MalformedData, ToolMissing
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Cell, Document, Notice, Table, Tone
+from nanna_ci.report.outcome import Outcome
 from nanna_ci.usage import COMMANDS, module_name
 
 DOCUMENT = Document("A title", (Notice(Tone.BAD, "one thing failed"),))

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.redact import Redactor
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.redact import Redactor
 
 LINE_LIMIT_BYTES: Final = 1024 * 1024
 STDERR_TAIL_BYTES: Final = 64 * 1024

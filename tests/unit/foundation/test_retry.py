@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from nanna_ci.retry import backoff_s, requested_wait_s
+from nanna_ci.foundation.retry import backoff_s, requested_wait_s
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

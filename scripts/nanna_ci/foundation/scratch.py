@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from nanna_ci import process
+from nanna_ci.foundation import process
 
 _REMOVING_S: Final = 60.0
 

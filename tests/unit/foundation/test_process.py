@@ -14,8 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci import process
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import (
+    CommandFailed,
+    CommandTimedOut,
+    Interrupted,
+    MalformedData,
+    ToolMissing,
+    UsageError,
+)
 
 PYTHON = sys.executable
 
@@ -305,8 +312,8 @@ def test_terminate_all_ends_the_runs_of_every_thread_and_refuses_new_ones(monkey
 
 PROGRAM = """
 import signal, sys
-from nanna_ci import process
-from nanna_ci.errors import Interrupted
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import Interrupted
 if len(sys.argv) > 2:
     process.GRACE_S = float(sys.argv[2])
 for number in (signal.SIGINT, signal.SIGTERM):
@@ -319,7 +326,7 @@ except Interrupted as error:
 
 
 def start(script: str, *more: str) -> subprocess.Popen[bytes]:
-    environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[1])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[2])}
     return subprocess.Popen([PYTHON, "-c", PROGRAM, script, *more], env=environ)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import JsonObject, JsonValue, as_list, as_object, load_json
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_list, as_object, load_json
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 import nanna_ci
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.foundation.scratch import scratch_folder
 
 # the first file to be removed brings a signal; `rmtree` goes on only if that does not raise in the middle of it
 SIGNALLED = """
 import os, signal, sys
 from pathlib import Path
-from nanna_ci import process
-from nanna_ci.errors import Interrupted
-from nanna_ci.scratch import scratch_folder
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import Interrupted
+from nanna_ci.foundation.scratch import scratch_folder
 
 signal.signal(signal.SIGTERM, process.handle_signal)
 unlink, sent = os.unlink, []

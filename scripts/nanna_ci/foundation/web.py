@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from nanna_ci.errors import (
+from nanna_ci.foundation.errors import (
     ConfigError,
     MalformedData,
     RequestRefused,
@@ -25,9 +25,9 @@ from nanna_ci.errors import (
     UsageError,
     shorten,
 )
-from nanna_ci.http_answer import Body, Response
-from nanna_ci.redact import Redactor
-from nanna_ci.retry import backoff_s, requested_wait_s
+from nanna_ci.foundation.http_answer import Body, Response
+from nanna_ci.foundation.redact import Redactor
+from nanna_ci.foundation.retry import backoff_s, requested_wait_s
 
 if TYPE_CHECKING:
     import httpx
@@ -139,12 +139,12 @@ class WebClient:
                 response = self._attempt(asked, end)
                 self._raise_for_passing(response, accept)
             except _Passing as problem:
-                told = redactor.redact_text(str(problem))
+                problem_text = redactor.redact_text(str(problem))
                 wait_s = backoff_s(attempt, self._uniform) if problem.wait_s is None else problem.wait_s
                 hopeless = attempt == self._attempts or (problem.sent and not may_repeat)
                 if hopeless or self._clock() + wait_s >= end:
-                    raise ServiceUnavailable(host, told, attempts=attempt) from None
-                self._log(f"{host}: {told}; attempt {attempt + 1} of {self._attempts} in {wait_s:.1f} s")
+                    raise ServiceUnavailable(host, problem_text, attempts=attempt) from None
+                self._log(f"{host}: {problem_text}; attempt {attempt + 1} of {self._attempts} in {wait_s:.1f} s")
                 self._sleep(wait_s)
             else:
                 if response.status in accept:
@@ -267,8 +267,8 @@ def _explanation(response: Response) -> str:
         answer = response.json_object()
     except MalformedData:
         return ""
-    told = answer.get("message") or answer.get("error")
-    return " ".join(told.split())[:300] if isinstance(told, str) else ""
+    message = answer.get("message") or answer.get("error")
+    return " ".join(message.split())[:300] if isinstance(message, str) else ""
 
 
 def _hint(status: int, token: Token | None) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.name_pattern import LIMIT_BYTES, PatternProblem, compile_name_pattern
+from nanna_ci.foundation.name_pattern import LIMIT_BYTES, PatternProblem, compile_name_pattern
 
 LONGEST_NAME = "a" * 211
 

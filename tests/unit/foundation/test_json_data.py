@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci import json_data
-from nanna_ci.errors import MalformedData
-from nanna_ci.json_data import MAX_DEPTH, as_count, as_list, as_object, as_text, as_texts, load_json
+from nanna_ci.foundation import json_data
+from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import MAX_DEPTH, as_count, as_list, as_object, as_text, as_texts, load_json
 
 
 def refused(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanna_ci.output import LineSplitter, Tail
+from nanna_ci.foundation.program_output import LineSplitter, Tail
 
 
 def lines(splitter: LineSplitter, *chunks: bytes) -> list[tuple[bytes, bool]]:

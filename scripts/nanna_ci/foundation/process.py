@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing, UsageError
-from nanna_ci.output import PipeReader, Sink
-from nanna_ci.redact import Redactor
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, Interrupted, ToolMissing, UsageError
+from nanna_ci.foundation.program_output import PipeReader, Sink
+from nanna_ci.foundation.redact import Redactor
 
 GRACE_S: Final = 5.0  # between TERM and KILL
 SILENCE_S: Final = 60.0  # between two calls of on_silence
@@ -276,7 +276,7 @@ def _follow(
     finish: bool,
 ) -> bool:
     """Pass output on until the program has ended; False when its time ran out first."""
-    heard = told = time.monotonic()
+    heard = reported = time.monotonic()
     ended: float | None = None
     while True:
         if not finish:
@@ -284,10 +284,10 @@ def _follow(
         item = reader.next(_TICK_S) if not reader.at_end else None
         now = time.monotonic()
         if item is not None:
-            heard = told = now
+            heard = reported = now
             sink.accept(*item)
-        elif on_silence is not None and now - told >= SILENCE_S:
-            told = now
+        elif on_silence is not None and now - reported >= SILENCE_S:
+            reported = now
             on_silence(now - heard)
         if reader.at_end:
             with contextlib.suppress(subprocess.TimeoutExpired):

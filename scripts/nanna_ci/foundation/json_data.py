@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from nanna_ci.errors import MalformedData, shorten
+from nanna_ci.foundation.errors import MalformedData, shorten
 
 JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 JsonObject = Mapping[str, JsonValue]

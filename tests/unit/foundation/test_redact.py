@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from nanna_ci.redact import Redactor, known_secrets
+from nanna_ci.foundation.redact import Redactor, known_secrets
 
 SECRET = "s3cr3t/+ key=&%with~signs?"
 

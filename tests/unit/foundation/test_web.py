@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from nanna_ci.errors import ConfigError, MalformedData, RequestRefused, ServiceUnavailable, UsageError
-from nanna_ci.http_answer import Body
-from nanna_ci.web import Token, WebClient, _Request
+from nanna_ci.foundation.errors import ConfigError, MalformedData, RequestRefused, ServiceUnavailable, UsageError
+from nanna_ci.foundation.http_answer import Body
+from nanna_ci.foundation.web import Token, WebClient, _Request
 
 TOKEN = Token("SOME_TOKEN", "hunter2hunter2")
 Answer = Callable[[http.server.BaseHTTPRequestHandler], None]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci import process
+from nanna_ci.foundation import process
 
 PROGRAM = """
 import signal, sys
-from nanna_ci import process
-from nanna_ci.errors import CommandTimedOut, Interrupted
+from nanna_ci.foundation import process
+from nanna_ci.foundation.errors import CommandTimedOut, Interrupted
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, process.handle_signal)
 try:
@@ -49,7 +49,7 @@ for number""",
 @contextlib.contextmanager
 def started(folder: Path, then: str, timeout_s: float, program: str = PROGRAM) -> Iterator[subprocess.Popen[bytes]]:
     """A program that has begun, and goes on once `folder/go` is there, with `then`; the rest is killed."""
-    environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[1])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[2])}
     # bounded: should the test itself be killed, nothing loops for ever
     loop = f"n=0; while ! [ -e {folder}/go ] && [ $n -lt 1200 ]; do n=$((n + 1)); sleep 0.05; done"
     script = f"echo $$ > {folder}/pid; {loop}; {then}"

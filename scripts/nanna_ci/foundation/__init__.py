@@ -1,0 +1,1 @@
+"""What all else rests on: errors, programs, files, JSON, secrets, HTTP, and the context that a command is given."""
