@@ -167,7 +167,7 @@ def test_failures_are_told_apart_from_what_they_block_and_other_jobs_go_on(groun
     jobs = jobs_of(answer)
     clippy, doc = jobs["clippy-x86_64-linux"], jobs["doc-x86_64-linux"]
     assert (clippy["reason"], clippy["failingTests"]) == (
-        "the build failed with exit code 101",
+        "the build failed with exit code 101: src/lib.rs:1:41: unused variable",
         ["src/lib.rs:1:41: unused variable"],
     )
     assert doc["reason"] == "broken-deps failed to build, and this job needs it"

@@ -52,8 +52,9 @@ def compile_name_pattern(text: str) -> re.Pattern[str]:
     except re.error as error:
         place = f" at byte {error.pos + 1}" if error.pos is not None else ""
         raise PatternProblem(f"is not a regular expression{place}", "any text is .*, a dot \\.") from None
-    if pattern.search(""):
-        raise PatternProblem("matches the empty name, and so every name", "leave out the empty alternative")
+    # nothing is enough for it, and anything too: unlike ^$, which no name matches
+    if pattern.search("") and pattern.search("\0"):
+        raise PatternProblem("matches every name", "leave out the empty alternative")
     return pattern
 
 
