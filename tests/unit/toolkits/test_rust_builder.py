@@ -51,17 +51,19 @@ def test_programs_are_those_that_cargo_says_it_made() -> None:
 
 
 def test_a_test_that_failed_for_want_of_the_network_is_told_from_others(tmp_path: Path) -> None:
+    cargo = "help: if this error is too confusing you may wish to retry without `--offline`"
     words = "failed to lookup address information: Temporary failure in name resolution"
     junit = tmp_path / "junit.xml"
     junit.write_text(
         "<testsuites><testsuite>"
         f"<testcase classname='crate' name='asks'><failure>{words}</failure></testcase>"
         f"<testcase classname='crate' name='asks_too'><failure/><system-err>{words}</system-err></testcase>"
+        f"<testcase classname='crate' name='calls_cargo'><failure>{cargo}</failure></testcase>"
         f"<testcase classname='crate' name='passes'><system-out>{words}</system-out></testcase>"
         "<testcase classname='crate' name='fails'><failure>assertion failed</failure></testcase>"
         "</testsuite></testsuites>"
     )
-    assert denied_the_network(junit) == ["crate asks", "crate asks_too"]
+    assert denied_the_network(junit) == ["crate asks", "crate asks_too", "crate calls_cargo"]
 
 
 @pytest.mark.parametrize("text", [None, "", "<testsuites>"])

@@ -22,6 +22,8 @@ NO_NETWORK = (
     "Network is unreachable",
     "Name or service not known",
     "dns error",
+    # cargo, called by a test on a manifest whose crates are not here
+    "retry without `--offline`",
 )
 
 
