@@ -19,10 +19,10 @@ from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.live import live_view
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
-from nanna_ci.pipeline.run_report import TONES, failure_blocks, result_note, results_table
+from nanna_ci.pipeline.run_report import failure_blocks, result_note, results_table
 from nanna_ci.pipeline.subject import Subject, find_subject
 from nanna_ci.report.blocks import Document, Facts, Notice
-from nanna_ci.report.outcome import Outcome
+from nanna_ci.report.outcome import VERDICT_TONES, Outcome
 from nanna_ci.store.nix import Nix
 
 
@@ -45,7 +45,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     return Outcome(
         verdict=verdict,
         document=Document(
-            "dev-check", (Notice(TONES[verdict], line), *where, *failure_blocks(results), results_table(results))
+            "dev-check",
+            (Notice(VERDICT_TONES[verdict], line), *where, *failure_blocks(results), results_table(results)),
         ),
         data={
             "workspace": str(root),

@@ -13,9 +13,9 @@ from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs
 from nanna_ci.pipeline.results import result_to_json
 from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
-from nanna_ci.pipeline.run_report import TONES, failure_blocks, results_table
+from nanna_ci.pipeline.run_report import failure_blocks, results_table
 from nanna_ci.report.blocks import Document, Facts, Notice
-from nanna_ci.report.outcome import Outcome
+from nanna_ci.report.outcome import VERDICT_TONES, Outcome
 
 JOB_FOLDERS = "jobs"
 
@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     blocks = (*failure_blocks([*others, result]), results_table([*others, result]), files)
     return Outcome(
         verdict=result.verdict,
-        document=Document(job.id, (Notice(TONES[result.verdict], line), *blocks)),
+        document=Document(job.id, (Notice(VERDICT_TONES[result.verdict], line), *blocks)),
         data={
             "folder": str(folder),
             "job": result_to_json(result),

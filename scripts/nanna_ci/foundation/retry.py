@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 LONGEST_WAIT_S: Final = 120.0
+# HTTP: too many requests, or trouble of the server's that may be over soon
+TRANSIENT_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _FIRST_S: Final = 0.5
 _LONGEST_BACKOFF_S: Final = 30.0
 _JSON_LIMIT_BYTES: Final = 64 * 1024

@@ -27,14 +27,13 @@ from nanna_ci.foundation.errors import (
 )
 from nanna_ci.foundation.http_answer import Body, Response
 from nanna_ci.foundation.redact import Redactor
-from nanna_ci.foundation.retry import backoff_s, requested_wait_s
+from nanna_ci.foundation.retry import TRANSIENT_STATUSES, backoff_s, requested_wait_s
 
 if TYPE_CHECKING:
     import httpx
 
 BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _REDIRECTS: Final = 5
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _REDIRECTED: Final = frozenset({"GET", "HEAD"})
 _OK: Final = frozenset({200, 201, 202, 204})
@@ -157,7 +156,7 @@ class WebClient:
 
     def _raise_for_passing(self, response: Response, accept: frozenset[int]) -> None:
         status = response.status
-        if status in _PASSING and status not in accept:
+        if status in TRANSIENT_STATUSES and status not in accept:
             wait_s = requested_wait_s(response.headers.get("retry-after"), response.body, self._now())
             raise _Passing(f"HTTP {status}", sent=status != 429, wait_s=wait_s)
 

@@ -10,10 +10,10 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.live import duration
 from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, shared_by, verdict_line
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.outcome import VERDICT_TONES
 
 TESTS_NAMED = 20
 _ORDER = {Verdict.FAIL: 0, Verdict.ERROR: 1, Verdict.PASS: 2, Verdict.UNAVAILABLE: 3}
-TONES = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.ERROR: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def report_to_json(report: RunReport) -> dict[str, Any]:
 
 def report_document(report: RunReport) -> Document:
     """The run for people."""
-    blocks: list[Block] = [Notice(TONES[report.verdict], report.line)]
+    blocks: list[Block] = [Notice(VERDICT_TONES[report.verdict], report.line)]
     blocks += failure_blocks(report.results)
     blocks.append(results_table(report.results))
     timed = tuple(
@@ -76,7 +76,7 @@ def results_table(results: Sequence[JobResult]) -> Table:
         rows=tuple(
             (
                 Cell(result.id),
-                Cell(result.verdict.value, TONES[result.verdict]),
+                Cell(result.verdict.value, VERDICT_TONES[result.verdict]),
                 Cell(result.state.value if result.state else "-"),
                 Cell(duration(result.seconds) if result.seconds is not None else "-"),
                 Cell(result.reason or _tests(result)),
@@ -91,7 +91,7 @@ def result_note(result: JobResult) -> tuple[str, Tone]:
     """One line of talk for a job that came to an end, and its tone."""
     spent = "" if result.seconds is None else f" after {duration(result.seconds)}"
     why = "" if result.reason is None else f": {result.reason}"
-    return f"{result.id}: {result.verdict.value}{spent}{why}", TONES[result.verdict]
+    return f"{result.id}: {result.verdict.value}{spent}{why}", VERDICT_TONES[result.verdict]
 
 
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:

@@ -8,9 +8,15 @@ from typing import Any, Final
 
 from nanna_ci.foundation.redact import Redactor
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.report.blocks import Document
+from nanna_ci.report.blocks import Document, Tone
 
 SCHEMA_VERSION: Final = 1
+VERDICT_TONES: Final = {
+    Verdict.PASS: Tone.GOOD,
+    Verdict.FAIL: Tone.BAD,
+    Verdict.ERROR: Tone.BAD,
+    Verdict.UNAVAILABLE: Tone.WARN,
+}
 
 
 def json_body(command: str, verdict: Verdict, data: Mapping[str, Any]) -> dict[str, Any]:

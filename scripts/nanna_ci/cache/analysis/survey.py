@@ -30,13 +30,11 @@ from nanna_ci.cache.negative_entries import NegativeEntries
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.cache.substituters import Kind, Substituter
 from nanna_ci.foundation.errors import UsageError
-from nanna_ci.store.build_times import BuildTimes, load_build_times
+from nanna_ci.store.build_times import DEFAULT_FILE, BuildTimes, load_build_times
 from nanna_ci.store.local_store import LocalStore
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import TrustedKeys
-
-_BUILD_TIMES = ".nanna-ci/build-times.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
         UsageError: the file that is named is not there.
         MalformedData: it is no such file.
     """
-    file = cwd / (named or _BUILD_TIMES)
+    file = cwd / (named or DEFAULT_FILE)
     if file.exists():
         return load_build_times(file)
     if named is not None:

@@ -12,11 +12,10 @@ from nanna_ci.cache.client.background import run_in_daemon
 from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.cache.client.route import Proxy, ProxyRoute
 from nanna_ci.cache.client.wire import HEAD_LIMIT_BYTES, AnswerReader, BrokenAnswer, WireAnswer, parse_head
+from nanna_ci.foundation.retry import TRANSIENT_STATUSES
 
 _NEXT_ADDRESS_S: Final = 2.0  # the patience with an address where there is another one
 Address = tuple[socket.AddressFamily, tuple[str | int, ...] | tuple[int, bytes]]  # and what connect() takes
-
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
 
 
 class ConnectFailed(Exception):
@@ -212,4 +211,6 @@ async def _tunnel(connected: socket.socket, route: ProxyRoute, proxy: Proxy) -> 
     except BrokenAnswer as error:
         raise ConnectFailed(f"the proxy {proxy.host}: {error}", may_pass=error.may_pass) from None
     if status != 200 or rest:
-        raise ConnectFailed(f"the proxy {proxy.host} answers CONNECT with HTTP {status}", may_pass=status in _PASSING)
+        raise ConnectFailed(
+            f"the proxy {proxy.host} answers CONNECT with HTTP {status}", may_pass=status in TRANSIENT_STATUSES
+        )

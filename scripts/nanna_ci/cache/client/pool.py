@@ -20,11 +20,10 @@ from nanna_ci.cache.client.request import CacheRequest, Owner
 from nanna_ci.cache.client.route import ProxyRoute, follow_redirect, is_near
 from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.foundation.errors import UsageError
-from nanna_ci.foundation.retry import requested_wait_s
+from nanna_ci.foundation.retry import TRANSIENT_STATUSES, requested_wait_s
 from nanna_ci.store.store_path import StorePath
 
 _REDIRECTS: Final = 5
-_PASSING: Final = frozenset({429, 500, 502, 503, 504})
 _TOO_MANY: Final = frozenset({429, 503})
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _SWEEP_S: Final = 0.5
@@ -86,7 +85,7 @@ class Pool:
     def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         """An answer has come: the connection goes on with the next request, then this one's owner has it."""
         status, location = answer.head.status, answer.head.location
-        if status in _PASSING:
+        if status in TRANSIENT_STATUSES:
             self._turned_away(connection, request, answer)
             self._reuse(connection, answer)
         elif status in _REDIRECTING and location is not None:

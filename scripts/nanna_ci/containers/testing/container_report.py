@@ -12,9 +12,9 @@ from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit
+from nanna_ci.report.outcome import VERDICT_TONES
 from nanna_ci.report.units import bytes_text, seconds_text
 
-_TONES: Final = {Verdict.PASS: Tone.GOOD, Verdict.FAIL: Tone.BAD, Verdict.UNAVAILABLE: Tone.WARN}
 _CHECK_TONES: Final = {
     Status.PASSED: Tone.GOOD,
     Status.FAILED: Tone.BAD,
@@ -131,7 +131,7 @@ def report_document(report: ContainerReport) -> Document:
     """What failed first, then a row an image, then the checks that did not pass."""
     blocks: list[Block] = [] if report.reason is None else [Notice(Tone.WARN, report.reason)]
     blocks += [
-        Notice(_TONES[image.verdict], f"{image.name}: {image.reason}") for image in report.images if image.reason
+        Notice(VERDICT_TONES[image.verdict], f"{image.name}: {image.reason}") for image in report.images if image.reason
     ]
     tested = report.tested
     if tested is not None:
@@ -178,7 +178,7 @@ def _images_table(images: Sequence[ImageResult]) -> Table:
         rows.append(
             (
                 Cell(image.name),
-                Cell(image.verdict.value, _TONES[image.verdict]),
+                Cell(image.verdict.value, VERDICT_TONES[image.verdict]),
                 Cell(f"{passed} of {len(image.checks)}"),
                 Cell(None if facts.start_s is None else seconds_text(facts.start_s)),
                 Cell(None if facts.peak_memory_bytes is None else bytes_text(facts.peak_memory_bytes)),
