@@ -39,6 +39,7 @@ case $2 in
   fetch) cargo fetch --locked ;;
   *) cargo fmt -- --check; cargo clippy --workspace --all-targets --locked -- -D warnings
      cargo nextest run --workspace --locked --no-fail-fast; cargo doc --workspace --no-deps --locked
+     cargo test --workspace --doc --locked --no-fail-fast
      cargo build --workspace --release --locked ;;
 esac
 exit 0
