@@ -50,7 +50,7 @@ def read_verdict(path: Path) -> str:
 
 
 def judge(verdicts: list[str], *, skippable: bool) -> str:
-    """`success` or `declared skip`, or else what is wrong; an `error` is no skip, declared or not."""
+    """`success` or `declared skip`, or else what is wrong; an `error` is not a skip, declared or not."""
     match sorted(set(verdicts)):
         case ["pass"]:
             return "success"

@@ -36,7 +36,7 @@ def recover(y: int, sign: int) -> Point:
     x = pow(square, (P + 3) // 8, P)
     if (x * x - square) % P:
         x = x * pow(2, (P - 1) // 4, P) % P
-    assert (x * x - square) % P == 0, "no point of the curve"
+    assert (x * x - square) % P == 0, "not a point of the curve"
     if x & 1 != sign:
         x = P - x
     return x, y, 1, x * y % P

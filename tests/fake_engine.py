@@ -39,7 +39,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.thread.start()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hangs up is no error."""
+        """A client that hangs up is not an error."""
 
     def end(self) -> None:
         self.shutdown()

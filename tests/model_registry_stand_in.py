@@ -1,6 +1,6 @@
 """A stand-in for a registry of models: two real HTTP servers on loopback, one that redirects blobs to the other.
 
-What it is asked stands in `asked`; `faults` changes single answers. It is no registry: nothing can be pushed to it.
+What it is asked stands in `asked`; `faults` changes single answers. It is not a registry: nothing can be pushed to it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def write_layout(
 ) -> Path:
     """An OCI layout with one layer that holds `files` (path without its first slash -> content), all executable.
 
-    `folders` are made besides, each with its mode. Without a `port` it is no server.
+    `folders` are made besides, each with its mode. Without a `port` it is not a server.
     """
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)

@@ -205,7 +205,7 @@ def test_a_real_executable_of_this_machine_offered_as_aarch64_is_a_no_with_both_
     done = prepare(workspace, "--format", "json", system="aarch64-linux")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["verdict"]) == (1, "fail")
-    assert answer["reason"].endswith("is an ELF executable for x86_64, but aarch64-linux was asked for")
+    assert answer["reason"].endswith("is an ELF executable for x86_64, but aarch64-linux was requested")
     assert not (workspace / "dist").exists()
 
 

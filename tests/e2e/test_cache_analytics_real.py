@@ -68,7 +68,7 @@ def test_a_cache_signed_by_another_key_has_only_what_needs_no_signature(signed: 
     answer = signed.analyse(key="theirs-1")
     assert [name[33:] for name in answer["present"]] == ["fetched.tar.gz"]  # its name follows from its content
     assert {miss["reason"] for miss in answer["misses"]} == {"untrusted"}
-    assert all("signed by ours-1, no trusted key" in miss["because"] for miss in answer["misses"])
+    assert all("signed by ours-1, not a trusted key" in miss["because"] for miss in answer["misses"])
 
 
 def test_the_plan_tells_what_of_it_nix_will_not_take(signed: Signed) -> None:
@@ -172,7 +172,7 @@ def test_words_that_name_no_derivation(ground: Ground) -> None:
             "--walk follows",
         ),
         ([f"{new}#top", "--baseline", "gone.json"], "there is no such file"),
-        ([str(ground.instantiate("tool")), "--baseline", new], "is no attribute of a flake"),
+        ([str(ground.instantiate("tool")), "--baseline", new], "is not an attribute of a flake"),
     ):
         _, told = ground.run(*argv, *words, code=2)
         assert said in told

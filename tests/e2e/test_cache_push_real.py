@@ -119,7 +119,7 @@ def test_a_cache_that_shows_paths_late_is_asked_again(ground: Ground) -> None:
     with served(ground.cache, hides=1) as url:
         code, answer, said = ground.push("--to", url, foo, bar)
     assert (code, len(answer["pushed"]), answer["receipt"]["rounds"]) == (0, 2, 2), said
-    assert "2 of 2 paths are not there yet; asking again in 1 s" in said
+    assert "2 of 2 paths are not there yet; querying again in 1 s" in said
 
 
 def test_a_store_behind_ssh_is_asked_through_nix(ground: Ground) -> None:

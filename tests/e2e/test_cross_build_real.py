@@ -126,7 +126,7 @@ def test_its_artifacts_name_derivation_and_nar_hash(flake: Path, tmp_path: Path)
 def test_an_executable_for_this_machine_offered_as_aarch64_is_a_no(flake: Path, tmp_path: Path) -> None:
     code, answer, _ = build(flake, tmp_path, "wrong")
     assert (code, answer["verdict"], answer["chosen"], answer["executables"]) == (1, "fail", None, [])
-    assert "an ELF executable for x86_64, but aarch64-linux was asked for" in answer["reason"]
+    assert "an ELF executable for x86_64, but aarch64-linux was requested" in answer["reason"]
 
 
 def test_a_build_that_makes_no_program_is_refused(flake: Path, tmp_path: Path) -> None:

@@ -202,12 +202,12 @@ def test_an_executable_for_another_machine_fails_its_build_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*positional: object, **options: object) -> None:
-        raise GateFailed("bin/demo is an ELF executable for aarch64, but x86_64-linux was asked for")
+        raise GateFailed("bin/demo is an ELF executable for aarch64, but x86_64-linux was requested")
 
     monkeypatch.setattr(build_job, "verify_built", refuse)
     ran = ci(tmp_path, RecordedNix("passing"), "--format", "json")
     assert ran.code == 1
-    assert ran.job(BUILD)["reason"] == "bin/demo is an ELF executable for aarch64, but x86_64-linux was asked for"
+    assert ran.job(BUILD)["reason"] == "bin/demo is an ELF executable for aarch64, but x86_64-linux was requested"
     assert ran.job(BUILD)["reproduce"] == "nanna-ci cross-build --system x86_64-linux"
     assert ran.job(UNIT)["verdict"] == "pass"
 

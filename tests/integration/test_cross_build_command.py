@@ -105,7 +105,7 @@ def test_a_wrong_machine_is_a_no_with_both_names_and_is_never_named_a_result(por
     cargo_builds(ports, elf())
     code, answer = build_json(ports)
     assert (code, answer["verdict"]) == (1, "fail")
-    assert "an ELF executable for x86_64, but aarch64-linux was asked for" in answer["reason"]
+    assert "an ELF executable for x86_64, but aarch64-linux was requested" in answer["reason"]
     assert (answer["chosen"], answer["result"], answer["executables"]) == (None, None, [])
 
 

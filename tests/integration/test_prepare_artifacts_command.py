@@ -105,7 +105,7 @@ def test_an_executable_for_another_machine_is_a_no_with_both_names(ports: FakePo
     code, answer = prepare_json(ports, system="aarch64-linux")
     assert (code, answer["verdict"], answer["files"]) == (1, "fail", [])
     assert answer["reason"].endswith(
-        "store/bin/harness is an ELF executable for x86_64, but aarch64-linux was asked for"
+        "store/bin/harness is an ELF executable for x86_64, but aarch64-linux was requested"
     )
     assert not (ports.cwd / "dist").exists()
 
@@ -116,7 +116,7 @@ def test_a_mac_executable_is_verified_too(ports: FakePorts) -> None:
     put(ports, macho(MACHO_X86_64))
     code, answer = prepare_json(ports, system="aarch64-darwin")
     assert code == 1
-    assert "a Mach-O executable for x86_64, but aarch64-darwin was asked for" in answer["reason"]
+    assert "a Mach-O executable for x86_64, but aarch64-darwin was requested" in answer["reason"]
 
 
 def test_at_the_limit_passes_and_one_byte_more_is_a_no(ports: FakePorts) -> None:

@@ -92,7 +92,7 @@ def plan_job(
     `channel` picks a toolchain of rustup (None: the default one). Without `nextest` it writes no JUnit, which is how a
     person types it. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries where there are none.
     `locked` fails where Cargo.lock does not fit the manifests, in place of writing it anew: a check changes nothing.
-    `fix` lets clippy and fmt change the sources. That there are no tests is no failure of nextest's: the JUnit says it.
+    `fix` lets clippy and fmt change the sources. Having no tests is not a nextest failure: the JUnit says it.
     """
     flags = (*settings.flags, *(["--locked"] if locked else []))
     words = _job_words(job, settings, flags, nextest, has_libraries=has_libraries, locked=locked, fix=fix)

@@ -47,7 +47,7 @@ _DF_1_PIE: Final = 0x08000000
 _MOST_DYNAMIC_ENTRIES: Final = 65_536
 _MOST_VERSIONS: Final = 16_384
 
-# The loader refuses this marker before 2.36, though it is no number.
+# The loader refuses this marker before 2.36, though it is not a number.
 _GLIBC_MARKERS: Final = {"GLIBC_ABI_DT_RELR": (2, 36)}
 
 
@@ -194,7 +194,7 @@ def _read_glibc_floor(reader: Reader, dynamic: _Dynamic, order: str) -> str | No
 
 
 def _glibc_version(name: str) -> tuple[int, ...]:
-    """`GLIBC_2.34` → (2, 34); () for names that are no GLIBC version, such as GLIBC_PRIVATE."""
+    """`GLIBC_2.34` → (2, 34); () for names that are not GLIBC versions, such as GLIBC_PRIVATE."""
     if name in _GLIBC_MARKERS:
         return _GLIBC_MARKERS[name]
     prefix, _, numbers = name.partition("_")

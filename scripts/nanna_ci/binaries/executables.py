@@ -15,7 +15,7 @@ class WrongMachine(GateFailed):
     """An executable is for another machine than was asked for."""
 
     def __init__(self, source: str, executable: Executable, system: System) -> None:
-        super().__init__(f"{source} is {executable.describe()}, but {system.value} was asked for")
+        super().__init__(f"{source} is {executable.describe()}, but {system.value} was requested")
         self.executable = executable
         self.system = system
 

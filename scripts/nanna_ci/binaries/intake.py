@@ -66,7 +66,7 @@ def resolve_source(path: Path) -> Path:
     except OSError as error:
         raise GateFailed(f"nothing found at {path}: {error.strerror}", hint="build first") from error
     if not resolved.is_dir():
-        raise UsageError(f"{path} is no folder", hint="name a Nix result or cargo's target folder")
+        raise UsageError(f"{path} is not a folder", hint="name a Nix result or cargo's target folder")
     return resolved
 
 

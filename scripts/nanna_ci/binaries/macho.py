@@ -100,7 +100,7 @@ def parse_fat(reader: Reader) -> Executable:
         cpu, _subtype, offset, size, *_rest = reader.unpack(layout, 8 + index * layout.size)
         end = offset + size
         if end > reader.size_bytes or reader.read(offset, 4) not in THIN_MAGICS:
-            raise reader.refuse(f"a fat archive whose part {index + 1} is no Mach-O file")
+            raise reader.refuse(f"a fat archive whose part {index + 1} is not a Mach-O file")
         part = parse_thin(reader, offset, end)
         if _MACHINES.get(cpu) is not part.architectures[0]:
             raise reader.refuse(f"a fat archive that calls part {index + 1} something else than {part.machine}")

@@ -31,7 +31,7 @@ def query_origin(
     where nix does not know the path.
     """
     if revision is not None and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", revision) is None:
-        raise UsageError(f"--revision {revision!r} is no full commit hash")
+        raise UsageError(f"--revision {revision!r} is not a full commit hash")
     path = store_path_of(source)
     if path is None:
         return BinaryOrigin(revision=revision or query_revision(source, run=run, environ=environ), strategy=strategy)

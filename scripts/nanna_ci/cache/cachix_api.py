@@ -68,7 +68,7 @@ def parse_cache_name(text: str) -> str:
         UsageError: for anything but letters, digits, `_` and `-`, one of the first two in front.
     """
     if _NAME.fullmatch(text) is None:
-        raise UsageError(f"{shorten(text)} is no name of a Cachix cache: letters, digits, _ and -")
+        raise UsageError(f"{shorten(text)} is not a name of a Cachix cache: letters, digits, _ and -")
     return text
 
 
@@ -91,7 +91,7 @@ def query_missing(client: WebClient, cache: CachixCache, token: Token | None, ha
     """Which of the hashes (32 characters each) the cache has no path for; 32,768 are asked in a call.
 
     Raises:
-        MalformedData: the answer names a hash that was not asked for, or is no list of hashes.
+        MalformedData: the answer names a hash that was not asked for, or is not a list of hashes.
         RequestRefused, ServiceUnavailable: as every request; what other calls answered is lost then.
     """
     url = f"{cache.url}/narinfo"
@@ -121,7 +121,7 @@ def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
 def _asked_for(answered: Sequence[str], asked: frozenset[str], url: str) -> Sequence[str]:
     stranger = next((word for word in answered if word not in asked), None)
     if stranger is not None:
-        raise MalformedData(url, f"the answer names {shorten(stranger)}, which was not asked for")
+        raise MalformedData(url, f"the answer names {shorten(stranger)}, which was not requested")
     return answered
 
 

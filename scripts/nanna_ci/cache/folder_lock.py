@@ -52,7 +52,7 @@ def _lock(folder: GuardedFolder, kind: int) -> Iterator[int]:
             last = f" (the last collection was process {owner})" if owner else ""
             raise NannaError(
                 f"{folder.path}: a collection or a push is under way{last}",
-                hint="wait until it ends; its lock goes with it",
+                hint="wait until it ends; its lock ends with it",
             ) from None
         except OSError as error:
             raise NannaError(f"{folder.path / LOCK_FILE}: cannot be locked: {error.strerror}") from error

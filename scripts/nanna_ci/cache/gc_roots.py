@@ -67,9 +67,9 @@ def parse_root_name(text: str) -> tuple[RootKind, str]:
 
 def _check_name(kind: RootKind, name: str) -> str:
     if kind is RootKind.COMMIT and _COMMIT.fullmatch(name) is None:
-        raise UsageError(f"{shorten(name)} is no commit", hint="7 to 64 lower-case hexadecimal digits")
+        raise UsageError(f"{shorten(name)} is not a commit", hint="7 to 64 lower-case hexadecimal digits")
     if _NAME.fullmatch(name) is None:
-        raise UsageError(f"{shorten(name)} is no name of a root", hint="letters, digits and . _ + - , at most 128")
+        raise UsageError(f"{shorten(name)} is not a name of a root", hint="letters, digits and . _ + - , at most 128")
     return name
 
 
@@ -113,7 +113,7 @@ def write_root_record(folder: Path, record: RootRecord) -> Path:
         "paths": [str(one) for one in sorted({*earlier, *record.paths})],
     }
     if path.parent.is_symlink():
-        raise MalformedData(str(path.parent), "is a link: what is behind it is no part of the cache")
+        raise MalformedData(str(path.parent), "is a link: what is behind it is not part of the cache")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -155,7 +155,7 @@ def _read(path: Path) -> bytes:
 
 def _record_files(folder: Path) -> list[Path]:
     if folder.is_symlink():
-        raise MalformedData(str(folder), "is a link: what is behind it is no part of the cache")
+        raise MalformedData(str(folder), "is a link: what is behind it is not part of the cache")
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except FileNotFoundError:

@@ -90,7 +90,7 @@ def check_token(variable: str, *, is_set: bool, permission: str | None, refused:
             "token", variable, Health.BAD, "it may read, not push", "make a token with write permission for this cache"
         )
     if permission is None:
-        return Finding("token", variable, Health.UNAVAILABLE, "set; the cache could not be asked what it may do")
+        return Finding("token", variable, Health.UNAVAILABLE, "set; the cache could not be queried for its permissions")
     return Finding("token", variable, Health.GOOD, f"set, and grants {permission}")
 
 
@@ -117,7 +117,7 @@ def _check_skew(url: str, skew_s: float | None) -> Finding:
     ahead = "ahead of" if skew_s > 0 else "behind"
     says = f"the server's clock is {abs(skew_s):.0f} s {ahead} ours"
     if abs(skew_s) <= _SKEW_WARN_S:
-        return Finding("clock", url, Health.GOOD, "the server's clock is ours, to the minute")
+        return Finding("clock", url, Health.GOOD, "the server's clock agrees with ours, to the minute")
     health = Health.BAD if abs(skew_s) > _SKEW_BAD_S else Health.WARN
     return Finding("clock", url, health, says, "set this machine's clock: `timedatectl set-ntp true`")
 
@@ -168,7 +168,7 @@ def check_filter(
 def check_size(url: str, size_bytes: int | None, limit_bytes: int) -> Finding:
     """A cache's size against the limit."""
     if size_bytes is None:
-        return Finding("size", url, Health.UNAVAILABLE, "the service does not tell how much it stores")
+        return Finding("size", url, Health.UNAVAILABLE, "the service does not say how much it stores")
     says = f"{bytes_text(size_bytes)} of {bytes_text(limit_bytes)}"
     fix = f"collect it: nanna-ci cache-gc --store {url} --max-size {limit_bytes} --execute"
     if size_bytes > limit_bytes:
@@ -200,7 +200,7 @@ def check_negative(url: str, hidden: Mapping[StorePath, float], problem: str | N
 def check_settings(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, object] | None) -> tuple[Finding, ...]:
     """Whether Nix runs with the values (setting → words) that pipeline.toml asks for; None: there is no Nix."""
     if settings is None:
-        return (Finding("nix settings", None, Health.UNAVAILABLE, "there is no nix here to ask"),)
+        return (Finding("nix settings", None, Health.UNAVAILABLE, "there is no nix here to query"),)
     found = []
     for name, words in wanted.items():
         value = settings.get(name)

@@ -12,7 +12,7 @@ class PushFilter:
     """Patterns that are searched in a path's name, the part after the hash.
 
     Raises:
-        ConfigError: a text is no pattern. Those of pipeline.toml are checked where it is read, those of flags are not.
+        ConfigError: a text is not a pattern. Those of pipeline.toml are checked when it is read, those of flags here.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from nanna_ci.store.trust import PublicKey, TrustedKeys, parse_public_key
 
 DEFAULT_SUBSTITUTER: Final = "https://cache.nixos.org"
 DEFAULT_KEY: Final = "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="
-_KINDS: Final = "what can be asked: http://, https:// and file:// caches"
+_KINDS: Final = "supported caches: http://, https:// and file://"
 _CACHIX_HOST: Final = ".cachix.org"
 _API_PATH: Final = re.compile(r"(?P<api>.*/api/v1)/cache/(?P<name>[^/]+)")
 _WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -49,7 +49,7 @@ class Substituter:
 
     @property
     def cachix(self) -> CachixCache | None:
-        """The Cachix cache behind it, which can be asked in bulk; None where it is no such cache."""
+        """The Cachix cache behind it, which can be asked in bulk; None where it is not such a cache."""
         if self.kind is Kind.FOLDER:
             return None
         parts = urlsplit(self.url)
@@ -88,10 +88,10 @@ def parse_substituter(text: str) -> Substituter:
         return Substituter(_folder_url(parts.path, shown), Kind.FOLDER, is_trusted, priority)
     if parts.scheme == "file":
         if parts.netloc:
-            raise UsageError(f"{shown} names no absolute folder", hint="three slashes: file:///folder")
+            raise UsageError(f"{shown} does not name an absolute folder", hint="three slashes: file:///folder")
         return Substituter(_folder_url(unquote(parts.path), shown), Kind.FOLDER, is_trusted, priority)
     if parts.scheme not in {"http", "https"}:
-        raise UsageError(f"{shown} is not a cache that can be asked from here", hint=_KINDS)
+        raise UsageError(f"{shown} is not a cache that can be queried from here", hint=_KINDS)
     if not host:
         raise UsageError(f"{shown} names no host", hint=_KINDS)
     if parts.username is not None or parts.password is not None:
@@ -105,7 +105,7 @@ def _http_url(parts: SplitResult) -> str:
 
 def _folder_url(path: str, shown: str) -> str:
     if not path.startswith("/") or ".." in path.split("/") or "\x00" in path:
-        raise UsageError(f"{shown} names no absolute folder", hint="such as file:///var/cache/nix")
+        raise UsageError(f"{shown} does not name an absolute folder", hint="such as file:///var/cache/nix")
     return f"file://{quote('/' + path.strip('/'))}"
 
 
@@ -118,7 +118,7 @@ def _parameters(query: str, shown: str) -> tuple[bool, int | None]:
     if priority is None:
         return _WORDS[trusted], None
     if re.fullmatch("-?[0-9]{1,9}", priority) is None:
-        raise UsageError(f"{shown}: priority={shorten(priority)} is no whole number")
+        raise UsageError(f"{shown}: priority={shorten(priority)} is not a whole number")
     return _WORDS[trusted], int(priority)
 
 
@@ -148,7 +148,7 @@ def _parse_own(text: str) -> Substituter:
     try:
         return parse_substituter(text)
     except UsageError as error:
-        hint = f"{error.hint}; name the caches to ask with --substituter" if error.hint else error.hint
+        hint = f"{error.hint}; name the caches to query with --substituter" if error.hint else error.hint
         raise UsageError(error.message, hint=hint) from error
 
 
@@ -163,7 +163,7 @@ def choose_keys(flags: Sequence[str], settings: Mapping[str, Any] | None, public
     """The keys to trust: those of the flags, else Nix's own and those of pipeline.toml.
 
     Raises:
-        ConfigError: one of them is no public key.
+        ConfigError: one of them is not a public key.
     """
     if flags:
         return TrustedKeys(_parsed(flags, "--trusted-key"))

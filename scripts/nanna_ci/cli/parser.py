@@ -47,8 +47,8 @@ def build_parser(name: str, usage: Usage, out: TextIO) -> argparse.ArgumentParse
     if usage.DRY_RUN:
         common.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     loudness = common.add_mutually_exclusive_group()
-    loudness.add_argument("-v", "--verbose", action="count", default=0, help="say more; twice for still more")
-    loudness.add_argument("-q", "--quiet", action="store_true", help="say nothing but the result and errors")
+    loudness.add_argument("-v", "--verbose", action="count", default=0, help="more output; twice for still more")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="print only the result and errors")
     common.add_argument("-h", "--help", action="help", help="show this and exit")
     return parser
 

@@ -125,7 +125,7 @@ def _caches(
     if not flags:
         substituters = choose_substituters((), settings, cache.name, cache.substituters)
     if not substituters:
-        raise UsageError("there is no cache to ask: Nix has none, nor has pipeline.toml", hint="--substituter URL")
+        raise UsageError("there is no cache to query: Nix has none, nor has pipeline.toml", hint="--substituter URL")
     if (settings or {}).get("require-sigs") is False or all(one.is_trusted for one in substituters):
         return settings, substituters, None
     return settings, substituters, choose_keys(arguments.trusted_key, settings, cache.public_keys)

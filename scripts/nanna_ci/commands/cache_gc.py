@@ -92,7 +92,7 @@ def parse_size_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise UsageError(
-            f"{shorten(text)} is no size", hint="such as 50GB (1,000 each), 50GiB (1,024 each) or 50000000000"
+            f"{shorten(text)} is not a size", hint="such as 50GB (1,000 each), 50GiB (1,024 each) or 50000000000"
         )
     number, letter, binary = match.groups(default="")
     return int(Decimal(number) * (1024 if binary else 1000) ** _POWERS[letter.lower()])

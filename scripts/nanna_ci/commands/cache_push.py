@@ -1,4 +1,4 @@
-"""`cache-push`: filter and push to a cache, then ask for every path again."""
+"""`cache-push`: filter and push to a cache, then query every path again."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _warnings(
         user = environ.get("USER") or "YOU"
         names = ", ".join(setting.name for setting in ignored)
         warnings.append(
-            f"the Nix daemon does not trust you and passes over {names}: add `trusted-users = root {user}`, or the "
+            f"the Nix daemon does not trust you and ignores {names}: add `trusted-users = root {user}`, or the "
             "lines themselves, to /etc/nix/nix.conf, and restart it"
         )
     warnings += [f"{_VARIABLE} says `{setting}` already, which stays" for setting in merged.kept]

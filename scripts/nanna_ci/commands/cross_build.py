@@ -99,7 +99,7 @@ def _document(
     if reason is not None:
         blocks: list[Block] = [Notice(Tone.BAD, reason), attempts]
         blocks += [Code("\n".join(attempt.log_tail)) for attempt in climbed.attempts if attempt.log_tail]
-        return Document(f"Build for {system}: nothing to hand out", tuple(blocks))
+        return Document(f"Build for {system}: nothing to deliver", tuple(blocks))
     described = [
         Facts(
             (

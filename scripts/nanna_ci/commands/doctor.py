@@ -207,7 +207,7 @@ def document_of(title: str, findings: Sequence[Finding]) -> Document:
             blocks.append(Notice(Tone.WARN, "nothing could be checked"))
         else:
             rest = f"; {unchecked} could not be checked" if unchecked else ""
-            blocks.append(Notice(Tone.GOOD, f"nothing that needs mending{rest}"))
+            blocks.append(Notice(Tone.GOOD, f"nothing to fix{rest}"))
     rows = tuple(
         (
             Cell(finding.health.value, Tone.GOOD if finding.health is Health.GOOD else Tone.NEUTRAL),

@@ -85,7 +85,7 @@ def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in asked if name not in declared]
     if unknown:
         known = ", ".join(declared) or "none"
-        raise UsageError(f"{shorten(unknown[0])} is no [[model]] of pipeline.toml", hint=f"known: {known}")
+        raise UsageError(f"{shorten(unknown[0])} is not a [[model]] of pipeline.toml", hint=f"known: {known}")
     return tuple(name for name in declared if not asked or name in asked)
 
 

@@ -35,7 +35,7 @@ def read_file(
     file of ours as theirs. `or_pipe`: a pipe will do too, for a file that the user names, such as `<(command)`.
 
     Raises:
-        OSError: it cannot be opened or read; FileRefused where it is no such file, or over the limit.
+        OSError: it cannot be opened or read; FileRefused where it is not such a file, or over the limit.
     """
     with open_file(path, follow_links=follow_links, one_link=one_link, or_pipe=or_pipe) as stream:
         if os.fstat(stream.fileno()).st_size > limit_bytes:

@@ -44,7 +44,7 @@ class Body:
 
     def __init__(self, source: str, coding: str, limit_bytes: int) -> None:
         if coding.strip().lower() not in {"", "identity", "gzip", "x-gzip"}:
-            raise MalformedData(source, f"the answer is coded as {coding!r}, which was not asked for")
+            raise MalformedData(source, f"the answer is coded as {coding!r}, which was not requested")
         self._gzip = zlib.decompressobj(_GZIP) if "gzip" in coding.lower() else None
         self._data = bytearray()
         self._begun = False

@@ -21,7 +21,7 @@ def load_json(data: bytes, source: str) -> JsonValue:
 
     Raises:
         MalformedData: for anything else, and for NaN, infinities, repeated keys, numbers too long to read, and halves
-            of surrogate pairs (they are no text, and would fail later, on output).
+            of surrogate pairs (they are not text, and would fail later, on output).
     """
     if len(data) > MAX_BYTES:
         raise MalformedData(source, f"{len(data)} bytes of JSON, more than the {MAX_BYTES} that are read")
@@ -94,7 +94,7 @@ def _object_without_repeats(pairs: list[tuple[str, JsonValue]]) -> dict[str, Jso
     if len(result) != len(pairs):
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {shorten(repeated)} stands twice in one object")
+        raise ValueError(f"the key {shorten(repeated)} occurs twice in one object")
     return result
 
 

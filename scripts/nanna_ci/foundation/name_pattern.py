@@ -14,14 +14,14 @@ LIMIT_BYTES: Final = 200
 _WAYS: Final = 2048  # the slowest pattern then takes well below a second
 _REPEAT_WAYS: Final = 16  # what * and + count for: two of them leave 8 for all other choices
 _REPEATS: Final = 2
-_SLOW: Final = "can take for ever to match"
+_SLOW: Final = "can take exponential time to match"
 _SEVERAL: Final = "write several patterns instead: a name needs to match one"
 # an escaped character, a class, or any other character
 _ATOM: Final = re.compile(r"\\.|\[\^?\]?[^]]*\]|.")
 
 
 class PatternProblem(ValueError):
-    """Why a text is no pattern, in `says`; `hint` says how to mend it."""
+    """Why a text is not a pattern, in `says`; `hint` says how to mend it."""
 
     def __init__(self, says: str, hint: str) -> None:
         super().__init__(f"{says}; {hint}")

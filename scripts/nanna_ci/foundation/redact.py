@@ -20,7 +20,7 @@ _SECRET_NAME = re.compile(
     r"|(API|AUTH|ACCESS|PRIVATE|SIGNING|ENCRYPTION|DEPLOY)_?KEY)(_?[0-9]+|_(BASE64|B64|JSON))?$",
     re.IGNORECASE,
 )
-_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is no secret, and taking every "1" out helps nobody
+_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out helps nobody
 _SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to stand for it
 _BETWEEN = rb"[ \t\r\n]*"  # what a wrapped secret may have between any two of its bytes
 _BLANKS = b" \t\r\n"

@@ -144,7 +144,7 @@ class BuildWatch:
             return None
 
     def _announce_blocker(self, path: str, heard: DerivationLog) -> None:
-        """One line for what is no job and failed, once: jobs that need it will say so, and now is when to mend it."""
+        """One line, once, for what failed and is not a job: jobs that need it will say so, but it can be fixed now."""
         if path in self.announced:
             return
         self.announced.add(path)

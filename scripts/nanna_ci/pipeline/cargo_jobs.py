@@ -33,7 +33,7 @@ _INSTALL = {
     "deny": "cargo install --locked cargo-deny",
 }
 _DENY_FILES = ("deny.toml", ".deny.toml", ".cargo/deny.toml")
-# how cargo-audit and cargo-deny fail without the network: that is no answer about the crates
+# how cargo-audit and cargo-deny fail without the network: that is not an answer about the crates
 _NO_DATABASE = re.compile(r"(?:couldn't|could not|failed to|unable to) fetch (?:the )?advisory", re.IGNORECASE)
 _STALE_LOCK = re.compile(r"because --locked was passed|needs to be updated but --locked was passed")
 _SHADOWED = re.compile(r"user-defined alias `([^`]*)` is shadowing an external subcommand")
@@ -241,7 +241,7 @@ def query_version(step: CargoStep, run: RunProgram) -> tuple[str | None, str | N
         return None, "cargo is not installed"
     said = ended.stderr_tail
     if shadow := _SHADOWED.search(said):
-        raise GateFailed(f"an alias of cargo's configuration stands in the place of cargo {shadow[1]}: it would answer")
+        raise GateFailed(f"an alias of cargo's configuration replaces cargo {shadow[1]}: it would answer")
     if ended.returncode == 0:
         return ended.stdout.decode(errors="replace").partition("\n")[0].strip(), None
     if absent := find_missing_toolchain(said):
@@ -261,7 +261,7 @@ def nothing_to_ask(step: CargoStep, root: Path) -> str | None:
 
 
 def parse_channel(rustc_version: str) -> Channel | None:
-    """The channel in `rustc 1.96.0-beta.3 (…)`; None where that is no version."""
+    """The channel in `rustc 1.96.0-beta.3 (…)`; None where that is not a version."""
     match = re.match(r"rustc \d+\.\d+\.\d+(?:-(\w+))?", rustc_version)
     if match is None:
         return None

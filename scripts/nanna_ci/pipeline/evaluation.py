@@ -53,7 +53,7 @@ def parse_evaluation(value: Any, source: str) -> Evaluation:
         raise MalformedData(source, f"{both[0]} is both a derivation and unavailable")
     paths = {attribute: parse_store_path(text, f"{source}: {attribute}") for attribute, text in derivations.items()}
     if wrong := [attribute for attribute, path in paths.items() if not path.is_derivation]:
-        raise MalformedData(source, f"{wrong[0]} is {paths[wrong[0]]}, which is no derivation")
+        raise MalformedData(source, f"{wrong[0]} is {paths[wrong[0]]}, which is not a derivation")
     return Evaluation(source, paths, unavailable)
 
 

@@ -61,7 +61,7 @@ class JobFault:
             case FaultKind.DISK:
                 return "no space is left on the disk, so that the job could not be done"
             case FaultKind.MEMORY:
-                return "a compiler or a tool was killed, most likely for want of memory: the job could not be done"
+                return "a compiler or a tool was killed, most likely for lack of memory: the job could not be done"
             case FaultKind.START:
                 return f"Nix could not build: {self.detail}"
             case _:

@@ -151,7 +151,7 @@ def word_for(program: str, word: Kind, reserved: Sequence[str]) -> Kind:
         wrong = list(word(path, value))
         if wrong or not isinstance(value, str) or value.partition("=")[0] not in reserved:
             return wrong
-        return [Problem(path, "is not for you to give", f"the pipeline itself gives {program} {', '.join(reserved)}")]
+        return [Problem(path, "cannot be set here", f"the pipeline itself gives {program} {', '.join(reserved)}")]
 
     return check
 
@@ -168,7 +168,7 @@ def variables(name_pattern: str, reserved: str, value_of: Kind) -> Kind:
             if len(name) > STRING_LIMIT_BYTES or re.fullmatch(name_pattern, name) is None:
                 yield Problem(at, "is not the name of a variable")
             elif re.fullmatch(reserved, name) is not None:
-                yield Problem(at, "is not for you to give", "the pipeline sets it")
+                yield Problem(at, "cannot be set here", "the pipeline sets it")
             else:
                 yield from value_of(at, value[name])
 

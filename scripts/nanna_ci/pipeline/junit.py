@@ -16,7 +16,7 @@ from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import FileRefused, read_file
 from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, plain_line, share_lines
 
-SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is no test
+SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is not a test
 OUTPUT_CHARACTERS = 64 * 1024
 MAXIMUM_BYTES = 64 * 1024 * 1024
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -53,7 +53,7 @@ class TestCase:
 
     @property
     def is_setup_script(self) -> bool:
-        """Whether this is no test, but a script that nextest runs before them."""
+        """Whether this is not a test, but a script that nextest runs before them."""
         return self.suite.startswith(SETUP_SCRIPT)
 
     @property

@@ -2,7 +2,7 @@
 
 The writer, nix/toolkits/debian/builder/junit_trailer.py, says why nobody else can have written it. What holds here:
 only a section that ends the log counts, each line bears the number of the first, and length and digest must agree.
-Anything else is no section: then the words of the log are all there is.
+Anything else is not a section: then the words of the log are all there is.
 """
 
 from __future__ import annotations

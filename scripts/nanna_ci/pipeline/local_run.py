@@ -161,7 +161,7 @@ class LocalRun:
         said_failed = {job.id for job in planned if not built[job.derivation].state.there}
         for result in judged:
             if result.verdict is not Verdict.PASS and result.id not in said_failed:
-                self.note(*result_note(result))  # it was built, and yet it is no pass
+                self.note(*result_note(result))  # it was built, and yet it is not a pass
             self._record(results, result)
         return prebuilt
 

@@ -1,6 +1,6 @@
 """What a run of cargo-nextest says: its exit code by its documented meaning, held against the JUnit that it left.
 
-Neither is believed alone. An exit code of 0 without evidence that a test ran is no pass, and one that names failed
+Neither is believed alone. An exit code of 0 without evidence that a test ran is not a pass, and one that names failed
 tests beside a JUnit without any is told as just that: a number of failed tests is only ever counted, never assumed.
 """
 
@@ -62,7 +62,7 @@ NOTHING_EXECUTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class NextestResult:
-    """What a run says; `reason` is there wherever it is no pass, `failing` names what failed."""
+    """What a run says; `reason` is there wherever it is not a pass, `failing` names what failed."""
 
     verdict: Verdict
     reason: str | None

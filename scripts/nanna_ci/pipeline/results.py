@@ -32,7 +32,7 @@ class JobResult:
 
     `seconds` is None where nobody measured it (an output that was there before). `state` is None where nothing was
     built or run. `evidence` is plain JSON: what the answer rests on (derivation, outputs, NAR hashes, test counts).
-    A result that is no pass has a `reason`; a pass has a `state`: nothing is green because it was skipped.
+    A result that is not a pass has a `reason`; a pass has a `state`: nothing is green because it was skipped.
     """
 
     id: str
@@ -166,7 +166,7 @@ class _Reader:
 
 
 def decide_verdict(results: Iterable[JobResult], *, strict: bool) -> Verdict:
-    """The run's verdict: one failure fails it, no pass is no pass; `strict` takes unavailable for failed.
+    """The run's verdict: one failure fails it, no pass is not a pass; `strict` takes unavailable for failed.
 
     A failure outvotes an error: the answer is no, whatever the jobs without an answer would have said. An error
     outvotes every pass: with a part of the answers missing nobody can say yes.

@@ -108,7 +108,7 @@ def _append_summary(path: Path | None, document: Document) -> str | None:
 def _append(path: Path | None, data: bytes) -> str | None:
     """Append; the problem where that fails. The runner makes the files: one that is missing is not made here."""
     if path is None:
-        return "the runner named no file"
+        return "the runner did not name a file"
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
             file.write(data)
@@ -122,7 +122,7 @@ def render_outputs(outputs: Mapping[str, str]) -> str:
     parts = []
     for name, value in outputs.items():
         if not _OUTPUT_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for an output or a variable")
+            raise ValueError(f"{name!r} is not a name for an output or a variable")
         delimiter = f"nanna_{secrets.token_hex(16)}"
         parts.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
     return "".join(parts)

@@ -87,7 +87,7 @@ def parse_target(installable: str) -> DerivationTarget:
     path_text, caret, outputs = installable.partition("^")
     path = parse_store_path(path_text, "installable")
     if not path.is_derivation:
-        raise MalformedData("installable", f"{shorten(installable)} is no derivation")
+        raise MalformedData("installable", f"{shorten(installable)} is not a derivation")
     if not caret or outputs == "*":
         return DerivationTarget(path, None)
     names = tuple(outputs.split(","))

@@ -65,7 +65,7 @@ def load_build_times(path: Path) -> BuildTimes:
     """What is recorded in `path`; nothing where there is no such file.
 
     Raises:
-        MalformedData: the file cannot be read, or is no such file.
+        MalformedData: the file cannot be read, or is not such a file.
     """
     return BuildTimes(_read(path))
 

@@ -55,9 +55,9 @@ def parse_derivations(data: bytes, source: str) -> dict[StorePath, Derivation]:
     for key, value in document.items():
         path = parse_either(key, source)
         if not path.is_derivation:
-            raise MalformedData(source, f"{shorten(key)} is no derivation")
+            raise MalformedData(source, f"{shorten(key)} is not a derivation")
         if path in derivations:
-            raise MalformedData(source, f"{path} stands there twice")
+            raise MalformedData(source, f"{path} occurs twice")
         derivations[path] = _parse_one(path, as_object(value, source, str(path)), f"{source}: {path}")
     return derivations
 

@@ -61,7 +61,7 @@ class DerivationFiles:
 
         Raises:
             ToolMissing: a file is not there or cannot be read.
-            MalformedData: a file is no derivation.
+            MalformedData: a file is not a derivation.
         """
         graph: dict[StorePath, Derivation] = {}
         ahead = list(roots)
@@ -92,7 +92,7 @@ class DerivationFiles:
 
 
 def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] | None = None) -> Derivation:
-    """Read one file; bytes that are no UTF-8 are kept as lone surrogates.
+    """Read one file; bytes that are not UTF-8 are kept as lone surrogates.
 
     `known` holds store paths by their text, and gets the new ones, so that the files of a graph share them.
 
@@ -105,7 +105,7 @@ def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] 
     if match is None:
         if data.startswith(b"DrvWithVersion("):
             raise MalformedData(source, "has dynamic inputs, an experiment of Nix's that is not read here")
-        raise MalformedData(source, "is no derivation as Nix writes it: cut short?")
+        raise MalformedData(source, "is not a derivation as Nix writes it: cut short?")
     outputs, inputs, sources, system, builder, arguments, environment = match.groups()
     paths = {} if known is None else known
 
@@ -133,7 +133,7 @@ def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] 
         raise MalformedData(source, f"has no outputs, and nothing under {STORE_DIR} comes of it")
     for needed in parsed.input_derivations:
         if not needed.is_derivation:
-            raise MalformedData(source, f"{shorten(str(needed))} is no derivation, but an input that is built")
+            raise MalformedData(source, f"{shorten(str(needed))} is not a derivation, but an input that is built")
     return parsed
 
 

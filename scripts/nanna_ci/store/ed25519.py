@@ -47,13 +47,13 @@ class VerifyingKey:
     """A public key of 32 bytes.
 
     Raises:
-        ValueError: it is no point of the curve, is not encoded in the one right way, or has a small order.
+        ValueError: it is not a point of the curve, is not encoded in the one right way, or has a small order.
     """
 
     def __init__(self, key: bytes) -> None:
         point = _decode(key)
         if point is None:
-            raise ValueError("no point of the curve")
+            raise ValueError("not a point of the curve")
         if key in _SMALL_ORDER:
             raise ValueError("a point of small order, for which anyone can sign")
         self._key = key
@@ -79,7 +79,7 @@ def _decode(encoded: bytes) -> _Point | None:
     y, is_odd = number & ~_SIGN, bool(number & _SIGN)
     if len(encoded) != 32 or y >= _P:
         return None
-    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P  # -1/d is no square: never a division by zero
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P  # -1/d is not a square: never a division by zero
     x = pow(square, (_P + 3) // 8, _P)
     if x * x % _P != square:
         x = x * _SQRT_OF_MINUS_ONE % _P

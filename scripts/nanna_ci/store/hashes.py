@@ -51,10 +51,10 @@ def parse_hash(text: str, source: str) -> NixHash:
     algorithm, separator, encoded = _split(text)
     size = _SIZES.get(algorithm)
     if size is None or not separator:
-        raise MalformedData(source, f"{shorten(text)} is no hash")
+        raise MalformedData(source, f"{shorten(text)} is not a hash")
     digest = _decode(encoded, size, base64_only=separator == "-")
     if digest is None:
-        raise MalformedData(source, f"{shorten(text)} is no {algorithm} hash")
+        raise MalformedData(source, f"{shorten(text)} is not a {algorithm} hash")
     return NixHash(algorithm, digest)
 
 
@@ -143,7 +143,7 @@ def parse_content_address(value: JsonValue, source: str) -> ContentAddress:
     for method, prefix in sorted(_PREFIXES.items(), key=lambda item: -len(item[1])):
         if text.startswith(prefix):
             return ContentAddress(method, parse_hash(text.removeprefix(prefix), f"{source}: ca"))
-    raise MalformedData(source, f"{shorten(text)} is no content address")
+    raise MalformedData(source, f"{shorten(text)} is not a content address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +168,5 @@ def parse_signature(value: JsonValue, source: str) -> Signature:
     else:
         name, _, encoded = as_text(value, source, "a signature").partition(":")
     if re.fullmatch(r"[^\s:\x00-\x1f\x7f]+", name) is None or re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", encoded) is None:
-        raise MalformedData(source, f"{shorten(f'{name}:{encoded}')} is no signature NAME:BASE64")
+        raise MalformedData(source, f"{shorten(f'{name}:{encoded}')} is not a signature NAME:BASE64")
     return Signature(name, encoded)

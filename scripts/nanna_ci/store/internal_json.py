@@ -89,7 +89,7 @@ def parse_line(line: bytes) -> Event | None:
     """Read one line of stderr, without its newline; None where it is plain talk (does not begin `@nix `).
 
     Raises:
-        MalformedData: for a line that begins `@nix ` and is no event that Nix writes.
+        MalformedData: for a line that begins `@nix ` and is not an event that Nix writes.
     """
     if not line.startswith(PREFIX):
         return None

@@ -187,7 +187,7 @@ def _split(data: bytes, source: str) -> tuple[dict[str, _Numbered], list[_Number
         if key == "Sig":
             signatures.append((number, value))
         elif key in fields:
-            raise MalformedData(source, f"line {number}: {key} stands there a second time")
+            raise MalformedData(source, f"line {number}: {key} occurs a second time")
         elif key in _KEYS:
             fields[key] = (number, value)
     return fields, signatures
@@ -201,13 +201,13 @@ def _parse_url(value: str, source: str) -> str:
 
 def _parse_compression(value: str, source: str) -> str:
     if value and re.fullmatch("[a-z0-9]{1,16}", value) is None:
-        raise MalformedData(source, f"{shorten(value)} is no compression")
+        raise MalformedData(source, f"{shorten(value)} is not a compression")
     return value
 
 
 def _parse_size(value: str, source: str) -> int:
     if re.fullmatch("[0-9]{1,20}", value) is None or int(value) > _MAX_SIZE:
-        raise MalformedData(source, f"{shorten(value)} is no size")
+        raise MalformedData(source, f"{shorten(value)} is not a size")
     return int(value)
 
 

@@ -78,7 +78,7 @@ class Nix:
         self._version: Version | None = None
         self.flake = environ.get(FLAKE_VARIABLE) or "."
         if self.flake.startswith("-"):
-            raise ConfigError(FLAKE_VARIABLE, f"{shorten(self.flake)} is no flake reference")
+            raise ConfigError(FLAKE_VARIABLE, f"{shorten(self.flake)} is not a flake reference")
         self.overrides = parse_overrides(environ.get(OVERRIDES_VARIABLE, ""))
 
     def version(self) -> Version:
@@ -92,7 +92,7 @@ class Nix:
         argv = ["eval", "--impure", "--raw", "--expr", "builtins.currentSystem"]
         system = self.call(argv, QUERY_TIMEOUT_S).text().strip()
         if re.fullmatch(r"\w+-\w+", system) is None:
-            raise MalformedData("builtins.currentSystem", f"{shorten(system)} is no system double")
+            raise MalformedData("builtins.currentSystem", f"{shorten(system)} is not a system double")
         return system
 
     def settings(self) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class Nix:
         `on_silence` is as in `process.run`.
 
         Raises:
-            MalformedData: an installable is no derivation, or lacks the outputs that it names.
+            MalformedData: an installable is not a derivation, or lacks the outputs that it names.
             CommandFailed: nix failed without any derivation failing: no such derivation, no daemon, no room.
         """
         targets = [parse_target(installable) for installable in installables]

@@ -41,7 +41,7 @@ def evaluate_installable(nix: Nix, text: str) -> Installable:
     """Evaluate `FLAKE#ATTRIBUTE` or read `/nix/store/….drv`, either with `^OUTPUT,…` or `^*` behind it.
 
     Raises:
-        UsageError: nix does not know it, or it is no derivation.
+        UsageError: nix does not know it, or it is not a derivation.
     """
     match = _OUTPUTS.fullmatch(text)
     what, named = (text, None) if match is None else (match["what"], match["outputs"])

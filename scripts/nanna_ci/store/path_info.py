@@ -57,14 +57,14 @@ def parse_path_info(data: bytes, source: str) -> dict[StorePath, PathInfo | None
     """Read what `nix path-info --json` printed, whichever shape it has; None for a path that the store lacks.
 
     Raises:
-        MalformedData: for anything else: an unknown version, another store folder, a path that stands there twice.
+        MalformedData: for anything else: an unknown version, another store folder, a path that occurs twice.
     """
     document = load_json(data, source)
     infos: dict[StorePath, PathInfo | None] = {}
     for key, value in _entries(document, source):
         path = parse_either(key, source)
         if path in infos:
-            raise MalformedData(source, f"{path} stands there twice")
+            raise MalformedData(source, f"{path} occurs twice")
         if value is None or (isinstance(value, dict) and value.get("valid") is False):
             infos[path] = None
         else:

@@ -41,7 +41,7 @@ def parse_public_key(text: str, source: str) -> PublicKey:
     """
     name, separator, encoded = text.partition(":")
     if not separator or re.fullmatch(r"[^\s:\x00-\x1f\x7f]+", name) is None:
-        raise ConfigError(source, f"{_shown(text)} is no public key", hint="such as my-cache-1:BASE64")
+        raise ConfigError(source, f"{_shown(text)} is not a public key", hint="such as my-cache-1:BASE64")
     try:
         key = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
@@ -58,7 +58,7 @@ def parse_public_key(text: str, source: str) -> PublicKey:
 
 
 def _shown(text: str) -> str:
-    """What is no `NAME:KEY` may be a secret all the same."""
+    """What is not a `NAME:KEY` may be a secret all the same."""
     return f"a text of {len(text)} characters"
 
 
@@ -81,7 +81,7 @@ class TrustedKeys:
     """The keys that count. Of two with one name the first does, as in Nix.
 
     Raises:
-        ConfigError: a key that can sign nothing, because it is no point of the curve.
+        ConfigError: a key that can sign nothing, because it is not a point of the curve.
     """
 
     def __init__(self, keys: Iterable[PublicKey]) -> None:

@@ -25,14 +25,14 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "prepare-artifacts": "verified, named, hashed, reproducible release artifacts",
     },
     "Images": {
-        "container-test": "run images with podman or docker: probes, models, stop and restart",
+        "container-test": "run and test images with podman or docker: probes, models, stop and restart",
         "publish-images": "push images by digest, sign and attest them; never on a pull request",
         "lock-models": "resolve model tags to digests and sizes, and write the lock",
     },
     "Binary caches": {
         "cache-setup": "give Nix the caches, keys and limits of pipeline.toml",
         "cache-analytics": "hit rate by paths, bytes and build time; why each miss missed; a gate",
-        "cache-push": "filter and push to a cache, then ask for every path again",
+        "cache-push": "filter and push to a cache, then query every path again",
         "cache-gc": "collect a cache folder to a size, never breaking a closure",
         "doctor": "check the setup of caches and containers; each finding with its fix",
     },

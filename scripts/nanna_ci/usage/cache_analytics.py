@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 DESCRIPTION = """\
-Asks all binary caches at once which paths they have, verifies the signatures, and tells what Nix would download and
+Asks all binary caches at once which paths they have, verifies the signatures, and reports what Nix would download and
 what it would build, how much of it hits (paths, bytes, recorded build time), and why each of the rest missed.
 
 What is looked at:
@@ -14,13 +14,13 @@ What is looked at:
   --walk INSTALLABLE…    what their outputs, or store paths, refer to, as far as the caches know
   --paths-from FILE      these store paths; needs no nix. With --walk also what they refer to
 
-A miss is a root (mend this one) or cascade (it misses because of others). Its reason is one of: changed, new, follows
+A miss is a root (fix this one) or a cascade (it misses because of others). Its reason is one of: changed, new, follows
 (against --baseline: an earlier report of --format json, or another revision of the flake); never-pushed, filtered,
 dragged, untrusted, no-archive, evicted, hidden (by Nix's own narinfo cache), input-missing.
 
-A path whose signature is missing, bad or by an unknown key is no hit. Exit 1 where the gate does not hold: exactly at
-the minimum holds, nothing measured does not. Exit 3 where a cache did not answer, 4 where an answer was corrupt.
-A cache that has not given all answers by its deadline, or whose references have no end, fails alone, by name.
+A path whose signature is missing, bad or by an unknown key is not a hit. Exit 1 if the gate fails: exactly the minimum
+passes, no data fails. Exit 3 if a cache did not answer, 4 if an answer was corrupt.
+A cache that has not given all answers by its deadline, or whose references have no end, fails alone and is named.
 
 example: nanna-ci cache-analytics --minimum-hit-rate 0.85 --baseline last-week.json
 example: nanna-ci cache-analytics --paths-from paths.txt --substituter https://cache.example.org --format json
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="a cache to ask; repeatable (default: those of Nix and of pipeline.toml)",
+        help="a cache to query; repeatable (default: those of Nix and of pipeline.toml)",
     )
     parser.add_argument(
         "--trusted-key",
@@ -49,18 +49,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="a public key, NAME:BASE64; repeatable (default: those of Nix and of pipeline.toml)",
     )
-    parser.add_argument("--concurrency", metavar="N", help="connections to a host at most (default: by its nearness)")
+    parser.add_argument("--concurrency", metavar="N", help="maximum connections to a host (default: by its latency)")
     parser.add_argument(
         "--verify-archives",
         action="store_true",
-        help="ask caches over HTTP for the archive behind each narinfo, too (HEAD): one that is not there is no hit",
+        help="also check the archive behind each narinfo (HEAD, over HTTP): without its archive a path is not a hit",
     )
     parser.add_argument(
         "--deadline",
         metavar="SECONDS",
         help="how long one cache may take, with retries and waits (default: 60, and 0.02 more for each path)",
     )
-    parser.add_argument("--minimum-hit-rate", metavar="R", help="fail where fewer paths hit: 0 to 1, such as 0.85")
+    parser.add_argument(
+        "--minimum-hit-rate", metavar="R", help="fail below this hit rate of paths: 0 to 1, such as 0.85"
+    )
     parser.add_argument(
         "--baseline", metavar="REPORT|FLAKE", help="an earlier report, or another revision of the flake"
     )

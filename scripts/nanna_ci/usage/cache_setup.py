@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 
 DESCRIPTION = """\
-Prints what [cache] of pipeline.toml asks of Nix, exactly as nix.conf takes it:
+Prints what [cache] of pipeline.toml needs of Nix, in the syntax of nix.conf:
 
   extra-substituters           the cache that is named there, and the substituters
-  extra-trusted-public-keys    the keys of their paths
-  tarball-ttl                  how long a downloaded flake or tarball counts
+  extra-trusted-public-keys    the keys that sign their paths
+  tarball-ttl                  how long a downloaded flake or tarball stays fresh
   narinfo-cache-negative-ttl   a minute, so that a path that was just pushed is seen
 
-On GitHub it also joins them to NIX_CONFIG for the later steps of the job; what NIX_CONFIG says already stays. So
-nothing depends on a flake's nixConfig, which Nix asks about and passes over in CI. Where the Nix daemon would pass
-over the settings because the user is not trusted, it says so, with the fix. It works without Nix too.
+On GitHub it also adds them to NIX_CONFIG for the later steps of the job; what NIX_CONFIG sets already stays. So
+nothing depends on a flake's nixConfig, which Nix prompts for and ignores in CI. If the Nix daemon would ignore the
+settings because the user is not trusted, it says so, with the fix. It works without Nix too.
 
 The push filter needs no setting of Nix: cache-push reads it from pipeline.toml itself.
 

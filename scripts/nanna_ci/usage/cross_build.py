@@ -13,10 +13,10 @@ Builds the workspace's binaries for one system of pipeline.toml, by its strategi
   cargo-cross  cargo with a linker for the system
   cargo-apple  cargo with an Apple triple, on macOS
 
-Only a strategy that failed, or that this machine cannot try, makes way for the next; a missing attribute or a broken
-configuration is an error. What was built is verified by its header: executables for another machine are a no (exit 1),
-whatever they are called, and nothing else is tried. A foreign Linux executable also runs once where qemu is.
-No strategy possible: exit 3. Results go to .nanna-ci/cross-build/SYSTEM.
+The next one is tried only if a strategy failed, or this machine cannot try it; a missing attribute or a broken
+configuration is an error. What was built is verified by its header: executables for another machine fail the command
+(exit 1), whatever they are called, and nothing else is tried. A foreign Linux executable also runs once if qemu is
+installed. No strategy possible: exit 3. Results go to .nanna-ci/cross-build/SYSTEM.
 
 example: nanna-ci cross-build --system aarch64-linux
 """

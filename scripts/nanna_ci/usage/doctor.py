@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 
 DESCRIPTION = """\
-Checks what decides whether a build hits a cache, and says for each what it found and how to mend it:
+Checks what decides whether a build hits a cache, and says for each what it found and how to fix it:
 
   public key        pipeline.toml trusts the key that the cache signs with
   token             CACHIX_AUTH_TOKEN is there, is accepted, and may push
-  substituter       each one answers, and how fast; its clock is ours
+  substituter       each one answers, and how fast; its clock agrees with ours
   signatures        what it holds of the current outputs is signed by a trusted key
   push filter       what it does to the outputs that are built here
   size              of a cache in a folder, against [cache] maximum_size_bytes
   negative entries  paths that are there, and that Nix's own cache still believes absent
   nix settings      Nix runs with the substituters and keys of pipeline.toml
-  toolkit           in nixw's Debian root: which Rust it has, what it had to go without, and why
+  toolkit           in nixw's Debian root: which Rust it has, what it lacks, and why
 
 and, where pipeline.toml has an [[image]], what decides whether images can be made, tested and published:
 
@@ -27,8 +27,8 @@ and, where pipeline.toml has an [[image]], what decides whether images can be ma
   disk, memory         what the locked models need
 
 A cache has 60 s for all its answers, and 0.02 more for each path; then it counts as down.
-What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to ask a
-registry, an upload is opened for each image and cancelled before anything is sent.
+What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to test push
+access to a registry, an upload is opened for each image and cancelled before anything is sent.
 
 example: nanna-ci doctor --format json
 """

@@ -14,8 +14,8 @@ Takes a build's executables, verifies by their headers that they are for the sys
 
 The same input gives the same bytes, whatever the time, locale, umask or user. The folder appears whole or not at
 all, and only a folder of artifacts is replaced. Executables for another machine, none at all, or more bytes together
-than [budget] artifact_bytes: exit 1. Links, devices, setuid files and whatever is no executable: exit 4. --dry-run
-holds a folder that is there to its own SHA256SUMS, too: a file that was changed since is exit 1.
+than [budget] artifact_bytes: exit 1. Links, devices, setuid files and other non-executables: exit 4. --dry-run also
+checks an existing folder against its own SHA256SUMS: a file that was changed since is exit 1.
 
 example: nanna-ci prepare-artifacts --system aarch64-linux --from result --output dist/aarch64-linux
 """
@@ -25,7 +25,7 @@ _STRATEGIES = ("nix", "nix-cross", "builder", "cargo-cross", "cargo-apple")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
-    parser.add_argument("--system", required=True, help="what they must be for, such as aarch64-linux")
+    parser.add_argument("--system", required=True, help="the system that they must be for, such as aarch64-linux")
     parser.add_argument(
         "--from", dest="source", required=True, metavar="PATH", help="a Nix result, or cargo's target folder"
     )

@@ -13,14 +13,14 @@ Builds the images of pipeline.toml and pushes them to REGISTRY/OWNER/NAME under
   COMMIT-arm64, latest-arm64   the aarch64 image alone
 
 Layers that the registry has are not sent again. What was pushed is read back, signed by digest and verified; `latest`
-moves last. Each step first looks whether it is done: the same command finishes a run that died. A commit's tag is never
+moves last. Each step first checks whether it is done: the same command resumes a run that died. A commit's tag is never
 moved to another image without --clobber. On a pull request, and on any event but push, release, schedule and
 workflow_dispatch, nothing is pushed and the exit code is 0.
 
 The login is --auth-file FILE, else $REGISTRY_USERNAME and $REGISTRY_PASSWORD, else $REGISTRY_AUTH_FILE, else what
 `docker login` left. On GitHub Actions the registry is ghcr.io, owner and commit are the run's, and signatures are
 keyless; elsewhere say --to, and --key or --unsigned. A key's password is $COSIGN_PASSWORD. http:// is for a registry
-on this machine, and what stands in for another program (the Debian toolkit's model servers) goes to such a one only.
+on this machine, and stand-ins for another program (the Debian toolkit's model servers) go only to such a registry.
 
 example: nanna-ci publish-images harness --to ghcr.io/OWNER --key cosign.key --dry-run
 """
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--auth-file", metavar="FILE", help="a login, as skopeo or docker login wrote it")
     parser.add_argument(
         "--from", dest="sources", action="append", default=[], metavar="IMAGE=PATH",
-        help="an image that is built already, for the architecture that it names; may be given again",
+        help="an image that is built already, for the architecture that it names; repeatable",
     )  # fmt: skip
     signing = parser.add_mutually_exclusive_group()
     signing.add_argument("--key", metavar="FILE", help="sign with this private key, outside of the transparency log")
@@ -52,6 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     parser.add_argument(
         "--tested", metavar="DIR",
-        help="container tests' results: push only the very builds that passed there, by digest",
+        help="container tests' results: push only the exact builds that passed there, by digest",
     )  # fmt: skip
     parser.add_argument("--clobber", action="store_true", help="move a commit's tag that names another image")

@@ -9,7 +9,7 @@ Runs one job of the plan on this machine: through Nix on Linux, with the host's 
 lists the jobs. The folder gets result.json, log.txt, and junit.xml where the job has tests; a job that this one needs
 is run before it, and has a folder of its own beside it.
 
-Variables that hold secrets are kept from jobs, but those that NANNA_CI_PASS_SECRETS="NAME …" names.
+Variables that hold secrets are withheld from jobs, except those that NANNA_CI_PASS_SECRETS="NAME …" names.
 A job for another machine, or one that the toolkit lacks something for, is `unavailable` (exit 3).
 
 example: nanna-ci run-job unit-x86_64-linux-stable --output results/unit

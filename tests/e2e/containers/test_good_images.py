@@ -103,7 +103,7 @@ def test_a_limit_that_the_machine_does_not_hold_it_to_is_said(engine, bakery, fo
     assert answer.code == 0
     memory, processes, _ = answer.images["good"]["limits"]
     assert memory["force"] == "refused"
-    assert memory["reason"] in ("the kernel holds it to nothing", "the machine's control groups have no such limit")
+    assert memory["reason"] in ("the kernel limits it to nothing", "the machine's control groups have no such limit")
     assert processes["force"] == "held"
     assert answer.images["good"]["peakMemoryBytes"] is None
 

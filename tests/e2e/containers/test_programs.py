@@ -107,7 +107,10 @@ def test_podman_verifies_what_holds_a_program_back_and_docker_says_where_it_coul
         assert confined["reason"] is None
         assert limits == {"memory": "held", "processes": "held", "time": "held"}
     else:  # a program may be seen before it ends, or not
-        assert confined["reason"] in (None, "unverified: asked for, but it ended before the kernel could be asked")
+        assert confined["reason"] in (
+            None,
+            "unverified: requested, but it ended before the kernel's answer could be read",
+        )
         assert limits["memory"] in ("held", "unverified")
 
 

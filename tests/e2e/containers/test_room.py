@@ -137,7 +137,7 @@ def test_a_killed_run_takes_its_processes_with_it_and_the_next_one_removes_the_r
 
     answer = answer_of(start(home, folder, [bakery.image("good")]))
     assert answer.code == 0
-    assert answer.data["swept"] == [f"room {names[0]}"]
+    assert answer.data["swept"] == [f"private podman {names[0]}"]
     assert rooms(home) == []
     assert groups(names) == []
 

@@ -56,8 +56,8 @@ def test_a_list_that_is_wrong_names_the_line(ground: Ground) -> None:
     [
         (["--paths-from", "gone.txt"], "gone.txt cannot be read"),
         (["--paths-from", "paths.txt", ".#x"], "do not go together"),
-        (["--paths-from", "paths.txt", "--minimum-hit-rate", "85"], "is no share of 0 to 1"),
-        (["--paths-from", "paths.txt", "--minimum-hit-rate", "nan"], "is no share of 0 to 1"),
+        (["--paths-from", "paths.txt", "--minimum-hit-rate", "85"], "is not a share of 0 to 1"),
+        (["--paths-from", "paths.txt", "--minimum-hit-rate", "nan"], "is not a share of 0 to 1"),
         (["--paths-from", "paths.txt", "--concurrency", "0"], "--concurrency"),
         (["--paths-from", "paths.txt", "--concurrency", "many"], "--concurrency"),
         (["--paths-from", "paths.txt", "--baseline", "github:some/where"], "only installables have another revision"),
@@ -116,7 +116,7 @@ def test_no_data_is_no_pass(ground: Ground) -> None:
     ("damage", "said"),
     [
         ("NarSize: 0", "line 6: NarSize: is zero"),
-        ("NarSize: 1\nNarSize: 1", "line 7: NarSize stands there a second time"),
+        ("NarSize: 1\nNarSize: 1", "line 7: NarSize occurs a second time"),
         ("<html>", "line 6"),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_cache_that_is_not_there_is_unavailable_and_named(ground: Ground) -> N
     both = ground.analyse(*words, "--substituter", ground.url)
     assert (both["verdict"], both["hitRate"]["paths"]) == ("pass", 1.0)
     assert "⚠ file:///" in ground.told("--substituter", gone)
-    assert "could not be asked" in ground.told("--substituter", gone)
+    assert "could not be queried" in ground.told("--substituter", gone)
 
 
 def test_of_two_caches_one_suffices(ground: Ground) -> None:

@@ -194,9 +194,9 @@ def test_a_collection_under_way_keeps_another_out(machine: Machine) -> None:
         (("--store", "https://cache.example.org"), "'https' stores are not collected: only the files of a folder"),
         (("--store", "s3://bucket?region=x"), "'s3' stores are not collected"),
         (("--store", "ssh://host"), "'ssh' stores are not collected"),
-        (("--store", "file://relative/x"), "names no absolute folder"),
+        (("--store", "file://relative/x"), "does not name an absolute folder"),
         (("--store", "daemon"), "is not a cache"),
-        (("--max-size", "50G"), "'50G' is no size"),
+        (("--max-size", "50G"), "'50G' is not a size"),
         (("--keep-commits", "-1"), "--keep-commits '-1' is not a number"),
         (("--keep-commits", "ten"), "--keep-commits 'ten' is not a number"),
         (("--pin", "./nothing"), "--pin './nothing': No such file"),
@@ -220,7 +220,7 @@ def test_a_folder_that_is_no_cache_is_left_alone(machine: Machine) -> None:
     (machine.cache.path / "nix-cache-info").unlink()
     machine.cache.add(1)
     assert machine("--max-size", "0", "--execute") == 2
-    assert "is no binary cache" in machine.err
+    assert "is not a binary cache" in machine.err
     assert machine.cache.hashes() == {path_of(1).hash}
 
 

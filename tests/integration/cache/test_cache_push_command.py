@@ -111,7 +111,7 @@ def test_no_record_is_written_where_nothing_is_there(bench: Bench) -> None:
 
 def test_everything_filtered_is_a_yes_that_says_so(bench: Bench) -> None:
     code, answer = bench.push("--to", bench.url, str(bench.nix.add("b-source")))
-    assert (code, answer["verdict"], answer["reason"]) == (0, "pass", "the filter keeps back all of it")
+    assert (code, answer["verdict"], answer["reason"]) == (0, "pass", "the filter excludes all of it")
     assert not bench.cache.exists()
 
 
@@ -198,7 +198,7 @@ def test_a_watched_command_that_builds_nothing_is_a_yes_that_says_so(bench: Benc
     bench.nix.settings["store"] = str(tmp_path)
     bench.programs.script("make")
     code, answer = bench.push("--to", bench.url, "--watch", "--", "make")
-    assert (code, answer["reason"]) == (0, "nothing was built meanwhile that is here")
+    assert (code, answer["reason"]) == (0, "nothing was built meanwhile that is still here")
 
 
 def test_the_report_for_people_has_failures_first(bench: Bench) -> None:

@@ -112,12 +112,12 @@ def test_an_interrupted_push_says_how_far_it_came(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["--to", "../x"], "no name of a Cachix cache"),
-        (["--to=-x"], "no name of a Cachix cache"),
-        (["--to", "x\0y"], "no store to push to"),
+        (["--to", "../x"], "not a name of a Cachix cache"),
+        (["--to=-x"], "not a name of a Cachix cache"),
+        (["--to", "x\0y"], "not a store to push to"),
         (["--to", "/var/cache"], "is not a URL"),
         (["--as", "release:v1"], "--as keeps paths in a cache that is a folder"),
-        (["--to", "file:///x", "--as", "release:../v1"], "no name of a root"),
+        (["--to", "file:///x", "--as", "release:../v1"], "not a name of a root"),
         (["--watch"], "--watch needs a command"),
         (["--watch", "--dry-run", "--", "make"], "no dry run"),
         (["--to", "file:///x", "--filter", "(a*)*"], "push filter"),

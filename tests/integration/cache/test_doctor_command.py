@@ -150,7 +150,7 @@ def test_where_nothing_could_be_checked_nothing_is_called_well():
     assert "✔" not in text
     some = [*findings, Finding("token", None, Health.GOOD, "set")]
     text = render_text(doctor.document_of("T", some), color=False, width=None)
-    assert "✔ nothing that needs mending; 2 could not be checked" in text
+    assert "✔ nothing to fix; 2 could not be checked" in text
 
 
 def test_a_refused_token_fails_and_is_not_shown(fake_ports, cachix):

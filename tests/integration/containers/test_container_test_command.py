@@ -105,7 +105,7 @@ def test_a_source_that_is_no_image_is_refused(world, tmp_path):
     (tmp_path / "empty").mkdir()
     code, data = answer(world, "harness", "--from", f"harness={tmp_path / 'empty'}")
     assert code == 4
-    assert "no OCI layout" in data["error"]["message"]
+    assert "not an OCI layout" in data["error"]["message"]
 
 
 def test_a_pipeline_without_images_has_nothing_to_test(world):

@@ -141,7 +141,7 @@ def test_an_engine_without_controllers_is_a_warning(ports: FakePorts) -> None:
 @pytest.mark.parametrize(
     ("what", "health", "said"),
     [
-        ({}, "good", "podman 5.4.2 works, in a room of its own"),
+        ({}, "good", "podman 5.4.2 works, in private namespaces"),
         ({"returncode": 1, "stderr": b"unshare: Operation not permitted"}, "warn", "unshare: Operation not permitted"),
     ],
 )

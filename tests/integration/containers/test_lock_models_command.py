@@ -198,7 +198,7 @@ def test_no_token_goes_to_a_registry_that_the_lock_names_without_tls(
     path.write_text(path.read_text().replace(stand_in.url, "http://registry.example.org"))
     fake_ports.environ["MODEL_REGISTRY_TOKEN"] = SECRET
     assert main(["lock-models"], fake_ports.ports) == 4
-    assert "asked over https" in fake_ports.stderr.getvalue()
+    assert "queried over https" in fake_ports.stderr.getvalue()
 
 
 def test_a_redirect_in_a_circle_is_refused(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:

@@ -89,7 +89,7 @@ def test_an_image_without_a_test_is_a_no(ports: FakePorts) -> None:
     place = leave_test(ports.cwd, "lone", "lone")
     place.unlink()
     code, said = publish(ports, *ALL)
-    assert (code, "lone: there is no test of it" in said) == (1, True)
+    assert (code, "lone: it has no test result" in said) == (1, True)
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, lambda place: place.symlink_to("/dev/zero"), Path.touch])

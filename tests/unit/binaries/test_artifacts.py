@@ -154,7 +154,7 @@ def test_a_workspace_without_binaries_fails(request_: ArtifactsRequest) -> None:
 def test_a_wrong_machine_fails_with_both_names_and_writes_nothing(request_: ArtifactsRequest, tmp_path: Path) -> None:
     (request_.source / "bin/worker").write_bytes(elf(AARCH64))
     with pytest.raises(
-        WrongMachine, match="bin/worker is an ELF executable for aarch64, but x86_64-linux was asked for"
+        WrongMachine, match="bin/worker is an ELF executable for aarch64, but x86_64-linux was requested"
     ):
         prepare(request_)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result"]

@@ -123,7 +123,7 @@ def test_a_fat_archive_has_all_its_machines() -> None:
 
 def test_a_fat_archive_that_mislabels_a_part_is_refused() -> None:
     assert "something else than x86_64" in refused(fat((MACHO_ARM64, macho(MACHO_X86_64))))
-    assert "is no Mach-O file" in refused(fat((MACHO_ARM64, elf())))
+    assert "is not a Mach-O file" in refused(fat((MACHO_ARM64, elf())))
 
 
 def test_load_commands_may_not_point_out_of_themselves() -> None:
@@ -177,7 +177,7 @@ def test_a_wrong_machine_is_told_with_both_names() -> None:
         verify_machine(parse_executable(elf(), "x"), System.AARCH64_LINUX, "result/bin/harness")
     assert caught.value.exit_code == 1
     assert caught.value.message == (
-        "result/bin/harness is an ELF executable for x86_64, but aarch64-linux was asked for"
+        "result/bin/harness is an ELF executable for x86_64, but aarch64-linux was requested"
     )
 
 

@@ -54,11 +54,11 @@ def test_only_a_folder_has_a_folder() -> None:
         ("", "is not the URL"),
         ("-x", "is not the URL"),
         ("--option", "is not the URL"),
-        ("../x", "not a cache that can be asked"),
-        ("my-cache", "not a cache that can be asked"),
-        ("/a/../../etc", "no absolute folder"),
-        ("file:///a/%2e%2e/b", "no absolute folder"),
-        ("file:///a%00b", "no absolute folder"),
+        ("../x", "not a cache that can be queried"),
+        ("my-cache", "not a cache that can be queried"),
+        ("/a/../../etc", "not name an absolute folder"),
+        ("file:///a/%2e%2e/b", "not name an absolute folder"),
+        ("file:///a%00b", "not name an absolute folder"),
         ("https://a\x00b", "is not the URL"),
         ("https://a b", "is not the URL"),
         ("https://a\r\nHost: b", "is not the URL"),
@@ -66,15 +66,15 @@ def test_only_a_folder_has_a_folder() -> None:
         ("https:///x", "no host"),
         ("https://[::1", "is not a URL"),
         ("https://a:99999", "is not a URL"),
-        ("file://host/x", "no absolute folder"),
-        ("file:x", "no absolute folder"),
-        ("s3://bucket?region=eu", "not a cache that can be asked"),
-        ("ssh://host", "not a cache that can be asked"),
-        ("ssh-ng://host", "not a cache that can be asked"),
-        ("daemon", "not a cache that can be asked"),
+        ("file://host/x", "not name an absolute folder"),
+        ("file:x", "not name an absolute folder"),
+        ("s3://bucket?region=eu", "not a cache that can be queried"),
+        ("ssh://host", "not a cache that can be queried"),
+        ("ssh-ng://host", "not a cache that can be queried"),
+        ("daemon", "not a cache that can be queried"),
         ("https://a.example.org?trusted=maybe", "neither true nor false"),
-        ("https://a.example.org?priority=first", "no whole number"),
-        ("https://a.example.org?priority=1e5", "no whole number"),
+        ("https://a.example.org?priority=first", "not a whole number"),
+        ("https://a.example.org?priority=1e5", "not a whole number"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(text: str, problem: str) -> None:
@@ -85,7 +85,7 @@ def test_what_cannot_be_asked_is_refused(text: str, problem: str) -> None:
 def test_what_can_be_asked_is_named_where_something_else_was() -> None:
     with pytest.raises(UsageError) as caught:
         parse_substituter("s3://bucket")
-    assert caught.value.hint == "what can be asked: http://, https:// and file:// caches"
+    assert caught.value.hint == "supported caches: http://, https:// and file://"
 
 
 def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
@@ -146,13 +146,13 @@ def test_nix_may_have_no_substituter_at_all() -> None:
 
 
 def test_of_nixs_own_one_that_cannot_be_asked_is_an_error_and_no_silent_gap() -> None:
-    with pytest.raises(UsageError, match="not a cache that can be asked") as caught:
+    with pytest.raises(UsageError, match="not a cache that can be queried") as caught:
         choose_substituters([], {"substituters": ["s3://bucket"]}, None, [])
     assert "--substituter" in str(caught.value.hint)
 
 
 def test_a_cache_name_that_is_a_path_is_refused() -> None:
-    with pytest.raises(UsageError, match="no name of a Cachix cache"):
+    with pytest.raises(UsageError, match="not a name of a Cachix cache"):
         choose_substituters([], None, "../x", [])
 
 

@@ -30,7 +30,7 @@ def test_a_document_is_read() -> None:
         (b"[NaN]", "NaN is not JSON"),
         (b"[-Infinity]", "-Infinity is not JSON"),
         (b"[1e999]", "'1e999' is larger than a number can be"),
-        (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' stands twice"),
+        (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' occurs twice"),
         (b'["\\ud800"]', "surrogate"),
         (b'{"\\udfff": 1}', "surrogate"),
         (b"1" * 5000, "digits"),

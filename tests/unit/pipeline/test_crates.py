@@ -23,7 +23,7 @@ def test_a_running_job_says_how_many_crates_of_all_are_done_and_what_is_left() -
     assert "12 of 40 crates" in frame
     tracker.output("clippy", "13 of 40 crates")
     assert "13 of 40 crates" in render_heartbeat(tracker.snapshot()), "the phase of a Nix build"
-    assert "Checking serde v1.0.0" in frame, "the bar is no line worth showing"
+    assert "Checking serde v1.0.0" in frame, "the bar is not a line worth showing"
     now[0] = 90.0
     assert "left" not in render_heartbeat(tracker.snapshot()), "longer than the last time: nobody knows"
 

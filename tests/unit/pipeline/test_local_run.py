@@ -296,7 +296,7 @@ def test_a_build_in_which_no_test_was_executed_is_no_pass(
 @pytest.mark.parametrize(
     ("new", "reason"),
     [
-        (b"failed due to signal 9 (Killed)", "a compiler or a tool was killed, most likely for want of memory"),
+        (b"failed due to signal 9 (Killed)", "a compiler or a tool was killed, most likely for lack of memory"),
         (b"failed with exit code 70", "a fault of Nanna CI's own builder: it ended with 70"),
     ],
 )

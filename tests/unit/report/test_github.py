@@ -92,7 +92,7 @@ def test_a_value_that_knows_an_old_delimiter_makes_no_extra_output():
 
 
 def test_a_name_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="no name for an output"):
+    with pytest.raises(ValueError, match="not a name for an output"):
         github.render_outputs({"a\nb": "1"})
 
 
@@ -199,7 +199,7 @@ def test_a_folder_in_place_of_a_file_is_a_warning(tmp_path):
 
 def test_no_file_named_is_a_warning():
     assert publish(github.GithubFiles(None, None)) == (
-        "nanna-ci: warning: step summary not written: the runner named no file\n"
+        "nanna-ci: warning: step summary not written: the runner did not name a file\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a build log makes of builds that are still running, of ends in any order, and of lines that are no events."""
+"""What a build log makes of builds that are still running, of ends in any order, and of lines that are not events."""
 
 from __future__ import annotations
 

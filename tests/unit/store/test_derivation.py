@@ -104,7 +104,7 @@ def test_a_derivation_with_a_part_missing_or_wrong_is_refused_by_name(changes: d
 
 def test_a_key_that_is_no_derivation_is_refused() -> None:
     data = {"/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top": minimal()[str(TOP)]}
-    with pytest.raises(MalformedData, match="is no derivation"):
+    with pytest.raises(MalformedData, match="is not a derivation"):
         parse_derivations(json.dumps(data).encode(), "source")
 
 

@@ -77,7 +77,7 @@ def test_signatures_repeat_and_unknown_keys_are_passed_over() -> None:
 @pytest.mark.parametrize("number", [n for n, line in enumerate(LINES, start=1) if not line.startswith("Sig")])
 def test_any_other_key_that_stands_twice_is_refused_with_the_line(number: int) -> None:
     key = LINES[number - 1].partition(":")[0]
-    with pytest.raises(MalformedData, match=f"^source: line 12: {key} stands there a second time"):
+    with pytest.raises(MalformedData, match=f"^source: line 12: {key} occurs a second time"):
         parse_narinfo(narinfo_with(after=LINES[number - 1]), "source")
 
 

@@ -43,7 +43,7 @@ def test_both_spellings_are_read_where_either_may_stand() -> None:
         f"/nix/store/{HASH}-ä",
         f"/nix/store/{HASH}-" + "a" * 212,
         f"/nix/store/{HASH.upper()}-a",
-        f"/nix/store/{HASH[:-1]}e-a",  # e is no digit of Nix's base 32
+        f"/nix/store/{HASH[:-1]}e-a",  # e is not a digit of Nix's base 32
         f"/nix/store/{HASH[:-1]}-a",
         f"/nix/store/{HASH}-.",
         f"/nix/store/{HASH}-..",

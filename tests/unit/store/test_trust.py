@@ -193,10 +193,10 @@ def test_a_public_key_is_read_and_written() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is no public key"),
-        ("nocolon", "is no public key"),
-        (":AAAA", "is no public key"),
-        ("a b:AAAA", "is no public key"),
+        ("", "is not a public key"),
+        ("nocolon", "is not a public key"),
+        (":AAAA", "is not a public key"),
+        ("a b:AAAA", "is not a public key"),
         ("a-1:###", "is not base 64"),
         ("a-1:é", "is not base 64"),
         ("a-1:AAAA", "has 3 bytes, not 32"),

@@ -51,7 +51,7 @@ def refuse_alias(command: str) -> None:
     """Ends the build where the workspace's configuration has an alias in the place of a check, which would answer."""
     done = subprocess.run(["cargo", command, "--version"], check=False, capture_output=True, text=True)
     if f"user-defined alias `{command}` is shadowing" in done.stderr:
-        sys.exit(f"an alias of cargo's configuration stands in the place of cargo {command}: it would answer")
+        sys.exit(f"an alias of cargo's configuration replaces cargo {command}: it would answer")
 
 
 def change_all(folder: Path, seconds: int) -> None:

@@ -105,7 +105,7 @@ def padding(size: int) -> bytes:
 
 def render_gguf(name: str) -> bytes:
     """The file's bytes; the name alone decides the weights. Numbers are little-endian, as on both architectures."""
-    pairs, layers = metadata(name), tensors(random.Random(name))  # noqa: S311 -- weights are no secrets
+    pairs, layers = metadata(name), tensors(random.Random(name))  # noqa: S311 -- weights are not secrets
     head = b"GGUF" + struct.pack("<IQQ", 3, len(layers), len(pairs))
     head += b"".join(text(key) + struct.pack("<I", kind) + typed(kind, value) for key, kind, value in pairs)
     data = b""

@@ -134,7 +134,7 @@ def use_our_database(folder: Path) -> None:
         return
     if text is not None:
         name = policy.relative_to(folder)
-        say(f"{name} says where advisories come from: they are the flake's all the same")
+        say(f"{name} says where advisories come from: the flake's are used anyway")
         policy.write_text(text, encoding="utf-8")
 
 

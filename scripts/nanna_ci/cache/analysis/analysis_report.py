@@ -60,13 +60,13 @@ def _notices(analysis: Analysis) -> Iterator[Notice]:
         if one.error is not None:
             url = one.result.substituter.url
             tone = Tone.BAD if tally.unknown else Tone.WARN
-            yield Notice(tone, f"{url} could not be asked: {one.error}")
+            yield Notice(tone, f"{url} could not be queried: {one.error}")
     if gate is not None:
         tone = Tone.GOOD if gate.verdict is Verdict.PASS else Tone.BAD
         measured = percent(gate.measured) or "not known"
-        yield Notice(tone, f"Hit rate {measured}, at least {percent(gate.minimum)} is asked for: {gate.reason}.")
+        yield Notice(tone, f"Hit rate {measured}, at least {percent(gate.minimum)} is required: {gate.reason}.")
     if not tally.paths:
-        yield Notice(Tone.BAD, "No data: nothing was asked for.")
+        yield Notice(Tone.BAD, "No data: nothing was requested.")
     if any(one.unknown and one.error is None for one in analysis.holdings) and tally.unknown:
         path, problem = next(iter(sorted(tally.unknown.items())))
         yield Notice(Tone.BAD, f"{_count(len(tally.unknown), 'answer')} not known, {path.name} first: {problem}")
@@ -197,7 +197,7 @@ def _misses(misses: Sequence[Miss]) -> Iterator[Block]:
     )
     yield Table(("Path", "Cause", "Because"), rows)
     if len(misses) > len(shown):
-        yield Paragraph(f"and {len(misses) - len(shown):,} more; --format json tells all")
+        yield Paragraph(f"and {len(misses) - len(shown):,} more; --format json has all")
 
 
 def _tone(miss: Miss) -> Tone:
@@ -211,4 +211,4 @@ def _unknown(analysis: Analysis) -> Iterator[Block]:
     yield Heading("Answers that are not known")
     yield Table(("Path", "Problem"), tuple((Cell(path.name), Cell(problem)) for path, problem in unknown[:_ROWS]))
     if len(unknown) > _ROWS:
-        yield Paragraph(f"and {len(unknown) - _ROWS:,} more; --format json tells all")
+        yield Paragraph(f"and {len(unknown) - _ROWS:,} more; --format json has all")

@@ -1,6 +1,6 @@
 """What the caches have of what was asked for, counted and weighed: hit rates, and the gate on them.
 
-A hit is a path that a cache has and whose signature is trusted. Untrusted paths are no hits. A path of which no cache
+A hit is a path that a cache has and whose signature is trusted. Untrusted paths are not hits. A path of which no cache
 gave a good answer is unknown: neither hit nor miss, and so there is no rate.
 """
 
@@ -56,7 +56,7 @@ class HitTally:
 
     @property
     def absent(self) -> frozenset[StorePath]:
-        """What is no hit: missing or untrusted."""
+        """What is not a hit: missing or untrusted."""
         return self.missing.union(self.untrusted)
 
     @property
@@ -147,14 +147,14 @@ def parse_minimum(text: str) -> float:
     except ValueError:
         minimum = math.nan
     if not 0.0 <= minimum <= 1.0:
-        raise UsageError(f"--minimum-hit-rate {shorten(text)} is no share of 0 to 1", hint="85 % is 0.85")
+        raise UsageError(f"--minimum-hit-rate {shorten(text)} is not a share of 0 to 1", hint="85 % is 0.85")
     return minimum
 
 
 def decide_gate(minimum: float, rate: HitRate, tally: HitTally) -> Gate:
     """Exactly at the minimum passes; no data fails; answers that did not come, or were refused, make it unavailable."""
     if tally.unknown:
-        reason = f"{len(tally.unknown)} of {tally.paths} answers are not known, so there is no rate to hold against it"
+        reason = f"{len(tally.unknown)} of {tally.paths} answers are not known, so no rate can be compared with it"
         return Gate(minimum, None, Verdict.UNAVAILABLE, reason)
     if rate.paths is None:
         return Gate(minimum, None, Verdict.FAIL, "nothing was measured")

@@ -90,7 +90,7 @@ def read_baseline(text: str, cwd: Path) -> Baseline | None:
 
     Raises:
         UsageError: it is called .json and is not there, or cannot be read.
-        MalformedData: it is no report of `cache-analytics`.
+        MalformedData: it is not a report of `cache-analytics`.
     """
     file = cwd / text
     if not file.is_file():
@@ -112,7 +112,7 @@ def baseline_of_words(nix: Nix, words: Sequence[str], flake: str, folder: Path |
     installables = []
     for word in words:
         if word.startswith(f"{STORE_DIR}/"):
-            raise UsageError(f"{word} is no attribute of a flake: {flake} cannot be asked for it")
+            raise UsageError(f"{word} is not an attribute of a flake: {flake} cannot be evaluated for it")
         _, separator, attribute = word.partition("#")
         one = evaluate_installable(nix, f"{flake}{separator}{attribute}")
         installables.append(Installable(word, one.derivation, one.outputs))
@@ -131,7 +131,7 @@ def read_paths(source: str, stdin: TextIO | None, cwd: Path) -> tuple[StorePath,
 
     Raises:
         UsageError: the file cannot be read.
-        MalformedData: with the line, where it is no store path.
+        MalformedData: with the line, where it is not a store path.
     """
     if source == STANDARD_INPUT:
         text = "" if stdin is None else stdin.read()

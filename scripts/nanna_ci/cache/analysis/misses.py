@@ -51,7 +51,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A path that is no hit, or is none for Nix on this machine. `because` is a sentence.
+    """A path that is not a hit, or is none for Nix on this machine. `because` is a sentence.
 
     `roots` are the derivations that a cascade follows, at most MOST_CAUSES; `changes` are what differs from the
     baseline, for a root.
@@ -87,7 +87,7 @@ class Evidence:
 
 
 def explain_misses(evidence: Evidence) -> tuple[Miss, ...]:
-    """Every path that is no hit, and every hidden one: roots first, by name."""
+    """Every path that is not a hit, and every hidden one: roots first, by name."""
     explainer = _Explainer(evidence)
     misses = [explainer.explain(path) for path in evidence.tally.absent.union(evidence.hidden)]
     return tuple(
@@ -209,7 +209,7 @@ class _Explainer:
                 return f"{url} has it, without a signature"
             case Trust.UNKNOWN_KEY:
                 names = dict.fromkeys(signature.key_name for signature in one.result.found[path].signatures)
-                return f"{url} has it, signed by {', '.join(names)}, no trusted key"
+                return f"{url} has it, signed by {', '.join(names)}, not a trusted key"
             case Trust.BAD_SIGNATURE:
                 return f"{url} has it, with a signature that does not hold"
             case Trust.SIGNED | Trust.CONTENT_ADDRESSED:

@@ -121,7 +121,7 @@ class _Planner:
             return
         present = [place for place in invalid if place is not None and place in self._found]
         self.unasked.update(place for place in invalid if place not in self._asked and place is not None)
-        # Where only the build shows an output's path, the caches cannot be asked for it.
+        # Where only the build shows an output's path, the caches cannot be evaluated for it.
         if len(present) == len(invalid) and (self._always_allow or allows_substitutes(derivation)):
             self.paths.extend(present)
         else:

@@ -64,7 +64,7 @@ def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
 
     Raises:
         UsageError: the file that is named is not there.
-        MalformedData: it is no such file.
+        MalformedData: it is not such a file.
     """
     file = cwd / (named or DEFAULT_FILE)
     if file.exists():

@@ -86,7 +86,7 @@ class Asker(ABC):
         self.survey.found(info, self)
 
     def no_archive(self, path: StorePath, problem: str) -> None:
-        """The narinfo is there, but nothing that Nix could unpack: that is no hit."""
+        """The narinfo is there, but nothing that Nix could unpack: that is not a hit."""
         self.missing.add(path)
         self.hollow[path] = problem
 

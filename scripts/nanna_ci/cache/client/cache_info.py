@@ -24,7 +24,7 @@ def parse_cache_info(data: bytes, source: str) -> CacheInfo:
     """Read the file; keys that do not matter here are passed over.
 
     Raises:
-        MalformedData: it is of no cache for /nix/store, or is no such file at all.
+        MalformedData: it is of no cache for /nix/store, or is not such a file at all.
     """
     fields: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
@@ -32,12 +32,12 @@ def parse_cache_info(data: bytes, source: str) -> CacheInfo:
         fields.setdefault(key, (number, value.strip()))
     if "StoreDir" not in fields:
         raise MalformedData(
-            source, "has no StoreDir: this is no binary cache", hint="a login page or a proxy answered?"
+            source, "has no StoreDir: this is not a binary cache", hint="a login page or a proxy answered?"
         )
     number, store_dir = fields["StoreDir"]
     if store_dir != STORE_DIR:
         raise MalformedData(source, f"line {number}: the cache is for {shorten(store_dir)}, not {STORE_DIR}")
     number, priority = fields.get("Priority", (0, str(_DEFAULT_PRIORITY)))
     if re.fullmatch("-?[0-9]{1,9}", priority) is None:
-        raise MalformedData(source, f"line {number}: Priority is {shorten(priority)}, no whole number")
+        raise MalformedData(source, f"line {number}: Priority is {shorten(priority)}, not a whole number")
     return CacheInfo(int(priority))

@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         if request is None:
-            self._listener.broke(self, "sent something that nobody asked for", may_pass=True)
+            self._listener.broke(self, "sent an unsolicited answer", may_pass=True)
             return
         request.owner.tally.received_bytes += len(data)
         try:

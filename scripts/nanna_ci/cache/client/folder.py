@@ -62,7 +62,7 @@ def _read(file: Path) -> bytes:
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise MalformedData(str(file), "is no file")
+            raise MalformedData(str(file), "is not a file")
         data = stream.read(BODY_LIMIT_BYTES + 1)
     if len(data) > BODY_LIMIT_BYTES:
         raise MalformedData(str(file), f"is over {BODY_LIMIT_BYTES} bytes")

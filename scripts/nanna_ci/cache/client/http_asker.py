@@ -222,7 +222,7 @@ class HttpAsker(Asker):
     def _take(self, path: StorePath, answer: WireAnswer) -> None:
         self.take(path, answer.body, self._url(path))
         if path in self.corrupt and (answer.head.content_type or "").lower().startswith("text/html"):
-            self.corrupt[path] = f"{self._url(path)}: is HTML, no narinfo: a login page or a proxy answered"
+            self.corrupt[path] = f"{self._url(path)}: is HTML, not a narinfo: a login page or a proxy answered"
 
     async def _sift(self, sieve: Sieve) -> None:
         """Ask in bulk what is missing, as long as paths come, and then for the narinfo of the rest."""
@@ -237,7 +237,7 @@ class HttpAsker(Asker):
                 self.abandon(error)
                 return
             except (ServiceUnavailable, RequestRefused) as error:
-                self.survey.log(f"{error.message}; asking {self._host} path by path")
+                self.survey.log(f"{error.message}; querying {self._host} path by path")
                 self._ask([*paths, *self._unsifted])
                 self._sieve = None
                 return
@@ -271,4 +271,4 @@ def _headers(route: ProxyRoute, authorization: str | None) -> bytes:
 def _check_sieved(missing: frozenset[str], hashes: Sequence[str], source: str) -> None:
     stranger = next(iter(missing.difference(hashes)), None)
     if stranger is not None:
-        raise MalformedData(source, f"the bulk answer names {shorten(stranger)}, which was not asked for")
+        raise MalformedData(source, f"the bulk answer names {shorten(stranger)}, which was not requested")

@@ -35,10 +35,10 @@ def parse_concurrency(text: str) -> int:
     """Read --concurrency: connections to a host at most.
 
     Raises:
-        UsageError: it is no whole number from 1 to 4096.
+        UsageError: it is not a whole number from 1 to 4096.
     """
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:5]) <= _MOST_CONNECTIONS):
-        raise UsageError(f"--concurrency {shorten(text)} is no number from 1 to {_MOST_CONNECTIONS}")
+        raise UsageError(f"--concurrency {shorten(text)} is not a number from 1 to {_MOST_CONNECTIONS}")
     return int(text)
 
 
@@ -109,5 +109,5 @@ def _ask(cache: CachixCache, token: str | None, log: Callable[[str], None], hash
         with WebClient(log=log) as client:
             return query_missing(client, cache, own, hashes)
     except ServiceUnavailable as error:
-        log(f"{cache.name} is not asked in bulk: {error.message}")
+        log(f"{cache.name} is not queried in bulk: {error.message}")
         return frozenset()

@@ -102,7 +102,7 @@ def follow_redirect(origin: HttpOrigin, target: str, location: str) -> str:
     """Where `location`, in an answer to a request for `target`, leads on the same server.
 
     Raises:
-        UsageError: it leads to another server, which gets no request from here, or is no URL.
+        UsageError: it leads to another server, which gets no request from here, or is not a URL.
     """
     try:
         url = urljoin(f"{origin}{target}", location)
@@ -113,7 +113,7 @@ def follow_redirect(origin: HttpOrigin, target: str, location: str) -> str:
     except UsageError as error:
         raise UsageError(f"redirects elsewhere: {error.message}") from None
     if other != origin:
-        raise UsageError(f"redirects to another server, {other}, which is not asked")
+        raise UsageError(f"redirects to another server, {other}, which is not followed")
     return parse_target(url)
 
 
@@ -130,7 +130,7 @@ def decide_route(origin: HttpOrigin, environ: Mapping[str, str]) -> ProxyRoute:
     Names in lower case come first, as in curl.
 
     Raises:
-        ConfigError: the proxy is no HTTP proxy.
+        ConfigError: the proxy is not an HTTP proxy.
     """
     if is_excepted(origin, _variable(environ, "no_proxy")[1]):
         return ProxyRoute(origin, None)

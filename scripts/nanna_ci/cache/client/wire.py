@@ -26,7 +26,7 @@ _BODILESS: Final = frozenset({204, 304})
 
 
 class BrokenAnswer(Exception):
-    """What came is no answer to take. `may_pass`: the same request may do better another time."""
+    """What came is not an answer to take. `may_pass`: the same request may do better another time."""
 
     def __init__(self, problem: str, *, may_pass: bool) -> None:
         super().__init__(problem)
@@ -68,7 +68,7 @@ def parse_head(data: bytes, *, to_head: bool = False) -> Head:
     `to_head`: in answer to a HEAD request, which has no body, whatever length it states.
 
     Raises:
-        BrokenAnswer: it is no head of HTTP/1, contradicts itself, or announces a body that is packed in a way that
+        BrokenAnswer: it is not a head of HTTP/1, contradicts itself, or announces a body that is packed in a way that
             cannot be unpacked here or over the limit.
     """
     match = _STATUS.match(data)
@@ -80,7 +80,7 @@ def parse_head(data: bytes, *, to_head: bool = False) -> Head:
         fields.setdefault(name.lower(), []).append(value.decode("latin-1").rstrip(" \t"))
     coding = ", ".join(fields.get(b"content-encoding", ())).lower()
     if coding not in {"", "identity", *_CODINGS}:
-        raise BrokenAnswer(f"the answer is packed as {coding[:40]!r}, which was not asked for", may_pass=False)
+        raise BrokenAnswer(f"the answer is encoded as {coding[:40]!r}, which was not requested", may_pass=False)
     connection = {word.strip() for word in ",".join(fields.get(b"connection", ())).lower().split(",")}
     is_chunked = _is_chunked(fields)
     is_chunked = is_chunked and not to_head
@@ -107,7 +107,9 @@ def _first(fields: dict[bytes, list[str]], name: bytes) -> str | None:
 def _is_chunked(fields: dict[bytes, list[str]]) -> bool:
     coding = ", ".join(fields.get(b"transfer-encoding", ())).lower()
     if coding not in {"", "identity", "chunked"}:
-        raise BrokenAnswer(f"the answer comes as {coding[:40]!r}, which was not asked for", may_pass=False)
+        raise BrokenAnswer(
+            f"the answer comes with transfer coding {coding[:40]!r}, which was not requested", may_pass=False
+        )
     return coding == "chunked"
 
 
@@ -139,7 +141,7 @@ def unpack(head: Head, body: bytes) -> bytes:
     try:
         plain = unpacker.decompress(body, BODY_LIMIT_BYTES + 1)
     except zlib.error:
-        raise BrokenAnswer(f"the answer is not packed as {head.coding}, as it says", may_pass=False) from None
+        raise BrokenAnswer(f"the answer is not encoded as {head.coding}, as it says", may_pass=False) from None
     if len(plain) > BODY_LIMIT_BYTES:
         raise BrokenAnswer(f"the answer is over {BODY_LIMIT_BYTES} bytes", may_pass=False)
     if not unpacker.eof:

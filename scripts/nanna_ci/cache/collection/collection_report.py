@@ -59,7 +59,7 @@ class GcReport:
     def reason(self) -> str | None:
         """Why the answer is no; None where it is yes."""
         if self.collected is not None and self.collected.broken:
-            return f"{_counted(len(self.collected.broken), 'upload')} in the same moment lost what was deleted"
+            return f"{_counted(len(self.collected.broken), 'upload')} lost, at the same moment, what was deleted"
         if self.after_bytes <= self.plan.limit_bytes:
             return None
         if self.plan.is_reached:

@@ -31,7 +31,7 @@ _LISTING: Final = ".ls"
 _REALISATIONS: Final = "realisations"
 _SYMBOLS: Final = "debuginfo"
 _READ_FOLDERS: Final = frozenset((NAR_FOLDER, _REALISATIONS, _SYMBOLS))
-_IRREGULAR: Final = "is a link, or no regular file"
+_IRREGULAR: Final = "is a link, or not a regular file"
 _LIMIT_BYTES: Final = 4 * 1024 * 1024
 _NAR_NAME: Final = re.compile(rf"{NAR_FOLDER}/[^/]+\.nar(\.[a-z0-9]{{1,16}})?")
 # Nix writes FILE.tmp.PID.NUMBER, our own files are made as .FILE.XXXXXXXX.tmp; both are renamed when they are whole.
@@ -50,11 +50,13 @@ def check_cache_info(folder: GuardedFolder) -> None:
     try:
         text = folder.read("nix-cache-info", _LIMIT_BYTES).decode("utf-8", "replace")
     except OSError as error:
-        raise UsageError(f"{folder.path} is no binary cache: nix-cache-info: {error.strerror}", hint=hint) from error
+        raise UsageError(f"{folder.path} is not a binary cache: nix-cache-info: {error.strerror}", hint=hint) from error
     store = re.search(r"^StoreDir: *(.*?) *$", text, re.MULTILINE)
     if store is None or store[1] != STORE_DIR:
         what = "no StoreDir" if store is None else f"StoreDir: {shorten(store[1])}"
-        raise UsageError(f"{folder.path} is no binary cache of {STORE_DIR}: its nix-cache-info has {what}", hint=hint)
+        raise UsageError(
+            f"{folder.path} is not a binary cache of {STORE_DIR}: its nix-cache-info has {what}", hint=hint
+        )
 
 
 def read_inventory(folder: GuardedFolder) -> Inventory:

@@ -74,7 +74,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
         file = self._open_file(base, descriptor)
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise OSError(22, "it is no regular file", name)
+                raise OSError(22, "it is not a regular file", name)
             return _read_all(file, limit_bytes + 1)
         finally:
             os.close(file)
@@ -134,7 +134,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
                 place = self.path / folder
                 if error.errno not in _NO_FOLDER:
                     raise NannaError(f"{place}: cannot be opened: {error.strerror}") from error
-                problem = "is a link, or no folder: what is behind it is no part of the cache"
+                problem = "is a link, or not a folder: what is behind it is not part of the cache"
                 raise MalformedData(str(place), problem, hint="move the files to where the link is") from error
         return self._folders[folder]
 

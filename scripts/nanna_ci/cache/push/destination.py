@@ -53,7 +53,7 @@ def parse_destination(to: str | None, cache_name: str | None) -> Destination:
         raise ConfigError("cache.name", "there is none: nowhere to push to", hint="name one, or a store with --to URL")
     text = to if to is not None else named_cache_url(cache_name or "")
     if re.search(r"[\x00-\x20\x7f]", text):
-        raise UsageError(f"{shorten(text)} is no store to push to", hint=_HINT)
+        raise UsageError(f"{shorten(text)} is not a store to push to", hint=_HINT)
     if "://" not in text:
         if text.startswith("/"):
             raise UsageError(f"{shorten(text)} is not a URL", hint=f"a cache in a folder is file://{text}")
@@ -63,7 +63,7 @@ def parse_destination(to: str | None, cache_name: str | None) -> Destination:
     except ValueError:
         raise UsageError(f"{shorten(text)} is not a URL", hint=_HINT) from None
     if re.fullmatch("[a-z][a-z0-9+-]*", parts.scheme) is None:
-        raise UsageError(f"{shorten(text)} is no store to push to", hint=_HINT)
+        raise UsageError(f"{shorten(text)} is not a store to push to", hint=_HINT)
     if parts.password is not None:
         raise UsageError(f"--to {parts.scheme}://…: a password is seen by every process here", hint="use a netrc file")
     substituter = parse_substituter(text) if parts.scheme in _ASKED_DIRECTLY else None

@@ -34,8 +34,8 @@ class Skip(Enum):
     """Why nothing was sent, for people."""
 
     NO_RIGHTS = "cachix has no token: nothing was pushed; pulling needs none"
-    NOTHING_BUILT = "nothing was built meanwhile that is here"
-    ALL_FILTERED = "the filter keeps back all of it"
+    NOTHING_BUILT = "nothing was built meanwhile that is still here"
+    ALL_FILTERED = "the filter excludes all of it"
     NOTHING_NAMED = "standard input names no path"
     NOTHING_HERE = "no output of the pipeline's pure jobs is here: run them first"
 
@@ -211,7 +211,7 @@ def _facts(report: PushReport) -> Facts:
         items += [
             ("Paths to push", str(len(plan.push))),
             ("With their closure", size),
-            ("Filtered", f"{len(plan.filtered)}, and {len(plan.dragged)} that come along all the same"),
+            ("Filtered", f"{len(plan.filtered)}, and {len(plan.dragged)} that are filtered but required"),
         ]
     if receipt is not None:
         elsewhere = f", {len(receipt.elsewhere)} in other caches" if receipt.elsewhere else ""

@@ -170,7 +170,7 @@ def make_cache_ask(
 
 
 def _unasked(problem: str) -> str:
-    return f"could not be asked for: {problem}"
+    return f"could not be queried: {problem}"
 
 
 def make_nix_ask(nix: Nix, url: str) -> Ask:

@@ -90,7 +90,7 @@ def query_receipt(
         if not pending:
             break
         if rounds:
-            log(f"{len(pending)} of {len(closure)} paths are not there yet; asking again in {wait_s:g} s")
+            log(f"{len(pending)} of {len(closure)} paths are not there yet; querying again in {wait_s:g} s")
             sleep(wait_s)
         answer = ask(pending)
         rounds += 1
@@ -132,7 +132,7 @@ def _problem(path: StorePath, local: PathInfo, answer: StoreAnswer) -> str | Non
 
 
 def _is_vouched_for(remote: Remote | None, judge: Callable[[NarInfo], Trust] | None) -> bool:
-    """Whether somebody who is trusted signed what is there, so that it is no damage to our push."""
+    """Whether somebody who is trusted signed what is there, so that it is not damage to our push."""
     return isinstance(remote, NarInfo) and judge is not None and judge(remote).is_trusted
 
 

@@ -58,7 +58,7 @@ def check_containers(
     `lock_file` is the path of the models' lock below the working folder.
     """
     ports = context.ports
-    context.say("asking for a container engine")
+    context.say("looking for a container engine")
     yield from _check_engines(ports)
     yield check_login(None if base is None else _login_facts(pipeline, base, context))
     lock = _lock_facts(pipeline, lock_file, ports.cwd)

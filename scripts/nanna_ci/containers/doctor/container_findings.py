@@ -57,7 +57,7 @@ class LoginFacts:
 
 @dataclass(frozen=True, slots=True)
 class LockFacts:
-    """pipeline.toml's models, and the bytes of each that is locked; None: there is no lock. `problem`: it is no lock.
+    """pipeline.toml's models, and the bytes of each that is locked; None: there is no lock. `problem`: not a lock.
 
     `images` has the models of each image that carries some.
     """
@@ -82,13 +82,13 @@ class LockFacts:
 def check_engine(engine: EngineSeen | None, installed: Sequence[str], reason: str) -> Finding:
     """Whether images can be tested here. `installed` are the engines whose programs are there."""
     if engine is not None:
-        room = ", in a room of its own (namespaces and a store for each run)" if engine.private else ""
+        room = ", in private namespaces, with a store for each run" if engine.private else ""
         return Finding("container engine", engine.name, Health.GOOD, f"{engine.name} {engine.version} works{room}")
     fixes = []
     if not installed:
         fixes.append("install podman, or docker and its daemon")
     if "podman" in installed:
-        fixes.append("mend what `podman info` says, or run as root")
+        fixes.append("fix what `podman info` reports, or run as root")
     if "docker" in installed:
         fixes.append("start docker's daemon (`sudo systemctl start docker`), and be in the group docker")
     says = f"none works, so container-test is unavailable: {reason}"
@@ -99,9 +99,9 @@ def check_limits(engine: EngineSeen | None) -> Finding:
     """Whether a container's memory and processes can be limited."""
     check = "container limits"
     if engine is None:
-        return Finding(check, None, Health.UNAVAILABLE, "there is no engine to ask")
+        return Finding(check, None, Health.UNAVAILABLE, "there is no engine to query")
     if engine.private:
-        says = "only podman's room knows: container-test reports each limit"
+        says = "only podman's own namespaces show them: container-test reports each limit"
         return Finding(check, engine.name, Health.UNAVAILABLE, says)
     flags = {"memory": engine.controllers.memory, "processes": engine.controllers.pids}
     if lacking := [name for name, flag in flags.items() if flag is False]:
@@ -122,7 +122,7 @@ def check_login(facts: LoginFacts | None) -> Finding:
     """Whether publish-images will find a login, and what the registry says to it. None: no registry is known."""
     check = "registry login"
     if facts is None:
-        return Finding(check, None, Health.UNAVAILABLE, "no registry is known here: say --to REGISTRY/OWNER")
+        return Finding(check, None, Health.UNAVAILABLE, "no registry is known here: give --to REGISTRY/OWNER")
     subject, answers = facts.registry, facts.answers or {}
     if facts.broken is not None:
         return Finding(check, subject, Health.BAD, facts.broken, _LOGIN_FIX)
@@ -162,7 +162,7 @@ def _unwelcome(subject: str, facts: LoginFacts, answers: Mapping[str, PushAnswer
         return Finding(check, subject, Health.BAD, says, fix)
     if absent := those(PushAnswer.ABSENT):
         says = f"the registry has no {absent}, and makes none for a push"
-        return Finding(check, subject, Health.BAD, says, "make the repository at the registry, or say another --to")
+        return Finding(check, subject, Health.BAD, says, "make the repository at the registry, or give another --to")
     says = f"the registry refuses it ({facts.source})"
     return Finding(
         check, subject, Health.BAD, says, f"take a user and a password or token that are valid: {_LOGIN_FIX}"
@@ -206,7 +206,7 @@ def check_disk(folder: str, free_bytes: int | None, lock: LockFacts) -> Finding:
         free_bytes=free_bytes,
         need_bytes=_COPIES * total,
         what=f"{bytes_text(total)} of models {_COPIES} times (store, layout, engine)",
-        fix="make room: `nix store gc`, `podman system prune`, `docker system prune`",
+        fix="free some space: `nix store gc`, `podman system prune`, `docker system prune`",
     )
 
 

@@ -70,7 +70,7 @@ def _store_problem(credentials: Credentials, source: str) -> str | None:
     store = as_object(load_json(credentials.document, source), source, "the file").get("credsStore")
     if not isinstance(store, str) or not store:
         return None
-    return "leaves logins to credsStore, which skopeo does not ask: it reads auths and credHelpers"
+    return "leaves logins to credsStore, which skopeo does not use: it reads auths and credHelpers"
 
 
 def _left(environ: Mapping[str, str]) -> Iterator[Path]:

@@ -110,7 +110,7 @@ class Engine(abc.ABC):
         except CommandTimedOut:
             return None
         if not text.isdecimal():
-            raise MalformedData(f"{self.name} wait", f"{text!r:.40} is no exit code")
+            raise MalformedData(f"{self.name} wait", f"{text!r:.40} is not an exit code")
         return int(text)
 
     def execute(self, container: str, argv: Sequence[str], timeout_s: float) -> Executed:
@@ -130,7 +130,7 @@ class Engine(abc.ABC):
         source = f"{self.name} inspect"
         states = parse_containers(self.inspect_text(container), source)
         if len(states) != 1:
-            raise MalformedData(source, f"{len(states)} containers, where one was asked for")
+            raise MalformedData(source, f"{len(states)} containers, where one was requested")
         return states[0]
 
     def inspect_text(self, container: str) -> bytes:

@@ -102,5 +102,5 @@ def _decide_force(
     if effective is None:
         return Force.UNVERIFIED, unread
     if effective > most:
-        return Force.REFUSED, f"the kernel holds it to {'nothing' if effective == math.inf else f'{effective:.0f}'}"
+        return Force.REFUSED, f"the kernel limits it to {'nothing' if effective == math.inf else f'{effective:.0f}'}"
     return Force.HELD, None

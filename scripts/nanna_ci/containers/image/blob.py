@@ -40,7 +40,7 @@ def parse_media_type(value: JsonValue, source: str, what: str) -> str:
     """A media type without parameters."""
     text = as_text(value, source, what)
     if _MEDIA_TYPE.fullmatch(text) is None:
-        raise MalformedData(source, f"{what} is {shorten(text)}, no media type")
+        raise MalformedData(source, f"{what} is {shorten(text)}, not a media type")
     return text
 
 

@@ -88,7 +88,7 @@ def open_image(path: Path) -> ImageSource:
     """What a build's output is. Raises UsageError where nothing is there, MalformedData where it is neither."""
     if path.is_dir():
         if not (path / "oci-layout").is_file():
-            raise MalformedData(str(path), "is no OCI layout: it has no file oci-layout")
+            raise MalformedData(str(path), "is not an OCI layout: it has no file oci-layout")
         return ImageSource(path, ImageForm.OCI_LAYOUT)
     if not path.is_file():
         raise UsageError(f"{path}: there is no image", hint="build it first")
@@ -196,7 +196,7 @@ def _opened(file: Path) -> Iterator[io.BufferedReader]:
         raise MalformedData(str(file), f"cannot be read: {error.strerror}") from error
     with stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise MalformedData(str(file), "is no plain file")
+            raise MalformedData(str(file), "is not a plain file")
         yield stream
 
 

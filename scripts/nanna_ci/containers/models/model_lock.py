@@ -93,10 +93,11 @@ def parse_registry(text: str) -> str:
     except ValueError:
         host = None
     if host is None or _REGISTRY.fullmatch(url) is None:
-        raise UsageError(f"{shorten(text)} is no URL of a registry", hint=f"such as {DEFAULT_REGISTRY}")
+        raise UsageError(f"{shorten(text)} is not a URL of a registry", hint=f"such as {DEFAULT_REGISTRY}")
     if parts.scheme != "https" and not is_loopback(host):
         raise UsageError(
-            f"{shorten(text)}: a registry is asked over https", hint="plain http is for this machine's own (127.0.0.1)"
+            f"{shorten(text)}: a registry is queried over https",
+            hint="plain http is for this machine's own (127.0.0.1)",
         )
     return url
 
@@ -203,7 +204,7 @@ def _descriptor(blob: Blob, size_key: str) -> dict[str, Any]:
 
 
 def compare_locks(before: Mapping[str, LockedModel], after: Mapping[str, LockedModel]) -> tuple[ModelDifference, ...]:
-    """What happened to each model, by name. Another registry with the same content is shown, and is no change."""
+    """What happened to each model, by name. Another registry with the same content is shown, and is not a change."""
     return tuple(_compare(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys()))
 
 

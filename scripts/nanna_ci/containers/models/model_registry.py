@@ -48,7 +48,7 @@ class ModelRegistry:
             if error.status != 404:
                 raise
             raise ConfigError(
-                f"model {name}", f"{self._url} has no such model or tag", hint="mend its [[model]] in pipeline.toml"
+                f"model {name}", f"{self._url} has no such model or tag", hint="fix its [[model]] in pipeline.toml"
             ) from error
         answer.json_object()  # refuses a login page with the better message
         manifest = parse_manifest(answer.body, url)

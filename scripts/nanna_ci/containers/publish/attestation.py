@@ -36,7 +36,7 @@ def read_sbom(file: Path, digest: str) -> Attestation:
 def read_provenance(file: Path, digest: str) -> Attestation:
     """The predicate of an in-toto statement with SLSA provenance.
 
-    Raises GateFailed where the statement is about another image, MalformedData where it is no such statement.
+    Raises GateFailed where the statement is about another image, MalformedData where it is not such a statement.
     """
     source = str(file)
     statement = as_object(_load(file), source, "the statement")

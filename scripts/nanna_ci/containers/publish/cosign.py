@@ -44,10 +44,10 @@ Signing = KeyPair | Keyless
 
 
 def parse_keyless(identity: str) -> Keyless:
-    """An identity to verify against. Raises UsageError for a pattern: what matches `.*` is no identity."""
+    """An identity to verify against. Raises UsageError for a pattern: what matches `.*` is not an identity."""
     if _URL.fullmatch(identity) is None:
         hint = "the exact one, such as https://github.com/OWNER/REPO/.github/workflows/ci.yml@refs/heads/main"
-        raise UsageError(f"{shorten(identity)} is no exact identity", hint=hint)
+        raise UsageError(f"{shorten(identity)} is not an exact identity", hint=hint)
     return Keyless(identity)
 
 
@@ -142,7 +142,7 @@ class Cosign:
             try:
                 public = self._call(["public-key", "--key", self._signing.key]).stdout
             except CommandFailed as error:
-                hint = "is the key there, and COSIGN_PASSWORD its password?"
+                hint = "is the key there, and is COSIGN_PASSWORD its password?"
                 raise CommandFailed(error.argv, error.returncode, error.stderr_tail, hint=hint) from error
             file.write_bytes(public)
         return file
@@ -167,7 +167,7 @@ def _predicates(lines: bytes, digest: str) -> list[JsonValue]:
         try:
             data = base64.b64decode(payload, validate=True)
         except binascii.Error as error:
-            raise MalformedData(source, f"payload is no base64: {error}") from None
+            raise MalformedData(source, f"payload is not base64: {error}") from None
         statement = as_object(load_json(data, source), source, "the statement")
         if _names(statement.get("subject"), digest):
             found.append(statement.get("predicate"))

@@ -87,7 +87,7 @@ def decide_event(wanted: str | None, actual: str | None) -> str | None:
 def parse_revision(text: str) -> str:
     """A full commit hash. Raises UsageError for anything shorter: tags are never guessed."""
     if _COMMIT.fullmatch(text) is None:
-        raise UsageError(f"{shorten(text)} is no full commit hash", hint="--revision $(git rev-parse HEAD)")
+        raise UsageError(f"{shorten(text)} is not a full commit hash", hint="--revision $(git rev-parse HEAD)")
     return text
 
 

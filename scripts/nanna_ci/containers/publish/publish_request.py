@@ -67,7 +67,7 @@ def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context:
 def _base(arguments: argparse.Namespace, run: GithubRun | None) -> Repository:
     base = choose_repository(arguments.to, None if run is None else run.owner)
     if base is None:
-        raise UsageError("nobody says where to push", hint="--to ghcr.io/OWNER")
+        raise UsageError("no destination is given", hint="--to ghcr.io/OWNER")
     return base
 
 
@@ -77,14 +77,14 @@ def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Con
     found = given or query_revision(ports.cwd, run=ports.run, environ=ports.environ)
     if found is None:
         raise UsageError(
-            "this folder is no clean git work tree, so no commit names the images", hint="--revision COMMIT"
+            "this folder is not a clean git work tree, so no commit names the images", hint="--revision COMMIT"
         )
     return parse_revision(found)
 
 
 def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> Signing | None:
     if arguments.identity is not None and (arguments.unsigned or arguments.key is not None):
-        raise UsageError("--identity is about keyless signatures", hint="leave it out, or say --keyless")
+        raise UsageError("--identity applies to keyless signatures only", hint="leave it out, or give --keyless")
     if arguments.unsigned:
         if arguments.sbom or arguments.provenance:
             raise UsageError("--sbom and --provenance are signed, so --unsigned cannot go with them")
@@ -97,7 +97,7 @@ def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Cont
             raise UsageError(f"{arguments.key}: there is no such key", hint="`cosign generate-key-pair` makes one")
         return KeyPair(str(path))
     if run is None and not arguments.keyless:
-        raise UsageError("nobody says how to sign", hint="--key FILE, --keyless or --unsigned")
+        raise UsageError("no way to sign is given", hint="--key FILE, --keyless or --unsigned")
     identity = arguments.identity or (None if run is None else run.identity)
     if identity is None:
         raise UsageError("a keyless signature names an identity", hint="--identity URL")

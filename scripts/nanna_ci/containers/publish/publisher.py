@@ -78,7 +78,7 @@ class Publisher:
             if before[tag.name] not in {None, tag.digest} and not self.clobber:
                 raise GateFailed(
                     f"{plan.repository.tagged(tag.name)} is {before[tag.name]}, and would become {tag.digest}",
-                    hint="a commit's tag never moves; --clobber moves it all the same",
+                    hint="a commit's tag never moves; --clobber moves it anyway",
                 )
         for tag in plan.tags:
             if before[tag.name] == tag.digest:

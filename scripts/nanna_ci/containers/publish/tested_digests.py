@@ -75,7 +75,7 @@ def check_tested(plans: Sequence[ImagePlan], tested: Sequence[TestedImage]) -> t
 
 def _check(plan: ImagePlan, tests: Sequence[TestedImage]) -> Iterator[str]:
     if not tests:
-        raise GateFailed(f"{plan.name}: there is no test of it", hint="publish what has been tested")
+        raise GateFailed(f"{plan.name}: it has no test result", hint="publish what has been tested")
     covered: dict[Architecture, None] = {}
     for one in tests:
         if one.verdict != "pass":

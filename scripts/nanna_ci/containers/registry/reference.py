@@ -50,14 +50,14 @@ class Repository:
     def tagged(self, tag: str) -> str:
         """`REGISTRY/PATH:TAG`."""
         if _TAG.fullmatch(tag) is None:
-            raise UsageError(f"{shorten(tag)} is no tag")
+            raise UsageError(f"{shorten(tag)} is not a tag")
         return f"{self}:{tag}"
 
     def pinned(self, digest: str) -> str:
         """`REGISTRY/PATH@sha256:…`. Raises UsageError for a tag: what is signed and verified must not move."""
         if _DIGEST.fullmatch(digest) is None:
             raise UsageError(
-                f"{shorten(digest)} is no digest",
+                f"{shorten(digest)} is not a digest",
                 hint="sign and verify by digest: a tag can name another image a moment later",
             )
         return f"{self}@{digest}"
@@ -76,7 +76,7 @@ def parse_repository(text: str) -> Repository:
     elif text.lower().startswith("https://"):
         rest = text[len("https://") :]
     if not rest.isascii():  # some letters beyond ASCII become ASCII when they are lowered
-        raise UsageError(f"{shorten(text)} is no registry with an owner", hint=_EXAMPLE)
+        raise UsageError(f"{shorten(text)} is not a registry with an owner", hint=_EXAMPLE)
     registry, _, path = rest.lower().rstrip("/").partition("/")
     host, has_port, port = registry.rpartition(":") if re.search(r":[^\]]*$", registry) else (registry, "", "")
     if _HOST.fullmatch(host) is None or (has_port and not _is_port(port)):

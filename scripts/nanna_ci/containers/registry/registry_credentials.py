@@ -67,7 +67,7 @@ def find_credentials(environ: Mapping[str, str], auth_file: Path | None, reposit
     try:
         return _from_file(data, str(path), repository)
     except MalformedData as error:  # never the text around the mistake
-        raise ConfigError(str(path), "is no auth file in JSON", hint=HINT) from error
+        raise ConfigError(str(path), "is not an auth file in JSON", hint=HINT) from error
 
 
 def _from_file(data: bytes, source: str, repository: Repository) -> Credentials:

@@ -141,7 +141,7 @@ class FailureCause(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """A check's answer. A failure has a `cause`; whatever is no pass has a `reason`. A pass may have one: a remark."""
+    """A check's answer. A failure has a `cause`; all but a pass have a `reason`. A pass may have one: a remark."""
 
     check: Check
     status: Status
@@ -193,7 +193,7 @@ class ImageResult:
 
     @property
     def reason(self) -> str | None:
-        """Why it is no pass: the first failure, else the first that was unavailable."""
+        """Why it is not a pass: the first failure, else the first that was unavailable."""
         for status in (Status.FAILED, Status.UNAVAILABLE):
             for result in self.checks:
                 if result.status is status:
@@ -210,7 +210,7 @@ _VERDICTS: Final = {
 
 
 def decide_verdict(verdicts: Sequence[Verdict]) -> Verdict:
-    """One for many: a failure fails; something unavailable, or nothing at all, is no pass."""
+    """One for many: a failure fails; something unavailable, or nothing at all, is not a pass."""
     if Verdict.FAIL in verdicts:
         return Verdict.FAIL
     return Verdict.PASS if verdicts and set(verdicts) == {Verdict.PASS} else Verdict.UNAVAILABLE

@@ -151,4 +151,4 @@ def _layout(name: str, made: Path | NotBuilt, layouts: Path, context: Context) -
     try:
         return skopeo.layout_of(source, layouts / name).path
     except (CommandFailed, MalformedData) as error:
-        return NotBuilt(f"it is no layout: {error.message}", failed=True)
+        return NotBuilt(f"it is not a layout: {error.message}", failed=True)

@@ -101,9 +101,9 @@ def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckF
     """Why a server that was healthy answers no more: it has ended."""
     if out_of_memory:
         return CheckFailed(
-            FailureCause.OUT_OF_MEMORY, "it was killed while it was asked: it needs more memory than its limit"
+            FailureCause.OUT_OF_MEMORY, "it was killed while it was being tested: it needs more memory than its limit"
         )
-    return CheckFailed(FailureCause.EXITED, f"it exited with {exit_code} while it was asked; {_said(log)}")
+    return CheckFailed(FailureCause.EXITED, f"it exited with {exit_code} while it was being tested; {_said(log)}")
 
 
 def _obvious(seen: UnhealthyServer | EndedCommand, good: str) -> tuple[FailureCause, str] | None:
@@ -184,7 +184,7 @@ def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
     if problems:
         raise CheckFailed(FailureCause.NOT_CONFINED, f"its first process {', '.join(problems)}")
     unknown = None in (seen.capabilities, seen.no_new_privileges, seen.read_only_root)
-    return f"unverified: asked for, but {unread}" if unknown else None
+    return f"unverified: requested, but {unread}" if unknown else None
 
 
 def decide_stop(exit_code: int | None, grace_s: float) -> None:

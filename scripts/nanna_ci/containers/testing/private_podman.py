@@ -108,7 +108,7 @@ class PrivatePodman:
             env={**environ, "TMPDIR": str(folder / "temporary")},
             on_stderr=lambda line: say(line.decode(errors="replace")),
         )
-        return parse_engine_run(result_file.read_bytes(), "the test in podman's room")
+        return parse_engine_run(result_file.read_bytes(), "the test in podman's namespaces")
 
     def _sweep(self, own: str) -> tuple[str, ...]:
         """Remove what dead runs left; the names of their folders."""
@@ -118,7 +118,7 @@ class PrivatePodman:
         for run in (entry.name for entry in entries if _FOLDER.fullmatch(entry.name)):
             if run != own and not running.get(run, False) and not self._remove(run):
                 self._locks.forget(run)
-                swept.append(f"room {run}")
+                swept.append(f"private podman {run}")
         return tuple(swept)
 
     def _remove(self, run: str) -> list[str]:

@@ -26,7 +26,7 @@ class ProgramContainer(LiveContainer):
         super().__init__(bench, spec)
         self.limits = Effective()
         self.confined = Confinement()
-        self.unread = "it ended before the kernel could be asked"
+        self.unread = "it ended before the kernel's answer could be read"
 
     def await_end(self) -> EndedCommand:
         """Wait for the end of the command, for as long as one may take."""

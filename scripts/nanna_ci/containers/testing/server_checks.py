@@ -194,7 +194,7 @@ def perform_check(check: Check, container: ServerContainer, engine: Engine) -> s
             answer = container.post_json(COMPLETION_PATH, completion_request(check.subject), _COMPLETION_S)
             return f"{decide_completion(answer)} tokens"
         case _:
-            raise AssertionError(f"{check.kind.value} is no question")
+            raise AssertionError(f"{check.kind.value} is not a question")
     return None
 
 

@@ -85,7 +85,7 @@ class ServerContainer(LiveContainer):
             state = self._look()
             if state.running:
                 raise
-            reason = f"it had ended by itself, with {state.exit_code}, before it was asked to"
+            reason = f"it had ended by itself, with {state.exit_code}, before it was told to"
             raise CheckFailed(FailureCause.EXITED, reason) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:

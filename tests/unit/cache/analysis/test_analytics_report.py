@@ -107,7 +107,7 @@ def test_a_cache_that_could_not_be_asked_is_bad_only_where_it_leaves_something_o
     error = ToolMissing("host", "is not there", hint="look elsewhere")
     broken = Holdings(query_result(url="http://gone", error=error), {}, {}, frozenset(), dict.fromkeys(PATHS, "x"))
     assert notices(analysis(broken)) == [
-        (Tone.BAD, "http://gone could not be asked: host: is not there (look elsewhere)")
+        (Tone.BAD, "http://gone could not be queried: host: is not there (look elsewhere)")
     ]
     assert notices(analysis(broken, holdings(PATHS)))[0][0] is Tone.WARN
 
@@ -116,7 +116,7 @@ def test_the_gate_is_the_first_thing_said() -> None:
     one = analysis()
     passed = replace(one, gate=decide_gate(0.75, one.rate, one.tally))
     failed = replace(one, gate=decide_gate(0.9, one.rate, one.tally))
-    said = "Hit rate 75.0 %, at least {} is asked for: 3 of 4 paths hit."
+    said = "Hit rate 75.0 %, at least {} is required: 3 of 4 paths hit."
     assert notices(passed) == [(Tone.GOOD, said.format("75.0 %"))]
     assert notices(failed) == [(Tone.BAD, said.format("90.0 %"))]
 
@@ -167,7 +167,7 @@ def test_roots_come_first_and_a_long_list_is_cut() -> None:
     assert len(table.rows) == 20
     assert [row[1].text for row in table.rows] == ["root"] * 5 + ["cascade"] * 15
     texts = [paragraph.text for paragraph in blocks(one, Paragraph)]
-    assert texts == ["5 root causes; 40 paths only follow.", "and 25 more; --format json tells all"]
+    assert texts == ["5 root causes; 40 paths only follow.", "and 25 more; --format json has all"]
 
 
 def test_the_baseline_is_named() -> None:
@@ -178,4 +178,4 @@ def test_the_baseline_is_named() -> None:
 def test_nothing_asked_for_is_no_data() -> None:
     empty: list[StorePath] = []
     one = analysis(holdings(empty), sizes=Weights(0, 0, 0))
-    assert notices(one) == [(Tone.BAD, "No data: nothing was asked for.")]
+    assert notices(one) == [(Tone.BAD, "No data: nothing was requested.")]

@@ -116,7 +116,7 @@ def test_what_this_machine_built_was_never_pushed() -> None:
     ("trust", "words"),
     [
         (Trust.UNSIGNED, "http://cache has it, without a signature"),
-        (Trust.UNKNOWN_KEY, "http://cache has it, signed by key-1, no trusted key"),
+        (Trust.UNKNOWN_KEY, "http://cache has it, signed by key-1, not a trusted key"),
         (Trust.BAD_SIGNATURE, "http://cache has it, with a signature that does not hold"),
     ],
 )

@@ -222,7 +222,7 @@ def whole(cache: CacheStandIn, of: StorePath) -> Answer:
     ],
 )
 def test_an_answer_that_breaks_off_is_asked_for_again(cache: CacheStandIn, here: StorePath, failure: Answer) -> None:
-    # On a connection that served before, an end without a word is no failure: each request here has a new one.
+    # On a connection that served before, an end without a word is not a failure: each request here has a new one.
     info = cache.files["/nix-cache-info"]
     cache.answers["/nix-cache-info"] = [raw(b"HTTP/1.0 200 OK\r\n\r\n" + info, goes_on=False)]
     cache.answers[target(here)] = [failure, whole(cache, here)]
@@ -292,10 +292,10 @@ def test_servers_of_http_1_0_and_those_that_close_are_asked_on_new_connections(c
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (says(200, b"<html>log in</html>\n", content_type="text/html; charset=utf-8"), "is HTML, no narinfo"),
+        (says(200, b"<html>log in</html>\n", content_type="text/html; charset=utf-8"), "is HTML, not a narinfo"),
         (says(200, b"StorePath: nonsense\n"), "line 1: StorePath"),
         (says(200, b""), "StorePath is missing"),
-        (says(200, b"x" * 100, content_encoding="gzip"), "not packed as gzip, as it says"),
+        (says(200, b"x" * 100, content_encoding="gzip"), "not encoded as gzip, as it says"),
         (says(200, b"", content_length="4194305"), "over 4194304 bytes"),
         (raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000), "head is over 65536 bytes"),
         (says(200, render_narinfo(narinfo(path("another")))), "is of another path, /nix/store/"),

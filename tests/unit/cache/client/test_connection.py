@@ -69,7 +69,7 @@ def test_a_request_is_sent_and_its_answer_told_and_counted(connection: Connectio
 
 def test_bytes_without_a_request_are_the_end_of_it(connection: Connection, heard: Heard) -> None:
     connection.data_received(ANSWER)
-    assert heard.events == [("sent something that nobody asked for", None)]
+    assert heard.events == [("sent an unsolicited answer", None)]
 
 
 def test_an_end_without_a_request_and_one_in_mid_request_are_told(connection: Connection, heard: Heard) -> None:

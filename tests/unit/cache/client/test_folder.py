@@ -37,7 +37,7 @@ def test_a_folder_is_asked_like_any_cache(folder: Path) -> None:
     result = Asking().ask(str(folder), [here, bad, fifo, loop, path("absent")])
     assert (set(result.found), result.missing) == ({here}, {path("absent")})
     assert "line 1: StorePath" in result.corrupt[bad]
-    assert "is no file" in result.corrupt[fifo]
+    assert "is not a file" in result.corrupt[fifo]
     assert "symbolic links" in result.failed[loop]
     assert (result.priority, result.requests, result.peak_connections) == (40, 5, 0)
     assert result.bytes_received == sum((folder / f"{one.hash}.narinfo").stat().st_size for one in (here, bad))

@@ -61,12 +61,12 @@ def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: py
     said: list[str] = []
     monkeypatch.setattr(narinfo_query, "query_missing", unavailable)
     assert make_sieves([CACHIX], {}, said.append)[CACHIX](["0" * 32]) == frozenset()
-    assert "mine is not asked in bulk" in said[0]
+    assert "mine is not queried in bulk" in said[0]
 
 
 def test_an_answer_that_is_refused_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     def strange(*_: object) -> frozenset[str]:
-        raise MalformedData("cachix.org", "the answer names x, which was not asked for")
+        raise MalformedData("cachix.org", "the answer names x, which was not requested")
 
     monkeypatch.setattr(narinfo_query, "query_missing", strange)
     with pytest.raises(MalformedData):

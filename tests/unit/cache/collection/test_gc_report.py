@@ -88,7 +88,7 @@ def test_an_upload_that_lost_something_is_no_success(cache: GcFolder) -> None:
     cache.add(1)
     broken = FileFault("x.narinfo", "came meanwhile, and needs y, which was deleted")
     told = report(cache, collected=done(report(cache), 1, broken=(broken,)))
-    assert (told.verdict, told.reason) == (Verdict.FAIL, "1 upload in the same moment lost what was deleted")
+    assert (told.verdict, told.reason) == (Verdict.FAIL, "1 upload lost, at the same moment, what was deleted")
     assert "✘ x.narinfo came meanwhile, and needs y, which was deleted: delete the file, and push its" in text(told)
 
 

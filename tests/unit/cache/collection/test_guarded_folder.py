@@ -75,7 +75,7 @@ def test_a_subfolder_swapped_for_a_link_while_open_leads_nowhere_else(place: Pat
 
 def test_a_pipe_does_not_make_us_wait(place: Path, folder: GuardedFolder) -> None:
     os.mkfifo(place / "pipe")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         folder.read("pipe", 10)
 
 

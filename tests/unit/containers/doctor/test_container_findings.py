@@ -38,7 +38,7 @@ def test_an_engine_that_works_is_told_by_version():
 
 
 def test_a_room_of_its_own_is_told():
-    assert "room of its own" in health.check_engine(replace(PODMAN, private=True), ["podman"], "").says
+    assert "private namespaces" in health.check_engine(replace(PODMAN, private=True), ["podman"], "").says
 
 
 @pytest.mark.parametrize(

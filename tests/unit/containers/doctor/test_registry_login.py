@@ -132,7 +132,7 @@ def test_a_key_that_is_a_url_counts_by_its_host_as_for_skopeo(tmp_path, key, reg
 
 
 def test_a_login_that_only_docker_would_find_is_none_and_it_is_said_why():
-    with pytest.raises(ConfigError, match="credsStore, which skopeo does not ask"):
+    with pytest.raises(ConfigError, match="credsStore, which skopeo does not use"):
         find_login({"REGISTRY_AUTH_FILE": str(CASES / "creds-store.json")}, Repository("ghcr.io", "me"))
 
 

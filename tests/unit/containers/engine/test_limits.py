@@ -40,8 +40,8 @@ def test_all_limits_are_held():
 def test_the_kernels_whole_pages_are_no_violation_but_more_is():
     assert forces(WANTED, WANTED, Effective(WANTED.memory_bytes + 4096.0, 512), None)["memory"][0] is Force.HELD
     assert forces(WANTED, WANTED, Effective(WANTED.memory_bytes + 1e6, 513), None) == {
-        "memory": (Force.REFUSED, f"the kernel holds it to {WANTED.memory_bytes + 1_000_000}"),
-        "processes": (Force.REFUSED, "the kernel holds it to 513"),
+        "memory": (Force.REFUSED, f"the kernel limits it to {WANTED.memory_bytes + 1_000_000}"),
+        "processes": (Force.REFUSED, "the kernel limits it to 513"),
         "time": (Force.HELD, None),
     }
 
@@ -49,7 +49,7 @@ def test_the_kernels_whole_pages_are_no_violation_but_more_is():
 def test_a_limit_that_the_engine_took_and_the_kernel_does_not_know_is_said():
     assert forces(WANTED, WANTED, Effective(math.inf, math.inf), None)["memory"] == (
         Force.REFUSED,
-        "the kernel holds it to nothing",
+        "the kernel limits it to nothing",
     )
 
 

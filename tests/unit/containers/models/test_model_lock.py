@@ -74,11 +74,11 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"registry": "registry.example.org"}, "no URL of a registry"),
-        ({"registry": "https://registry.example.org/a"}, "no URL of a registry"),
-        ({"registry": "https://registry.example.org:x"}, "no URL of a registry"),
-        ({"registry": "https://registry example.org"}, "no URL of a registry"),
-        ({"registry": "http://registry.example.org"}, "asked over https"),
+        ({"registry": "registry.example.org"}, "not a URL of a registry"),
+        ({"registry": "https://registry.example.org/a"}, "not a URL of a registry"),
+        ({"registry": "https://registry.example.org:x"}, "not a URL of a registry"),
+        ({"registry": "https://registry example.org"}, "not a URL of a registry"),
+        ({"registry": "http://registry.example.org"}, "queried over https"),
         ({"registry": "https://user:secret@registry.example.org"}, "registry: a registry's URL has no login in it"),
         ({"registry": None}, "registry is 'null'"),
         ({"repository": "library/../m"}, "not what the name stands for"),

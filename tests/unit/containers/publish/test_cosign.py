@@ -48,7 +48,7 @@ def test_a_tag_is_never_signed_verified_or_attested(run: FakeRun, tmp_path: Path
         lambda: program.attest(REPOSITORY, moving, "a", {}, tmp_path),
         lambda: program.is_attested(REPOSITORY, moving, "a", {}),
     ):
-        with pytest.raises(UsageError, match="is no digest"):
+        with pytest.raises(UsageError, match="is not a digest"):
             act()
     assert not [call for call in run.calls if call.argv[1] != "public-key"]
 
@@ -179,5 +179,5 @@ def test_an_exact_identity_is_taken(identity: str) -> None:
      "http://github.com/o", "someone@example.org", "https://github.com/o/r\n", "--certificate-identity-regexp=.*"],
 )  # fmt: skip
 def test_a_pattern_is_no_identity(identity: str) -> None:
-    with pytest.raises(UsageError, match="no exact identity"):
+    with pytest.raises(UsageError, match="not an exact identity"):
         parse_keyless(identity)

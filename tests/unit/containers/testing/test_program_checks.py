@@ -123,9 +123,9 @@ def test_a_program_that_waits_to_start_is_verified_by_the_kernel(world):
 def test_one_that_ended_before_the_kernel_could_be_asked_is_unverified_and_says_so(world):
     result = run(world)
     assert result.verdict is Verdict.PASS
-    assert confined(result).reason == "unverified: asked for, but it ended before the kernel could be asked"
+    assert confined(result).reason == "unverified: requested, but it ended before the kernel's answer could be read"
     limits = {limit.name: (limit.force, limit.reason) for limit in result.facts.limits}
-    assert limits["memory"] == (Force.UNVERIFIED, "it ended before the kernel could be asked")
+    assert limits["memory"] == (Force.UNVERIFIED, "it ended before the kernel's answer could be read")
 
 
 def test_limits_that_the_kernel_told_of_one_command_are_known_and_the_other_is_still_unverified(world):
@@ -138,13 +138,13 @@ def test_limits_that_the_kernel_told_of_one_command_are_known_and_the_other_is_s
     world.engine.prepare = first_only  # type: ignore[method-assign]
     result = run(world)
     assert {limit.force for limit in result.facts.limits} == {Force.HELD}
-    assert confined(result).reason == "unverified: asked for, but it ended before the kernel could be asked"
+    assert confined(result).reason == "unverified: requested, but it ended before the kernel's answer could be read"
 
 
 def test_one_that_this_kernel_does_not_know_is_unverified_for_another_reason(world):
     world.kernel.is_in = lambda _pid, _container: False  # type: ignore[method-assign]
     result = run(world, can_wait=True)
-    assert confined(result).reason == "unverified: asked for, but the kernel's answer cannot be read from here"
+    assert confined(result).reason == "unverified: requested, but the kernel's answer cannot be read from here"
 
 
 def test_a_program_that_has_capabilities_after_all_is_not_confined(world):

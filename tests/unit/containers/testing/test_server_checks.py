@@ -195,7 +195,7 @@ def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world
     told = (
         "more memory than its limit"
         if out_of_memory
-        else "it exited with 9 while it was asked; its last line: 'no more'"
+        else "it exited with 9 while it was being tested; its last line: 'no more'"
     )
     assert told in (result.reason or "")
 
