@@ -54,8 +54,8 @@ def test_a_flood_of_talk_and_broken_events_during_a_build_is_bounded(tmp_path: P
     )
     result = nix.build([DERIVATION], keep_going=True)
     assert result.results[0].state is BuildOutcome.PRESENT
-    assert len(result.log.talk) == 200
-    assert max(map(len, result.log.talk)) <= 4096
+    assert len(result.log.notes) == 200
+    assert max(map(len, result.log.notes)) <= 4096
 
 
 def test_a_nix_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:

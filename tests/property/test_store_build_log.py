@@ -63,7 +63,7 @@ def fed(lines: list[bytes]) -> BuildLog:
 def test_any_bytes_are_events_or_talk(lines: list[bytes]) -> None:
     log = fed(lines)
     assert log.derivations() == ()
-    assert len(log.talk) <= len(lines)
+    assert len(log.notes) <= len(lines)
 
 
 @given(st.lists(EVENTS, max_size=40), st.booleans())

@@ -190,12 +190,14 @@ def cross_environment(
 ) -> dict[str, str] | None:
     """The variables that make cargo link for a target, and the cc and pkg-config crates of build scripts follow.
 
-    The linker is the one cargo is told of in `environ`, else a GNU one on PATH; None where there is neither. The
+    The linker is the one that `environ` configures for cargo, else a GNU one on PATH; None where there is neither. The
     target's libraries are looked for where Debian puts them. Whatever `environ` sets already stays as it is.
     """
     lower = target.triple.replace("-", "_")
-    told = environ.get(f"CARGO_TARGET_{lower.upper()}_LINKER")
-    candidates = (told,) if told else tuple(f"{prefix}gcc" for prefix in _CROSS_PREFIXES.get(target.triple, ()))
+    configured = environ.get(f"CARGO_TARGET_{lower.upper()}_LINKER")
+    candidates = (
+        (configured,) if configured else tuple(f"{prefix}gcc" for prefix in _CROSS_PREFIXES.get(target.triple, ()))
+    )
     linker = next((name for name in candidates if which(name) is not None), None)
     if linker is None:
         return None
@@ -270,8 +272,8 @@ def _broken(stderr: str) -> str:
 def query_build_folders(source: Path, *, run: Run, environ: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
     """Where cargo keeps what it builds on the way (`build.build-dir`), for a target folder: by the environment, and by
     cargo itself in the workspace around that. None where nobody can say."""
-    told = environ.get("CARGO_BUILD_BUILD_DIR", "")
-    named = [cwd / told, source.parent / told] if told and "{" not in told else []
+    configured = environ.get("CARGO_BUILD_BUILD_DIR", "")
+    named = [cwd / configured, source.parent / configured] if configured and "{" not in configured else []
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1", "--offline")
     try:
         completed = run(argv, timeout_s=QUERY_TIMEOUT_S, env=cargo_environment(environ), cwd=source.parent)

@@ -107,7 +107,7 @@ def query_missing(client: WebClient, cache: CachixCache, token: Token | None, ha
                 repeatable=True,  # a question, though POST asks it
             )
             answered = as_texts(list(response.json_array()), url, "the answer")
-            missing.update(_asked_for(answered, frozenset(part), url))
+            missing.update(_refuse_strangers(answered, frozenset(part), url))
     except RequestRefused as refusal:
         _explain(refusal, cache, token)
         raise
@@ -118,8 +118,8 @@ def _parts(hashes: Sequence[str]) -> Iterator[Sequence[str]]:
     return (hashes[start : start + HASHES_A_CALL] for start in range(0, len(hashes), HASHES_A_CALL))
 
 
-def _asked_for(answered: Sequence[str], asked: frozenset[str], url: str) -> Sequence[str]:
-    stranger = next((word for word in answered if word not in asked), None)
+def _refuse_strangers(answered: Sequence[str], queried: frozenset[str], url: str) -> Sequence[str]:
+    stranger = next((word for word in answered if word not in queried), None)
     if stranger is not None:
         raise MalformedData(url, f"the answer names {shorten(stranger)}, which was not requested")
     return answered

@@ -42,9 +42,9 @@ def query_probe(
         return Probe(substituter.url, (), None, error.message)
 
 
-def _skew_s(response: Response, asked_s: float) -> float | None:
+def _skew_s(response: Response, sent_s: float) -> float | None:
     """The server's clock less ours; HTTP dates are whole seconds, so half a second is added. None: it does not say."""
     try:
-        return email.utils.parsedate_to_datetime(response.headers["date"]).timestamp() + 0.5 - asked_s
+        return email.utils.parsedate_to_datetime(response.headers["date"]).timestamp() + 0.5 - sent_s
     except (KeyError, ValueError, OverflowError):
         return None

@@ -26,8 +26,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     sources = parse_sources(pipeline, chosen, arguments.sources, ports.cwd)
     found, reason = find_working_engine(arguments.engine, ports)
     if found is None:
-        told = say_no_engine(reason)
-        return _outcome(ContainerReport((), None, told, None, ports.clock() - started))
+        unavailable = say_no_engine(reason)
+        return _outcome(ContainerReport((), None, unavailable, None, ports.clock() - started))
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     layouts = folder.path / "layouts"
     try:

@@ -80,13 +80,13 @@ def _declared(context: Context) -> tuple[str, ...]:
     return tuple(model.name for model in load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).models)
 
 
-def _chosen(asked: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
+def _chosen(named: Sequence[str], declared: Sequence[str]) -> tuple[str, ...]:
     """The models to resolve, in pipeline.toml's order."""
-    unknown = [name for name in asked if name not in declared]
+    unknown = [name for name in named if name not in declared]
     if unknown:
         known = ", ".join(declared) or "none"
         raise UsageError(f"{shorten(unknown[0])} is not a [[model]] of pipeline.toml", hint=f"known: {known}")
-    return tuple(name for name in declared if not asked or name in asked)
+    return tuple(name for name in declared if not named or name in named)
 
 
 def _resolve(

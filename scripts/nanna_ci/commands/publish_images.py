@@ -30,8 +30,8 @@ from nanna_ci.report.outcome import Outcome
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Plan, and publish unless the event or --dry-run forbids it."""
     run = run_of(context.ports.environ)
-    told = None if run is None else run.event or "an event without a name"
-    reason = decide_event(arguments.event, told)
+    event = None if run is None else run.event or "an event without a name"
+    reason = decide_event(arguments.event, event)
     if reason is not None:
         return _nothing(reason, context)
     with scratch_folder("nanna-ci-publish-") as scratch:

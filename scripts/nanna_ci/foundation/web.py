@@ -130,18 +130,18 @@ class WebClient:
         sent_headers = {"accept-encoding": "gzip", **{name.lower(): value for name, value in (headers or {}).items()}}
         if token is not None and token.value is not None:
             sent_headers["authorization"] = f"Bearer {token.value}"
-        asked = _Request(method, url, sent_headers, content)
+        request = _Request(method, url, sent_headers, content)
         redactor = Redactor([token.value] if token is not None and token.value else [])
         end = self._clock() + self._deadline_s
         for attempt in range(1, self._attempts + 1):
             try:
-                response = self._attempt(asked, end)
+                response = self._attempt(request, end)
                 self._raise_for_passing(response, accept)
             except _Passing as problem:
                 problem_text = redactor.redact_text(str(problem))
                 wait_s = backoff_s(attempt, self._uniform) if problem.wait_s is None else problem.wait_s
-                hopeless = attempt == self._attempts or (problem.sent and not may_repeat)
-                if hopeless or self._clock() + wait_s >= end:
+                is_last = attempt == self._attempts or (problem.sent and not may_repeat)
+                if is_last or self._clock() + wait_s >= end:
                     raise ServiceUnavailable(host, problem_text, attempts=attempt) from None
                 self._log(f"{host}: {problem_text}; attempt {attempt + 1} of {self._attempts} in {wait_s:.1f} s")
                 self._sleep(wait_s)

@@ -70,7 +70,7 @@ class RunProgram(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CargoStep:
-    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest was told to write, None: none.
+    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest was asked to write, None: none.
 
     `typed` is the same as a person types it, where that is not `argv`: without the files of this very run.
     """
@@ -146,8 +146,8 @@ def run_step(
     ended = run(step.argv, environment=step.environment, timeout_s=STEP_TIMEOUT_S, on_line=take)
     output = _Output(ended, lines, tool)
     result = _judge_tests(job_id, step, output) if step.tool == "nextest" else _judge_tool(job_id, step, output)
-    if told := changed.to_json():
-        result = replace(result, evidence={**result.evidence, "environment": told})
+    if said := changed.to_json():
+        result = replace(result, evidence={**result.evidence, "environment": said})
     return result
 
 
@@ -162,10 +162,10 @@ def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
     evidence = _evidence(step, output)
     if report is not None:
         evidence["tests"] = report.counts
-    told: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     if report is not None:
-        told = last_lines(output.lines) if report.has_silent_script else report.failure_lines()
-    return _result(job_id, step, output, answer, evidence=evidence, told=told)
+        said = last_lines(output.lines) if report.has_silent_script else report.failure_lines()
+    return _result(job_id, step, output, answer, evidence=evidence, said=said)
 
 
 def _judge_tool(job_id: str, step: CargoStep, output: _Output) -> JobResult:
@@ -198,9 +198,9 @@ def _result(
     answer: NextestResult,
     *,
     evidence: Mapping[str, Any],
-    told: tuple[str, ...] = (),
+    said: tuple[str, ...] = (),
 ) -> JobResult:
-    """`answer` and `told` are what structured results say; where they say nothing the lines do."""
+    """`answer` and `said` are what structured results say; where they say nothing the lines do."""
     verdict, reason, failing = answer.verdict, answer.reason, answer.failing
     if verdict is not Verdict.PASS and (stale := _stale_lock(output.lines)) is not None:
         reason = stale
@@ -214,7 +214,7 @@ def _result(
             return replace(
                 result,
                 failing_tests=failing or (failing_tests(output.lines) if verdict is Verdict.FAIL else ()),
-                log_tail=told or useful_lines(output.lines),
+                log_tail=said or useful_lines(output.lines),
                 reproduce=step.command_line,
             )
         case _:

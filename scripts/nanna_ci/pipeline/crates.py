@@ -27,7 +27,7 @@ class CrateCount:
             self._begun.add(match["crate"])
 
     @property
-    def told(self) -> str | None:
+    def summary(self) -> str | None:
         """`45 of 210 crates`, `12 crates`, None where cargo has not said anything."""
         if self.total is not None:
             return f"{self._done} of {self.total} crates"

@@ -80,10 +80,10 @@ def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = N
     `lines` are plain and its own, `nix_says` is Nix's reason, `code` the exit code of our builder or of cargo.
     """
     if code == BUILDER_FAULT:
-        told = [match["what"] for line in lines if (match := _BUILDER_LINE.match(line))]
-        if told and _DISK.search(told[-1]):
+        reported = [match["what"] for line in lines if (match := _BUILDER_LINE.match(line))]
+        if reported and _DISK.search(reported[-1]):
             return JobFault(FaultKind.DISK)
-        return JobFault(FaultKind.BUILDER, told[-1] if told else f"it ended with {BUILDER_FAULT}")
+        return JobFault(FaultKind.BUILDER, reported[-1] if reported else f"it ended with {BUILDER_FAULT}")
     if code == KILLED:
         return JobFault(FaultKind.MEMORY)
     if (crash := _crash(lines)) is not None and code in {None, 1}:
@@ -109,5 +109,5 @@ def _crash(lines: Sequence[str]) -> str | None:
     starts = [number for number, line in enumerate(lines) if line == _TRACEBACK]
     if not starts or not any(_OUR_FRAME.match(line) for line in lines[starts[-1] :]):
         return None
-    told = [line for line in lines if line.strip()]
-    return told[-1].strip() if not told[-1].startswith(" ") else None
+    reported = [line for line in lines if line.strip()]
+    return reported[-1].strip() if not reported[-1].startswith(" ") else None

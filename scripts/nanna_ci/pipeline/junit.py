@@ -99,11 +99,11 @@ class JunitReport:
         blocks = []
         for case in self.cases:
             if case.status is TestStatus.FAILED:
-                told = dict.fromkeys(map(plain_line, (case.message or "").splitlines()))
-                told |= dict.fromkeys(
+                lines = dict.fromkeys(map(plain_line, (case.message or "").splitlines()))
+                lines |= dict.fromkeys(
                     line for line in map(plain_line, case.output.splitlines()) if line.strip() != case.name
                 )
-                blocks.append([case.full_name, *told])
+                blocks.append([case.full_name, *lines])
         return share_lines(blocks, limit)
 
 

@@ -112,8 +112,8 @@ def left_out(lines: Iterable[str]) -> str | None:
 
 def last_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
     """The last lines that are not blank, without cargo's own talk of what it compiles."""
-    told = [line for line in lines if line.strip()]
-    return tuple([line for line in told if not _COMPILES.match(line)][-limit:] or told[-limit:])
+    written = [line for line in lines if line.strip()]
+    return tuple([line for line in written if not _COMPILES.match(line)][-limit:] or written[-limit:])
 
 
 def share_lines(blocks: Sequence[Sequence[str]], limit: int) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 class FailedBuild:
     """A job whose own derivation failed. `lines` is its log, plain.
 
-    `nix_says` is Nix's reason, empty where a signal came before Nix told it.
+    `nix_says` is Nix's reason, empty where a signal came before Nix said it.
     """
 
     job_id: str
@@ -85,8 +85,8 @@ def explain(lines: Sequence[str]) -> str | None:
         return fault.reason
     if names:
         return name_some(names).removeprefix(": ")
-    told = useful_lines(lines)
-    return next((line.strip() for line in told if line.startswith("error")), told[-1].strip() if told else None)
+    said = useful_lines(lines)
+    return next((line.strip() for line in said if line.startswith("error")), said[-1].strip() if said else None)
 
 
 def by_fault(
@@ -128,9 +128,9 @@ def _by_section(build: FailedBuild, section: Section) -> JobResult:
             return by_fault(build.job_id, fault, build.evidence, lines, build.folder, seconds=build.seconds)
     words = failing_tests(lines)
     answer = judge_tests(section.exit_code, report, refused=refused, named=words)
-    told: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     if report is not None:
-        told = last_lines(lines) if report.has_silent_script else report.failure_lines()
+        said = last_lines(lines) if report.has_silent_script else report.failure_lines()
     evidence = {**build.evidence, "exitCode": section.exit_code}
     if report is not None:
         evidence["tests"] = report.counts
@@ -141,7 +141,7 @@ def _by_section(build: FailedBuild, section: Section) -> JobResult:
         reason="; ".join([str(answer.reason), *_remarks(lines)]),
         evidence=evidence,
         failing_tests=answer.failing or words,
-        log_tail=told or useful_lines(lines),
+        log_tail=said or useful_lines(lines),
     )
     if answer.verdict is Verdict.ERROR:
         return replace(result, evidence={**evidence, "report": str(build.folder.log_path)})

@@ -116,7 +116,9 @@ class Tracker:
         with self._lock:
             now = self._clock()
             running = tuple(
-                Activity(it.name, now - it.started, now - it.last_output, it.last_line, it.crates.told, it.expected_s)
+                Activity(
+                    it.name, now - it.started, now - it.last_output, it.last_line, it.crates.summary, it.expected_s
+                )
                 for it in self._running.values()
             )
             return RunProgress(

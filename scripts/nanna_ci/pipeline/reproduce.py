@@ -52,11 +52,11 @@ class RunOrigin:
         """The overrides, without those that nixw adds by itself."""
         nixw = self.environ.get(NIXW_VARIABLE)
         own = _own_overrides(Path(nixw).parent) if nixw else frozenset()
-        is_own_ground = any(pair in own for pair in self.overrides if pair[0].endswith("nixpkgs"))
+        is_own_toolkit = any(pair in own for pair in self.overrides if pair[0].endswith("nixpkgs"))
         words = []
         for name, url in self.overrides:
-            of_ground = is_own_ground and ("nixpkgs/" in name or name == "pipeline")
-            if (name, url) not in own and not of_ground:
+            of_toolkit = is_own_toolkit and ("nixpkgs/" in name or name == "pipeline")
+            if (name, url) not in own and not of_toolkit:
                 words += ["--override-input", name, url]
         return words
 

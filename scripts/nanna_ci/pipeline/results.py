@@ -180,7 +180,7 @@ def decide_verdict(results: Iterable[JobResult], *, strict: bool) -> Verdict:
 
 
 def shared_by(results: Iterable[JobResult]) -> list[list[JobResult]]:
-    """The results in groups that say the same: one cause that several jobs met is told once, with their names."""
+    """The results in groups that say the same: one cause that several jobs met is reported once, with their names."""
     groups: dict[tuple[object, ...], list[JobResult]] = {}
     for result in results:
         same = (result.verdict, result.reason, result.failing_tests, result.log_tail)
@@ -196,8 +196,8 @@ def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:
     if failed := by_verdict[Verdict.FAIL]:
         parts.append(f"{len(failed)} failed ({', '.join(result.id for result in failed)})")
     if errors := by_verdict[Verdict.ERROR]:
-        told = "; ".join(f"{', '.join(one.id for one in same)}: {same[0].reason}" for same in shared_by(errors))
-        parts.append(f"{len(errors)} without an answer ({told})")
+        details = "; ".join(f"{', '.join(one.id for one in same)}: {same[0].reason}" for same in shared_by(errors))
+        parts.append(f"{len(errors)} without an answer ({details})")
     if passed := by_verdict[Verdict.PASS]:
         parts.append(f"{len(passed)} passed")
     if absent := by_verdict[Verdict.UNAVAILABLE]:

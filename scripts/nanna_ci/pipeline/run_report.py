@@ -97,16 +97,16 @@ def result_note(result: JobResult) -> tuple[str, Tone]:
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
     """For each failed job, and each without an answer: the tests, why, the useful lines, the command.
 
-    What several jobs met, as a crate that does not build, is told once, with their names.
+    What several jobs met, as a crate that does not build, is shown once, with their names.
     """
-    told: dict[tuple[str, ...], str] = {}
+    shown: dict[tuple[str, ...], str] = {}
     for verdict in (Verdict.FAIL, Verdict.ERROR):
         for same in shared_by(result for result in results if result.verdict is verdict):
-            yield from _failure(same, told)
+            yield from _failure(same, shown)
 
 
-def _failure(same: Sequence[JobResult], told: dict[tuple[str, ...], str]) -> Iterator[Block]:
-    """`told` has the lines that were shown, with the jobs that they were shown for."""
+def _failure(same: Sequence[JobResult], shown: dict[tuple[str, ...], str]) -> Iterator[Block]:
+    """`shown` has the lines that were shown, with the jobs that they were shown for."""
     first = same[0]
     names = ", ".join(result.id for result in same)
     yield Heading(f"{names} failed" if first.verdict is Verdict.FAIL else f"{names}: no answer")
@@ -115,7 +115,7 @@ def _failure(same: Sequence[JobResult], told: dict[tuple[str, ...], str]) -> Ite
     if len(first.failing_tests) > TESTS_NAMED:
         yield Paragraph(f"and {len(first.failing_tests) - TESTS_NAMED} more")
     yield Paragraph(first.reason or "")
-    shown_for = told.setdefault(first.log_tail, names)
+    shown_for = shown.setdefault(first.log_tail, names)
     if first.log_tail and shown_for == names:
         yield Code("\n".join(first.log_tail), "text")
     elif first.log_tail:
@@ -133,5 +133,5 @@ def _tests(result: JobResult) -> str:
     counts = result.evidence.get("tests")
     if not isinstance(counts, dict):
         return ""
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return f"tests: {told or 'none'}"
+    shown = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return f"tests: {shown or 'none'}"

@@ -37,7 +37,7 @@ from nanna_ci.store.internal_json import (
 from nanna_ci.store.store_path import StorePath, parse_store_path
 
 _LINE_CHARACTERS = 4096
-_TALK_LINES = 200
+_MOST_LINES = 200
 _DEBUG_PREFIX = PREFIX + b'{"action":"msg","level":6,'  # most of the lines with -vvv: not worth reading
 _BUILDER_FINISHED = re.compile(r"builder process for '([^']+)' finished")
 _SUBSTITUTED = re.compile(r"substitution of path '([^']+)' succeeded")
@@ -79,9 +79,9 @@ class BuildLog:
         self._states = DerivationStates(clock)
         self._running: dict[int, _Running] = {}
         self._sums: defaultdict[int, _Progress] = defaultdict(lambda: (0, 0, 0))
-        self._errors: deque[str] = deque(maxlen=_TALK_LINES)
-        self._warnings: deque[str] = deque(maxlen=_TALK_LINES)
-        self._talk: deque[str] = deque(maxlen=_TALK_LINES)
+        self._errors: deque[str] = deque(maxlen=_MOST_LINES)
+        self._warnings: deque[str] = deque(maxlen=_MOST_LINES)
+        self._notes: deque[str] = deque(maxlen=_MOST_LINES)
         self._last_activity_s = clock()
 
     def feed(self, line: bytes) -> Event | None:
@@ -98,7 +98,7 @@ class BuildLog:
         with self._lock:
             self._last_activity_s = self._clock()
             if event is None:
-                self._talk.append(_shown(line.decode("utf-8", "replace")))
+                self._notes.append(_shown(line.decode("utf-8", "replace")))
             elif isinstance(event, Start):
                 self._start(event)
             elif isinstance(event, Stop):
@@ -158,10 +158,10 @@ class BuildLog:
             return tuple(self._warnings)
 
     @property
-    def talk(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """What stood on stderr and was no event, the last 200 lines."""
         with self._lock:
-            return tuple(self._talk)
+            return tuple(self._notes)
 
     def _start(self, event: Start) -> None:
         path = _path(event.fields[0]) if event.fields else None

@@ -39,7 +39,7 @@ class LocalStore:
         self._nix = nix
         self._folder = folder
         self._is_optional = is_optional
-        self._asked: set[StorePath] = set()
+        self._queried: set[StorePath] = set()
         self.valid: dict[StorePath, PathInfo] = {}
 
     def ask(self, paths: Iterable[StorePath]) -> None:
@@ -48,8 +48,8 @@ class LocalStore:
         Raises:
             ToolMissing: there is no nix, and it is not optional.
         """
-        new = [path for path in paths if path not in self._asked]
-        self._asked.update(new)
+        new = [path for path in paths if path not in self._queried]
+        self._queried.update(new)
         there = new if self._folder is None else [path for path in new if _lies_in(self._folder, path)]
         if not there:
             return

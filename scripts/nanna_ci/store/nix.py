@@ -252,8 +252,8 @@ def _parts(paths: Sequence[StorePath]) -> Iterator[Sequence[StorePath]]:
     return (paths[start : start + _PATHS_A_CALL] for start in range(0, len(paths), _PATHS_A_CALL))
 
 
-def _refuse_gaps(asked: Iterable[StorePath], answered: Collection[StorePath], source: str) -> None:
-    absent = next((path for path in asked if path not in answered), None)
+def _refuse_gaps(queried: Iterable[StorePath], answered: Collection[StorePath], source: str) -> None:
+    absent = next((path for path in queried if path not in answered), None)
     if absent is not None:
         raise MalformedData(source, f"says nothing of {absent}")
 
@@ -269,7 +269,7 @@ def _producers(derivations: Mapping[StorePath, Derivation]) -> dict[StorePath, S
 
 def _said(log: BuildLog) -> str:
     """What nix had to say, for an exception: its talk, then its errors."""
-    return "\n".join((*log.talk, *log.errors))
+    return "\n".join((*log.notes, *log.errors))
 
 
 def query_is_trusted(nix: Nix) -> bool | None:

@@ -1,8 +1,8 @@
 """The environment that cargo's jobs get: without the variables that would change an answer behind the job's back.
 
-A verdict must rest on the workspace and on the command that is told with it. What silences a lint, replaces a tool or
-filters tests from outside is removed; what may be needed and can still change an answer (a linker's flags, a wrapper
-that caches) stays, and both are told by name, never with their values.
+A verdict must rest on the workspace and on the command that is reported with it. What silences a lint, replaces a tool
+or filters tests from outside is removed; what may be needed and can still change an answer (a linker's flags, a wrapper
+that caches) stays, and both are reported by name, never with their values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REMOVED: Final = re.compile(
     r"|(?:CARGO_BUILD_)?RUSTC_WORKSPACE_WRAPPER"
     r"|RUSTFMT"
 )
-_TOLD: Final = re.compile(
+_REPORTED: Final = re.compile(
     r"(?:CARGO_ENCODED_|CARGO_BUILD_|CARGO_TARGET_\w+_)?RUSTFLAGS"
     r"|(?:CARGO_BUILD_|CARGO_TARGET_\w+_)?RUSTDOCFLAGS"
     r"|(?:CARGO_BUILD_)?RUSTC|(?:CARGO_BUILD_)?RUSTC_WRAPPER|(?:CARGO_BUILD_)?RUSTDOC"
@@ -44,8 +44,8 @@ class CargoEnvironment:
 
     def to_json(self) -> dict[str, list[str]]:
         """For a result's evidence; empty where there is nothing to tell."""
-        told = {"removed": list(self.removed), "kept": list(self.kept)}
-        return {key: names for key, names in told.items() if names}
+        names_by = {"removed": list(self.removed), "kept": list(self.kept)}
+        return {key: names for key, names in names_by.items() if names}
 
     def to_lines(self) -> list[str]:
         """For a job's log."""
@@ -61,7 +61,7 @@ def decide_environment(environ: Mapping[str, str]) -> CargoEnvironment:
     """What cargo's jobs may see of `environ`."""
     removed = sorted(name for name, value in environ.items() if _is_removed(name.upper(), value))
     variables = {name: value for name, value in environ.items() if name not in removed}
-    kept = tuple(sorted(name for name, value in variables.items() if value and _TOLD.fullmatch(name.upper())))
+    kept = tuple(sorted(name for name, value in variables.items() if value and _REPORTED.fullmatch(name.upper())))
     return CargoEnvironment(variables, tuple(removed), kept)
 
 

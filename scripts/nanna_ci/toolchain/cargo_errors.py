@@ -21,8 +21,8 @@ def innermost_cause(stderr: str) -> str:
     first = next((number for number, line in enumerate(lines) if line.lstrip().startswith("error")), None)
     if first is not None:
         return _joined(lines[first:])
-    told = [line.strip() for line in lines if line.strip()]
-    return told[-1] if told else "no output on stderr"
+    written = [line.strip() for line in lines if line.strip()]
+    return written[-1] if written else "no output on stderr"
 
 
 def _joined(lines: list[str]) -> str:

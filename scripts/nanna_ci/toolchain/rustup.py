@@ -43,8 +43,8 @@ def find_missing_toolchain(stderr: str) -> MissingToolchain | None:
     if _NO_DEFAULT.search(stderr):
         return MissingToolchain("rustup has no default toolchain", "rustup default stable")
     if match := _NOT_LOADED.search(stderr):
-        asked = _SYNCING.search(stderr)
-        name = asked["name"] if asked else "that the workspace asks for"
+        synced = _SYNCING.search(stderr)
+        name = synced["name"] if synced else "that the workspace asks for"
         reason = f"the Rust toolchain {name} is not installed, and rustup cannot fetch it: {match.group()}"
-        return MissingToolchain(reason, f"rustup toolchain install {name}" if asked else "see `rustup show`")
+        return MissingToolchain(reason, f"rustup toolchain install {name}" if synced else "see `rustup show`")
     return None

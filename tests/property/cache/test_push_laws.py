@@ -41,7 +41,7 @@ def test_every_candidate_is_pushed_filtered_dragged_or_absent_and_only_one_of_th
     graph: Graph, candidates: list[StorePath]
 ) -> None:
     plan = plan_push(candidates, graph, matching)
-    sets = [set(plan.push), set(plan.filtered), set(plan.dragged), set(plan.absent)]
+    sets = [set(plan.push), set(plan.filtered), set(plan.filtered_but_required), set(plan.absent)]
     for one in set(candidates):
         assert sum(one in group for group in sets) == 1, one
     assert all(graph[one] is not None for one in plan.push)
@@ -55,12 +55,12 @@ def test_the_closure_is_whole_and_what_is_filtered_in_it_says_who_needs_it(
     plan = plan_push(candidates, graph, matching)
     for known in plan.closure.values():
         assert set(known.references) <= plan.closure.keys()
-    assert set(plan.dragged) == {one for one in plan.closure if matching(one.name)}
+    assert set(plan.filtered_but_required) == {one for one in plan.closure if matching(one.name)}
     assert plan.closure.keys().isdisjoint(plan.filtered)
-    for one, dragged in plan.dragged.items():
-        assert dragged.needed_by
-        assert one not in dragged.needed_by
-        assert all(one in plan.closure[other].references for other in dragged.needed_by)
+    for one, filtered_but_required in plan.filtered_but_required.items():
+        assert filtered_but_required.needed_by
+        assert one not in filtered_but_required.needed_by
+        assert all(one in plan.closure[other].references for other in filtered_but_required.needed_by)
 
 
 @given(graphs(), st.lists(st.sampled_from(PATHS)), st.sets(st.sampled_from(PATHS)))

@@ -153,10 +153,10 @@ def test_the_lines_of_a_post_build_hook_belong_to_its_derivation() -> None:
 
 def test_talk_and_broken_events_are_kept_as_talk_bounded_with_invalid_bytes_replaced() -> None:
     log = fed(b"warning: Git tree is dirty", b"@nix {broken", b"\xff\xfe \x1b[1mbold", b"y" * 100_000)
-    assert log.talk[:3] == ("warning: Git tree is dirty", "@nix {broken", "\ufffd\ufffd bold")
-    assert len(log.talk[3]) == 4096
+    assert log.notes[:3] == ("warning: Git tree is dirty", "@nix {broken", "\ufffd\ufffd bold")
+    assert len(log.notes[3]) == 4096
     feed(log, [b"z"] * 1000)
-    assert log.talk == ("z",) * 200
+    assert log.notes == ("z",) * 200
 
 
 def test_counters_add_up_over_activities_and_survive_nonsense() -> None:

@@ -43,7 +43,7 @@ def test_a_build_and_its_dependency_are_built_with_logs_and_phase(samples: Path)
     assert good.log_tail == ("first line", "second line on stderr")
     assert (good.phase, good.machine, good.reason, good.dropped_lines) == ("checkPhase", None, None, 0)
     assert (log.counters().built, log.counters().builds_failed) == (2, 0)
-    assert (log.errors, log.talk) == ((), ())
+    assert (log.errors, log.notes) == ((), ())
 
 
 def test_nothing_is_heard_of_what_is_there_already(samples: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_build_that_succeeds_has_a_result_for_each_installable_in_order(run: F
     assert [one.state for one in result.results] == [BuildOutcome.PRESENT, BuildOutcome.BUILT]
     assert [one.installable for one in result.results] == [f"{B}^*", f"{A}^*"]
     assert [one.outputs for one in result.results] == [{"out": OUT_B}, {"out": OUT_A}]
-    assert result.log.talk == ("warning: plain talk",)
+    assert result.log.notes == ("warning: plain talk",)
 
 
 def test_a_failed_build_is_a_result_and_the_store_tells_what_the_others_are(run: FakeRun) -> None:

@@ -127,8 +127,8 @@ def _hits_and_misses(analysis: Analysis) -> Stacks:
     if sizes.hit or sizes.absent:
         untrusted = float(sum(analysis.view[path].nar_size_bytes for path in tally.untrusted))
         parts = (sizes.hit, untrusted, sizes.absent - untrusted)
-        told = _share(sizes, lambda size: bytes_text(int(size)), "size")
-        items.append(("Bytes, unpacked", _drawn(parts, sizes), told))
+        caption = _share(sizes, lambda size: bytes_text(int(size)), "size")
+        items.append(("Bytes, unpacked", _drawn(parts, sizes), caption))
     if seconds.hit or seconds.absent:
         parts = (seconds.hit, 0.0, seconds.absent)
         items.append(("Build time", _drawn(parts, seconds), _share(seconds, seconds_text, "time")))

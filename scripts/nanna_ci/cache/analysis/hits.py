@@ -84,10 +84,10 @@ class Gate:
     reason: str
 
 
-def judge_holdings(result: QueryResult, keys: TrustedKeys | None, asked: Iterable[StorePath]) -> Holdings:
+def judge_holdings(result: QueryResult, keys: TrustedKeys | None, queried: Iterable[StorePath]) -> Holdings:
     """Sort a cache's answers; an error of the whole cache is one of each path. `keys` None: signatures do not count."""
     if result.error is not None:
-        return Holdings(result, {}, {}, frozenset(), dict.fromkeys(asked, result.error.message))
+        return Holdings(result, {}, {}, frozenset(), dict.fromkeys(queried, result.error.message))
     unknown = {**result.failed, **result.corrupt}
     if keys is None or result.substituter.is_trusted:
         return Holdings(result, result.found, {}, result.missing, unknown)

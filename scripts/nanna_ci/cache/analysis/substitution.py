@@ -1,6 +1,6 @@
 """What Nix would download and what it would build: the answer of `nix build --dry-run`, without asking it.
 
-Follows Nix's Store::queryMissing (nix: src/libstore/misc.cc). A derivation is asked for by its wanted outputs. Where
+Follows Nix's Store::queryMissing (nix: src/libstore/misc.cc). A derivation is queried for by its wanted outputs. Where
 all of them are valid, nothing is done; where caches have all that are not, these are downloaded, and with them what
 they refer to; else it is built, and so the used outputs of its inputs are wanted.
 """
@@ -18,7 +18,7 @@ from nanna_ci.store.store_path import StorePath
 
 @dataclass(frozen=True, slots=True)
 class WantedOutputs:
-    """Outputs of a derivation, by name. `label` is how it was asked for: an installable, an attribute, a path."""
+    """Outputs of a derivation, by name. `label` is how it was requested: an installable, an attribute, a path."""
 
     label: str
     derivation: StorePath
@@ -29,15 +29,15 @@ class WantedOutputs:
 class SubstitutionPlan:
     """What Nix would do.
 
-    `unknown` is neither valid nor in a cache, and no derivation says how it is built. `unasked` are paths that are
-    needed but were not asked for: the plan holds only once there are none. `download_bytes` is None where a cache
+    `unknown` is neither valid nor in a cache, and no derivation says how it is built. `unqueried` are paths that are
+    needed but were not queried for: the plan holds only once there are none. `download_bytes` is None where a cache
     does not say what a file weighs.
     """
 
     build: frozenset[StorePath]
     download: frozenset[StorePath]
     unknown: frozenset[StorePath]
-    unasked: frozenset[StorePath]
+    unqueried: frozenset[StorePath]
     download_bytes: int | None
     nar_bytes: int
 
@@ -47,17 +47,17 @@ def plan_substitution(
     graph: Mapping[StorePath, Derivation],
     *,
     found: Mapping[StorePath, NarInfo],
-    asked: Container[StorePath],
+    queried: Container[StorePath],
     valid: Container[StorePath],
     always_allow: bool = False,
 ) -> SubstitutionPlan:
     """Plan for derivations of `graph` and for plain paths.
 
     `found` is what the caches have, each from the first that has it, trusted or not: a dry run checks no signature.
-    `asked` are the paths that they were asked for, `valid` those in the local store. `always_allow` is Nix's setting
-    always-allow-substitutes.
+    `queried` are the paths that the caches were queried for, `valid` those in the local store. `always_allow` is Nix's
+    setting always-allow-substitutes.
     """
-    planner = _Planner(graph, found, asked, valid, always_allow=always_allow)
+    planner = _Planner(graph, found, queried, valid, always_allow=always_allow)
     for one in wanted:
         if isinstance(one, StorePath):
             planner.paths.append(one)
@@ -70,7 +70,7 @@ def plan_substitution(
         build=frozenset(planner.build),
         download=frozenset(planner.download),
         unknown=frozenset(planner.unknown),
-        unasked=frozenset(planner.unasked),
+        unqueried=frozenset(planner.unqueried),
         download_bytes=sum(known) if len(known) == len(sizes) else None,
         nar_bytes=sum(found[path].nar_size_bytes for path in planner.download),
     )
@@ -83,14 +83,14 @@ class _Planner:
         self,
         graph: Mapping[StorePath, Derivation],
         found: Mapping[StorePath, NarInfo],
-        asked: Container[StorePath],
+        queried: Container[StorePath],
         valid: Container[StorePath],
         *,
         always_allow: bool,
     ) -> None:
         self._graph = graph
         self._found = found
-        self._asked = asked
+        self._queried = queried
         self._valid = valid
         self._always_allow = always_allow
         self.requests: list[tuple[StorePath, tuple[str, ...]]] = []
@@ -98,7 +98,7 @@ class _Planner:
         self.build: set[StorePath] = set()
         self.download: set[StorePath] = set()
         self.unknown: set[StorePath] = set()
-        self.unasked: set[StorePath] = set()
+        self.unqueried: set[StorePath] = set()
 
     def run(self) -> None:
         """Derivations first, which only add to the paths."""
@@ -120,7 +120,7 @@ class _Planner:
         if not invalid:
             return
         present = [place for place in invalid if place is not None and place in self._found]
-        self.unasked.update(place for place in invalid if place not in self._asked and place is not None)
+        self.unqueried.update(place for place in invalid if place not in self._queried and place is not None)
         # Where only the build shows an output's path, the caches cannot be evaluated for it.
         if len(present) == len(invalid) and (self._always_allow or allows_substitutes(derivation)):
             self.paths.extend(present)
@@ -133,10 +133,10 @@ class _Planner:
         if info is not None:
             self.download.add(path)
             self.paths.extend(info.references)
-        elif path in self._asked:
+        elif path in self._queried:
             self.unknown.add(path)
         else:
-            self.unasked.add(path)
+            self.unqueried.add(path)
 
 
 def allows_substitutes(derivation: Derivation) -> bool:

@@ -78,15 +78,15 @@ def analyse(request: SurveyRequest, local: LocalStore, query: Query, clock: Call
     """Ask, judge, explain."""
     begun_s = clock()
     subject = request.subject
-    asked = _asked(subject)
-    results = query(request.substituters, asked, walk=request.walk)
+    queried = _queried(subject)
+    results = query(request.substituters, queried, walk=request.walk)
     if request.walk:
-        asked = list(dict.fromkeys([*asked, *(path for one in results for path in _answered(one))]))
-    holdings = tuple(judge_holdings(one, request.keys, asked) for one in results)
+        queried = list(dict.fromkeys([*queried, *(path for one in results for path in _answered(one))]))
+    holdings = tuple(judge_holdings(one, request.keys, queried) for one in results)
     tally = combine(holdings)
-    local.ask(asked)
+    local.ask(queried)
     view = combined_view(holdings)
-    plan = _plan(request, local, query, view, asked)
+    plan = _plan(request, local, query, view, queried)
     sizes = weigh_sizes(tally, holdings, view, local.valid)
     seconds = weigh_seconds(tally, subject.graph, view, request.build_times)
     rate = measure_hit_rate(tally, sizes, seconds)
@@ -122,7 +122,7 @@ def analyse(request: SurveyRequest, local: LocalStore, query: Query, clock: Call
     )
 
 
-def _asked(subject: AnalysisSubject) -> list[StorePath]:
+def _queried(subject: AnalysisSubject) -> list[StorePath]:
     """Every output of the graph, or the plain paths."""
     outputs = (output.path for one in subject.graph.values() for output in one.outputs.values())
     return list(dict.fromkeys([*subject.paths, *(path for path in outputs if path is not None)]))
@@ -143,24 +143,28 @@ def _answered(result: QueryResult) -> Iterable[StorePath]:
 
 
 def _plan(
-    request: SurveyRequest, local: LocalStore, query: Query, view: dict[StorePath, NarInfo], asked: Iterable[StorePath]
+    request: SurveyRequest,
+    local: LocalStore,
+    query: Query,
+    view: dict[StorePath, NarInfo],
+    queried: Iterable[StorePath],
 ) -> SubstitutionPlan:
-    """As Nix's dry run has it. What outputs refer to beyond the graph is asked for, and added to `view`."""
-    subject, known = request.subject, set(asked)
+    """As Nix's dry run has it. What outputs refer to beyond the graph is queried, and added to `view`."""
+    subject, known = request.subject, set(queried)
     while True:
         plan = plan_substitution(
             (*subject.wanted, *subject.paths),
             subject.graph,
             found=view,
-            asked=known,
+            queried=known,
             valid=local.valid,
             always_allow=request.always_allow,
         )
-        if not plan.unasked or not subject.graph:  # of a plain list, only its own paths count
+        if not plan.unqueried or not subject.graph:  # of a plain list, only its own paths count
             return plan
-        local.ask(plan.unasked)
-        known.update(plan.unasked)
-        rest = [path for path in plan.unasked if path not in local.valid]
+        local.ask(plan.unqueried)
+        known.update(plan.unqueried)
+        rest = [path for path in plan.unqueried if path not in local.valid]
         results = query(request.substituters, rest, walk=True) if rest else ()
         known.update(path for one in results for path in _answered(one))
         view.update(combined_view(judge_holdings(one, None, rest) for one in results))

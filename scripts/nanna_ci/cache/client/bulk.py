@@ -16,7 +16,7 @@ from typing import Any, Final
 from nanna_ci.cache.client.asker import Asker, FolderAsker
 from nanna_ci.cache.client.background import Tasks
 from nanna_ci.cache.client.cache_credentials import find_authorization
-from nanna_ci.cache.client.http_asker import HttpAsker, Sieve
+from nanna_ci.cache.client.http_asker import HttpAsker, MissingQuery
 from nanna_ci.cache.client.pace import ConnectionLimits
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
@@ -46,7 +46,7 @@ def query(
     verify_archives: bool = False,
     concurrency: int | None = None,
     environ: Mapping[str, str],
-    sieves: Mapping[Substituter, Sieve] | None = None,
+    missing_queries: Mapping[Substituter, MissingQuery] | None = None,
     netrc: Path | None = None,
     log: Callable[[str], None],
     on_progress: Callable[[QueryProgress], None] | None = None,
@@ -57,8 +57,8 @@ def query(
     `walk`: also for all that the paths refer to, as far as any substituter knows. `verify_archives`: of a cache over
     HTTP, too, a path counts only where its archive is there, which takes one more request (HEAD); in a folder that is
     always looked at. `concurrency`: connections to a host at most; None for our own choice. `environ` names proxies,
-    certificates, and the token of Cachix caches. `sieves` tell in bulk what a substituter lacks; what remains is then
-    asked for path by path. `log` gets a line on a failed attempt, `on_progress` a count now and then.
+    certificates, and the token of Cachix caches. `missing_queries` say in bulk what a substituter lacks; the rest
+    is then queried path by path. `log` gets a line on a failed attempt, `on_progress` a count now and then.
 
     A substituter that does not answer within its deadline, or whose references have no end, fails alone: its result has
     an `error`, and what it alone led to is in nobody's.
@@ -73,7 +73,7 @@ def query(
         survey = _Survey(environ, limits, patience or Patience(), log, walk=walk, verify_archives=verify_archives)
         try:
             for substituter in substituters:
-                survey.add(substituter, netrc, (sieves or {}).get(substituter))
+                survey.add(substituter, netrc, (missing_queries or {}).get(substituter))
             results.extend(await survey.ask(tuple(dict.fromkeys(paths)), on_progress))
         finally:
             await survey.close()
@@ -133,7 +133,7 @@ class _Survey:
         # What is raised in a callback, an interruption too, would only be logged otherwise.
         self._loop.set_exception_handler(self._crashed)
 
-    def add(self, substituter: Substituter, netrc: Path | None, sieve: Sieve | None) -> None:
+    def add(self, substituter: Substituter, netrc: Path | None, missing_query: MissingQuery | None) -> None:
         """One more to ask."""
         if (folder := substituter.folder) is not None:
             self._askers.append(FolderAsker(substituter, folder, self))
@@ -152,7 +152,7 @@ class _Survey:
             pool,
             route=route,
             authorization=authorization,
-            sieve=sieve,
+            missing_query=missing_query,
             verify_archives=self._verify_archives,
         )
         self._askers.append(asker)
@@ -243,8 +243,8 @@ class _Survey:
         while True:
             await asyncio.sleep(_PROGRESS_S)
             outstanding = sum(asker.outstanding for asker in self._askers)
-            asked = len(self._seen) * len(self._askers)
-            on_progress(QueryProgress(max(0, asked - outstanding), asked))
+            total = len(self._seen) * len(self._askers)
+            on_progress(QueryProgress(max(0, total - outstanding), total))
 
     def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")

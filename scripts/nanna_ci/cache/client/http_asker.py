@@ -19,10 +19,10 @@ from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 
-Sieve = Callable[[Sequence[str]], frozenset[str]]
+MissingQuery = Callable[[Sequence[str]], frozenset[str]]
 """The hashes that a cache lacks, of those given; it may block."""
 
-_MOST_SIEVED: Final = 32_768
+_MOST_HASHES: Final = 32_768
 _ABSENT: Final = frozenset({404, 410})
 
 
@@ -37,14 +37,14 @@ class HttpAsker(Asker):
         *,
         route: ProxyRoute,
         authorization: str | None,
-        sieve: Sieve | None,
+        missing_query: MissingQuery | None,
         verify_archives: bool = False,
     ) -> None:
         super().__init__(substituter, survey)
         self._verify_archives = verify_archives
         self.pool = pool
         self._host = route.origin.host
-        self._sieve = sieve
+        self._missing_query = missing_query
         self._prefix = parse_target(substituter.url).rstrip("/")
         self._whole = str(route.origin) if route.is_absolute else ""
         self._before = f"GET {self._whole}{self._prefix}/".encode("ascii")
@@ -52,8 +52,8 @@ class HttpAsker(Asker):
         self._behind = b".narinfo" + self._headers
         self._is_open = False
         self._early: list[StorePath] = []  # wanted before the cache said what it is
-        self._unsifted: list[StorePath] = []
-        self._is_sifting = False
+        self._unchecked: list[StorePath] = []
+        self._is_checking = False
         self._forbidden: list[StorePath] = []
         self._has_answered = False  # for some path, 200 or 404
         self.outstanding = 1
@@ -66,11 +66,11 @@ class HttpAsker(Asker):
         self.outstanding += len(paths)
         if not self._is_open:
             self._early.extend(paths)
-        elif self._sieve is not None:
-            self._unsifted.extend(paths)
-            if not self._is_sifting:
-                self._is_sifting = True
-                self.survey.spawn(self._sift(self._sieve))
+        elif self._missing_query is not None:
+            self._unchecked.extend(paths)
+            if not self._is_checking:
+                self._is_checking = True
+                self.survey.spawn(self._query_missing(self._missing_query))
         else:
             self._ask(paths)
 
@@ -172,7 +172,7 @@ class HttpAsker(Asker):
     def forget(self, keep: Container[StorePath]) -> None:
         """Drop every question and answer but those about the paths of `keep`; what is under way comes to its end."""
         dropped = 0
-        for waiting in (self._early, self._unsifted):
+        for waiting in (self._early, self._unchecked):
             kept = [path for path in waiting if path in keep]
             dropped += len(waiting) - len(kept)
             waiting[:] = kept
@@ -224,28 +224,28 @@ class HttpAsker(Asker):
         if path in self.corrupt and (answer.head.content_type or "").lower().startswith("text/html"):
             self.corrupt[path] = f"{self._url(path)}: is HTML, not a narinfo: a login page or a proxy answered"
 
-    async def _sift(self, sieve: Sieve) -> None:
+    async def _query_missing(self, missing_query: MissingQuery) -> None:
         """Ask in bulk what is missing, as long as paths come, and then for the narinfo of the rest."""
-        while self._unsifted and self.error is None:
-            paths = self._unsifted[:_MOST_SIEVED]
-            del self._unsifted[:_MOST_SIEVED]
+        while self._unchecked and self.error is None:
+            paths = self._unchecked[:_MOST_HASHES]
+            del self._unchecked[:_MOST_HASHES]
             hashes = [path.hash for path in paths]
             try:
-                missing = await run_in_daemon(partial(sieve, hashes))
-                _check_sieved(missing, hashes, self.substituter.url)
+                missing = await run_in_daemon(partial(missing_query, hashes))
+                _check_missing(missing, hashes, self.substituter.url)
             except MalformedData as error:
                 self.abandon(error)
                 return
             except (ServiceUnavailable, RequestRefused) as error:
                 self.survey.log(f"{error.message}; querying {self._host} path by path")
-                self._ask([*paths, *self._unsifted])
-                self._sieve = None
+                self._ask([*paths, *self._unchecked])
+                self._missing_query = None
                 return
             lacking = [path for path in paths if path.hash in missing]
             self.missing.update(lacking)
             self._ask([path for path in paths if path.hash not in missing])
             self.settle(len(lacking))
-        self._is_sifting = False
+        self._is_checking = False
 
 
 def _is_in_cache(url: str) -> bool:
@@ -268,7 +268,7 @@ def _headers(route: ProxyRoute, authorization: str | None) -> bytes:
     return (" " + "\r\n".join([*lines, "", ""])).encode("latin-1")
 
 
-def _check_sieved(missing: frozenset[str], hashes: Sequence[str], source: str) -> None:
+def _check_missing(missing: frozenset[str], hashes: Sequence[str], source: str) -> None:
     stranger = next(iter(missing.difference(hashes)), None)
     if stranger is not None:
         raise MalformedData(source, f"the bulk answer names {shorten(stranger)}, which was not requested")

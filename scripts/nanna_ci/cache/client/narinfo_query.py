@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE, CachixCache, query_missing
 from nanna_ci.cache.client.bulk import query
-from nanna_ci.cache.client.http_asker import Sieve
+from nanna_ci.cache.client.http_asker import MissingQuery
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import Substituter
@@ -20,7 +20,7 @@ from nanna_ci.store.store_path import StorePath
 
 _MOST_CONNECTIONS: Final = 4096
 _LONGEST_S: Final = 86_400
-_TALK_EVERY_S: Final = 5.0
+_PROGRESS_EVERY_S: Final = 5.0
 
 
 class Query(Protocol):
@@ -73,12 +73,12 @@ def make_query(
     `deadline_s` is each substituter's, None for our own choice.
     """
     netrc = (settings or {}).get("netrc-file")
-    told_s = clock()
+    said_s = clock()
 
     def tell(progress: QueryProgress) -> None:
-        nonlocal told_s
-        if clock() - told_s >= _TALK_EVERY_S:
-            told_s = clock()
+        nonlocal said_s
+        if clock() - said_s >= _PROGRESS_EVERY_S:
+            said_s = clock()
             say(f"{progress.answered:,} of {progress.asked:,} answers")
 
     return partial(
@@ -86,7 +86,7 @@ def make_query(
         concurrency=concurrency,
         verify_archives=verify_archives,
         environ=environ,
-        sieves=make_sieves(substituters, environ, say),
+        missing_queries=make_missing_queries(substituters, environ, say),
         netrc=Path(netrc) if isinstance(netrc, str) and netrc else None,
         log=say,
         on_progress=tell,
@@ -94,16 +94,16 @@ def make_query(
     )
 
 
-def make_sieves(
+def make_missing_queries(
     substituters: Sequence[Substituter], environ: Mapping[str, str], log: Callable[[str], None]
-) -> dict[Substituter, Sieve]:
-    """A sieve for each Cachix cache, as `bulk.query` takes them: hashes to those that the cache lacks."""
+) -> dict[Substituter, MissingQuery]:
+    """A query for each Cachix cache, as `bulk.query` takes it: hashes to those that the cache lacks."""
     token = environ.get(CACHIX_TOKEN_VARIABLE) or None
     return {one: partial(_ask, one.cachix, token, log) for one in substituters if one.cachix is not None}
 
 
 def _ask(cache: CachixCache, token: str | None, log: Callable[[str], None], hashes: Sequence[str]) -> frozenset[str]:
-    """One question in bulk. Where the service does not answer, the cache itself may: then nothing is sieved out."""
+    """One question in bulk. Where the service does not answer, the cache itself may: then none are called missing."""
     own = Token(CACHIX_TOKEN_VARIABLE, token) if token is not None and cache.takes_token else None
     try:
         with WebClient(log=log) as client:

@@ -15,7 +15,7 @@ from nanna_ci.foundation.retry import backoff_s
 DEADLINE_S: Final = 60.0
 DEADLINE_MORE_S: Final = 0.02  # a path: four times what a cache far away takes that keeps only few connections
 _MOST_WALKING_S: Final = 600.0  # a cache could lead on for ever
-_HOPELESS: Final = 5
+_DOWN_AFTER: Final = 5
 _SHOWN: Final = 10
 
 
@@ -41,7 +41,7 @@ class Patience:
         return self.deadline_s + DEADLINE_MORE_S * given + min(DEADLINE_MORE_S * walked, _MOST_WALKING_S)
 
 
-class Troubles:
+class HostFailures:
     """The failures of one host since it last did well. `log` gets the first lines about them."""
 
     def __init__(self, host: str, patience: Patience, log: Callable[[str], None]) -> None:
@@ -53,9 +53,9 @@ class Troubles:
         self._exhausted = 0
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_down(self) -> bool:
         """Whether so many requests in a row ran out of attempts that the rest need not try."""
-        return self._exhausted >= _HOPELESS
+        return self._exhausted >= _DOWN_AFTER
 
     def end(self) -> None:
         """The host did well."""

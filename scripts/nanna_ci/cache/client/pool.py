@@ -15,7 +15,7 @@ from nanna_ci.cache.client.background import Tasks
 from nanna_ci.cache.client.backlog import Backlog
 from nanna_ci.cache.client.connection import Address, ConnectFailed, Connection, open_connection, query_addresses
 from nanna_ci.cache.client.pace import ConnectionLimits, Pace
-from nanna_ci.cache.client.patience import Patience, Troubles
+from nanna_ci.cache.client.patience import HostFailures, Patience
 from nanna_ci.cache.client.request import CacheRequest, Owner
 from nanna_ci.cache.client.route import ProxyRoute, follow_redirect, is_near
 from nanna_ci.cache.client.wire import WireAnswer
@@ -48,7 +48,7 @@ class Pool:
         self._limits = limits
         self._patience = patience
         self._tls = tls
-        self._troubles = Troubles(route.origin.host, patience, log)
+        self._failures = HostFailures(route.origin.host, patience, log)
         self._pace = Pace(1, 1)
         self._addresses: tuple[Address, ...] = ()
         self._backlog = Backlog()
@@ -57,7 +57,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._width = 0  # connections, those being opened included
         self._holds = 1  # until the host's addresses are known
-        self._hopeless: tuple[str, int] | None = None  # the problem, and how often it was met
+        self._down: tuple[str, int] | None = None  # the problem, and how often it was met
         self._pump_is_due = False
         self._tasks = Tasks()
         self._sweep_s = min(_SWEEP_S, patience.answer_s / 4)
@@ -93,7 +93,7 @@ class Pool:
             self._reuse(connection, answer)
         else:
             self._pace.succeed(self._loop.time() - connection.sent_s)
-            self._troubles.end()
+            self._failures.end()
             self._reuse(connection, answer)
             request.owner.answered(request, answer)
 
@@ -126,8 +126,8 @@ class Pool:
             if attempt == self._patience.attempts:
                 self._give_up(problem, attempt)
                 return
-            wait_s = self._troubles.backoff_s(attempt)
-            self._troubles.say(problem, attempt, wait_s)
+            wait_s = self._failures.backoff_s(attempt)
+            self._failures.say(problem, attempt, wait_s)
             await self._patience.sleep(wait_s)
         near = self._route.proxy is None and is_near(str(address[0]) for _, address in self._addresses)
         self._pace = self._limits.pace(is_near=near)
@@ -142,8 +142,8 @@ class Pool:
     def _pump(self) -> None:
         """Give requests to connections, as many as may be open."""
         self._pump_is_due = False
-        if self._hopeless is not None:
-            self._fail_all(*self._hopeless)
+        if self._down is not None:
+            self._fail_all(*self._down)
         if self._holds:
             return
         limit = self._pace.limit
@@ -180,7 +180,7 @@ class Pool:
     def _unconnected(self, request: CacheRequest, error: ConnectFailed, started_s: float) -> None:
         self._ready.appendleft(request)
         self._pace.halve(started_s, self._loop.time())
-        if not error.may_pass or (not self._connections and self._troubles.exhausts(request)):
+        if not error.may_pass or (not self._connections and self._failures.exhausts(request)):
             self._give_up(str(error), max(1, request.attempts))
         elif not self._connections:  # else the host only takes no more of them
             self._hold(request, str(error), None)
@@ -212,7 +212,7 @@ class Pool:
             self._retry(request, f"HTTP {status}", wait_s)
             return
         self._pace.halve(connection.sent_s, self._loop.time())
-        if self._troubles.exhausts(request):
+        if self._failures.exhausts(request):
             self._fail(request, f"HTTP {status}")
         else:
             self._ready.appendleft(request)
@@ -235,11 +235,11 @@ class Pool:
             self._ready.appendleft(request)
 
     def _retry(self, request: CacheRequest, problem: str, wait_s: float | None) -> None:
-        if self._troubles.exhausts(request):
+        if self._failures.exhausts(request):
             self._fail(request, problem)
             return
-        wait_s = self._troubles.backoff_s(request.attempts) if wait_s is None else wait_s
-        self._troubles.say(problem, request.attempts, wait_s)
+        wait_s = self._failures.backoff_s(request.attempts) if wait_s is None else wait_s
+        self._failures.say(problem, request.attempts, wait_s)
         self._backlog.waiting[request] = None
         self._tasks.spawn(self._later(request, wait_s))
 
@@ -255,8 +255,8 @@ class Pool:
         if wait_s is None:
             if self._holds:
                 return
-            wait_s = self._troubles.hold_s()
-        self._troubles.say(problem, request.attempts, wait_s)
+            wait_s = self._failures.hold_s()
+        self._failures.say(problem, request.attempts, wait_s)
         self._holds += 1
         self._tasks.spawn(self._release(wait_s))
 
@@ -268,12 +268,12 @@ class Pool:
     def _fail(self, request: CacheRequest, problem: str) -> None:
         """A request ran out of attempts."""
         request.owner.failed(request, problem)
-        if self._troubles.is_hopeless:
+        if self._failures.is_down:
             self._give_up(problem, request.attempts)
 
     def _give_up(self, problem: str, attempts: int) -> None:
         """The host is down: what is asked now and later fails, in the loop's next round."""
-        self._hopeless = self._hopeless or (problem, attempts)
+        self._down = self._down or (problem, attempts)
         self._pump_soon()
 
     def _fail_all(self, problem: str, attempts: int) -> None:

@@ -12,7 +12,7 @@ from nanna_ci.cache.cachix_api import CachixCache, parse_cache_name
 from nanna_ci.cache.substituters import Substituter, named_cache_url, parse_substituter
 from nanna_ci.foundation.errors import ConfigError, UsageError, shorten
 
-_ASKED_DIRECTLY: Final = frozenset({"file", "http", "https"})
+_QUERIED_DIRECTLY: Final = frozenset({"file", "http", "https"})
 _HINT: Final = "a store's URL (file:///folder, s3://bucket, ssh://host, https://…), or the name of a Cachix cache"
 
 
@@ -66,6 +66,6 @@ def parse_destination(to: str | None, cache_name: str | None) -> Destination:
         raise UsageError(f"{shorten(text)} is not a store to push to", hint=_HINT)
     if parts.password is not None:
         raise UsageError(f"--to {parts.scheme}://…: a password is seen by every process here", hint="use a netrc file")
-    substituter = parse_substituter(text) if parts.scheme in _ASKED_DIRECTLY else None
+    substituter = parse_substituter(text) if parts.scheme in _QUERIED_DIRECTLY else None
     cachix = substituter.cachix if substituter is not None else None
     return Destination(PushRoute.NIX_COPY if cachix is None else PushRoute.CACHIX, text, cachix, substituter)

@@ -1,4 +1,4 @@
-"""What a push takes along, what the filter keeps back, and what comes along all the same. Pure."""
+"""What a push takes along, what the filter excludes, and what is filtered but required. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nanna_ci.store.store_path import StorePath
 
 
 @dataclass(frozen=True, slots=True)
-class Dragged:
-    """A filtered path that comes along: `needed_by` are the paths that refer to it, all of them pushed."""
+class FilteredButRequired:
+    """A path that the filter matches and the push needs: all of the paths `needed_by` refer to it and are pushed."""
 
     pattern: str
     needed_by: tuple[StorePath, ...]
@@ -22,14 +22,14 @@ class PushPlan:
     """A push, before anything is sent.
 
     `push` is handed over, and `closure` is what the cache must hold afterwards: `push` and all that it refers to.
-    `filtered` stays away for the pattern that it maps to, `dragged` would too but is in the closure. The store lacks
-    `absent`.
+    `filtered` is excluded by the pattern that it maps to; `filtered_but_required` would be, but is in the closure. The
+    store lacks `absent`.
     """
 
     push: tuple[StorePath, ...]
     closure: Mapping[StorePath, PathInfo]
     filtered: Mapping[StorePath, str]
-    dragged: Mapping[StorePath, Dragged]
+    filtered_but_required: Mapping[StorePath, FilteredButRequired]
     absent: tuple[StorePath, ...]
 
     @property
@@ -72,8 +72,8 @@ def plan_push(
     push = tuple(path for path in wanted if path not in filtered and infos.get(path) is not None)
     closure, unknown = _walk(push, infos)
     referrers = _referrers(closure)
-    dragged = {
-        path: Dragged(pattern, tuple(sorted(referrers[path])))
+    filtered_but_required = {
+        path: FilteredButRequired(pattern, tuple(sorted(referrers[path])))
         for path in sorted(closure)
         if (pattern := matching(path.name)) is not None
     }
@@ -81,8 +81,8 @@ def plan_push(
     return PushPlan(
         push=push,
         closure=closure,
-        filtered={path: pattern for path, pattern in filtered.items() if path not in dragged},
-        dragged=dragged,
+        filtered={path: pattern for path, pattern in filtered.items() if path not in filtered_but_required},
+        filtered_but_required=filtered_but_required,
         absent=tuple(sorted(absent)),
     )
 

@@ -121,7 +121,7 @@ def push_to_json(report: PushReport, *, dry_run: bool) -> dict[str, Any]:
         if plan is None
         else [
             {"storePath": str(path), "pattern": one.pattern, "neededBy": [str(other) for other in one.needed_by]}
-            for path, one in plan.dragged.items()
+            for path, one in plan.filtered_but_required.items()
         ],
         "unknownBuilds": [] if report.selection is None else [str(path) for path in report.selection.unknown_builds],
         "closure": None if plan is None else {"paths": len(plan.closure), "narBytes": plan.nar_bytes},
@@ -168,7 +168,7 @@ def render_push(report: PushReport, *, dry_run: bool) -> Document:
             ("Filtered", "Pattern", "Comes along for"),
             (
                 (Cell(path.name, Tone.WARN), Cell(one.pattern), Cell(_names(one.needed_by)))
-                for path, one in report.plan.dragged.items()
+                for path, one in report.plan.filtered_but_required.items()
             ),
         )
         blocks += _table(
@@ -211,7 +211,7 @@ def _facts(report: PushReport) -> Facts:
         items += [
             ("Paths to push", str(len(plan.push))),
             ("With their closure", size),
-            ("Filtered", f"{len(plan.filtered)}, and {len(plan.dragged)} that are filtered but required"),
+            ("Filtered", f"{len(plan.filtered)}, and {len(plan.filtered_but_required)} that are filtered but required"),
         ]
     if receipt is not None:
         elsewhere = f", {len(receipt.elsewhere)} in other caches" if receipt.elsewhere else ""

@@ -54,7 +54,7 @@ class Pusher:
             None if destination.cachix is None else CachixProgram(destination.cachix, run, environ=self._environ)
         )
         self._begun = 0
-        self._told_s = clock()
+        self._said_s = clock()
 
     def check_program(self) -> None:
         """Whether what sends is there, before anything costs time. Raises ToolMissing where it is not."""
@@ -68,8 +68,8 @@ class Pusher:
 
         def on_path(path: StorePath) -> None:
             self._begun += 1
-            if self._verbose or self._clock() - self._told_s >= _NEWS_S:
-                self._told_s = self._clock()
+            if self._verbose or self._clock() - self._said_s >= _NEWS_S:
+                self._said_s = self._clock()
                 self._say(f"pushing {path.name}, number {self._begun} of at most {len(plan.closure)}")
 
         def send(paths: Sequence[StorePath]) -> None:
@@ -158,8 +158,8 @@ def make_cache_ask(
         failed: dict[StorePath, str] = {}
         for result in bulk.query(substituters, paths, environ=environ, netrc=netrc, log=log):
             if result.error is not None:
-                failed |= dict.fromkeys(paths, _unasked(result.error.message))
-            failed |= {path: _unasked(problem) for path, problem in result.failed.items()}
+                failed |= dict.fromkeys(paths, _not_queried(result.error.message))
+            failed |= {path: _not_queried(problem) for path, problem in result.failed.items()}
             wrong |= {path: f"has a narinfo that is refused: {problem}" for path, problem in result.corrupt.items()}
             wrong |= {path: f"has no archive that Nix could take: {problem}" for path, problem in result.hollow.items()}
             for path, info in result.found.items():
@@ -169,7 +169,7 @@ def make_cache_ask(
     return ask
 
 
-def _unasked(problem: str) -> str:
+def _not_queried(problem: str) -> str:
     return f"could not be queried: {problem}"
 
 
@@ -181,9 +181,9 @@ def make_nix_ask(nix: Nix, url: str) -> Ask:
             try:
                 known = query_store(nix, url, paths, cache_home=Path(folder))
             except (CommandFailed, CommandTimedOut) as error:
-                return StoreAnswer({}, failed=dict.fromkeys(paths, _unasked(error.message)))
+                return StoreAnswer({}, failed=dict.fromkeys(paths, _not_queried(error.message)))
             except MalformedData as error:
-                return StoreAnswer({}, wrong=dict.fromkeys(paths, _unasked(error.message)))
+                return StoreAnswer({}, wrong=dict.fromkeys(paths, _not_queried(error.message)))
         return StoreAnswer({path: info for path, info in known.items() if info is not None})
 
     return ask

@@ -106,15 +106,15 @@ def _login_facts(pipeline: Pipeline, base: Repository, context: Context) -> Logi
         return LoginFacts(registry, on_github, broken=error.message)
     source = None if login is None else login.source
     if login is not None and login.basic is None:
-        unasked = "a helper has it, or it is a token that only a push can use"
-        return LoginFacts(registry, on_github, source, unasked=unasked)
+        untried = "a helper has it, or it is a token that only a push can use"
+        return LoginFacts(registry, on_github, source, untried=untried)
     context.say(f"asking {base.registry}")
     try:
         with WebClient(timeout_s=10.0, deadline_s=20.0, attempts=2, direct=base.plain_http) as client:
             answers = query_push(client, repositories, None if login is None else login.basic)
     except NannaError as error:
-        unasked = Redactor(() if login is None else login.secrets).redact_text(error.message)
-        return LoginFacts(registry, on_github, source, unasked=unasked)
+        untried = Redactor(() if login is None else login.secrets).redact_text(error.message)
+        return LoginFacts(registry, on_github, source, untried=untried)
     return LoginFacts(registry, on_github, source, answers=answers)
 
 

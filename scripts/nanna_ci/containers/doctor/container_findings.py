@@ -43,7 +43,7 @@ class PushAnswer(enum.Enum):
 class LoginFacts:
     """The login that a push would find.
 
-    `source` is where it is, None where there is none; `broken` why it cannot be used at all; `unasked` why the registry
+    `source` is where it is, None where there is none; `broken` why it cannot be used at all; `untried` why the registry
     could not be asked. `answers` are those for each repository.
     """
 
@@ -51,7 +51,7 @@ class LoginFacts:
     on_github: bool
     source: str | None = None
     broken: str | None = None
-    unasked: str | None = None
+    untried: str | None = None
     answers: Mapping[str, PushAnswer] | None = None
 
 
@@ -135,8 +135,8 @@ def check_login(facts: LoginFacts | None) -> Finding:
             values = f"{USERNAME_VARIABLE}: ${{{{ github.actor }}}} and {PASSWORD_VARIABLE}: ${{{{ github.token }}}}"
             fix = f"give the step {values}; a fork needs none"
         return Finding(check, subject, Health.WARN, "there is none: no image can be pushed from here", fix)
-    if facts.unasked is not None:
-        says = f"there is one ({facts.source}), not tried: {facts.unasked}"
+    if facts.untried is not None:
+        says = f"there is one ({facts.source}), not tried: {facts.untried}"
         return Finding(check, subject, Health.UNAVAILABLE, says)
     if taken:
         says = f"accepted ({facts.source}), and may push to {_count(len(answers), 'repository', 'repositories')}"
@@ -200,7 +200,7 @@ def check_architectures(image: str, reasons: Mapping[str, str | None]) -> Findin
 def check_disk(folder: str, free_bytes: int | None, lock: LockFacts) -> Finding:
     """The free space of the file system that holds `folder` against what all models take."""
     total = sum(lock.sizes[name] for name in lock.models if name in lock.sizes)
-    return _check_room(
+    return _check_space(
         ("disk for images", folder),
         lock,
         free_bytes=free_bytes,
@@ -213,7 +213,7 @@ def check_disk(folder: str, free_bytes: int | None, lock: LockFacts) -> Finding:
 def check_memory(available_bytes: int | None, lock: LockFacts) -> Finding:
     """The memory that is free against what the largest image takes: images are tested one after the other."""
     largest = max((sum(lock.sizes.get(name, 0) for name in names) for names in lock.images.values()), default=0)
-    return _check_room(
+    return _check_space(
         ("memory for images", None),
         lock,
         free_bytes=available_bytes,
@@ -223,7 +223,7 @@ def check_memory(available_bytes: int | None, lock: LockFacts) -> Finding:
     )
 
 
-def _check_room(
+def _check_space(
     check: tuple[str, str | None], lock: LockFacts, *, free_bytes: int | None, need_bytes: int, what: str, fix: str
 ) -> Finding:
     """What is free against what is needed; `check` is the check and its subject."""

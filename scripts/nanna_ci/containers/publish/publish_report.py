@@ -70,7 +70,7 @@ def document_of(
     title: str, publications: Sequence[Publication], *, revision: str, error: NannaError | None, planned: bool
 ) -> Document:
     """The report; what went wrong comes first."""
-    blocks: list[Block] = [] if error is None else _told(error)
+    blocks: list[Block] = [] if error is None else _error_blocks(error)
     blocks += [Notice(Tone.WARN, text) for text in _odd_revisions(publications, revision)]
     if not planned and any(not one.signatures for one in publications):
         blocks.append(Notice(Tone.WARN, "The images are not signed: --unsigned was given."))
@@ -91,7 +91,7 @@ def document_of(
     return Document(title, tuple(blocks))
 
 
-def _told(error: NannaError) -> list[Block]:
+def _error_blocks(error: NannaError) -> list[Block]:
     blocks: list[Block] = [Notice(Tone.BAD, error.message)]
     blocks += [Paragraph(f"hint: {error.hint}")] if error.hint else []
     if isinstance(error, CommandFailed | CommandTimedOut) and len(lines := error.stderr_tail.splitlines()) > 1:

@@ -47,9 +47,11 @@ class Graph:
         self.derivations[path] = replace(self.derivations[path], **changes)
 
     def plan(self, key: str = "top", outputs: tuple[str, ...] = ("out",), **more: Any) -> SubstitutionPlan:
-        asked = {output.path for one in self.derivations.values() for output in one.outputs.values()} | set(self.found)
+        queried = {output.path for one in self.derivations.values() for output in one.outputs.values()} | set(
+            self.found
+        )
         wanted = [WantedOutputs(key, self.paths[key], outputs)]
-        return plan_substitution(wanted, self.derivations, found=self.found, asked=asked, valid=self.valid, **more)
+        return plan_substitution(wanted, self.derivations, found=self.found, queried=queried, valid=self.valid, **more)
 
     def names(self, paths: frozenset[StorePath]) -> set[str]:
         return {path.name.removesuffix(".drv") for path in paths}
@@ -59,7 +61,7 @@ def test_where_nothing_is_there_all_is_built() -> None:
     graph = Graph()
     plan = graph.plan()
     assert graph.names(plan.build) == {"top", "middle", "low", "side"}
-    assert (plan.download, plan.unknown, plan.unasked) == (frozenset(), frozenset(), frozenset())
+    assert (plan.download, plan.unknown, plan.unqueried) == (frozenset(), frozenset(), frozenset())
     assert (plan.download_bytes, plan.nar_bytes) == (0, 0)
 
 
@@ -120,9 +122,9 @@ def test_a_reference_beyond_the_graph_is_to_be_asked_for() -> None:
     graph = Graph()
     stranger = store_path("stranger")
     graph.has("top", references=(stranger,))
-    assert graph.plan().unasked == {stranger}
+    assert graph.plan().unqueried == {stranger}
     graph.valid.add(stranger)
-    assert graph.plan().unasked == frozenset()
+    assert graph.plan().unqueried == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_an_output_that_only_the_build_shows_is_built() -> None:
     graph.has("side")
     plan = graph.plan()
     assert graph.names(plan.build) == {"top", "middle", "low"}
-    assert plan.unasked == frozenset()
+    assert plan.unqueried == frozenset()
 
 
 def test_a_file_of_unknown_size_makes_the_sum_unknown() -> None:
@@ -167,7 +169,7 @@ def test_a_file_of_unknown_size_makes_the_sum_unknown() -> None:
 def test_plain_paths_are_downloaded_with_what_they_refer_to() -> None:
     one, two, three = (store_path(name) for name in ("one", "two", "three"))
     found = {one: narinfo(one, (two,)), two: narinfo(two, (one, two))}
-    plan = plan_substitution([one, three], {}, found=found, asked={one, two, three}, valid=set())
+    plan = plan_substitution([one, three], {}, found=found, queried={one, two, three}, valid=set())
     assert (plan.download, plan.unknown) == ({one, two}, {three})
 
 
@@ -178,5 +180,5 @@ def test_a_deep_graph_is_no_recursion() -> None:
     derivations: dict[StorePath, Derivation]
     derivations, paths = instantiate(specs)
     wanted = [WantedOutputs("top", paths["n4999"], ("out",))]
-    asked = {output.path for one in derivations.values() for output in one.outputs.values()}
-    assert len(plan_substitution(wanted, derivations, found={}, asked=asked, valid=set()).build) == 5000
+    queried = {output.path for one in derivations.values() for output in one.outputs.values()}
+    assert len(plan_substitution(wanted, derivations, found={}, queried=queried, valid=set()).build) == 5000

@@ -210,23 +210,27 @@ def test_a_cache_whose_references_have_no_end_fails_alone(
     assert not [*folder.missing, *folder.failed, *good.failed], "what the hostile one alone led to is nobody's"
 
 
-Sieve = Callable[[Sequence[str]], frozenset[str]]
+MissingQuery = Callable[[Sequence[str]], frozenset[str]]
 
 
-def ask_sifted(cache: CacheStandIn, names: Sequence[str], sieve: Sieve, **options: bool) -> QueryResult:
+def ask_with_missing_query(
+    cache: CacheStandIn, names: Sequence[str], missing_query: MissingQuery, **options: bool
+) -> QueryResult:
     substituter = parse_substituter(cache.url)
-    return Asking().ask(cache.url, [path(name) for name in names], sieves={substituter: sieve}, **options)
+    return Asking().ask(
+        cache.url, [path(name) for name in names], missing_queries={substituter: missing_query}, **options
+    )
 
 
 def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStandIn) -> None:
     here = put(cache, "here")
     batches: list[list[str]] = []
 
-    def sieve(hashes: Sequence[str]) -> frozenset[str]:
+    def missing_query(hashes: Sequence[str]) -> frozenset[str]:
         batches.append(list(hashes))
         return frozenset({path("absent").hash})
 
-    result = ask_sifted(cache, ["here", "absent", "surprise"], sieve)
+    result = ask_with_missing_query(cache, ["here", "absent", "surprise"], missing_query)
     assert set(result.found) == {here}
     assert result.missing == {path("absent"), path("surprise")}
     assert batches == [[path(name).hash for name in ("here", "absent", "surprise")]]
@@ -236,30 +240,32 @@ def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStand
 def test_a_sieve_is_asked_in_batches_of_what_one_call_takes(
     cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_asker, "_MOST_SIEVED", 3)
+    monkeypatch.setattr(http_asker, "_MOST_HASHES", 3)
     sizes: list[int] = []
 
-    def sieve(hashes: Sequence[str]) -> frozenset[str]:
+    def missing_query(hashes: Sequence[str]) -> frozenset[str]:
         sizes.append(len(hashes))
         return frozenset(hashes)
 
-    result = ask_sifted(cache, [f"p{number}" for number in range(7)], sieve)
+    result = ask_with_missing_query(cache, [f"p{number}" for number in range(7)], missing_query)
     assert (sizes, len(result.missing), cache.targets()) == ([3, 3, 1], 7, [])
-    ask_sifted(cache, [], sieve)
+    ask_with_missing_query(cache, [], missing_query)
     assert sizes == [3, 3, 1]
 
 
 def test_in_a_walk_a_sieve_gets_what_was_found_meanwhile(cache: CacheStandIn) -> None:
     put(cache, "root", "left", "right")
     put(cache, "left")
-    result = ask_sifted(cache, ["root"], lambda hashes: frozenset({path("right").hash}) & set(hashes), walk=True)
+    result = ask_with_missing_query(
+        cache, ["root"], lambda hashes: frozenset({path("right").hash}) & set(hashes), walk=True
+    )
     assert set(result.found) == {path("root"), path("left")}
     assert result.missing == {path("right")}
 
 
 def test_a_sieve_that_names_what_was_not_asked_for_is_refused(cache: CacheStandIn) -> None:
     put(cache, "here")
-    result = ask_sifted(cache, ["here"], lambda _: frozenset({path("stranger").hash}))
+    result = ask_with_missing_query(cache, ["here"], lambda _: frozenset({path("stranger").hash}))
     assert isinstance(result.error, MalformedData)
     assert path("stranger").hash in result.error.message
     assert (dict(result.found), result.missing) == ({}, frozenset())
@@ -268,19 +274,19 @@ def test_a_sieve_that_names_what_was_not_asked_for_is_refused(cache: CacheStandI
 def test_without_its_sieve_a_cache_is_asked_path_by_path(cache: CacheStandIn) -> None:
     here = put(cache, "here")
 
-    def sieve(_: Sequence[str]) -> frozenset[str]:
+    def missing_query(_: Sequence[str]) -> frozenset[str]:
         raise ServiceUnavailable("cachix.example.org", "HTTP 503", attempts=5)
 
-    result = ask_sifted(cache, ["here", "absent"], sieve)
+    result = ask_with_missing_query(cache, ["here", "absent"], missing_query)
     assert (set(result.found), result.missing, result.error) == ({here}, {path("absent")}, None)
 
 
 def test_what_a_sieve_does_not_expect_ends_the_question(cache: CacheStandIn) -> None:
-    def sieve(_: Sequence[str]) -> frozenset[str]:
+    def missing_query(_: Sequence[str]) -> frozenset[str]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        ask_sifted(cache, ["here"], sieve)
+        ask_with_missing_query(cache, ["here"], missing_query)
 
 
 def test_progress_is_told_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:

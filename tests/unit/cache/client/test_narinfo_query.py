@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nanna_ci.cache.client import narinfo_query
-from nanna_ci.cache.client.narinfo_query import make_query, make_sieves, parse_concurrency
+from nanna_ci.cache.client.narinfo_query import make_missing_queries, make_query, parse_concurrency
 from nanna_ci.cache.client.query_result import QueryProgress
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable, UsageError
@@ -51,7 +51,7 @@ def test_the_netrc_file_is_that_of_nix(settings: dict[str, Any] | None, netrc: P
 
 
 def test_only_cachix_caches_are_sieved() -> None:
-    assert set(make_sieves([CACHIX, PLAIN], {}, print)) == {CACHIX}
+    assert set(make_missing_queries([CACHIX, PLAIN], {}, print)) == {CACHIX}
 
 
 def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: py
 
     said: list[str] = []
     monkeypatch.setattr(narinfo_query, "query_missing", unavailable)
-    assert make_sieves([CACHIX], {}, said.append)[CACHIX](["0" * 32]) == frozenset()
+    assert make_missing_queries([CACHIX], {}, said.append)[CACHIX](["0" * 32]) == frozenset()
     assert "mine is not queried in bulk" in said[0]
 
 
@@ -70,7 +70,7 @@ def test_an_answer_that_is_refused_is_no_answer(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(narinfo_query, "query_missing", strange)
     with pytest.raises(MalformedData):
-        make_sieves([CACHIX], {}, print)[CACHIX](["0" * 32])
+        make_missing_queries([CACHIX], {}, print)[CACHIX](["0" * 32])
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_the_token_is_that_of_the_environment(
     monkeypatch.setattr(
         narinfo_query, "query_missing", lambda _client, _cache, token, _: tokens.append(token) or frozenset()
     )
-    make_sieves([CACHIX], environ, print)[CACHIX](["0" * 32])
+    make_missing_queries([CACHIX], environ, print)[CACHIX](["0" * 32])
     assert [token and token.value for token in tokens] == [value]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nanna_ci.cache.push.push_plan import Dragged, plan_push
+from nanna_ci.cache.push.push_plan import FilteredButRequired, plan_push
 from nanna_ci.cache.push_filter import PushFilter
 from store_paths import info, path
 
@@ -18,19 +18,19 @@ def test_the_path_after_a_filtered_one_is_pushed_too() -> None:
     plan = plan_push([A, B, C], {A: info(A), B: info(B), C: info(C)}, DEFAULT)
     assert plan.push == tuple(sorted([A, C]))
     assert plan.filtered == {B: "-source$"}
-    assert (plan.dragged, plan.absent) == ({}, ())
+    assert (plan.filtered_but_required, plan.absent) == ({}, ())
 
 
 def test_a_filtered_path_that_a_pushed_one_refers_to_comes_along_and_says_for_whom() -> None:
     plan = plan_push([A, B, C], {A: info(A, B), B: info(B), C: info(C, B, A)}, DEFAULT)
     assert plan.push == tuple(sorted([A, C]))
     assert plan.filtered == {}
-    assert plan.dragged == {B: Dragged("-source$", tuple(sorted([A, C])))}
+    assert plan.filtered_but_required == {B: FilteredButRequired("-source$", tuple(sorted([A, C])))}
 
 
 def test_a_filtered_path_that_nobody_listed_is_dragged_as_well() -> None:
     plan = plan_push([A], {A: info(A, B), B: info(B)}, DEFAULT)
-    assert list(plan.dragged) == [B]
+    assert list(plan.filtered_but_required) == [B]
 
 
 def test_what_only_a_filtered_path_refers_to_stays_away_with_it() -> None:
@@ -41,7 +41,7 @@ def test_what_only_a_filtered_path_refers_to_stays_away_with_it() -> None:
 
 def test_a_path_that_refers_to_itself_is_needed_by_others_only() -> None:
     plan = plan_push([A], {A: info(A, A, B), B: info(B, B)}, DEFAULT)
-    assert plan.dragged == {B: Dragged("-source$", (A,))}
+    assert plan.filtered_but_required == {B: FilteredButRequired("-source$", (A,))}
 
 
 def test_what_the_store_lacks_is_absent_unless_the_filter_takes_it_anyway() -> None:

@@ -104,7 +104,7 @@ def test_no_login_is_a_warning_with_a_fix_for_where_we_are():
 
 
 def test_no_login_is_a_warning_where_the_registry_cannot_be_asked_either():
-    assert login(source=None, unasked="cannot connect").health is Health.WARN
+    assert login(source=None, untried="cannot connect").health is Health.WARN
 
 
 def test_no_login_is_good_where_the_registry_takes_pushes_from_anyone():
@@ -120,7 +120,7 @@ def test_a_login_that_may_push_everything_is_good_and_says_where_it_is_from():
 
 
 def test_a_login_that_could_not_be_tried_says_why():
-    finding = login(unasked="ghcr.io: cannot connect")
+    finding = login(untried="ghcr.io: cannot connect")
     assert finding.health is Health.UNAVAILABLE
     assert "ghcr.io: cannot connect" in finding.says
 

@@ -95,7 +95,7 @@ def test_rooms_of_dead_runs_go_others_stay(world):
     (world.groups / "memory" / f"nanna-ci-{'b' * 12}" / "conmon").mkdir(parents=True)
     with world.locks.held("c" * 12):
         tested = world.test()
-    assert tested.swept == (f"room {'b' * 12}", "x")
+    assert tested.swept == (f"private podman {'b' * 12}", "x")
     assert sorted(path.name for path in world.rooms.iterdir()) == ["c" * 12, "notes"]
     assert list(world.groups.glob("*/*")) == []
 
