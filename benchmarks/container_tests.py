@@ -27,7 +27,7 @@ PACKAGES = {"harness": "harness-image", "ollama": "ollama-image", "qwen3-contain
 LOAD_RATIO = 1.1
 ALL_IMAGES_S = 60.0
 
-# in the room: loads LAYOUT so many times by our code and by the peer, in turn, and prints the seconds of both
+# beside the engine: loads LAYOUT so many times by our code and by the peer, in turn, and prints the seconds of both
 LOADS = """
 import json, os, sys, time
 from pathlib import Path
@@ -64,7 +64,7 @@ def build() -> dict[str, Path]:
 
 
 def in_room(room: EngineRoom, argv: list[str], folder: Path) -> str:
-    """What a program in the room prints; ends the benchmark where it fails."""
+    """What a program beside the engine prints; ends the benchmark where it fails."""
     process = room.popen(argv, folder)
     stdout, stderr = process.communicate()
     if process.returncode:

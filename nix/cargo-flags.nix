@@ -1,5 +1,5 @@
 # [cargo] of pipeline.toml -> the words of every cargo command that compiles the workspace. Dependencies are built with the
-# same words as what stands on them: others would build everything twice. (Its twin: nanna_ci.binaries.cargo.workspace_flags.)
+# same flags as what depends on them: others would build everything twice. (Its twin: nanna_ci.binaries.cargo.workspace_flags.)
 {
   all_features,
   features,

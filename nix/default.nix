@@ -8,7 +8,7 @@ let
     "x86_64-darwin"
     "aarch64-darwin"
   ];
-  # Whoever overrides nixpkgs with toolkits/debian swaps the ground under everything: the flake never asks which it stands on.
+  # Overriding nixpkgs with toolkits/debian replaces the toolkit under everything: the flake never checks which one it has.
   toolkit = lib.genAttrs systems (inputs.nixpkgs.toolkit or (import ./toolkits/nixpkgs.nix inputs));
   scripts = ../scripts;
 
@@ -60,7 +60,7 @@ mkPipeline {
   src = subject;
   config = if builtins.pathExists (subject + "/pipeline.toml") then subject + "/pipeline.toml" else ownConfig;
   flake = inputs.self;
-  # what the nix calls of our own commands must stand on again: the caller's overrides would else be lost
+  # what the nix calls of our own commands must be given again: the caller's overrides would otherwise be lost
   overrides = { inherit (inputs) nanna-coder; };
   extra = import ./own.nix { source = ../.; };
 }

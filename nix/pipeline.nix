@@ -6,7 +6,7 @@
 #          cache; budget }, each with the keys of keys.json
 #
 # keys.json is the table of keys, types and defaults, for this reader and for scripts/nanna_ci/pipeline. That one explains
-# what is wrong with a file and how to mend it, and holds its fields against each other; here a wrong key is named, no more.
+# what is wrong with a file and how to fix it, and compares its fields with each other; here a wrong key is named, no more.
 # `refuse` gets the message; by default it ends the evaluation.
 {
   file ? null,
@@ -186,7 +186,7 @@ let
   undeclared = any (channel: !(elem channel toolchain.channels)) channels;
 in
 if wrong != [ ] then
-  refuse "${source}: ${head wrong}: is not what pipeline.toml may say there; `nix run .#plan` says why, and how to mend it"
+  refuse "${source}: ${head wrong}: is not what pipeline.toml may say there; `nix run .#plan` says why, and how to fix it"
 else if undeclared then
   refuse "${source}: toolchain.channels: lacks a channel that a test or toolchain.default names"
 else

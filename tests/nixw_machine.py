@@ -119,7 +119,7 @@ class Machine:
         return {path.name for path in self.cache.glob("nanna-ci/debian-*/var/cache/apt/archives/*.deb")}
 
     def inputs_made(self) -> list[str]:
-        """The toolkit's inputs that were asked for, in order."""
+        """The toolkit's inputs that were requested, in order."""
         path = Path(f"{self.log}.inputs")
         return path.read_text().split() if path.exists() else []
 

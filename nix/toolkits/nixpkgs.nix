@@ -1,7 +1,7 @@
 # The toolkit over nixpkgs, crane and rust-overlay: what users get, with a binary cache behind it.
 #
 # `inputs: system: toolkit`. A toolkit is all that the rest of this flake builds with. toolkits/debian gives the same
-# attributes over another ground, and nothing outside of toolkits/ asks on which one it stands:
+# attributes over another package set, and nothing outside of toolkits/ depends on which one it is:
 #
 #   name                the toolkit's, for messages
 #   system              the system double that its derivations are built on
@@ -17,7 +17,7 @@
 #   server              { name, system, port, models } -> how images run a program that the workspace does not build:
 #                       { package; models; command; environment; description; standIn ? what it is in the place of another program }
 #       name            by its nixpkgs name; Debian has something in the place of a few
-#       port            that it shall serve; null where it stands in an image beside a program and is no server there
+#       port            that it shall serve; null where it is in an image beside a program and is not a server there
 #       models          [ { name, lock } ] that it shall serve: a name with tag, its entry in models.lock.json or null;
 #                       in the answer a derivation for each, with files for the image's root
 #   image               { name, system, packages, models ? [ ], command, environment ? { }, port ? null, labels } -> derivation

@@ -24,7 +24,7 @@ done
 for name in PYTHONHOME PYTHONPATH PYENV_ROOT PYENV_VERSION VIRTUAL_ENV RUSTUP_HOME RUSTUP_TOOLCHAIN RUSTC RUSTFLAGS SSL_CERT_DIR NIX_PATH NIX_REMOTE LD_PRELOAD LD_LIBRARY_PATH; do
   binds+=(--unsetenv "$name")
 done
-# A checkout that another user owns: who starts nixw in it trusts it already, and git is told so for this one.
+# A checkout that another user owns: who starts nixw in it trusts it already, and git is configured so for this one.
 checkout=$PWD
 while [[ $checkout != / && ! -e $checkout/.git ]]; do checkout=$(dirname "$checkout"); done
 exec 8< <(printf '[safe]\n\tdirectory = %s\n' "$checkout")

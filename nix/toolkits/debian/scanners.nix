@@ -1,4 +1,4 @@
-# { audit; deny }, each { advisoryDb } -> derivation: what is known of the workspace's crates, asked with no network.
+# { audit; deny }, each { advisoryDb } -> derivation: what is known of the workspace's crates, without network.
 {
   check,
   tools,

@@ -8,7 +8,7 @@
 let
   text = source.file [ ".cargo/audit.toml" ];
   own = if text == null then { } else builtins.fromTOML text;
-  # only the registry knows what was yanked: asked offline, cargo-audit prints an error for every crate, and goes on
+  # only the registry knows what was yanked: offline, cargo-audit prints an error for every crate, and goes on
   offline = own // {
     yanked = (own.yanked or { }) // {
       enabled = false;

@@ -10,7 +10,7 @@
 #   }
 #
 # `arguments` are crane's. A layer is a derivation with target.tar.zst; what cannot be built in it has a note there, and is
-# built by whoever stands on it.
+# built by whatever depends on it.
 {
   craneLib,
   pkgs,

@@ -48,7 +48,7 @@ let
     postUnpack = "cd $sourceRoot/${folder} && sourceRoot=.";
   };
 
-  # Checks stand on the dev profile, as cargo's own commands do: overflow checks and debug assertions are on.
+  # Checks use the dev profile, as cargo's own commands do: overflow checks and debug assertions are on.
   checked = lib.recursiveUpdate (common pkgs) {
     doInstallCargoArtifacts = false;
     env = {
@@ -141,7 +141,7 @@ else
       lib.recursiveUpdate check {
         env.RUSTDOCFLAGS = toString (lib.optional (environment ? RUSTDOCFLAGS) environment.RUSTDOCFLAGS ++ denied doc);
         doCheck = doc.tests;
-        # without what was denied: an example is no documentation
+        # without what was denied: an example is not documentation
         checkPhaseCargoCommand = ''
           export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d) USER=nixbld LOGNAME=nixbld TZ=UTC TERM=dumb
           export RUSTDOCFLAGS=${lib.escapeShellArg (environment.RUSTDOCFLAGS or "")}

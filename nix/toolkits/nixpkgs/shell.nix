@@ -43,7 +43,7 @@ else
     ++ (import ./packages.nix { inherit lib; } packages).from pkgs;
     buildInputs = linked.inputs pkgs;
     env = linked.environment // lib.optionalAttrs (workspace != null) { NANNA_CI_WORKSPACE = "${workspace}"; };
-    # `nix develop` reads the environment and builds nothing; who builds all the same gets an empty file
+    # `nix develop` reads the environment and builds nothing; building it anyway gives an empty file
     dontUnpack = true;
     installPhase = "touch $out";
   }

@@ -130,7 +130,7 @@ def _job_words(
             kind = "kind(test)" if settings.filter is None else f"kind(test) and ({settings.filter})"
             return (*test, "--tests", "-E", kind)
         case CargoJob.CLIPPY:
-            # asked for by name: neither a dirty work tree nor the lack of one stands against it
+            # requested by name: neither a dirty work tree nor the lack of one prevents it
             fixing = ("--fix", "--allow-dirty", "--allow-staged", "--allow-no-vcs") if fix else ()
             denied = ("-D", "warnings") if settings.deny_clippy and not fix else ()
             lints = (*denied, *settings.lints)

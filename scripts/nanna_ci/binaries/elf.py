@@ -169,7 +169,7 @@ def _file_offset(reader: Reader, segments: list[_Segment], address: int) -> int:
 
 
 def _read_glibc_floor(reader: Reader, dynamic: _Dynamic, order: str) -> str | None:
-    """The highest GLIBC_ version asked of any library. Both chains are bounded together."""
+    """The highest GLIBC_ version required of any library. Both chains are bounded together."""
     if not dynamic.verneed:
         return None
     need_layout, aux_layout = struct.Struct(f"{order}HHIII"), struct.Struct(f"{order}IHHII")

@@ -12,7 +12,7 @@ from nanna_ci.foundation.errors import GateFailed
 
 
 class WrongMachine(GateFailed):
-    """An executable is for another machine than was asked for."""
+    """An executable is for another machine than was requested."""
 
     def __init__(self, source: str, executable: Executable, system: System) -> None:
         super().__init__(f"{source} is {executable.describe()}, but {system.value} was requested")

@@ -26,7 +26,7 @@ def query_origin(
 ) -> BinaryOrigin:
     """The origin of a resolved folder; `revision` and `strategy` are what the caller knows.
 
-    In the Nix store nix is asked, and the revision stays unknown unless told: nothing there says it. Elsewhere the
+    In the Nix store nix is queried, and the revision stays unknown unless given: nothing there says it. Elsewhere the
     revision is that of the clean work tree which the folder lies in. Raises as store.nix does, and MalformedData
     where nix does not know the path.
     """

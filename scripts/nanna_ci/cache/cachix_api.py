@@ -1,4 +1,4 @@
-"""Cachix over HTTP: what a cache is, and which of many paths it lacks, asked in bulk."""
+"""Cachix over HTTP: what a cache is, and which of many paths it lacks, queried in bulk."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def query_cache(client: WebClient, cache: CachixCache, token: Token | None) -> C
 
 
 def query_missing(client: WebClient, cache: CachixCache, token: Token | None, hashes: Sequence[str]) -> frozenset[str]:
-    """Which of the hashes (32 characters each) the cache has no path for; 32,768 are asked in a call.
+    """Which of the hashes (32 characters each) the cache has no path for; 32,768 are queried in a call.
 
     Raises:
         MalformedData: the answer names a hash that was not asked for, or is not a list of hashes.
@@ -149,7 +149,7 @@ def _parse_description(answer: JsonObject, cache: CachixCache) -> CacheDescripti
 
 
 def _explain(refusal: RequestRefused, cache: CachixCache, token: Token | None) -> None:
-    """Add a way to mend a refusal, where the client cannot know one."""
+    """Add a way to fix a refusal, where the client cannot know one."""
     if refusal.hint is None and refusal.status in {401, 403, 404}:
         if token is None or token.value is None:
             may = f"is it public? If not, set {CACHIX_TOKEN_VARIABLE}"

@@ -22,10 +22,10 @@ _SHOWN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What some requests for a cache's nix-cache-info told.
+    """What some requests for a cache's nix-cache-info showed.
 
     `seconds` of each request (empty for a folder), `skew_s` the server's clock less ours, None where it does not say;
-    `error` where it could not be asked.
+    `error` where it could not be queried.
     """
 
     url: str
@@ -72,7 +72,7 @@ def check_keys(facts: KeyFacts) -> Finding:
 
 
 def check_token(variable: str, *, is_set: bool, permission: str | None, refused: bool) -> Finding:
-    """Whether pushing will work. `permission` is what the cache grants: Read, Write, Admin; None: not asked."""
+    """Whether pushing will work. `permission` is what the cache grants: Read, Write, Admin; None: not queried."""
     if not is_set:
         return Finding(
             "token",

@@ -23,7 +23,7 @@ _WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": Fal
 
 
 class Kind(enum.Enum):
-    """How a substituter is asked."""
+    """How a substituter is queried."""
 
     HTTP = "http"
     FOLDER = "folder"
@@ -34,7 +34,7 @@ class Substituter:
     """A binary cache.
 
     `url` has no query, fragment or slash at its end. `is_trusted`: its paths need no signature (`?trusted=true`).
-    `priority` is what the URL says (lower is asked first), None where the cache's own counts.
+    `priority` is what the URL says (lower is queried first), None where the cache's own counts.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Substituter:
 
     @property
     def cachix(self) -> CachixCache | None:
-        """The Cachix cache behind it, which can be asked in bulk; None where it is not such a cache."""
+        """The Cachix cache behind it, which can be queried in bulk; None where it is not such a cache."""
         if self.kind is Kind.FOLDER:
             return None
         parts = urlsplit(self.url)
@@ -73,7 +73,7 @@ def parse_substituter(text: str) -> Substituter:
     Parameters that only matter to a download or an upload are passed over.
 
     Raises:
-        UsageError: for anything that cannot be asked, before anything is.
+        UsageError: for anything that cannot be queried, before anything is.
     """
     if re.search(r"[\x00-\x20\x7f]", text) or not text or text.startswith("-"):
         raise UsageError(f"{shorten(text)} is not the URL of a binary cache", hint=_KINDS)
@@ -135,7 +135,7 @@ def choose_substituters(
     `settings` are Nix's (None: there is no nix, its own default counts), `configured` is [cache] substituters.
 
     Raises:
-        UsageError: one of them cannot be asked.
+        UsageError: one of them cannot be queried.
     """
     if flags:
         return _distinct(map(parse_substituter, flags))

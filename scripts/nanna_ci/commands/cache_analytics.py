@@ -110,7 +110,7 @@ def _pipeline(context: Context) -> Pipeline:
 def _caches(
     arguments: argparse.Namespace, pipeline: Pipeline, nix: Callable[[], Nix]
 ) -> tuple[Mapping[str, Any] | None, tuple[Substituter, ...], TrustedKeys | None]:
-    """Nix's settings, the caches to ask, the keys to trust. For a list of paths nix is only asked where flags leave
+    """Nix's settings, the caches to ask, the keys to trust. For a list of paths nix is only queried where flags leave
     something open, and may be absent."""
     cache, flags = pipeline.cache, arguments.substituter
     substituters = choose_substituters(flags, None, None, ()) if flags else ()

@@ -169,7 +169,7 @@ def _run_command(argv: Sequence[str], context: Context) -> Watched:
 
 
 def _record(report: PushReport, root: tuple[RootKind, str], context: Context) -> PushReport:
-    """Keep what is there, under the name that was asked for."""
+    """Keep what is there, under the name that was requested."""
     substituter = report.destination.substituter
     if not report.pushed or substituter is None or substituter.folder is None:
         return report

@@ -1,4 +1,4 @@
-"""`container-test`: images run, asked, stopped and started again, on a real engine."""
+"""`container-test`: images run, probed, stopped and restarted, on a real engine."""
 
 from __future__ import annotations
 

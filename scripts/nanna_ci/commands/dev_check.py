@@ -59,7 +59,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _subject(context: Context, *, fix: bool) -> Subject | None:
-    """The workspace under CI where the working folder has none. UsageError where it is to be mended and cannot be."""
+    """The workspace under CI where the working folder has none. UsageError where it is to be fixed and cannot be."""
     ports = context.ports
     subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
     if subject is None:

@@ -64,7 +64,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _base(to: str | None, context: Context) -> Repository | None:
-    """Where images would go, known before anything is asked: --to may be wrong."""
+    """Where images would go, known before any request: --to may be wrong."""
     return choose_base(to, context.ports.environ)
 
 
@@ -118,7 +118,7 @@ def _checked(
 def _check_cachix(
     cache: Cache, cachix: CachixCache, client: WebClient, token: Token, problem: str | None
 ) -> Iterator[Finding]:
-    """Key and token of the cache that pipeline.toml names. `problem`: why it cannot be asked."""
+    """Key and token of the cache that pipeline.toml names. `problem`: why it cannot be queried."""
     announced, permission, refused = None, None, False
     if problem is None:
         try:
@@ -192,7 +192,7 @@ def _to_json(finding: Finding) -> dict[str, Any]:
 
 
 def document_of(title: str, findings: Sequence[Finding]) -> Document:
-    """Each finding once: what is to be mended first, as a sentence with its fix; the others in a table."""
+    """Each finding once: what is to be fixed first, as a sentence with its fix; the others in a table."""
     blocks: list[Block] = []
     for health, tone in ((Health.BAD, Tone.BAD), (Health.WARN, Tone.WARN)):
         for finding in findings:

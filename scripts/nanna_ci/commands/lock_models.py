@@ -158,7 +158,7 @@ def _document(answer: Mapping[str, Any], differences: Sequence[ModelDifference])
 
 
 def _verified(blobs: Sequence[Mapping[str, Any]]) -> str | None:
-    """How much of a model was verified by what; None where nothing was asked."""
+    """How much of a model was verified by what; None where nothing was resolved."""
     ways = [blob["verified"] for blob in blobs]
     if None in ways or not ways:
         return None

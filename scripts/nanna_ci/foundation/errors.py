@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 class NannaError(Exception):
     """Base of every expected failure.
 
-    `exit_code` is the process's exit code (design §5); `hint` says how to mend it, or is None.
+    `exit_code` is the process's exit code (design §5); `hint` says how to fix it, or is None.
     """
 
     exit_code: ClassVar[int] = 3
@@ -72,7 +72,7 @@ class CommandTimedOut(NannaError):
 
 
 class ServiceUnavailable(NannaError):
-    """A service could not be reached or kept failing. `host` is its name, `attempts` how often it was asked."""
+    """A service could not be reached or kept failing. `host` is its name, `attempts` how often it was tried."""
 
     def __init__(self, host: str, problem: str, *, attempts: int) -> None:
         super().__init__(f"{host}: {problem} ({attempts} attempt{'' if attempts == 1 else 's'})")

@@ -21,7 +21,7 @@ _ATOM: Final = re.compile(r"\\.|\[\^?\]?[^]]*\]|.")
 
 
 class PatternProblem(ValueError):
-    """Why a text is not a pattern, in `says`; `hint` says how to mend it."""
+    """Why a text is not a pattern, in `says`; `hint` says how to fix it."""
 
     def __init__(self, says: str, hint: str) -> None:
         super().__init__(f"{says}; {hint}")

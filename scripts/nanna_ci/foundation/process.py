@@ -294,7 +294,7 @@ def _follow(
                 child.wait(_TICK_S)
         if child.poll() is not None:
             ended = now if ended is None else ended
-            if reader.at_end or now - ended >= _DRAIN_S:  # an orphan may hold the pipes open for ever
+            if reader.at_end or now - ended >= _DRAIN_S:  # an orphan may hold the pipes open forever
                 return True
         elif now >= deadline:
             return False

@@ -189,7 +189,7 @@ class PipeReader:
         return (number, chunk) if chunk else None
 
     def abandon(self) -> None:
-        """Nobody will read any more: a thread that waits for room in the queue gets it, and ends."""
+        """Nobody will read any more: a thread that waits for space in the queue gets it, and ends."""
         self._abandoned = True
         with contextlib.suppress(queue.Empty):
             while True:

@@ -52,7 +52,7 @@ def without_secrets(environ: Mapping[str, str], needed: str = "") -> dict[str, s
     """The environment for a program that runs other people's code: without the variables that hold secrets.
 
     `needed` is a pattern of names that the program itself cannot do without. NANNA_CI_PASS_SECRETS, names with blanks
-    between them, is how a user lets tests have one; its value is taken out of what they print all the same.
+    between them, is how a user lets tests have one; its value is taken out of what they print anyway.
     """
     passed = {*environ.get(PASS_VARIABLE, "").split()}
     kept = {

@@ -1,4 +1,7 @@
-"""The one HTTP client: time limits, capped bodies, bounded retries, and no token to strangers.
+"""The HTTP client for services (httpx): time limits, capped bodies, bounded retries, and no token to strangers.
+
+It serves Cachix and container and model registries, the probes of caches, and the servers in tested containers. Narinfo
+queries in bulk have a client of their own, `nanna_ci.cache.client`; they share only `foundation.retry`.
 
 httpx is imported with the first request: it costs more than most commands take. A request runs as a task that is
 cancelled at its deadline, because a time limit for each read does not stop an answer that comes byte by byte.
@@ -184,7 +187,7 @@ class WebClient:
     def _made(self, kind: type[httpx.AsyncClient]) -> httpx.AsyncClient:
         try:
             return kind(timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct)
-        except OSError as error:  # it reads all certificates now, whatever will be asked
+        except OSError as error:  # it reads all certificates now, whatever the request
             if self._direct:
                 # trusts nobody: servers of this machine speak plain HTTP
                 nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

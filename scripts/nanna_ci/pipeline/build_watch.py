@@ -47,8 +47,8 @@ def derivation_name(path: StorePath) -> str:
 class BuildWatch:
     """Folds the events of a `nix build` into the tracker, notes and job logs.
 
-    `log` is the build log, once there is one. `verbose` notes every line of every build. `on_there` is told of each job
-    whose outputs are in the store, as soon as that is known. `build_times` tell what is left of a build.
+    `log` is the build log, once there is one. `verbose` notes every line of every build. `on_there` is called for each
+    job whose outputs are in the store, as soon as that is known. `build_times` say what is left of a build.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one evaluation told of the attributes of one system: `checks.SYSTEM.NAME`, `packages.SYSTEM.NAME`."""
+    """What one evaluation says of the attributes of one system: `checks.SYSTEM.NAME`, `packages.SYSTEM.NAME`."""
 
     source: str
     derivations: Mapping[str, StorePath]

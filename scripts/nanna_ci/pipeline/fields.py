@@ -1,4 +1,4 @@
-"""Validation of plain tables: kinds of values, fields, and problems with the way to mend them.
+"""Validation of plain tables: kinds of values, fields, and problems with the way to fix them.
 
 A kind takes a path and a value and gives the problems, one by one as they are needed. A message names the key and the
 rule, never the value: that may be a password in the wrong place.
@@ -21,7 +21,7 @@ STRING_LIMIT_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a path such as `test[2].kind` or `[section]`; `hint` says how to mend it, or is None."""
+    """What is wrong at a path such as `test[2].kind` or `[section]`; `hint` says how to fix it, or is None."""
 
     path: str
     says: str

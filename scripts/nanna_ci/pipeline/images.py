@@ -29,7 +29,7 @@ def choose_images(pipeline: Pipeline, names: Sequence[str]) -> tuple[Image, ...]
 
 
 def needed_images(pipeline: Pipeline, chosen: Sequence[Image]) -> tuple[Image, ...]:
-    """What a test of `chosen` takes: these, and what talks to their models."""
+    """What a test of `chosen` takes: these, and what calls their models."""
     served = {model.image for model in pipeline.models}
     needed = {image.name: image for image in chosen}
     if any(image.name in served for image in chosen):

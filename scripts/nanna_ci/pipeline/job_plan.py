@@ -27,7 +27,7 @@ class Event(enum.StrEnum):
 
 
 class JobKind(enum.StrEnum):
-    """What a job does: a test suite's kind, a build, an image, or a test of one alive."""
+    """What a job does: a test suite's kind, a build, an image, or a test of a running image."""
 
     UNIT = "unit"
     INTEGRATION = "integration"
@@ -188,7 +188,7 @@ def _image_jobs(pipeline: Pipeline) -> Iterator[Job]:
 
 
 def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
-    """A test of each image on the machine that builds it; of a model server with what talks to it from there."""
+    """A test of each image on the machine that builds it; of a model server with what calls it from there."""
     for image in pipeline.images:
         host = _image_host(image)
         tested = [one for one in needed_images(pipeline, [image]) if _image_host(one) == host]

@@ -60,7 +60,7 @@ RunEffect = Callable[[EffectRequest], JobResult]
 class LocalRun:
     """What a run needs. `host` is this machine's system double, None where it is none that is known.
 
-    `nix` is only asked where a job on this machine needs it. `reproduce` gives the command that builds an attribute.
+    `nix` is only queried where a job on this machine needs it. `reproduce` gives the command that builds an attribute.
     `on_built` gets the log of the one `nix build` once it is over, whatever its end.
     """
 
@@ -204,7 +204,7 @@ class LocalRun:
             spent = self.clock() - started
             result = JobResult(job.id, Verdict.FAIL, spent, reason=error.message, log_tail=tail(error.stderr_tail))
         except CommandFailed as error:
-            # a tool of ours failed, on the way to the question: nobody asked it
+            # a tool of ours failed before the job itself was begun
             said = tail(error.stderr_tail)
             for line in (error.message, *said):
                 folder.log(line)

@@ -111,7 +111,7 @@ def left_out(lines: Iterable[str]) -> str | None:
 
 
 def last_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:
-    """The last lines that are not blank, without cargo's own talk of what it compiles."""
+    """The last lines that are not blank, without cargo's own lines about what it compiles."""
     written = [line for line in lines if line.strip()]
     return tuple([line for line in written if not _COMPILES.match(line)][-limit:] or written[-limit:])
 

@@ -1,7 +1,7 @@
 """What a run of cargo-nextest says: its exit code by its documented meaning, held against the JUnit that it left.
 
 Neither is believed alone. An exit code of 0 without evidence that a test ran is not a pass, and one that names failed
-tests beside a JUnit without any is told as just that: a number of failed tests is only ever counted, never assumed.
+tests beside a JUnit without any is reported as just that: a number of failed tests is only ever counted, never assumed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nanna_ci.pipeline.junit import JunitReport
 
 
 class NextestExit(enum.IntEnum):
-    """nextest's documented exit codes that a run can end with; any other is told as a number.
+    """nextest's documented exit codes that a run can end with; any other is reported as a number.
 
     https://docs.rs/nextest-metadata/latest/nextest_metadata/enum.NextestExitCode.html
     """

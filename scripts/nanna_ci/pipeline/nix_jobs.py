@@ -187,7 +187,7 @@ def _failed(
     match one.state:
         case BuildOutcome.DEPENDENCY_FAILED if causes:
             return _blocked(job_id, one, evidence, folder, causes)
-        case BuildOutcome.UNKNOWN:  # never begun, or ended from outside: nobody asked the workspace anything
+        case BuildOutcome.UNKNOWN:  # never begun, or ended from outside: the workspace was never tested
             fault = find_fault((), nix_says=nix_says) or start_fault(nix_says)
             if not folder.has_log:
                 folder.log(nix_says)

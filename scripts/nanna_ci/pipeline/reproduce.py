@@ -15,7 +15,7 @@ NIXW_VARIABLE = "NANNA_CI_NIXW"
 
 @dataclass(frozen=True, slots=True)
 class RunOrigin:
-    """What this run stands on: flake, overrides, environment, working folder.
+    """What identifies this run: flake, overrides, environment, working folder.
 
     An app knows its own flake by its place in the store: where that is the flake in `cwd` it is called `.`, where it is
     the one beside nixw by that folder.

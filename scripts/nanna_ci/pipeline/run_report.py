@@ -88,7 +88,7 @@ def results_table(results: Sequence[JobResult]) -> Table:
 
 
 def result_note(result: JobResult) -> tuple[str, Tone]:
-    """One line of talk for a job that came to an end, and its tone."""
+    """One progress line for a job that came to an end, and its tone."""
     spent = "" if result.seconds is None else f" after {duration(result.seconds)}"
     why = "" if result.reason is None else f": {result.reason}"
     return f"{result.id}: {result.verdict.value}{spent}{why}", VERDICT_TONES[result.verdict]

@@ -1,4 +1,4 @@
-"""A document as aligned lines: wrapped at blanks where a terminal is known, never inside a word; colour when asked."""
+"""A document as aligned lines: wrapped at blanks where a terminal is known, never inside a word; colour on request."""
 
 from __future__ import annotations
 

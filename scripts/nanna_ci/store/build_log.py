@@ -1,7 +1,7 @@
 """What happens during a `nix build`, folded from its internal-json events while it runs.
 
 Nix says that a build began, but not plainly that it ended well: the counters of the BUILDS activity go up, the
-activity of a derivation that was asked for stops only when everything is over (in 2.26), and its error comes last of
+activity of a derivation that was requested stops only when everything is over (in 2.26), and its error comes last of
 all. With `-vvv` Nix also says `builder process for '…' finished`, right before the counters go up; that is how this log
 tells builds apart and times them. Without it, a state stays open until something settles it: nothing is guessed.
 """
@@ -87,7 +87,7 @@ class BuildLog:
     def feed(self, line: bytes) -> Event | None:
         """Take one line of stderr, without its newline, and return its event. Never raises.
 
-        None for plain talk, for lines that only look like events, and for debugging messages without news.
+        None for plain output, for lines that only look like events, and for debugging messages without news.
         """
         if line.startswith(_DEBUG_PREFIX) and b"builder process" not in line:
             return None

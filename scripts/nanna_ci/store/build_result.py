@@ -1,4 +1,4 @@
-"""The result of a `nix build`, for each derivation that was asked for; from log, exit code and store."""
+"""The result of a `nix build`, for each derivation that was requested; from log, exit code and store."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class BuildOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DerivationResult:
-    """One derivation that was asked for.
+    """One derivation that was requested.
 
-    `outputs` are those asked for, with None for a path that only the build shows. `seconds` is None where nothing ran.
+    `outputs` are those requested, with None for a path that only the build shows. `seconds` is None where nothing ran.
     `reason` says what went wrong, None where nothing did. `log_tail` is plain text, at most 200 lines.
     """
 

@@ -93,7 +93,7 @@ def _parse_output(name: str, value: JsonValue, environment: Mapping[str, str], s
     is_fixed = data.get("hash") is not None
     path = data.get("path")
     if path is None and is_fixed:
-        path = environment.get(name)  # from 2.32 on Nix prints no path of a fixed output; its builder is told it
+        path = environment.get(name)  # from 2.32 on Nix prints no path of a fixed output; its builder gets it
     return Output(None if path is None else parse_either(as_text(path, source, "an output's path"), source), is_fixed)
 
 

@@ -1,4 +1,4 @@
-"""`flake.lock`: which sources a flake stands on, each with the hash of its content."""
+"""`flake.lock`: which sources a flake depends on, each with the hash of its content."""
 
 from __future__ import annotations
 

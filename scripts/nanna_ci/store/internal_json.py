@@ -60,7 +60,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """An activity ended, well or not: that is told elsewhere."""
+    """An activity ended, well or not: that is reported elsewhere."""
 
     id: int
 
@@ -86,7 +86,7 @@ Event = Start | Stop | Result | Message
 
 
 def parse_line(line: bytes) -> Event | None:
-    """Read one line of stderr, without its newline; None where it is plain talk (does not begin `@nix `).
+    """Read one line of stderr, without its newline; None where it is plain output (does not begin `@nix `).
 
     Raises:
         MalformedData: for a line that begins `@nix ` and is not an event that Nix writes.

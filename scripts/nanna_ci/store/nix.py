@@ -1,4 +1,4 @@
-"""The nix program: evaluation, path-info, derivations and builds, on the ground that the caller stands on."""
+"""The nix program: evaluation, path-info, derivations and builds, with the caller's flake overrides."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Nix:
     reference], handed to every call that reads the flake. No call writes a lock file.
 
     Raises ConfigError where one of the two is wrong. Every method may raise, besides what it says: ToolMissing (there
-    is no nix), CommandFailed, CommandTimedOut, and MalformedData for output that cannot be what nix writes.
+    is not a nix), CommandFailed, CommandTimedOut, and MalformedData for output that cannot be what nix writes.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Nix:
 
         Raises:
             MalformedData: an installable is not a derivation, or lacks the outputs that it names.
-            CommandFailed: nix failed without any derivation failing: no such derivation, no daemon, no room.
+            CommandFailed: nix failed without any derivation failing: no such derivation, no daemon, no space.
         """
         targets = [parse_target(installable) for installable in installables]
         shown = self.derivation_show([target.derivation for target in targets], recursive=False)
@@ -200,7 +200,7 @@ class Nix:
         return frozenset(path for path, info in known.items() if info is not None)
 
     def flake_flags(self) -> list[str]:
-        """What every call that reads a flake takes: the caller's ground, and no lock file written."""
+        """What every call that reads a flake takes: the caller's overrides, and no lock file written."""
         overrides = [word for name, url in self.overrides for word in ("--override-input", name, url)]
         return ["--no-write-lock-file", *overrides]
 
@@ -268,7 +268,7 @@ def _producers(derivations: Mapping[StorePath, Derivation]) -> dict[StorePath, S
 
 
 def _said(log: BuildLog) -> str:
-    """What nix had to say, for an exception: its talk, then its errors."""
+    """What nix had to say, for an exception: its notes, then its errors."""
     return "\n".join((*log.notes, *log.errors))
 
 

@@ -62,7 +62,7 @@ def _path_info(
 
 
 def query_derivations(nix: Nix, installables: Sequence[str], *, recursive: bool = False) -> dict[StorePath, Derivation]:
-    """The derivations behind installables, evaluated on the caller's ground, and with `recursive` all that they need.
+    """The derivations behind installables, with the caller's flake overrides, and with `recursive` all they need.
 
     An installable is whatever nix takes: `.#attribute`, `/nix/store/….drv`, the output of a known derivation.
 

@@ -58,7 +58,7 @@ def parse_public_key(text: str, source: str) -> PublicKey:
 
 
 def _shown(text: str) -> str:
-    """What is not a `NAME:KEY` may be a secret all the same."""
+    """What is not a `NAME:KEY` may still be a secret."""
     return f"a text of {len(text)} characters"
 
 

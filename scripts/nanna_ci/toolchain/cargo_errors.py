@@ -1,4 +1,4 @@
-"""cargo's error messages: a first line, and a chain of causes of which the last one is what to mend."""
+"""cargo's error messages: a first line, and a chain of causes of which the last one is what to fix."""
 
 from __future__ import annotations
 

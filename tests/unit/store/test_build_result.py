@@ -1,4 +1,4 @@
-"""What becomes of a derivation that was asked for, from log, exit code and store together."""
+"""What becomes of a derivation that was requested, from log, exit code and store together."""
 
 from __future__ import annotations
 

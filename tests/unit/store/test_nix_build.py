@@ -77,13 +77,13 @@ def test_a_build_asks_for_events_without_a_link_and_keeps_going_if_told(run: Fak
 
 
 def test_a_build_that_succeeds_has_a_result_for_each_installable_in_order(run: FakeRun) -> None:
-    run.script(*BASE, "build", stderr=b"warning: plain talk\n" + lines(BUILD_A, STOP))
+    run.script(*BASE, "build", stderr=b"warning: plain output\n" + lines(BUILD_A, STOP))
     result = nix_with(run).build([f"{B}^*", f"{A}^*"], keep_going=True)
     assert result.success
     assert [one.state for one in result.results] == [BuildOutcome.PRESENT, BuildOutcome.BUILT]
     assert [one.installable for one in result.results] == [f"{B}^*", f"{A}^*"]
     assert [one.outputs for one in result.results] == [{"out": OUT_B}, {"out": OUT_A}]
-    assert result.log.notes == ("warning: plain talk",)
+    assert result.log.notes == ("warning: plain output",)
 
 
 def test_a_failed_build_is_a_result_and_the_store_tells_what_the_others_are(run: FakeRun) -> None:

@@ -139,7 +139,7 @@ def use_our_database(folder: Path) -> None:
 
 
 def run_audit(attributes: Attributes, folder: Path, values: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    # the index of the registry cannot be asked, and each crate would be an error that changes nothing
+    # the index of the registry cannot be queried, and each crate would be an error that changes nothing
     words = ["audit", "--json", "--no-fetch", "--stale", "--no-yanked", "--db", str(DATABASE)]
     return ask([attributes["audit"], *words], folder, values)
 
@@ -174,7 +174,7 @@ def blame_workspace(
 
 
 def conclude(tool: str, errors: Iterable[str], done: subprocess.CompletedProcess[str]) -> None:
-    """Ends the build where there are errors; RuntimeError where there are none, and the tool failed all the same."""
+    """Ends the build where there are errors; RuntimeError where there are none, and the tool failed nonetheless."""
     count = len(list(errors))
     if count:
         say(f"{tool}: {count} {'error' if count == 1 else 'errors'}")

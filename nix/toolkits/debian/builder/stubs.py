@@ -68,7 +68,7 @@ def _metadata(top: Path, folder: Path, environment: Mapping[str, str]) -> Mappin
         said = os.fsdecode(done.stderr).strip()
         answer: Mapping[str, Any] = {} if done.returncode else json.loads(done.stdout)
         known = [package.manifest for package in local_packages(answer)] if answer else _manifests_in(said, top)
-        # each manifest gets its files before cargo is asked again
+        # each manifest gets its files before cargo is run again
         wrote = [_declare(top, path) for path in known]
         if any(wrote):
             continue

@@ -1,7 +1,7 @@
 """What is built before the checks and shared by them, in both toolkits: dependencies, and the tests' executables.
 
 It makes the checks faster and nothing else. Where it cannot be done, or not for all dependencies, a layer holds a note
-with cargo's words, and whoever stands on it builds what is missing.
+with cargo's words, and whatever depends on it builds what is missing.
 """
 
 import re

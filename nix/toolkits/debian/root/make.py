@@ -79,7 +79,7 @@ def update(apt: Apt) -> None:
 def hint_for(reason: str) -> str:
     """What to do about a mirror that does not serve."""
     if reason == FULL:
-        return "free some space, or set XDG_CACHE_HOME to a folder on a larger disk"
+        return "free some room, or set XDG_CACHE_HOME to a folder on a larger disk"
     if STALE in reason:
         return (
             "the mirror is not kept up to date: name another one in /etc/apt, "

@@ -31,7 +31,7 @@ _PARTS = (("hit", Tone.GOOD), ("untrusted", Tone.WARN), ("missing", Tone.BAD), (
 
 
 def render_document(analysis: Analysis) -> Document:
-    """The report, what must be mended first."""
+    """The report, what must be fixed first."""
     rate = percent(analysis.rate.paths)
     title = "Cache hit rate: " + ("not known" if rate is None else f"{rate} of {_count(analysis.tally.paths, 'path')}")
     blocks: list[Block] = [*_notices(analysis), _facts(analysis), _hits_and_misses(analysis)]

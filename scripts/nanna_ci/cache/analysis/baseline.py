@@ -31,8 +31,8 @@ _SCHEMA_VERSION = 1
 class Baseline:
     """`source` is its file or flake reference.
 
-    `records` are its derivations, `roots` what it was asked for by label. `present` are the paths that its caches had,
-    None where nobody asked them. `sizes` are the bytes of cache folders by URL.
+    `records` are its derivations, `roots` what was requested, by label. `present` are the paths that its caches had,
+    None where they were not queried. `sizes` are the bytes of cache folders by URL.
     """
 
     source: str
@@ -45,7 +45,7 @@ class Baseline:
 def baseline_of_revision(
     source: str, wanted: tuple[WantedOutputs, ...], graph: Mapping[StorePath, Derivation]
 ) -> Baseline:
-    """Another revision of the flake, evaluated; its caches are not asked."""
+    """Another revision of the flake, evaluated; its caches are not queried."""
     roots = {one.label: one.derivation for one in wanted}
     return Baseline(source, DerivationRecords(graph), roots, present=None, sizes={})
 

@@ -1,4 +1,4 @@
-"""What the caches have of what was asked for, counted and weighed: hit rates, and the gate on them.
+"""What the caches have of what was requested, counted and weighed: hit rates, and the gate on them.
 
 A hit is a path that a cache has and whose signature is trusted. Untrusted paths are not hits. A path of which no cache
 gave a good answer is unknown: neither hit nor miss, and so there is no rate.
@@ -33,7 +33,7 @@ class Holdings:
 
     @property
     def error(self) -> str | None:
-        """Why the cache could not be asked at all, and how to mend it; None where it was asked."""
+        """Why the cache could not be queried at all, and how to fix it; None where it was queried."""
         error = self.result.error
         if error is None:
             return None
@@ -61,13 +61,13 @@ class HitTally:
 
     @property
     def paths(self) -> int:
-        """How many were asked for."""
+        """How many were requested."""
         return len(self.present) + len(self.untrusted) + len(self.missing) + len(self.unknown)
 
 
 @dataclass(frozen=True, slots=True)
 class HitRate:
-    """Shares of 0..1; None where nothing was asked for, or where a part of the whole is not known."""
+    """Shares of 0..1; None where nothing was requested, or where a part of the whole is not known."""
 
     paths: float | None
     bytes: float | None

@@ -19,7 +19,7 @@ _NAMED = 3  # changes and causes that a sentence names
 
 
 class MissCause(enum.Enum):
-    """ROOT: mend this one. CASCADE: it misses because of others, which are named."""
+    """ROOT: fix this one. CASCADE: it misses because of others, which are named."""
 
     ROOT = "root"
     CASCADE = "cascade"

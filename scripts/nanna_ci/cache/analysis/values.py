@@ -66,7 +66,7 @@ class Analysis:
 
     @property
     def verdict(self) -> Verdict:
-        """The gate's where there is one; unavailable where an answer is unknown, or nothing was asked for."""
+        """The gate's where there is one; unavailable where an answer is unknown, or nothing was requested."""
         if self.gate is not None:
             return self.gate.verdict
         return Verdict.UNAVAILABLE if self.tally.unknown or not self.tally.paths else Verdict.PASS

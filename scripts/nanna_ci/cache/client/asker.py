@@ -1,4 +1,4 @@
-"""What one substituter was asked and has said so far; and a folder asked."""
+"""What one substituter was queried for and has answered so far; and the same for a folder."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Survey(Protocol):
     known: dict[str, StorePath]
 
     def log(self, line: str, /) -> None:
-        """One line of talk."""
+        """One progress line."""
 
     def found(self, info: NarInfo, asker: Asker) -> None:
         """A path is there, as `asker` says: its references may be wanted too."""
 
     def settled(self) -> None:
-        """A substituter has said all that it was asked for."""
+        """A substituter has answered every query."""
 
     def abandoned(self) -> None:
         """A substituter counts no more: what it alone led to is not wanted."""
@@ -75,7 +75,9 @@ class Asker(ABC):
         except MalformedData as error:
             self.corrupt[path] = error.message
             return
-        if info.store_path is not path and info.store_path != path:  # mostly they share it, and that is told faster
+        if (
+            info.store_path is not path and info.store_path != path
+        ):  # mostly they share it, and identity is checked faster
             self.corrupt[path] = f"{source}: is of another path, {info.store_path}"
             return
         self.accept(path, info)
@@ -98,7 +100,7 @@ class Asker(ABC):
             self.survey.settled()
 
     def abandon(self, error: NannaError) -> None:
-        """The substituter cannot be asked: what it has said so far does not count."""
+        """The substituter cannot be queried: its answers so far do not count."""
         self.error = error
         for said in (self.found, self.missing, self.corrupt, self.failures, self.hollow):
             said.clear()

@@ -1,4 +1,4 @@
-"""The bulk narinfo client: many paths, asked of several substituters at once, one request a path.
+"""The bulk narinfo client: many paths, queried at several substituters at once, one request a path.
 
 What bounds it: ceil(paths / connections) times the delay of an answer for a known list, depth times the delay for a
 walk; with a server as near as loopback, the processor. Of about 45 µs a path the kernel takes 18 (send, receive),
@@ -160,7 +160,7 @@ class _Survey:
     async def ask(
         self, paths: Sequence[StorePath], on_progress: Callable[[QueryProgress], None] | None
     ) -> tuple[QueryResult, ...]:
-        """Have every substituter asked, to the end."""
+        """Have every substituter queried, to the end."""
         self.known.update((path.base_name, path) for path in paths)
         self._roots = tuple(paths)
         self._follow(paths)
@@ -213,7 +213,7 @@ class _Survey:
         return self._begun_s + self._patience.limit_s(len(self._roots), walked) - self._loop.time()
 
     def _expire(self) -> None:
-        """Give up whoever has not said all by the deadline, which grows with what is asked."""
+        """Give up whoever has not said all by the deadline, which grows with the number of queries."""
         left_s = self._left_s()
         if left_s > 0:
             self._loop.call_later(left_s, self._expire)
@@ -224,7 +224,7 @@ class _Survey:
             asker.abandon(ServiceUnavailable(asker.substituter.url, problem, attempts=asker.tally.requests))
 
     def settled(self) -> None:
-        """A substituter has said all that it was asked for: perhaps all have."""
+        """A substituter has answered every query: perhaps all have."""
         if not self._done.done() and not self._prune_is_due and not any(asker.outstanding for asker in self._askers):
             self._done.set_result(None)
 

@@ -55,6 +55,6 @@ def _look_up(file: Path, host: str) -> tuple[str, str] | None:
 
 
 def explain_refusal(substituter: Substituter) -> str:
-    """How to mend a 401 or 403."""
+    """How to fix a 401 or 403."""
     where = "netrc-file of nix.conf"
     return f"set {CACHIX_TOKEN_VARIABLE}, or {where}" if substituter.cachix is not None else f"credentials: {where}"

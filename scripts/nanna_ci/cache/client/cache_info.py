@@ -10,12 +10,12 @@ from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.store.store_path import STORE_DIR
 
 FILE_NAME: Final = "nix-cache-info"
-_DEFAULT_PRIORITY: Final = 0  # of Nix since 2.4: a cache that names none is asked before cache.nixos.org with its 40
+_DEFAULT_PRIORITY: Final = 0  # of Nix since 2.4: a cache that names none is queried before cache.nixos.org with its 40
 
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """`priority`: caches with a lower one are asked first."""
+    """`priority`: caches with a lower one are queried first."""
 
     priority: int
 

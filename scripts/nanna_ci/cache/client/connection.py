@@ -27,7 +27,7 @@ class ConnectFailed(Exception):
 
 
 class ConnectionListener(Protocol):
-    """Who is told what becomes of a connection."""
+    """Who is notified of what becomes of a connection."""
 
     def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         """The request that was sent is answered; there is none under way now."""
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(owner.message(request))
 
     def drop(self) -> None:
-        """End it at once; nobody is told."""
+        """End it at once, notifying nobody."""
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.abort()

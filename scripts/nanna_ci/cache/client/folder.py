@@ -58,7 +58,7 @@ def archive_problem(folder: Path, info: NarInfo) -> str | None:
 
 
 def _read(file: Path) -> bytes:
-    # Without O_NONBLOCK, a FIFO in place of the file would hold us up for ever.
+    # Without O_NONBLOCK, a FIFO in place of the file would block us forever.
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -137,7 +137,7 @@ class HttpAsker(Asker):
             self.failures[path] = f"{self.substituter.url}/{info.url}: HTTP {status}"
 
     def elsewhere(self, request: CacheRequest) -> None:
-        """The archive is on another server, which is not asked."""
+        """The archive is on another server, which is not queried."""
         if self.error is None and request.path is not None and request.archive is not None:
             super().accept(request.path, request.archive)
             self.settle()
@@ -165,7 +165,7 @@ class HttpAsker(Asker):
         self.settle()
 
     def abandon(self, error: NannaError) -> None:
-        """The substituter cannot be asked: what it has said so far does not count, and no more is sent."""
+        """The substituter cannot be queried: its answers so far do not count, and no more is sent."""
         self.pool.discard(self)
         super().abandon(error)
 
@@ -201,7 +201,7 @@ class HttpAsker(Asker):
         return RequestRefused(f"GET {self.substituter.url}/{name}", status, "", hint=explain_refusal(self.substituter))
 
     def _open(self, answer: WireAnswer) -> None:
-        """nix-cache-info has come: it is a cache, or cannot be asked."""
+        """nix-cache-info has come: it is a cache, or cannot be queried."""
         status, source = answer.head.status, f"{self.substituter.url}/{FILE_NAME}"
         if status != 200:
             denied = status in {401, 403}

@@ -68,7 +68,7 @@ def make_query(
     say: Callable[[str], None],
     clock: Callable[[], float],
 ) -> Query:
-    """`settings` are Nix's, None where there is none. `say` takes a line of talk, now and then one on the progress.
+    """`settings` are Nix's, None where there is none. `say` takes progress lines.
 
     `deadline_s` is each substituter's, None for our own choice.
     """

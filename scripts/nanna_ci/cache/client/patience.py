@@ -1,4 +1,4 @@
-"""How often and how long a host is asked, and when it counts as down."""
+"""How often and how long a host is tried, and when it counts as down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nanna_ci.foundation.retry import backoff_s
 
 DEADLINE_S: Final = 60.0
 DEADLINE_MORE_S: Final = 0.02  # a path: four times what a cache far away takes that keeps only few connections
-_MOST_WALKING_S: Final = 600.0  # a cache could lead on for ever
+_MOST_WALKING_S: Final = 600.0  # a cache could refer to paths without end
 _DOWN_AFTER: Final = 5
 _SHOWN: Final = 10
 
@@ -23,7 +23,7 @@ _SHOWN: Final = 10
 class Patience:
     """`attempts` a request, `connect_s` for a connection, `answer_s` for a whole answer, however it drips.
 
-    `deadline_s`, and a little more for each path asked, is how long one substituter may take altogether, with its
+    `deadline_s`, and a little more for each path queried, is how long one substituter may take altogether, with its
     retries and whatever it asks to wait.
     `sleep` and `uniform` are the outside world, `now` is Unix time.
     """

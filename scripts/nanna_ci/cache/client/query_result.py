@@ -15,9 +15,9 @@ from nanna_ci.store.store_path import StorePath
 class QueryResult:
     """What one substituter said.
 
-    `corrupt` (a narinfo that is refused, with its line) and `failed` (asked in vain) are unknown, not missing; their
+    `corrupt` (a narinfo that is refused, with its line) and `failed` (no answer) are unknown, not missing; their
     values say why. `hollow` are paths of `missing` that it has a narinfo of, but no archive; `has_archives`: those of
-    what was found were looked at, too. `priority` is that of the URL, else of nix-cache-info; lower is asked first.
+    what was found were looked at, too. `priority` is that of the URL, else of nix-cache-info; lower is queried first.
     `retries` are requests sent again after a failure, `peak_connections` those to its host. With `error` it could not
     be asked at all, and all is empty.
     """

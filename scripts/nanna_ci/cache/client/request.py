@@ -12,7 +12,7 @@ from nanna_ci.store.store_path import StorePath
 
 @dataclass(slots=True)
 class RequestTally:
-    """What a cache was asked and gave: requests sent, those of them sent again, bytes of answers with their heads."""
+    """Traffic with a cache: requests sent, those of them sent again, bytes of answers with their heads."""
 
     requests: int = 0
     retries: int = 0
@@ -40,7 +40,7 @@ class Owner(Protocol):
         """No answer, after as many attempts as make sense."""
 
     def elsewhere(self, request: CacheRequest) -> None:
-        """The archive is on another server, which is not asked."""
+        """The archive is on another server, which is not queried."""
 
 
 class CacheRequest:

@@ -33,7 +33,7 @@ class HttpOrigin:
 
     @property
     def is_tls(self) -> bool:
-        """Whether it is asked over TLS."""
+        """Whether it is queried over TLS."""
         return self.scheme == "https"
 
     @property

@@ -4,7 +4,7 @@ The rules:
 - The closure of every root is kept, also where that alone exceeds the limit.
 - What was added within the last hour is kept with its closure, for an upload writes a path's archive first, its narinfo
   next, and what refers to it later.
-- What a faulty narinfo names is kept: the file may be mended. The file itself is never deleted.
+- What a faulty narinfo names is kept: the file may be repaired. The file itself is never deleted.
 - Leftovers go, whatever the size is: archives and listings that no narinfo names, temporary files of uploads that broke
   off; all more than an hour old.
 - The others go in the order of `eviction_order`, until the limit is kept. A path whose build time is not known counts

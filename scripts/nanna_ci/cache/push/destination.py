@@ -28,7 +28,7 @@ class Destination:
     """A store to push to.
 
     `url` is what `nix copy --to` takes, parameters and all; of a Cachix cache it is where the cache is read. `cachix`
-    is that cache, None on the other route. `substituter` is how the store is asked afterwards; None: through nix.
+    is that cache, None on the other route. `substituter` is how the store is queried afterwards; None: through nix.
     """
 
     route: PushRoute

@@ -26,7 +26,7 @@ _NEWS_S: Final = 5.0  # between two lines of progress
 
 
 class Pusher:
-    """Sends to `destination` and asks it again. `run` has the signature of `process.run`, `say` takes a line of talk.
+    """Sends to `destination` and asks it again. `run` has the signature of `process.run`, `say` takes a progress line.
 
     `verbose` tells of every path that is sent, else one line in some seconds does.
     """
@@ -128,7 +128,7 @@ def _readable(file: Any) -> Path | None:
 
 
 def _askable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
-    """Those of the caches that can be asked from here, each once."""
+    """Those of the caches that can be queried from here, each once."""
     found: dict[str, Substituter] = {}
     for url in urls:
         try:

@@ -1,6 +1,6 @@
-"""The receipt of a push: every pushed path, and all that it refers to, asked for again by a client that knows nothing.
+"""The receipt of a push: every pushed path, and all that it refers to, queried again as a fresh client.
 
-A cache over HTTP may show a path some seconds after it took it: what is not there is asked for again, a few times.
+A cache over HTTP may show a path some seconds after it took it: what is not there is queried again, a few times.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Ask = Callable[[Sequence[StorePath]], StoreAnswer]
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was there. Every path that was asked for is in one of these four.
+    """What was there. Every path that was requested is in one of these four.
 
     `verified`: as it is here. `rebuilt`: another build of the same derivation, which a trusted key vouches for; it was
     there first, and the derivation is not reproducible. `elsewhere`: another cache has it. `problems`: with the reason.
@@ -52,7 +52,7 @@ class Receipt:
 
     @property
     def asked(self) -> int:
-        """How many paths were asked for."""
+        """How many paths were requested."""
         return len(self.verified) + len(self.rebuilt) + len(self.elsewhere) + len(self.problems)
 
     @property
@@ -77,7 +77,7 @@ def query_receipt(
     """Ask for all of `closure`, as the local store knows it, and compare.
 
     `ask_others` asks the other caches of whoever will use this one; what they have need not be in it, but for `roots`.
-    `waits_s` are the pauses after which what is not there is asked for again, but for `unsent`, which nobody took.
+    `waits_s` are the pauses after which what is not there is queried again, but for `unsent`, which nobody took.
     """
     begun = clock()
     verified: dict[StorePath, Remote] = {}

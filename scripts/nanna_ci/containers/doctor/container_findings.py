@@ -21,7 +21,7 @@ _LOCK_COMMAND: Final = "nix run .#lock-models"
 
 @dataclass(frozen=True, slots=True)
 class EngineSeen:
-    """An engine that works. `private`: podman in a room of its own, which alone knows what it can limit."""
+    """An engine that works. `private`: podman in private namespaces, which alone know what it can limit."""
 
     name: str
     version: str
@@ -44,7 +44,7 @@ class LoginFacts:
     """The login that a push would find.
 
     `source` is where it is, None where there is none; `broken` why it cannot be used at all; `untried` why the registry
-    could not be asked. `answers` are those for each repository.
+    could not be queried. `answers` are those for each repository.
     """
 
     registry: str

@@ -1,4 +1,4 @@
-"""A registry over HTTP: whether it would take a push, asked the way a push begins.
+"""A registry over HTTP: whether it would take a push, by opening one.
 
 A token for pushing says little: ghcr.io gives one to whoever logs in, and denies the upload. So an upload is opened,
 nothing is sent, and it is cancelled.

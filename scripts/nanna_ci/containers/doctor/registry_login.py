@@ -86,7 +86,7 @@ def _left(environ: Mapping[str, str]) -> Iterator[Path]:
 def _login(credentials: Credentials, source: str, repository: Repository) -> Login | None:
     """The registry's entry; `find_credentials` has put the one of the longest path there."""
     document = as_object(load_json(credentials.document, source), source, "the file")
-    if repository.registry in _part(document, "credHelpers"):  # asked before anything else
+    if repository.registry in _part(document, "credHelpers"):  # takes precedence
         return Login(source, None, credentials.secrets)
     entry = _part(document, "auths").get(repository.registry)
     auth = None if entry is None else as_object(entry, source, repository.registry).get("auth")

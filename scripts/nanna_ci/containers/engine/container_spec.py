@@ -12,7 +12,7 @@ from nanna_ci.containers.engine.limits import TMP_BYTES, ContainerLimits
 class ContainerSpec:
     """A container of an image by its ID, on a network of its own, confined.
 
-    It has no capabilities and gains no privileges; its root is read-only unless `writable`, with room in /tmp alone.
+    It has no capabilities and gains no privileges; its root is read-only unless `writable`, with a writable /tmp alone.
     `port` is published on a free port of loopback; None: none is. `alias` is its name for others on the network.
     `command` runs in the place of the image's own program and arguments; empty: those run.
     """

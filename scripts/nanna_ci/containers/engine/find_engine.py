@@ -1,4 +1,4 @@
-"""Which engine tests images: the one that was asked for, or the first that works."""
+"""Which engine tests images: the one that was requested, or the first that works."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def find_working_engine(choice: str, ports: Ports) -> tuple[FoundEngine | None, 
 
 
 def say_no_engine(reason: str) -> str:
-    """Why nothing can be tested, and how to mend it."""
+    """Why nothing can be tested, and how to fix it."""
     return f"no container engine works here: {reason}; install podman 4 or newer, or start docker's daemon"
 
 

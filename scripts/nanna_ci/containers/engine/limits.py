@@ -61,7 +61,7 @@ class LimitReport:
 
 
 def plan_limits(image_bytes: int, health_timeout_s: float) -> ContainerLimits:
-    """The limits of an image's test. A model is about as large in memory as in its image; twice leaves it room."""
+    """The limits of an image's test. A model is about as large in memory as in its image; twice leaves a margin."""
     return ContainerLimits(BASE_BYTES + 2 * image_bytes, PIDS, health_timeout_s + _TEST_S)
 
 
@@ -79,7 +79,7 @@ def report_limits(
 ) -> tuple[LimitReport, ...]:
     """What became of each limit.
 
-    `given` is what the engine was asked for; `refusal` its words where it would not. `unread` is why there is nothing
+    `given` is the limit that was requested; `refusal` is the engine's refusal of it. `unread` is why there is nothing
     in `effective`, where there is nothing.
     """
     assert wanted.memory_bytes is not None

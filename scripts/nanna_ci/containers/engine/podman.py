@@ -52,7 +52,7 @@ class Podman(Engine):
         return ["podman", "--root", str(self._store / "storage"), "--network-config-dir", str(self._store / "networks")]
 
     def extra_create_words(self, spec: ContainerSpec) -> list[str]:
-        """No folders that are writable unasked; and an end by podman itself, should we not live to see to it."""
+        """No folders that are writable by default; and an end by podman itself, should we not live to see to it."""
         words = ["--timeout", str(round(spec.limits.time_s)), "--log-driver", "k8s-file", "--log-opt", "max-size=16mb"]
         if not spec.writable:
             words += ["--read-only-tmpfs=false"]

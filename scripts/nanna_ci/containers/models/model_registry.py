@@ -19,7 +19,7 @@ _DIGEST_HEADERS: Final = ("docker-content-digest", "ollama-content-digest")
 class Resolved:
     """What a tag names now. `hashed` are the digests of the blobs that were downloaded; of the others the size is sure.
 
-    Whoever fetches those is told by the digest whether he got them.
+    Whoever fetches those checks the digest.
     """
 
     model: LockedModel

@@ -28,7 +28,7 @@ _HAS_SIGNING_CONFIG: Final = "--use-signing-config"
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A private key, by file or by a reference that cosign knows (`env://NAME`, a KMS); no transparency log is told."""
+    """A private key, by file or by a reference that cosign knows (`env://NAME`, a KMS); without a transparency log."""
 
     key: str
 

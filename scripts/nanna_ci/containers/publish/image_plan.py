@@ -1,6 +1,6 @@
 """What is published under which tags: pure, from layouts and a commit.
 
-The tags of a commit name it for ever; `latest` moves. A plain tag (`latest`, the commit) is the image for every
+The tags of a commit are permanent; `latest` moves. A plain tag (`latest`, the commit) is the image for every
 architecture that there is: an index of several, or the one image. The tags of another architecture than x86_64 have its
 name behind them (`latest-arm64`).
 """

@@ -21,8 +21,9 @@ Layouts = dict[Architecture, Layout]
 def plan_images(request: PublishRequest, skopeo: Skopeo, context: Context, scratch: Path) -> list[ImagePlan]:
     """A plan for every image, the layouts verified; what nix2container wrote becomes a layout in `scratch`.
 
-    Raises what opening and verifying them raises, GateFailed for an image that must not be published as what was asked
-    for or whose build fails, UsageError where --from leaves an architecture out, NannaError for what cannot be built.
+    Raises what opening and verifying them raises, GateFailed for an image that is not what was requested or must not be
+    published, or whose build fails, UsageError where --from leaves an architecture out, NannaError for what cannot be
+    built.
     """
     declared = {
         image.name: [one for one in Architecture if one.value in image.architectures] for image in request.images

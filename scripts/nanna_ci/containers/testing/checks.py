@@ -42,7 +42,7 @@ class ImageUnderTest:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """An image that talks to model servers. `subject` is None where it could not be built, for `reason`."""
+    """An image that calls model servers. `subject` is None where it could not be built, for `reason`."""
 
     name: str
     subject: ImageUnderTest | None
@@ -50,7 +50,7 @@ class Companion:
 
 
 class CheckKind(enum.StrEnum):
-    """What a check is about, in the order of a test. STEADY: still healthy after all that was asked."""
+    """What a check is about, in the order of a test. STEADY: still healthy after all requests."""
 
     BUILD = "build"
     LOAD = "load"
@@ -217,7 +217,7 @@ def decide_verdict(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def plan_checks(subject: ImageUnderTest, companions: Sequence[Companion]) -> tuple[Check, ...]:
-    """The checks of an image that was built. A model server is also asked by each image that has a command for that."""
+    """The checks of an image that was built. A model server is also called by every image with a command for it."""
     commands = tuple(Check(CheckKind.COMMAND, command) for command in subject.probe_commands)
     if subject.service is None:
         return (Check(CheckKind.LOAD), *commands, Check(CheckKind.CONFINED), Check(CheckKind.REMOVED))

@@ -34,7 +34,7 @@ from nanna_ci.pipeline.images import choose_images, needed_images, parse_image_f
 
 @dataclass(frozen=True, slots=True)
 class FoundImages:
-    """What can be tested, with the images that talk to model servers, and the results of what cannot."""
+    """What can be tested, with the images that call model servers, and the results of what cannot."""
 
     subjects: tuple[ImageUnderTest, ...]
     companions: tuple[Companion, ...]

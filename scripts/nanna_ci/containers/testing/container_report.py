@@ -31,7 +31,7 @@ _CASES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ContainerReport:
-    """A whole run. `images` are all that were asked for, also those that were not built.
+    """A whole run. `images` are all that were requested, also those that were not built.
 
     `tested` is None where no engine ran, then `reason` may say why. `folder` has the run's files, where there are any.
     """

@@ -94,7 +94,7 @@ class LiveContainer:
             self._bench.keep(f"{self._spec.alias}-inspect.json", self._bench.engine.inspect_text(self._id))
         except Interrupted:
             raise
-        except NannaError:  # the engine has nothing to say: the failure is reported all the same
+        except NannaError:  # the engine has nothing to say: the failure is reported anyway
             return
 
     def remove(self) -> None:

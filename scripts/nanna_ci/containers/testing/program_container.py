@@ -18,7 +18,7 @@ Known = TypeVar("Known")
 class ProgramContainer(LiveContainer):
     """The container of a program, for the spec's command.
 
-    The command may end at once, so the kernel is asked whenever there is a process, also one that waits to start.
+    The command may end at once, so the kernel is queried whenever there is a process, also one that waits to start.
     `limits` and `confined` are its last answers; None in them what it never answered, for the reason `unread`.
     """
 

@@ -89,7 +89,7 @@ class ServerContainer(LiveContainer):
             raise CheckFailed(FailureCause.EXITED, reason) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:
-            with contextlib.suppress(CommandFailed):  # it ended just now: too late all the same
+            with contextlib.suppress(CommandFailed):  # it ended just now: too late anyway
                 self._bench.engine.kill(self.id, "KILL")
         return code
 
