@@ -50,7 +50,7 @@ in builtins.head nodes
 Sets = tuple[set[str], set[str]]  # to build, to fetch
 
 
-class Ground:
+class Setup:
     """A scratch store with the graph."""
 
     def __init__(self, folder: Path, count: int) -> None:
@@ -133,17 +133,17 @@ def main() -> int:
     options = parser.parse_args()
     held = []
     with tempfile.TemporaryDirectory() as folder:
-        ground = Ground(Path(folder), options.derivations)
+        setup = Setup(Path(folder), options.derivations)
         for hit_rate in HIT_RATES:
-            flags = ("--narinfos", str(ground.write_cache(hit_rate)), "--delay-ms", str(options.delay_ms))
+            flags = ("--narinfos", str(setup.write_cache(hit_rate)), "--delay-ms", str(options.delay_ms))
             with late_cache.serving(late_cache.OURS, *flags) as url:
-                ours, peer = ground.analyse(url)[1], ground.dry_run(url)[1]
+                ours, peer = setup.analyse(url)[1], setup.dry_run(url)[1]
                 same = ours == peer
                 shown = f"{len(peer[0])} to build, {len(peer[1])} to fetch"
                 print(f"{'ok    ' if same else 'MISSED'}  hit rate {hit_rate}: the same sets: {shown}", flush=True)
                 pair = interleave(
-                    lambda _, url=url: ground.analyse(url)[0],  # type: ignore[misc]
-                    lambda _, url=url: ground.dry_run(url)[0],  # type: ignore[misc]
+                    lambda _, url=url: setup.analyse(url)[0],  # type: ignore[misc]
+                    lambda _, url=url: setup.dry_run(url)[0],  # type: ignore[misc]
                     options.rounds,
                 )
             print(f"cache-analytics: {seconds(pair.ours)}\nnix build --dry-run: {seconds(pair.peer)}")

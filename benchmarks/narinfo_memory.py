@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 import late_cache
-from narinfo_ground import Ground
+from narinfo_setup import Setup
 from side_by_side import judge
 
 SIZES = (1, 1_000, 10_000, 100_000)
@@ -36,12 +36,12 @@ def main() -> int:
     spent: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ground = Ground(folder, "nix-store")
+        setup = Setup(folder, "nix-store")
         for size in SIZES:
             listed = folder / f"paths-{size}"
             listed.write_text("".join(f"{path}\n" for path in late_cache.store_paths(size)))
             with late_cache.serving(server, "--paths", str(size), "--delay-ms", str(options.delay_ms)) as url:
-                runs = [ground.ours(listed, [url])[0] for _ in range(ROUNDS)]
+                runs = [setup.ours(listed, [url])[0] for _ in range(ROUNDS)]
             spent[size] = statistics.median(run.seconds for run in runs)
             peak_mb = max(run.peak_mb for run in runs)
             print(f"{size:7} paths: {spent[size]:6.2f} s, peak {peak_mb:5.1f} MB", flush=True)

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import late_cache
-from narinfo_ground import Ground, Run
+from narinfo_setup import Run, Setup
 from side_by_side import Pair, interleave, judge, seconds
 
 CONNECTIONS = 200
@@ -35,8 +35,8 @@ Ask = Callable[[], tuple[Run, set[str]]]
 class Comparison:
     """Commands in turn, whose sets must agree. `held` tells of each limit whether it was kept."""
 
-    def __init__(self, ground: Ground, rounds: int) -> None:
-        self.ground = ground
+    def __init__(self, setup: Setup, rounds: int) -> None:
+        self.setup = setup
         self.rounds = rounds
         self.held: list[bool] = []
 
@@ -64,23 +64,23 @@ class Comparison:
 
 def compare_lists(comparison: Comparison, server: Sequence[str], listed: Path, delay_ms: int) -> None:
     """A list of known paths, with as many connections as Nix, and with our own choice."""
-    ground, paths = comparison.ground, set(listed.read_text().split())
+    setup, paths = comparison.setup, set(listed.read_text().split())
     flags = ("--paths", str(len(paths)), "--fan-out", str(FAN_OUT), "--delay-ms", str(delay_ms))
 
     def nix() -> tuple[Run, set[str]]:
-        return ground.nix(listed, [url], CONNECTIONS)
+        return setup.nix(listed, [url], CONNECTIONS)
 
     with late_cache.serving(server, *flags) as url:
         same = comparison.take(
             f"{len(paths)} paths, {delay_ms} ms, {CONNECTIONS} connections each",
-            lambda: ground.ours(listed, [url], "--concurrency", str(CONNECTIONS)),
+            lambda: setup.ours(listed, [url], "--concurrency", str(CONNECTIONS)),
             nix,
             paths,
         )
     with late_cache.serving(server, *flags) as url:
         own = comparison.take(
             f"{len(paths)} paths, {delay_ms} ms, our own choice of connections",
-            lambda: ground.ours(listed, [url]),
+            lambda: setup.ours(listed, [url]),
             nix,
             paths,
         )
@@ -92,7 +92,7 @@ def compare_lists(comparison: Comparison, server: Sequence[str], listed: Path, d
 
 def compare_two_caches(comparison: Comparison, server: Sequence[str], listed: Path, delay_ms: int) -> None:
     """Two caches, of which the first has nothing."""
-    ground, paths = comparison.ground, set(listed.read_text().split())
+    setup, paths = comparison.setup, set(listed.read_text().split())
     flags = ("--fan-out", str(FAN_OUT), "--delay-ms", str(delay_ms))
     with (
         late_cache.serving(server, "--paths", "0", *flags) as empty,
@@ -101,8 +101,8 @@ def compare_two_caches(comparison: Comparison, server: Sequence[str], listed: Pa
         for name, own in (("our own choice", ()), (f"{CONNECTIONS} each", ("--concurrency", str(CONNECTIONS)))):
             pair = comparison.take(
                 f"{len(paths)} paths, {delay_ms} ms, two caches, the first empty, {name}",
-                lambda own=own: ground.ours(listed, [empty, full], *own),  # type: ignore[misc]
-                lambda: ground.nix(listed, [empty, full], CONNECTIONS),
+                lambda own=own: setup.ours(listed, [empty, full], *own),  # type: ignore[misc]
+                lambda: setup.nix(listed, [empty, full], CONNECTIONS),
                 paths,
             )
             comparison.judge(f"two caches over nix-store, {name}", pair.ratio, 0.6, "times")
@@ -110,22 +110,22 @@ def compare_two_caches(comparison: Comparison, server: Sequence[str], listed: Pa
 
 def compare_walk(comparison: Comparison, server: Sequence[str], listed: Path, delay_ms: int) -> None:
     """From the root along the references, over the list that was known before; a small one over nix path-info."""
-    ground, paths = comparison.ground, listed.read_text().split()
+    setup, paths = comparison.setup, listed.read_text().split()
     root = listed.with_name("root")
     root.write_text(f"{paths[0]}\n")
     flags = ("--fan-out", str(FAN_OUT), "--delay-ms", str(delay_ms))
     with late_cache.serving(server, "--paths", str(len(paths)), *flags) as url:
         pair = comparison.take(
             f"{len(paths)} paths, {delay_ms} ms, a walk from the root (ours) over the known list (peer: ours too)",
-            lambda: ground.ours(root, [url], "--walk"),
-            lambda: ground.ours(listed, [url]),
+            lambda: setup.ours(root, [url], "--walk"),
+            lambda: setup.ours(listed, [url]),
             set(paths),
         )
     allowed_s = 1.5 * statistics.median(pair.peer) + levels(len(paths)) * delay_ms / 1000
     comparison.judge("a walk", statistics.median(pair.ours), allowed_s, "s")
     with late_cache.serving(server, "--paths", str(SERIAL_PATHS), *flags) as url:
-        run, found = ground.path_info(paths[0], url)
-        ours, same = ground.ours(root, [url], "--walk")
+        run, found = setup.path_info(paths[0], url)
+        ours, same = setup.ours(root, [url], "--walk")
     print(f"{SERIAL_PATHS} paths: nix path-info -r {run.seconds:.2f} s, a walk {ours.seconds:.2f} s")
     comparison.held.append(found == same == set(paths[:SERIAL_PATHS]))
     print(f"{'ok    ' if comparison.held[-1] else 'MISSED'}  nix path-info and the walk find the same")
@@ -153,9 +153,9 @@ def main() -> int:
         folder = Path(name)
         listed = folder / "paths"
         listed.write_text("".join(f"{path}\n" for path in late_cache.store_paths(options.paths)))
-        comparison = Comparison(Ground(folder, options.nix_store), options.rounds)
+        comparison = Comparison(Setup(folder, options.nix_store), options.rounds)
         with late_cache.serving(server, "--paths", "1") as url:  # our bytecode is compiled before the clock starts
-            comparison.ground.ours(listed, [url])
+            comparison.setup.ours(listed, [url])
         for delay_ms in DELAYS_MS:
             compare_lists(comparison, server, listed, delay_ms)
         compare_two_caches(comparison, server, listed, DELAYS_MS[0])

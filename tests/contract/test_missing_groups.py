@@ -74,7 +74,7 @@ def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: d
     assert set(lost.values()) == {"it was taken away"}
 
 
-def test_without_an_advisory_database_audit_and_deny_are_unavailable_and_say_how_to_give_one(
+def test_without_an_advisory_database_audit_and_deny_are_unavailable_with_a_hint(
     whole: dict[str, Any],
 ) -> None:
     with_one = evaluate(*DATABASE)

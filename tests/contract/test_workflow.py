@@ -88,7 +88,7 @@ def test_the_summary_always_runs_and_waits_for_every_job_that_decides() -> None:
     assert f"python3 .github/gate.py results {' '.join(others)}\n" in summary
 
 
-def test_this_projects_own_tests_are_a_job_without_conditions_that_runs_what_the_readme_says() -> None:
+def test_our_own_tests_are_an_unconditional_job_that_runs_what_the_readme_says() -> None:
     job = JOBS["pipeline-tests"]
     assert not re.search(r"\b(?:if|needs|continue-on-error|environment|strategy):", job)
     assert "secrets" not in job

@@ -201,7 +201,7 @@ def test_another_user_gets_the_same_bytes(workspace: Path) -> None:
     assert theirs["harness-x86_64-linux"] == plain["harness-x86_64-linux"]
 
 
-def test_a_real_executable_of_this_machine_offered_as_aarch64_is_a_no_with_both_names(workspace: Path) -> None:
+def test_an_executable_of_this_machine_offered_as_aarch64_fails_with_both_names(workspace: Path) -> None:
     done = prepare(workspace, "--format", "json", system="aarch64-linux")
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["verdict"]) == (1, "fail")

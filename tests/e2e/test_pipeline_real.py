@@ -94,7 +94,7 @@ def test_an_image_that_is_built_and_does_not_serve_fails_its_container_test(
     assert "container-test" in test["reproduce"]
 
 
-def test_tests_that_print_results_fill_our_profile_and_leave_talkers_are_named_all_the_same(tmp_path: Path) -> None:
+def test_failures_are_named_though_tests_print_results_and_leave_processes(tmp_path: Path) -> None:
     workspace = copy("forging-workspace", tmp_path)
     done = on(workspace, "run-job", "unit-x86_64-linux-stable", "--format", "json", "--output", "out", cwd=workspace)
     assert done.returncode == 1, done.stderr

@@ -34,9 +34,7 @@ def is_clean(machine: Machine) -> bool:
     return machine.roots() == [] and records == []
 
 
-def test_on_a_good_day_the_newest_rust_and_every_group_are_installed_from_what_was_fetched(
-    tmp_path: Path, mirror_key: Key
-) -> None:
+def test_on_a_good_day_the_newest_rust_and_every_group_are_installed(tmp_path: Path, mirror_key: Key) -> None:
     weather = fair_weather()
     with machine_in(tmp_path, mirror_key, weather) as machine:
         result = machine.run("--version")
@@ -92,7 +90,7 @@ def test_a_rust_whose_parts_do_not_fit_together_is_passed_over(tmp_path: Path, m
         ),
     ],
 )
-def test_a_group_that_cannot_be_had_is_left_out_with_the_reason_and_everything_else_is_there(
+def test_an_unavailable_group_is_left_out_with_the_reason_and_the_rest_is_there(
     tmp_path: Path, mirror_key: Key, spoil: object, group: str, reason: str
 ) -> None:
     weather = fair_weather()
@@ -107,9 +105,7 @@ def test_a_group_that_cannot_be_had_is_left_out_with_the_reason_and_everything_e
     assert machine.times_made() == 1
 
 
-def test_a_group_that_was_missing_is_tried_again_a_day_later_and_the_root_without_it_stays(
-    tmp_path: Path, mirror_key: Key
-) -> None:
+def test_a_missing_group_is_tried_again_a_day_later_and_the_root_stays(tmp_path: Path, mirror_key: Key) -> None:
     bad, good = tmp_path / "bad", fair_weather()
     weather = fair_weather()
     weather.without("podman")
@@ -210,7 +206,7 @@ def test_a_mirror_signed_by_an_unknown_key_is_refused(tmp_path: Path, mirror_key
 
 @pytest.mark.parametrize("fault", ["garbles", "stops"])
 @pytest.mark.parametrize("index", [True, False])
-def test_a_mirror_that_sends_something_else_or_stops_half_way_gives_a_message_and_no_root(
+def test_a_mirror_that_sends_something_else_or_stops_gives_a_message_and_no_root(
     tmp_path: Path, mirror_key: Key, fault: str, index: bool
 ) -> None:
     weather = fair_weather()

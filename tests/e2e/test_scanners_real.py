@@ -82,7 +82,7 @@ def test_what_the_workspace_ignores_is_said_and_no_finding(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "words"), [(None, "the advisory database holds no advisory"), ("garbage", "unexpected start of advisory")]
 )
-def test_a_database_that_is_empty_or_broken_is_never_green_and_not_the_workspaces_fault(
+def test_an_empty_or_broken_database_never_passes_and_is_not_the_workspaces_fault(
     tmp_path: Path, step: str, text: str | None, words: str
 ) -> None:
     workspace = Scanned(tmp_path, "sound")
@@ -140,7 +140,7 @@ def test_a_clean_report_with_a_failing_exit_code_is_never_green(tmp_path: Path) 
         ("Cargo.lock", "deny", "odd"),
     ],
 )
-def test_a_file_of_the_workspace_that_cannot_be_read_is_its_failure_in_the_tools_words(
+def test_an_unreadable_file_of_the_workspace_is_its_failure_in_the_tools_words(
     tmp_path: Path, file: str, step: str, words: str
 ) -> None:
     workspace = Scanned(tmp_path, "sound", audit="")
@@ -161,7 +161,7 @@ def test_a_denied_licence_fails_deny_and_is_named(tmp_path: Path) -> None:
     assert "nanna-ci: cargo-deny's errors: 1 of licenses" in said
 
 
-def test_a_policy_that_names_other_databases_is_asked_over_the_flakes_and_that_is_said(tmp_path: Path) -> None:
+def test_a_policy_that_names_other_databases_uses_the_flakes_and_that_is_said(tmp_path: Path) -> None:
     elsewhere = '[advisories]\nunmaintained = "none"\ndb-path = "/nowhere"\ndb-urls = ["https://example.invalid/db"]\n'
     workspace = Scanned(tmp_path, "leaky", policy=POLICY.replace('[advisories]\nunmaintained = "none"\n', elsewhere))
     code, said = workspace.step("deny", modified=0)

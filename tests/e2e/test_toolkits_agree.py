@@ -157,7 +157,7 @@ def test_what_the_workspace_says_reaches_cargo(both: Both) -> None:
     assert debian("doc").environment["RUSTDOCFLAGS"] == "--cfg docs -D warnings"
 
 
-def test_a_workspace_that_says_nothing_has_clippys_warnings_as_errors_and_not_rustdocs(both: Both) -> None:
+def test_by_default_clippys_warnings_are_errors_and_rustdocs_are_not(both: Both) -> None:
     _, debian = both('[workspace]\nname = "workspace"\n')
     assert debian("clippy").words[-2:] == ["-D", "warnings"]
     assert debian("doc").environment["RUSTDOCFLAGS"] == ""

@@ -131,7 +131,7 @@ def test_tests_are_compiled_once_for_unit_and_integration(logs: dict[str, str]) 
     assert compiled(logs["unit"]) == compiled(logs["integration"]) == set()
 
 
-def test_a_dependency_that_stands_on_the_workspaces_own_code_is_built_by_each_check_and_that_is_said(
+def test_a_dependency_on_the_workspaces_own_code_is_built_by_each_check_and_noted(
     logs: dict[str, str], builders: dict[str, Builder]
 ) -> None:
     note = builders["shapes"].note()
@@ -167,7 +167,7 @@ def test_a_workspace_may_be_in_a_folder_and_its_target_configured(builders: dict
     assert said.stdout == "shared 2\n"
 
 
-def test_where_no_stand_ins_can_be_made_checks_build_without_and_say_so_with_cargos_words(
+def test_without_stand_ins_checks_still_build_and_say_so_with_cargos_words(
     builders: dict[str, Builder],
 ) -> None:
     builder = builders["linked-member"]

@@ -120,7 +120,7 @@ def test_an_older_nix_is_asked_by_the_words_that_it_knows(ports: FakePorts) -> N
     assert setup_json(ports)["trusted"] is True
 
 
-def test_where_the_daemon_does_not_trust_the_user_it_says_what_is_lost_and_how_to_mend_it(ports: FakePorts) -> None:
+def test_where_the_daemon_does_not_trust_the_user_it_says_what_is_lost_and_the_fix(ports: FakePorts) -> None:
     ports.environ["USER"] = "builder"
     ports.run.script(*NIX, "store", "info", stdout=b'{"trusted": 0, "url": "daemon"}')
     answer = setup_json(ports)

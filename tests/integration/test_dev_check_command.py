@@ -71,7 +71,7 @@ def test_a_clean_tree_passes_every_step_in_the_workspaces_folder(work_tree: Fake
     assert {call.options["cwd"] for call in work_tree.run.calls[1:]} == {work_tree.cwd / "demo"}
 
 
-def test_the_nearest_pipeline_toml_says_where_the_workspace_is_and_how_cargo_is_called(work_tree: FakePorts) -> None:
+def test_the_nearest_pipeline_toml_decides_workspace_and_cargo_arguments(work_tree: FakePorts) -> None:
     (work_tree.cwd / "pipeline.toml").write_text(
         """
         [workspace]
@@ -282,7 +282,7 @@ def test_a_workspace_with_a_lock_file_is_checked_by_it(work_tree: FakePorts) -> 
     assert unlocked == ["cargo fmt", "cargo fmt -- --check", "cargo audit"]
 
 
-def test_a_toolchain_that_the_workspace_is_pinned_to_and_that_is_not_there_is_named_with_its_installation(
+def test_a_missing_pinned_toolchain_is_named_with_its_installation(
     fake_ports: FakePorts,
 ) -> None:
     said = (

@@ -58,7 +58,7 @@ def _find_folder(text: str) -> tuple[str, Path]:
         raise UsageError(f"{shorten(scheme)} stores are not collected: {problem}", hint=hint)
     store = parse_substituter(text)
     if store.folder is None:
-        raise UsageError(f"{shorten(text)} is no cache in a folder", hint=hint)
+        raise UsageError(f"{shorten(text)} is not a cache in a folder", hint=hint)
     return store.url, store.folder
 
 

@@ -125,7 +125,7 @@ def test_a_pass_rests_on_what_the_engine_was_asked_for(job):
     assert [case.get("name") for case in cases] == ["load", "start"]
 
 
-def test_a_failure_names_its_checks_its_last_words_and_the_command_that_does_it_again(job, tmp_path):
+def test_a_failure_names_its_checks_its_last_lines_and_the_command_to_repeat_it(job, tmp_path):
     log = tmp_path / "qwen3-container.log"
     log.write_text("loading\nno such model\n")
     health = CheckResult(Check(CheckKind.HEALTH, "/"), Status.FAILED, 1.0, FailureCause.EXITED, "it exited with 3")

@@ -112,7 +112,7 @@ def test_with_images_the_title_tells_of_containers(ports: FakePorts) -> None:
     assert run(ports)[0].document.title == "Setup of caches and containers"
 
 
-def test_a_machine_with_neither_engine_nix_nor_login_is_told_why_and_does_not_fail_for_it(ports: FakePorts) -> None:
+def test_a_machine_without_engine_nix_and_login_gets_reasons_and_does_not_fail(ports: FakePorts) -> None:
     outcome, findings = run(ports)
     assert outcome.verdict is Verdict.PASS
     engine = findings["container engine", None]

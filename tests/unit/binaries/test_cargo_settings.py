@@ -56,7 +56,7 @@ def test_clippys_warnings_are_errors_unless_the_file_says_otherwise() -> None:
     assert words(CargoJob.CLIPPY, '[clippy]\narguments = ["-A", "x"]\n')[-5:] == ["--", "-D", "warnings", "-A", "x"]
 
 
-def test_rustdocs_warnings_are_errors_where_the_file_says_so_beside_flags_of_the_workspace() -> None:
+def test_rustdocs_warnings_can_be_errors_beside_flags_of_the_workspace() -> None:
     assert plan_job(CargoJob.DOC, settings()).environment == {}
     assert plan_job(CargoJob.DOC, settings("[doc]\ndeny_warnings = true\n")).environment == {
         "RUSTDOCFLAGS": "-D warnings"
@@ -72,7 +72,7 @@ def test_a_filter_narrows_each_kind_of_test_and_widens_none() -> None:
     assert words(CargoJob.INTEGRATION, text)[-2:] == ["-E", "kind(test) and (test(a) | test(b))"]
 
 
-def test_retries_and_a_limit_are_lines_of_nextests_profile_and_nothing_said_leaves_them_to_the_workspace() -> None:
+def test_retries_and_a_limit_are_lines_of_nextests_profile_else_the_workspace_decides() -> None:
     def profile(text: str) -> dict[str, object]:
         rendered = tomllib.loads(render_nextest_config("ours", Path("/run/junit.xml"), settings(text).profile))
         found: dict[str, object] = rendered["profile"]["ours"]

@@ -20,7 +20,7 @@ def refused(data: bytes) -> str:
     return caught.value.message.removeprefix("bin/x: ")
 
 
-def test_an_elf_executable_gives_machine_loader_libraries_and_the_highest_glibc_version() -> None:
+def test_an_elf_executable_gives_machine_loader_libraries_and_glibc_version() -> None:
     found = parse_executable(elf(versions=("GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.2.5"), needed=("libm.so.6",)), "x")
     assert (found.format, found.machine, found.bits) == (Format.ELF, "x86_64", 64)
     assert found.interpreter == "/lib64/ld-linux-x86-64.so.2"

@@ -156,7 +156,7 @@ def opened(folder: Path, stack: ExitStack) -> Input:
     return item
 
 
-def test_a_name_that_becomes_a_link_while_its_file_is_read_is_noticed_and_never_followed(tmp_path: Path) -> None:
+def test_a_name_that_becomes_a_link_during_the_read_is_never_followed(tmp_path: Path) -> None:
     put(tmp_path / "harness")
     put(tmp_path / "secret", b"secret")
     with ExitStack() as stack:

@@ -119,7 +119,7 @@ def test_without_paths_the_signatures_are_not_called_good():
     assert health.check_signatures(URL, [], frozenset()).health is Health.UNAVAILABLE
 
 
-def test_a_filter_that_keeps_back_a_jobs_result_is_a_warning_that_names_pattern_and_path():
+def test_a_filter_that_excludes_a_jobs_result_is_a_warning_with_pattern_and_path():
     outputs = [path("app"), path("app-source"), path("lib")]
     finding = health.check_filter(outputs, ["-source$", "^app$"], frozenset({path("app")}), None)
     assert finding.health is Health.WARN

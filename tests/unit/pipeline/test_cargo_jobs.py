@@ -168,7 +168,7 @@ def test_a_setup_script_that_failed_is_named_with_what_it_printed() -> None:
     assert result.evidence["tests"] == {"passed": 0, "flaky": 0, "failed": 0, "skipped": 0}
 
 
-def test_every_way_to_fail_that_nextest_has_is_named_by_its_junit_and_by_its_words_alone() -> None:
+def test_every_way_that_nextest_fails_is_named_by_its_junit_or_its_words() -> None:
     log = (DATA / "statuses.log").read_bytes()
     failed = {f"x {name}" for name in ("abort", "flaky", "resultfail", "sig", "leak", "slow")}
     assert set(run(junit_step(DATA / "statuses.xml"), Machine(log, 100)).failing_tests) == failed

@@ -51,7 +51,7 @@ def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
     assert len(parallel_jobs(jobs)) <= OWN.budget.parallel_jobs
 
 
-def test_a_linux_test_is_a_derivation_named_by_its_channel_unless_that_is_the_default() -> None:
+def test_a_linux_test_is_a_derivation_named_by_its_channel_but_the_default() -> None:
     jobs = plan('[toolchain]\nchannels = ["beta", "stable"]\n[[test]]\nkind = "unit"\nchannels = ["stable", "beta"]\n')
     assert jobs["unit-x86_64-linux-beta"] == Job(
         id="unit-x86_64-linux-beta",

@@ -94,7 +94,7 @@ def test_a_substitution_that_stops_is_not_called_done_before_nix_says_so() -> No
     assert states(log) == {"a.drv": BuildState.SUBSTITUTED}
 
 
-def test_two_that_end_at_once_with_one_success_and_one_failure_stay_open_until_an_error_names_one() -> None:
+def test_a_success_and_a_failure_at_once_stay_open_until_an_error_names_one() -> None:
     log = fed(begin_build(A, 5), begin_build(B, 6), counted(1, 1), line("stop", id=5), line("stop", id=6))
     assert set(states(log).values()) == {BuildState.BUILDING}
     log.feed(say(f"error: builder for '{B}' failed with exit code 1"))

@@ -52,7 +52,7 @@ def test_a_copy_that_fails_says_why() -> None:
         copy_paths(Nix(run, environ={}), "file:///c", [A], secrets=(), on_path=lambda _: None)
 
 
-def test_another_store_is_asked_with_an_empty_cache_of_nix_and_the_shape_that_this_nix_has(tmp_path: Path) -> None:
+def test_another_store_is_queried_with_an_empty_cache_in_the_shape_of_this_nix(tmp_path: Path) -> None:
     run = scripted("nix (Nix) 2.35.0")
     answer = {"version": 2, "storeDir": "/nix/store", "info": {A.base_name: None}}
     run.script(*NIX, "path-info", stdout=json.dumps(answer).encode())
@@ -89,7 +89,7 @@ def test_the_closure_has_references_and_what_the_store_lacks() -> None:
     }
 
 
-def test_a_path_that_is_collected_while_the_closure_is_asked_for_is_one_that_the_store_lacks() -> None:
+def test_a_path_that_is_collected_during_the_closure_query_is_missing() -> None:
     store = StandInNix()
     foo, bar = store.add("a-foo"), store.add("c-bar")
     asked = store._path_info

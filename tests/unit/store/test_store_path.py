@@ -61,7 +61,7 @@ def test_names_that_nix_allows_are_allowed(name: str) -> None:
     assert parse_base_name(f"{HASH}-{name}").name == name
 
 
-def test_the_error_names_the_source_and_never_carries_control_characters_or_much_text() -> None:
+def test_the_error_names_the_source_and_carries_no_control_characters_or_much_text() -> None:
     with pytest.raises(MalformedData, match=r"^list\.txt: '\\x1b\[31mxxx") as caught:
         parse_store_path("\x1b[31m" + "x" * 10_000, "list.txt")
     assert "\x1b" not in caught.value.message

@@ -37,7 +37,7 @@ def test_a_programs_steps_are_said_and_its_output_and_exit_code_kept() -> None:
     assert said == ["installing x (0 s)"]
 
 
-def test_a_program_that_cleans_up_after_ctrl_c_is_waited_for_and_gets_no_second_signal(tmp_path: Path) -> None:
+def test_a_program_that_cleans_up_after_ctrl_c_gets_no_second_signal(tmp_path: Path) -> None:
     cleans = (
         f"trap 'sleep 0.5; touch {tmp_path}/clean; exit 1' INT; trap 'exit 9' TERM; "
         f"touch {tmp_path}/up; while :; do sleep 0.1; done"

@@ -66,7 +66,7 @@ def test_on_most_days_one_resolution_decides() -> None:
     assert mirror.resolutions == 1
 
 
-def test_an_older_rust_for_both_architectures_comes_before_a_newer_one_for_this_machine_only() -> None:
+def test_an_older_rust_for_both_architectures_beats_a_newer_one_for_this_machine() -> None:
     mirror = FakeMirror(everything() | {("std:arm64", "backports"): "1.96.1-1"})
     made = plan(mirror)
     assert made.candidate == OLD

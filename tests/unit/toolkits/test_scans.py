@@ -35,7 +35,7 @@ def audit_report(**changes: Any) -> str:
     return json.dumps(report | changes)
 
 
-def test_a_finding_of_cargo_audit_is_one_line_with_id_crate_version_title_and_patched_versions() -> None:
+def test_a_finding_of_cargo_audit_is_one_line_with_id_crate_title_and_versions() -> None:
     report = parse_audit(audit_report())
     assert report.vulnerabilities == (
         "RUSTSEC-2026-0258: h2 0.3.27: h2 unbounded empty DATA frames; patched: >=0.4.16 or >=0.3.28, <0.4.0",

@@ -171,7 +171,7 @@ def test_references_of_the_local_store_tell_what_drags() -> None:
         ({"http://two": 100.0}, False),
     ],
 )
-def test_a_hit_is_hidden_where_nix_has_noted_it_as_absent_for_every_cache_that_has_it(
+def test_a_hit_is_hidden_if_nix_has_noted_it_as_absent_for_every_cache_with_it(
     ages: dict[str, float], hidden: bool
 ) -> None:
     machine, path = Machine(), store_path("one")

@@ -134,7 +134,7 @@ def test_a_reference_may_be_in_another_cache_and_a_pushed_path_may_not() -> None
     assert receipt.problems == {A: NOT_THERE}
 
 
-def test_a_reference_in_another_cache_is_not_asked_for_again_while_others_are_waited_for() -> None:
+def test_a_reference_in_another_cache_is_not_queried_again_during_waits() -> None:
     receipt, store = receipt_of(
         StoreAnswer(without(A, B)), StoreAnswer(without(B)), others=StoreAnswer({B: WHOLE[B]}), waits_s=(1, 2)
     )

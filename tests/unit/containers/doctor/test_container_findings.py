@@ -131,7 +131,7 @@ def test_a_login_that_is_refused_is_bad():
     assert "refuses" in finding.says
 
 
-def test_a_repository_that_it_may_not_push_to_is_bad_by_name_and_the_other_is_not_named():
+def test_only_the_repository_that_refuses_a_push_is_bad_and_named():
     finding = login(answers={A: PushAnswer.TAKEN, B: PushAnswer.DENIED}, on_github=True)
     assert finding.health is Health.BAD
     assert B in finding.says

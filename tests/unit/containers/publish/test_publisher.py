@@ -143,7 +143,7 @@ def test_the_same_again_does_nothing(publish: Publish) -> None:
     assert not world.acts
 
 
-def test_a_tag_that_is_right_already_is_said_to_be_there_also_where_a_step_before_it_fails(
+def test_a_tag_that_is_right_already_is_reported_even_if_an_earlier_step_fails(
     publish: Publish, plan: ImagePlan, attestations: list[Attestation], tmp_path: Path
 ) -> None:
     world = World()

@@ -128,7 +128,7 @@ def test_one_that_ended_before_the_kernel_could_be_asked_is_unverified_and_says_
     assert limits["memory"] == (Force.UNVERIFIED, "it ended before the kernel's answer could be read")
 
 
-def test_limits_that_the_kernel_told_of_one_command_are_known_and_the_other_is_still_unverified(world):
+def test_limits_read_for_one_command_are_known_and_the_other_is_unverified(world):
     prepare = world.engine.prepare
 
     def first_only(container: str) -> None:

@@ -113,7 +113,7 @@ def test_limits_that_the_machine_refuses_are_left_out_and_said(world):
     assert is_clean(world.engine)
 
 
-def test_an_engine_that_can_start_nothing_here_is_unavailable_and_no_fault_of_the_image(world):
+def test_an_engine_that_can_start_nothing_is_unavailable_and_not_the_images_fault(world):
     refusal = "unable to apply cgroup configuration: mkdir /sys/fs/cgroup/x: read-only file system"
     result = run(world, start_errors=[refusal] * 2)
     assert failures(result) == []

@@ -30,7 +30,7 @@ class Run:
     stderr: bytes
 
 
-class Ground:
+class Setup:
     """A folder where commands run with nothing that is known before: an empty store, a fresh narinfo cache each time.
 
     Our bytecode is written there and kept between runs, as an installed program has it.
