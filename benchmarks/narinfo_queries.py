@@ -1,7 +1,7 @@
 """`cache-analytics` over `nix-store --realise --dry-run`: a list of paths, two caches, a walk; the same sets.
 
 Whole commands, the start of the programs included, in turn, against a cache that answers late. Nix has an empty store
-and a fresh narinfo cache each run, and 200 connections. What bounds us: ceil(paths / connections) times the delay for a
+and a fresh narinfo cache each run, and 200 connections. The bottleneck: ceil(paths / connections) times the delay for a
 list (1.0 s for 10,000 over 200 at 20 ms), levels times the delay for a walk; below that the processor, which client and
 server share here: about 45 µs a path for us (a third the kernel's, a third asyncio's), as much for the server.
 

@@ -1,4 +1,4 @@
-"""The bulk client without a network: a wire that goes nowhere, and an owner that notes what it is told."""
+"""The bulk client without a network: a wire that goes nowhere, and an owner that records its calls."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Ground:
         )
 
     def push(self, *words: str, stdin: str = "") -> tuple[int, dict[str, Any], str]:
-        """cache-push: exit code, JSON, talk."""
+        """cache-push: exit code, JSON, stderr."""
         with self.start("--format", "json", *words) as process:
             stdout, stderr = process.communicate(stdin.encode(), timeout=300)
         said = stderr.decode()

@@ -105,7 +105,7 @@ def is_silent(client: Client) -> bool:
 
 @dataclass
 class CacheStandIn:
-    """Serves `files` by target; `answers` to a target come first, in turn, the last one for ever.
+    """Serves `files` by target; `answers` to a target come first, in turn, the last one repeatedly.
 
     `always` is the answer to whatever has none of its own.
     """

@@ -79,7 +79,7 @@ def crate(tmp_path: Path) -> Path:
 
 
 def build(flake: Path, cwd: Path, name: str, *strategies: str) -> tuple[int, dict[str, Any], str]:
-    """Exit code, answer, talk; the workspace is called `name`."""
+    """Exit code, answer, stderr; the workspace is called `name`."""
     listed = json.dumps(strategies or ["nix", "nix-cross", "builder"])
     (cwd / "pipeline.toml").write_text(
         f'[workspace]\nname = "{name}"\nbinaries = ["harness"]\n'

@@ -2,7 +2,7 @@
 
 Files are written in a hidden folder beside it, which is then renamed. An interruption leaves the old state and nothing
 else. A KILL may leave hidden folders behind, and between two renames the old files in one of them: the next run for the
-same folder puts those back and removes the rest, for whoever writes holds a lock on his hidden folder. Files are not
+same folder puts those back and removes the rest, for a writer holds a lock on its hidden folder. Files are not
 flushed to disk one by one: after a power cut, `sha256sum -c` tells.
 """
 

@@ -231,7 +231,7 @@ def _stale_lock(lines: Sequence[str]) -> str | None:
 def query_version(step: CargoStep, run: RunProgram) -> tuple[str | None, str | None]:
     """The version of a step's tool and None; or None and why it cannot run here.
 
-    GateFailed where something else stands in the tool's place, whose exit code would say nothing.
+    GateFailed where something else replaces the tool, whose exit code would say nothing.
     """
     # cargo's own subcommands have no version of their own
     base = step.base if step.tool in _INSTALL else step.base[:-1]

@@ -32,7 +32,7 @@ def render_markdown(document: Document) -> str:
 
 
 def escape(text: str | None) -> str:
-    """One line of literal text that shows as itself, wherever it stands in a line; None is n/a."""
+    """One line of literal text that shows as itself, wherever it is in a line; None is n/a."""
     shown = known(text).strip()
     start = _BLOCK_START.match(shown)
     if start is None:

@@ -1,4 +1,4 @@
-"""The Debian root that this runs in, if it does: what it holds, what it had to go without, and why."""
+"""The Debian root that this runs in, if it does: what it holds, what it lacks, and why."""
 
 from __future__ import annotations
 

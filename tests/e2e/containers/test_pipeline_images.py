@@ -1,4 +1,4 @@
-"""Images of real pipelines, built by Nix, alive on podman and on docker: real model inference, and a real program.
+"""Images of real pipelines, built by Nix, running on podman and on docker: real model inference, and a real program.
 
 Needs the Debian toolkit (`./nixw run .#test` brings it).
 """

@@ -1,4 +1,4 @@
-"""podman where it has no store that it can use: root gives it a room, and the kernel takes the room away.
+"""podman where it has no store that it can use: root gives it namespaces, and the kernel takes them away.
 
 In the Debian root podman's usual store is read-only, so the command makes a room by itself.
 """
@@ -21,7 +21,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The cache folder that rooms are in."""
+    """The cache folder that private stores are in."""
     if os.getuid() != 0:
         pytest.skip("a room needs root")
     if subprocess.run(["podman", "info"], capture_output=True, check=False, timeout=60).returncode == 0:
@@ -53,7 +53,7 @@ def rooms(home: Path) -> list[Path]:
 
 
 def programs(home: Path) -> list[str]:
-    """Programs that know a room of this test: conmon, and what it runs."""
+    """Programs that name a private store of this test: conmon, and what it runs."""
     names = [room.name for room in rooms(home)]
     found = []
     for entry in Path("/proc").glob("[0-9]*"):

@@ -50,7 +50,7 @@ for number""",
 def started(folder: Path, then: str, timeout_s: float, program: str = PROGRAM) -> Iterator[subprocess.Popen[bytes]]:
     """A program that has begun, and goes on once `folder/go` is there, with `then`; the rest is killed."""
     environ = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[2])}
-    # bounded: should the test itself be killed, nothing loops for ever
+    # bounded: should the test itself be killed, nothing loops forever
     loop = f"n=0; while ! [ -e {folder}/go ] && [ $n -lt 1200 ]; do n=$((n + 1)); sleep 0.05; done"
     script = f"echo $$ > {folder}/pid; {loop}; {then}"
     argv = [sys.executable, "-c", program, script, str(timeout_s), f"{folder}/known"]

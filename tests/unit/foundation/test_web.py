@@ -23,7 +23,7 @@ Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers come from `answers` in turn, the last one for ever; `requests` are (method, path, headers, body)."""
+    """Answers come from `answers` in turn, the last one repeatedly; `requests` are (method, path, headers, body)."""
 
     daemon_threads = True
 

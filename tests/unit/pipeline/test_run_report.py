@@ -1,4 +1,4 @@
-"""A run's report: failures first, nothing told twice."""
+"""A run's report: failures first, nothing twice."""
 
 from __future__ import annotations
 

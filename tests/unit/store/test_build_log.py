@@ -16,7 +16,7 @@ BUILDS = 1  # the id of the activity with the counters, in the lines made below
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """Seconds that pass on request."""
 
     def __init__(self) -> None:
         self.seconds = 100.0

@@ -12,7 +12,7 @@ from nanna_ci.store.store_path import StorePath, parse_store_path
 
 
 class Clock:
-    """Seconds that pass when told."""
+    """Seconds that pass on request."""
 
     def __init__(self) -> None:
         self.seconds = 100.0

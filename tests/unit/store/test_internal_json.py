@@ -1,4 +1,4 @@
-"""Lines of Nix's internal-json log: events, talk, and errors that name a derivation."""
+"""Lines of Nix's internal-json log: events, plain lines, and errors that name a derivation."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ def _unknown(analysis: Analysis) -> Iterator[Block]:
     unknown: list[tuple[StorePath, str]] = sorted(analysis.tally.unknown.items())
     if not unknown or all(one.error is not None for one in analysis.holdings):
         return
-    yield Heading("Answers that are not known")
+    yield Heading("Unknown answers")
     yield Table(("Path", "Problem"), tuple((Cell(path.name), Cell(problem)) for path, problem in unknown[:_ROWS]))
     if len(unknown) > _ROWS:
         yield Paragraph(f"and {len(unknown) - _ROWS:,} more; --format json has all")

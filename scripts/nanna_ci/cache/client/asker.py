@@ -83,7 +83,7 @@ class Asker(ABC):
         self.accept(path, info)
 
     def accept(self, path: StorePath, info: NarInfo) -> None:
-        """A narinfo that holds; whoever looks at archives does so before he takes it."""
+        """A valid narinfo; where archives are verified, that has been done."""
         self.found[path] = info
         self.survey.found(info, self)
 

@@ -1,6 +1,6 @@
 """The bulk narinfo client: many paths, queried at several substituters at once, one request a path.
 
-What bounds it: ceil(paths / connections) times the delay of an answer for a known list, depth times the delay for a
+The bottleneck: ceil(paths / connections) times the delay of an answer for a known list, depth times the delay for a
 walk; with a server as near as loopback, the processor. Of about 45 µs a path the kernel takes 18 (send, receive),
 asyncio and its selector 12; the rest reads the answer (HTTP 3, the narinfo 8) and hands out the next request.
 """
@@ -213,7 +213,7 @@ class _Survey:
         return self._begun_s + self._patience.limit_s(len(self._roots), walked) - self._loop.time()
 
     def _expire(self) -> None:
-        """Give up whoever has not said all by the deadline, which grows with the number of queries."""
+        """Give up on whatever has not answered by the deadline, which grows with the number of queries."""
         left_s = self._left_s()
         if left_s > 0:
             self._loop.call_later(left_s, self._expire)

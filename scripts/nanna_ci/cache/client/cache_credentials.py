@@ -49,7 +49,7 @@ def _look_up(file: Path, host: str) -> tuple[str, str] | None:
         where = "" if error.lineno is None else f" line {error.lineno}:"
         problem = f"is not a netrc file:{where} a word that netrc does not know"
         raise ConfigError(
-            str(file), problem, hint='a password with a blank or a " in it stands in double quotes'
+            str(file), problem, hint='a password with a blank or a " in it goes into double quotes'
         ) from None
     return None if found is None else (found[0] or "", found[2] or "")
 

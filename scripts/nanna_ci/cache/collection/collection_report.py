@@ -57,7 +57,7 @@ class GcReport:
 
     @property
     def reason(self) -> str | None:
-        """Why the answer is no; None where it is yes."""
+        """Why it fails; None where it passes."""
         if self.collected is not None and self.collected.broken:
             return f"{_counted(len(self.collected.broken), 'upload')} lost, at the same moment, what was deleted"
         if self.after_bytes <= self.plan.limit_bytes:

@@ -76,7 +76,7 @@ class PushReport:
 
 
 def decide_reason(report: PushReport) -> str | None:
-    """Why the answer is no, or why nothing was sent; None where all was."""
+    """Why it failed, or why nothing was sent; None where all was."""
     reasons = [] if report.skipped is None else [report.skipped.value]
     if report.watched is not None and report.watched.exit_code != 0:
         command = shlex.join(report.watched.argv)
@@ -217,7 +217,7 @@ def _facts(report: PushReport) -> Facts:
         elsewhere = f", {len(receipt.elsewhere)} in other caches" if receipt.elsewhere else ""
         rounds = "once" if receipt.rounds == 1 else f"{receipt.rounds} times"
         found = f"{len(receipt.verified) + len(receipt.rebuilt)} of {receipt.asked} are there{elsewhere}"
-        items.append(("Receipt", f"{found}; asked {rounds} in {seconds_text(receipt.seconds)}"))
+        items.append(("Receipt", f"{found}; queried {rounds} in {seconds_text(receipt.seconds)}"))
     if report.recorded_as is not None:
         items.append(("Kept as", report.recorded_as))
     return Facts((*items, ("Took", seconds_text(report.seconds))))

@@ -1,7 +1,7 @@
 """Publishing: pushes what is missing, signs and attests it by digest, and moves `latest` last.
 
 Every step first looks whether it is done, so that a run that died half way is finished by the next one, and a run with
-nothing to do sends nothing. What was done stands in a Publication also when a later step fails.
+nothing to do sends nothing. A Publication records what was done even if a later step fails.
 """
 
 from __future__ import annotations

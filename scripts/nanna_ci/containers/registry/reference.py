@@ -35,7 +35,7 @@ class Repository:
         return is_loopback(re.sub(r":[0-9]+$", "", self.registry))
 
     def child(self, name: str) -> Repository:
-        """The repository of one image below this one. Raises UsageError where the name cannot stand in a reference."""
+        """The repository of one image below this one. Raises UsageError where the name cannot be in one."""
         path = f"{self.path}/{name}"
         if _COMPONENT.fullmatch(name) is None:
             raise UsageError(

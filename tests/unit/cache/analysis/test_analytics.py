@@ -1,4 +1,4 @@
-"""The whole analysis on a made-up machine: caches that answer as told, a local store, Nix's own narinfo cache."""
+"""The whole analysis on a made-up machine: caches with given answers, a local store, Nix's own narinfo cache."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def drips(client: Client) -> bool:
 
 
 WAYS = {
-    "asks to wait for ever": says(503, retry_after="999999"),
-    "turns away for ever": says(429, retry_after="1"),
+    "asks to wait forever": says(503, retry_after="999999"),
+    "turns away forever": says(429, retry_after="1"),
     "floods of 1xx": floods_1xx,
     "a slow body": drips,
 }

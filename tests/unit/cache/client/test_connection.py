@@ -22,7 +22,7 @@ from stand_in_cache import serving
 
 @dataclass
 class Heard:
-    """A listener that notes what it is told."""
+    """A listener that records its calls."""
 
     events: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ def test_one_that_was_dropped_tells_nothing_more(connection: Connection, heard: 
 
 @pytest.fixture
 def full_port() -> Iterator[int]:
-    """A port where connecting takes for ever: its queue is full, and nobody accepts."""
+    """A port where connecting never ends: its queue is full, and nobody accepts."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

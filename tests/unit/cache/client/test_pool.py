@@ -20,7 +20,7 @@ from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
 
 
 class Host:
-    """What the pool talks to. Sleeps end when `wake` is called; `refuses` is what connecting fails with."""
+    """The network of a pool. Sleeps end when `wake` is called; `refuses` is what connecting fails with."""
 
     def __init__(self) -> None:
         self.wires: dict[Connection, Wire] = {}

@@ -1,4 +1,4 @@
-"""What a push takes along, keeps back, and takes along all the same."""
+"""What a push takes along, excludes, and takes along though filtered."""
 
 from __future__ import annotations
 

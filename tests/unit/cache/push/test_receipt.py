@@ -20,7 +20,7 @@ WHOLE = {A: narinfo(A, B), B: narinfo(B), C: narinfo(C)}
 
 
 class Store:
-    """Answers by script, the last answer for ever; remembers what it was asked."""
+    """Answers by script, the last answer repeatedly; remembers what it was asked."""
 
     def __init__(self, *answers: StoreAnswer) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""podman's room, seen from outside; tests/e2e/containers has real ones."""
+"""podman in private namespaces, seen from outside; tests/e2e/containers has real ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESULT = {"unavailable": None, "version": "5.4.2", "images": [], "swept": ["x"],
 
 
 class World:
-    """A folder of rooms, control groups, and a program that stands for the inside."""
+    """A folder of private stores, control groups, and a program that plays the inside."""
 
     def __init__(self, folder: Path) -> None:
         self.rooms = folder / "rooms"
