@@ -84,7 +84,7 @@ def is_running(home: Path) -> bool:
     return any("/bin/server" in words for words in programs(home))
 
 
-def test_harness_program_and_model_are_tested_in_private_namespaces_that_are_gone_then(home, folder, bakery):
+def test_harness_program_and_model_are_tested_in_namespaces_that_are_gone_then(home, folder, bakery):
     model = bakery.image("server", "--model", MODEL, models=[MODEL])
     client = bakery.image("client", model_command="/bin/server ask server 8080 {model}")
     before = networks()

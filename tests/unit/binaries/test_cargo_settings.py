@@ -72,7 +72,7 @@ def test_a_filter_narrows_each_kind_of_test_and_widens_none() -> None:
     assert words(CargoJob.INTEGRATION, text)[-2:] == ["-E", "kind(test) and (test(a) | test(b))"]
 
 
-def test_retries_and_a_limit_are_lines_of_nextests_profile_else_the_workspace_decides() -> None:
+def test_retries_and_a_limit_go_to_nextests_profile_else_the_workspace_decides() -> None:
     def profile(text: str) -> dict[str, object]:
         rendered = tomllib.loads(render_nextest_config("ours", Path("/run/junit.xml"), settings(text).profile))
         found: dict[str, object] = rendered["profile"]["ours"]
