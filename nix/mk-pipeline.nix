@@ -69,24 +69,36 @@ let
   pure =
     lib.prefixNames "packages.${system}." (workspace.packages // images)
     // lib.prefixNames "checks.${system}." allChecks;
+  refused = throw pipeline.refused;
 in
-{
-  packages = lib.available allPackages;
-  checks = lib.available allChecks;
-  inherit (apps) apps;
-  devShells = lib.available {
-    default = toolkit.shell {
-      channel = pipeline.toolchain.default;
-      inherit (pipeline.workspace) libraries packages;
-      # what the flake was given: its own folder needs no naming, and would make a new shell with every change
-      workspace = overrides.nanna-coder or null;
-      commands = ./shell;
+if pipeline ? refused then
+  {
+    inherit (apps) apps;
+    packages = apps.packages // {
+      default = refused;
     };
-  };
-  # What `ci` and `run-job` read once: a derivation for each pure job, or the reason why there is none.
-  legacyPackages.pipeline = {
-    toolkit = toolkit.name;
-    unavailable = lib.reasons pure;
-    derivations = builtins.mapAttrs (_: value: builtins.unsafeDiscardOutputDependency value.drvPath) (lib.available pure);
-  };
-}
+    checks.pipeline = refused;
+    devShells = { };
+    legacyPackages.pipeline = refused;
+  }
+else
+  {
+    packages = lib.available allPackages;
+    checks = lib.available allChecks;
+    inherit (apps) apps;
+    devShells = lib.available {
+      default = toolkit.shell {
+        channel = pipeline.toolchain.default;
+        inherit (pipeline.workspace) libraries packages;
+        # what the flake was given: its own folder needs no naming, and would make a new shell with every change
+        workspace = overrides.nanna-coder or null;
+        commands = ./shell;
+      };
+    };
+    # What `ci` and `run-job` read once: a derivation for each pure job, or the reason why there is none.
+    legacyPackages.pipeline = {
+      toolkit = toolkit.name;
+      unavailable = lib.reasons pure;
+      derivations = builtins.mapAttrs (_: value: builtins.unsafeDiscardOutputDependency value.drvPath) (lib.available pure);
+    };
+  }

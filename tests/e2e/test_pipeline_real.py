@@ -179,6 +179,9 @@ def test_a_job_that_is_not_in_the_plan_is_a_usage_error_with_the_nearest_name(tm
 def test_a_broken_definition_is_one_clear_line(tmp_path: Path) -> None:
     workspace = copy("failing-workspace", tmp_path)
     (workspace / "pipeline.toml").write_text('[workspace]\nname = "x"\nbinarys = []\n')
-    done = on(workspace, "ci", cwd=tmp_path)
-    assert done.returncode != 0
-    assert 'did you mean "binaries"?' in done.stderr
+    for command in ("ci", "plan"):
+        done = on(workspace, command, cwd=tmp_path)
+        assert done.returncode == 2
+        *_, problem, hint = done.stderr.strip().splitlines()
+        assert problem.endswith("pipeline.toml: workspace.binarys: unknown key")
+        assert hint == 'hint: did you mean "binaries"?'
