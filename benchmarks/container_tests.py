@@ -2,9 +2,10 @@
 
     ./nixw develop --command python3 benchmarks/container_tests.py [ROUNDS]
 
-The images are the pipeline's own, built before. Both engines run in a room (tests/engine_rooms.py) with nothing else in
-it. The peer copies the same layout into the same empty store (containers-storage:, docker-daemon:); before each run the
-image is removed. Then all images are tested, one after the other, as the command does. Needs root and the Debian root.
+The images are the pipeline's own, built before. Both engines run in a sandbox (tests/support/engine_sandbox.py) with
+nothing else in it. The peer copies the same layout into the same empty store (containers-storage:, docker-daemon:);
+before each run the image is removed. Then all images are tested, one after the other, as the command does. Needs root
+and the Debian root.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from side_by_side import REPO, judge, seconds
 
 sys.path[:0] = [str(REPO / "tests"), str(REPO / "scripts")]
 
-from engine_rooms import ENGINES, EngineRoom  # noqa: E402 - only now on the path
+from support.engine_sandbox import ENGINES, EngineSandbox  # noqa: E402 - only now on the path
 
 PACKAGES = {"harness": "harness-image", "ollama": "ollama-image", "qwen3-container": "qwen3-container",
             "llama3-container": "llama3-container"}  # fmt: skip
@@ -63,35 +64,35 @@ def build() -> dict[str, Path]:
     return dict(zip(PACKAGES, map(Path, done.stdout.split()), strict=True))
 
 
-def in_room(room: EngineRoom, argv: list[str], folder: Path) -> str:
+def in_room(sandbox: EngineSandbox, argv: list[str], folder: Path) -> str:
     """What a program beside the engine prints; ends the benchmark where it fails."""
-    process = room.popen(argv, folder)
+    process = sandbox.popen(argv, folder)
     stdout, stderr = process.communicate()
     if process.returncode:
         sys.exit(f"{argv[0]} exited with {process.returncode}: {stderr.decode()[-4000:]}{stdout.decode()[-4000:]}")
     return stdout.decode()
 
 
-def compare_loads(room: EngineRoom, name: str, layout: Path, rounds: int, folder: Path) -> bool:
+def compare_loads(sandbox: EngineSandbox, name: str, layout: Path, rounds: int, folder: Path) -> bool:
     """Our load against the peer's."""
-    argv = [sys.executable, "-c", LOADS, room.engine, str(layout), str(rounds)]
-    taken = json.loads(in_room(room, argv, folder))
-    print(f"{room.engine} loads {name}: {seconds(taken['ours'])}")
+    argv = [sys.executable, "-c", LOADS, sandbox.engine, str(layout), str(rounds)]
+    taken = json.loads(in_room(sandbox, argv, folder))
+    print(f"{sandbox.engine} loads {name}: {seconds(taken['ours'])}")
     print(f"skopeo copy: {seconds(taken['peer'])}")
     ratio = statistics.median(taken["ours"]) / statistics.median(taken["peer"])
-    return judge(f"{room.engine}, {name}: seconds over skopeo copy", ratio, LOAD_RATIO, "times")
+    return judge(f"{sandbox.engine}, {name}: seconds over skopeo copy", ratio, LOAD_RATIO, "times")
 
 
-def test_all(room: EngineRoom, layouts: dict[str, Path], folder: Path) -> bool:
+def test_all(sandbox: EngineSandbox, layouts: dict[str, Path], folder: Path) -> bool:
     """All images, one after the other."""
-    argv = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", room.engine, "--format", "json"]
+    argv = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", sandbox.engine, "--format", "json"]
     argv += ["--config", str(REPO / "tests/workspace/pipeline.toml")]
     argv += [word for name, path in layouts.items() for word in ("--from", f"{name}={path}")]
-    answer = json.loads(in_room(room, argv, folder))
+    answer = json.loads(in_room(sandbox, argv, folder))
     for image in answer["images"]:
         sizes = f"{image['sizeBytes']:,} bytes in a registry, {image['unpackedBytes']:,} unpacked"
         print(f"{image['name']}: {image['seconds']:.1f} s, ready after {image['startSeconds']:.2f} s; {sizes}")
-    return judge(f"{room.engine}: container-test of all images", answer["seconds"], ALL_IMAGES_S, "s")
+    return judge(f"{sandbox.engine}: container-test of all images", answer["seconds"], ALL_IMAGES_S, "s")
 
 
 def main() -> int:
@@ -100,14 +101,14 @@ def main() -> int:
     held = []
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         for engine in ENGINES:
-            room = EngineRoom(engine)
+            sandbox = EngineSandbox(engine)
             try:
                 held += [
-                    compare_loads(room, image, layouts[image], rounds, Path(name)) for image in ("harness", "ollama")
+                    compare_loads(sandbox, image, layouts[image], rounds, Path(name)) for image in ("harness", "ollama")
                 ]
-                held.append(test_all(room, layouts, Path(name)))
+                held.append(test_all(sandbox, layouts, Path(name)))
             finally:
-                room.close()
+                sandbox.close()
     return 0 if all(held) else 1
 
 

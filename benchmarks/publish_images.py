@@ -4,8 +4,9 @@
 
 BEFORE and AFTER are OCI layouts of one image before and after a line of its source changed; left out, two are made up:
 a runtime of 40 MB, a model of 100 MB as a plain tar, an application of 2 MB that differs. They go to a real registry
-on loopback through a counting proxy of ours (tests/local_registry.py): bytes are those of blob uploads, requests those
-that name a layer. Needs docker-registry and skopeo on PATH. Signatures are left out: their requests name no layer.
+on loopback through a counting proxy of ours (tests/support/local_registry.py): bytes are those of blob uploads,
+requests those that name a layer. Needs docker-registry and skopeo on PATH. Signatures are left out: their requests name
+no layer.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from side_by_side import REPO, judge, timed
 
 sys.path[:0] = [str(REPO / "tests"), str(REPO / "scripts")]
 
-from layered_layouts import content, write_layered  # noqa: E402 - only now on the path
-from local_registry import counting, running  # noqa: E402
 from nanna_ci.containers.image.oci_layout import Layout, load_layout  # noqa: E402
+from support.fake_layered_images import content, write_layered  # noqa: E402 - only now on the path
+from support.local_registry import counting, running  # noqa: E402
 
 PIPELINE = '[workspace]\nname = "w"\n[[image]]\nname = "app"\ncontents = ["x"]\nport = 1\n'
 REQUESTS_A_LAYER = 2

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from debian_mirror import Key
-from fakes import FakePorts
+from support.fake_ports import FakePorts
+from support.stand_in_debian_mirror import Key
 
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None, max_examples=2000)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.cli.boundary import _exit_code
 from nanna_ci.cli.command_line import render_help
@@ -19,6 +18,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.rules import ARRAYS, TABLES
 from nanna_ci.usage import COMMANDS
+from support.fake_ports import FakePorts
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"

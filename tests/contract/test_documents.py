@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import nanna_ci
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.usage import COMMANDS
+from support.fake_ports import FakePorts
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = sorted((Path(nanna_ci.__file__).parent / "schemas").glob("*.json"))

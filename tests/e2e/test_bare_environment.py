@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bare_environment import SOURCE, BareEnvironment
+from support.bare_environment import SOURCE, BareEnvironment
 
 # What an environment can break: programs, connections, certificates, permissions. The rest of the pure tests computes.
 TOUCHES_THE_WORLD = re.compile(r"subprocess|which\(|process\.run|http\.server|[Ss]erving|WebClient|socket|chmod\(")

@@ -14,18 +14,18 @@ from typing import Any
 
 import pytest
 
-from analytics_ground import Ground, Signed, serving, write_flakes
+from support.analytics_with_nix import Sandbox, Signed, serving, write_flakes
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
+def sandbox(tmp_path: Path) -> Sandbox:
     assert shutil.which("nix"), "these tests need `nix` on PATH: run them with `./nixw run .#test`"
-    return Ground(tmp_path)
+    return Sandbox(tmp_path)
 
 
 @pytest.fixture
-def signed(ground: Ground) -> Signed:
-    return Signed(ground)
+def signed(sandbox: Sandbox) -> Signed:
+    return Signed(sandbox)
 
 
 def by_name(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -76,13 +76,13 @@ def test_the_plan_tells_what_of_it_nix_will_not_take(signed: Signed) -> None:
     lib = signed.output("lib")
     text = signed.narinfo(lib).read_text()
     signed.narinfo(lib).write_text(re.sub(r"Sig: .*\n", "", text))
-    second = f"local?root={signed.ground.folder}/second"
-    root = signed.ground.run("nix-instantiate", "default.nix", "-A", "top", NIX_REMOTE=second)[0]
+    second = f"local?root={signed.sandbox.folder}/second"
+    root = signed.sandbox.run("nix-instantiate", "default.nix", "-A", "top", NIX_REMOTE=second)[0]
     assert root == str(signed.root)
-    with serving(signed.ground.cache) as url:
+    with serving(signed.sandbox.cache) as url:
         flags = ["--substituter", url, "--trusted-key", signed.keys["ours-1"]]
-        plan = signed.ground.analyse(f"{root}^*", *flags, NIX_REMOTE=second)["plan"]
-        _, told = signed.ground.run(
+        plan = signed.sandbox.analyse(f"{root}^*", *flags, NIX_REMOTE=second)["plan"]
+        _, told = signed.sandbox.run(
             *("nix", "--extra-experimental-features", "nix-command", "build", "--no-link", f"{root}^*"),
             *("--option", "substituters", url, "--option", "trusted-public-keys", signed.keys["ours-1"], "-L", "-v"),
             NIX_REMOTE=second,
@@ -95,11 +95,11 @@ def test_the_plan_tells_what_of_it_nix_will_not_take(signed: Signed) -> None:
 
 
 def test_a_walk_finds_the_run_time_closure(signed: Signed) -> None:
-    closure = signed.ground.run("nix-store", "-qR", str(signed.output("top")))[0].split()
-    with serving(signed.ground.cache) as url:
+    closure = signed.sandbox.run("nix-store", "-qR", str(signed.output("top")))[0].split()
+    with serving(signed.sandbox.cache) as url:
         flags = ["--substituter", url, "--trusted-key", signed.keys["ours-1"]]
-        answer = signed.ground.analyse("--walk", f"{signed.root}^out", *flags)
-        listed = signed.ground.analyse("--walk", str(signed.output("top")), *flags)
+        answer = signed.sandbox.analyse("--walk", f"{signed.root}^out", *flags)
+        listed = signed.sandbox.analyse("--walk", str(signed.output("top")), *flags)
     assert answer["closure"]["paths"] == len(closure)
     assert {f"/nix/store/{name}" for name in answer["present"]} == set(closure)
     assert listed["present"] == answer["present"]
@@ -109,12 +109,12 @@ def test_a_hit_that_nix_has_noted_as_absent_is_told(signed: Signed) -> None:
     tool = signed.output("tool")
     data = signed.narinfo(tool).read_bytes()
     signed.narinfo(tool).unlink()
-    with serving(signed.ground.cache) as url:
+    with serving(signed.sandbox.cache) as url:
         flags = ["--substituter", url, "--trusted-key", signed.keys["ours-1"]]
         words = ("nix", "--extra-experimental-features", "nix-command", "path-info", "--store", url, str(tool))
-        signed.ground.run(*words, code=1)
+        signed.sandbox.run(*words, code=1)
         signed.narinfo(tool).write_bytes(data)
-        answer = signed.ground.analyse(f"{signed.root}^*", *flags)
+        answer = signed.sandbox.analyse(f"{signed.root}^*", *flags)
     assert answer["hitRate"]["paths"] == 1.0
     (miss,) = answer["misses"]
     assert (miss["storePath"], miss["reason"]) == (str(tool), "hidden")
@@ -123,16 +123,16 @@ def test_a_hit_that_nix_has_noted_as_absent_is_told(signed: Signed) -> None:
 
 def test_a_changed_input_is_named_against_an_earlier_report(signed: Signed) -> None:
     before = signed.analyse()
-    (signed.ground.folder / "before.json").write_text(json.dumps(before))
+    (signed.sandbox.folder / "before.json").write_text(json.dumps(before))
     changes = {
         "flags": ("lib", "changed: environment value flags"),
         "text": ("app", "changed: source files main-source"),
     }
     for argument, (name, because) in changes.items():
-        root = signed.ground.instantiate("top", "--argstr", argument, "other")
-        with serving(signed.ground.cache) as url:
+        root = signed.sandbox.instantiate("top", "--argstr", argument, "other")
+        with serving(signed.sandbox.cache) as url:
             flags = ["--substituter", url, "--trusted-key", signed.keys["ours-1"], "--baseline", "before.json"]
-            misses = signed.ground.analyse(f"{root}^*", *flags)["misses"]
+            misses = signed.sandbox.analyse(f"{root}^*", *flags)["misses"]
         roots = [miss for miss in misses if miss["cause"] == "root"]
         assert {miss["derivation"][44:] for miss in roots} == {f"{name}.drv"}
         assert {miss["because"] for miss in roots} == {because}
@@ -141,11 +141,11 @@ def test_a_changed_input_is_named_against_an_earlier_report(signed: Signed) -> N
         assert all(miss["roots"] == [roots[0]["derivation"]] for miss in cascade)
 
 
-def test_another_revision_of_the_flake_is_a_baseline(ground: Ground) -> None:
-    old, new = write_flakes(ground)
-    url = f"file://{ground.cache}?trusted=true"
-    by_word = ground.analyse(f"{new}#top", "--substituter", url, "--baseline", old)
-    jobs = ground.analyse("--substituter", url, "--baseline", old, NANNA_CI_FLAKE=new)
+def test_another_revision_of_the_flake_is_a_baseline(sandbox: Sandbox) -> None:
+    old, new = write_flakes(sandbox)
+    url = f"file://{sandbox.cache}?trusted=true"
+    by_word = sandbox.analyse(f"{new}#top", "--substituter", url, "--baseline", old)
+    jobs = sandbox.analyse("--substituter", url, "--baseline", old, NANNA_CI_FLAKE=new)
     assert [one["installable"] for one in jobs["installables"]] == [
         "checks.x86_64-linux.clippy",
         "checks.x86_64-linux.unit",
@@ -160,19 +160,19 @@ def test_another_revision_of_the_flake_is_a_baseline(ground: Ground) -> None:
     assert by_word["baseline"] == old
 
 
-def test_words_that_name_no_derivation(ground: Ground) -> None:
-    _, new = write_flakes(ground)
-    url = f"file://{ground.cache}"
+def test_words_that_name_no_derivation(sandbox: Sandbox) -> None:
+    _, new = write_flakes(sandbox)
+    url = f"file://{sandbox.cache}"
     argv = [sys.executable, "-m", "nanna_ci", "cache-analytics", "--substituter", url]
     for words, said in (
         ([f"{new}#nothere"], "cannot be evaluated"),
         ([f"{new}#top^nothere"], "has no output nothere"),
         (
-            [str(ground.graph(ground.instantiate("tool"))[ground.instantiate("tool")].outputs["out"].path)],
+            [str(sandbox.graph(sandbox.instantiate("tool"))[sandbox.instantiate("tool")].outputs["out"].path)],
             "--walk follows",
         ),
         ([f"{new}#top", "--baseline", "gone.json"], "there is no such file"),
-        ([str(ground.instantiate("tool")), "--baseline", new], "is not an attribute of a flake"),
+        ([str(sandbox.instantiate("tool")), "--baseline", new], "is not an attribute of a flake"),
     ):
-        _, told = ground.run(*argv, *words, code=2)
+        _, told = sandbox.run(*argv, *words, code=2)
         assert said in told

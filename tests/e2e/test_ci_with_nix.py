@@ -88,7 +88,7 @@ def _nix_is_there() -> None:
     assert shutil.which("nix"), "these tests need `nix` on PATH: run them with `./nixw run .#test`"
 
 
-class Ground:
+class Sandbox:
     """A flake in a folder of its own, with derivations that no one has built before."""
 
     def __init__(self, folder: Path) -> None:
@@ -123,7 +123,7 @@ class Ground:
         return process.returncode, json.loads(out), err
 
     def sleepers(self) -> list[str]:
-        """Processes of this ground's builders."""
+        """Processes of this sandbox's builders."""
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -136,16 +136,16 @@ class Ground:
 
 
 @pytest.fixture
-def ground(tmp_path: Path) -> Ground:
-    return Ground(tmp_path)
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox(tmp_path)
 
 
 def jobs_of(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {job["id"].removesuffix("-stable"): job for job in answer["jobs"]}
 
 
-def test_a_first_run_builds_and_a_second_finds_everything_there(ground: Ground) -> None:
-    code, first, _ = ground.run("ci")
+def test_a_first_run_builds_and_a_second_finds_everything_there(sandbox: Sandbox) -> None:
+    code, first, _ = sandbox.run("ci")
     assert (code, first["verdict"]) == (0, "pass")
     jobs = jobs_of(first)
     states = {name: jobs[f"{name}-x86_64-linux"]["state"] for name in ("unit", "clippy", "doc", "fmt", "build")}
@@ -154,15 +154,15 @@ def test_a_first_run_builds_and_a_second_finds_everything_there(ground: Ground) 
     assert jobs["unit-x86_64-windows"]["verdict"] == "unavailable"
     (executable,) = jobs["build-x86_64-linux"]["evidence"]["executables"]
     assert (executable["name"], executable["machine"]) == ("demo", "x86_64")
-    code, second, _ = ground.run("ci")
+    code, second, _ = sandbox.run("ci")
     assert code == 0
     assert {job["state"] for job in second["jobs"]} == {"present", None}
     assert jobs_of(second)["unit-x86_64-linux"]["evidence"] == jobs["unit-x86_64-linux"]["evidence"]
 
 
-def test_failures_are_told_apart_from_what_they_block_and_other_jobs_go_on(ground: Ground) -> None:
-    ground.write(clippy=FAIL, doc_needs="broken")
-    code, answer, _ = ground.run("ci")
+def test_failures_are_told_apart_from_what_they_block_and_other_jobs_go_on(sandbox: Sandbox) -> None:
+    sandbox.write(clippy=FAIL, doc_needs="broken")
+    code, answer, _ = sandbox.run("ci")
     assert code == 1
     jobs = jobs_of(answer)
     clippy, doc = jobs["clippy-x86_64-linux"], jobs["doc-x86_64-linux"]
@@ -175,47 +175,47 @@ def test_failures_are_told_apart_from_what_they_block_and_other_jobs_go_on(groun
     assert {jobs[name]["verdict"] for name in ("unit-x86_64-linux", "fmt-x86_64-linux", "build-x86_64-linux")} == {
         "pass"
     }
-    assert clippy["reproduce"] == f"nix build '{ground.environ['NANNA_CI_FLAKE']}#checks.x86_64-linux.clippy' -L"
+    assert clippy["reproduce"] == f"nix build '{sandbox.environ['NANNA_CI_FLAKE']}#checks.x86_64-linux.clippy' -L"
 
 
-def test_run_job_builds_one_and_answers_for_it(ground: Ground) -> None:
-    ground.write(clippy=FAIL)
-    code, answer, _ = ground.run("run-job", "unit-x86_64-linux-stable", "--output", "out")
+def test_run_job_builds_one_and_answers_for_it(sandbox: Sandbox) -> None:
+    sandbox.write(clippy=FAIL)
+    code, answer, _ = sandbox.run("run-job", "unit-x86_64-linux-stable", "--output", "out")
     assert (code, answer["job"]["state"]) == (0, "built")
-    assert sorted(path.name for path in (ground.folder / "out").iterdir()) == ["junit.xml", "log.txt", "result.json"]
-    code, _, _ = ground.run("run-job", "clippy-x86_64-linux-stable")
+    assert sorted(path.name for path in (sandbox.folder / "out").iterdir()) == ["junit.xml", "log.txt", "result.json"]
+    code, _, _ = sandbox.run("run-job", "clippy-x86_64-linux-stable")
     assert code == 1
 
 
-def test_a_missing_attribute_is_no_failed_build(ground: Ground) -> None:
-    path = ground.folder / "flake/flake.nix"
+def test_a_missing_attribute_is_no_failed_build(sandbox: Sandbox) -> None:
+    path = sandbox.folder / "flake/flake.nix"
     path.write_text(path.read_text().replace('"checks.x86_64-linux.doc"', '"checks.x86_64-linux.docs"'))
-    code, answer, _ = ground.run("ci")
+    code, answer, _ = sandbox.run("ci")
     assert code == 2
     assert "checks.x86_64-linux.doc, which the flake does not have" in answer["error"]["message"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_builders_and_keeps_partial_results(ground: Ground, number: int, code: int) -> None:
-    ground.write(fmt=SLEEP)
-    process = ground.start("ci")
-    wait_for(ground.sleepers)
+def test_a_signal_ends_the_builders_and_keeps_partial_results(sandbox: Sandbox, number: int, code: int) -> None:
+    sandbox.write(fmt=SLEEP)
+    process = sandbox.start("ci")
+    wait_for(sandbox.sleepers)
     process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == code
-    wait_for(lambda: not ground.sleepers())
-    result = json.loads((ground.folder / ".nanna-ci/latest/result.json").read_text())
+    wait_for(lambda: not sandbox.sleepers())
+    result = json.loads((sandbox.folder / ".nanna-ci/latest/result.json").read_text())
     assert result["interrupted"] is True
     assert jobs_of(result)["fmt-x86_64-linux"]["reason"] == "interrupted before it ended"
     assert "partial results" in err
 
 
-def test_two_runs_at_once_both_answer(ground: Ground) -> None:
-    processes = [ground.start("ci", "--format", "json") for _ in range(2)]
+def test_two_runs_at_once_both_answer(sandbox: Sandbox) -> None:
+    processes = [sandbox.start("ci", "--format", "json") for _ in range(2)]
     answers = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
     assert [answer["verdict"] for answer in answers] == ["pass", "pass"]
     assert len({answer["runFolder"] for answer in answers}) == 2
-    assert (ground.folder / ".nanna-ci/latest/result.json").exists()
+    assert (sandbox.folder / ".nanna-ci/latest/result.json").exists()
 
 
 def wait_for(condition: Any) -> None:

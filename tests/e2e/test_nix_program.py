@@ -59,7 +59,7 @@ def _nix_is_there() -> None:
     assert shutil.which("nix"), "these tests need `nix` on PATH: run them with `./nixw run .#test`"
 
 
-class Ground:
+class Sandbox:
     """A flake in a folder of its own, with derivations that no one has built before."""
 
     def __init__(self, folder: Path) -> None:
@@ -89,41 +89,41 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    ground = Ground(tmp_path_factory.mktemp("ground"))
-    yield ground
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    sandbox = Sandbox(tmp_path_factory.mktemp("sandbox"))
+    yield sandbox
     names = ["above", "top", "base", "other", "fails", "lies", "sleeps"]
-    derivations = [ground.nix.derivation_of(name) for name in names]
-    for path in [*map(ground.output, derivations), *derivations]:
-        ground.delete(path)
+    derivations = [sandbox.nix.derivation_of(name) for name in names]
+    for path in [*map(sandbox.output, derivations), *derivations]:
+        sandbox.delete(path)
 
 
-def test_nix_tells_its_version_system_and_settings(ground: Ground) -> None:
-    assert ground.nix.version().numbers >= (2, 26, 0)
-    assert ground.nix.settings()["system"] == ground.nix.current_system()
+def test_nix_tells_its_version_system_and_settings(sandbox: Sandbox) -> None:
+    assert sandbox.nix.version().numbers >= (2, 26, 0)
+    assert sandbox.nix.settings()["system"] == sandbox.nix.current_system()
 
 
-def test_attributes_are_evaluated_and_a_missing_one_is_told_from_a_wrong_one(ground: Ground) -> None:
-    assert ground.nix.evaluate("base", apply="base: { inherit (base) name; }") == {"name": "base"}
+def test_attributes_are_evaluated_and_a_missing_one_is_told_from_a_wrong_one(sandbox: Sandbox) -> None:
+    assert sandbox.nix.evaluate("base", apply="base: { inherit (base) name; }") == {"name": "base"}
     with pytest.raises(ConfigError, match="there is no attribute nothere"):
-        ground.nix.evaluate("nothere")
+        sandbox.nix.evaluate("nothere")
     with pytest.raises(CommandFailed, match="cannot be evaluated"):
-        ground.nix.evaluate("wrong")
+        sandbox.nix.evaluate("wrong")
 
 
-def test_overrides_reach_the_flake_and_no_lock_file_is_written(ground: Ground) -> None:
-    assert ground.nix.evaluate("thing-says") == "one thing"
-    other = ground.with_environ(NANNA_CI_OVERRIDES=f'[["thing", "path:{ground.folder}/other-thing"]]')
+def test_overrides_reach_the_flake_and_no_lock_file_is_written(sandbox: Sandbox) -> None:
+    assert sandbox.nix.evaluate("thing-says") == "one thing"
+    other = sandbox.with_environ(NANNA_CI_OVERRIDES=f'[["thing", "path:{sandbox.folder}/other-thing"]]')
     assert other.evaluate("thing-says") == "another thing"
-    assert [path.name for path in (ground.folder / "flake").iterdir()] == ["flake.nix"]
+    assert [path.name for path in (sandbox.folder / "flake").iterdir()] == ["flake.nix"]
 
 
-def test_a_build_is_built_then_present_then_substituted_from_a_cache(ground: Ground, tmp_path: Path) -> None:
-    top, base = ground.nix.derivation_of("top"), ground.nix.derivation_of("base")
-    output = ground.output(top)
-    assert ground.nix.path_info([output]) == {output: None}
+def test_a_build_is_built_then_present_then_substituted_from_a_cache(sandbox: Sandbox, tmp_path: Path) -> None:
+    top, base = sandbox.nix.derivation_of("top"), sandbox.nix.derivation_of("base")
+    output = sandbox.output(top)
+    assert sandbox.nix.path_info([output]) == {output: None}
 
-    built = ground.nix.build([f"{top}^*"], keep_going=True, out_link=tmp_path / "result")
+    built = sandbox.nix.build([f"{top}^*"], keep_going=True, out_link=tmp_path / "result")
     assert built.success
     assert built.results[0].state is BuildOutcome.BUILT
     assert built.results[0].outputs == {"out": output}
@@ -135,34 +135,34 @@ def test_a_build_is_built_then_present_then_substituted_from_a_cache(ground: Gro
     }
     assert built.log.counters().built == 2
     assert (tmp_path / "result").resolve() == Path(str(output))
-    info = ground.nix.path_info([output])[output]
+    info = sandbox.nix.path_info([output])[output]
     assert info is not None
-    assert info.references == () or info.references == (ground.output(base),)
+    assert info.references == () or info.references == (sandbox.output(base),)
 
-    again = ground.nix.build([str(top)], keep_going=True)
+    again = sandbox.nix.build([str(top)], keep_going=True)
     assert (again.success, again.results[0].state, again.results[0].seconds) == (True, BuildOutcome.PRESENT, None)
 
     cache = f"file://{tmp_path}/cache"
     argv = ["nix", "--extra-experimental-features", "nix-command", "copy", "--to", cache, str(output)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=120, env=ground.environ)
+    subprocess.run(argv, check=True, capture_output=True, timeout=120, env=sandbox.environ)
     (tmp_path / "result").unlink()
-    ground.delete(output)
+    sandbox.delete(output)
     config = f"substituters = {cache}\nrequire-sigs = false\n"
-    fetched = ground.with_environ(NIX_CONFIG=config).build([str(top)], keep_going=True)
+    fetched = sandbox.with_environ(NIX_CONFIG=config).build([str(top)], keep_going=True)
     assert (fetched.success, fetched.results[0].state) == (True, BuildOutcome.SUBSTITUTED)
     assert fetched.results[0].seconds is not None
 
 
-def test_one_build_tells_success_failure_and_failed_dependency_apart(ground: Ground) -> None:
+def test_one_build_tells_success_failure_and_failed_dependency_apart(sandbox: Sandbox) -> None:
     names = ["other", "fails", "above", "lies"]
-    derivations = {name: ground.nix.derivation_of(name) for name in names}
+    derivations = {name: sandbox.nix.derivation_of(name) for name in names}
     seen: list[tuple[str, BuildState]] = []
 
     def on_event(log: BuildLog, event: Event) -> None:
         known = [(heard.derivation.name, heard.state) for heard in log.derivations()]
         seen.extend(change for change in known if change not in seen)
 
-    result = ground.nix.build([f"{path}^*" for path in derivations.values()], keep_going=True, on_event=on_event)
+    result = sandbox.nix.build([f"{path}^*" for path in derivations.values()], keep_going=True, on_event=on_event)
     assert not result.success
     other, fails, above, lies = result.results
     assert (other.state, other.reason, other.log_tail) == (BuildOutcome.BUILT, None, ("log of other",))
@@ -178,9 +178,9 @@ def test_one_build_tells_success_failure_and_failed_dependency_apart(ground: Gro
     assert ("fails.drv", BuildState.BUILT) not in seen
 
 
-def test_a_derivation_that_is_not_there_is_an_error(ground: Ground) -> None:
+def test_a_derivation_that_is_not_there_is_an_error(sandbox: Sandbox) -> None:
     with pytest.raises(CommandFailed):
-        ground.nix.build(["/nix/store/lcnawycjx8z1ic3spfdbvcw7phncnjhx-gone.drv"], keep_going=True)
+        sandbox.nix.build(["/nix/store/lcnawycjx8z1ic3spfdbvcw7phncnjhx-gone.drv"], keep_going=True)
 
 
 def sleepers(mark: str) -> list[str]:
@@ -196,20 +196,20 @@ def sleepers(mark: str) -> list[str]:
     return found
 
 
-def test_the_time_limit_ends_nix_and_its_builders(ground: Ground) -> None:
-    sleeping = ground.nix.derivation_of("sleeps")
+def test_the_time_limit_ends_nix_and_its_builders(sandbox: Sandbox) -> None:
+    sleeping = sandbox.nix.derivation_of("sleeps")
     begun: list[int] = []
 
     def on_event(log: BuildLog, event: Event) -> None:
         heard = log.derivation(sleeping)
         if heard is not None and heard.log_tail == ("asleep",) and not begun:
-            begun.append(len(sleepers(ground.salt)))
+            begun.append(len(sleepers(sandbox.salt)))
 
     with pytest.raises(CommandTimedOut) as caught:
-        ground.nix.build([str(sleeping)], keep_going=True, timeout_s=5, on_event=on_event)
+        sandbox.nix.build([str(sleeping)], keep_going=True, timeout_s=5, on_event=on_event)
     assert begun == [1]
     assert "@nix" not in caught.value.stderr_tail
     patience = time.monotonic() + 20
-    while sleepers(ground.salt) and time.monotonic() < patience:
+    while sleepers(sandbox.salt) and time.monotonic() < patience:
         time.sleep(0.1)
-    assert sleepers(ground.salt) == []
+    assert sleepers(sandbox.salt) == []

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from debian_mirror import Key
-from nixw_machine import Machine, machine_in
+from support.fake_nixw_machine import Machine, machine_in
+from support.stand_in_debian_mirror import Key
 
 REPO = Path(__file__).resolve().parents[2]
 

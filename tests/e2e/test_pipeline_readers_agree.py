@@ -25,7 +25,7 @@ from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import load_pipeline, normalised
 from nanna_ci.pipeline.fields import Problem
 from nanna_ci.pipeline.rules import table_problems
-from toml_text import render_toml
+from support.toml_text import render_toml
 
 ROOT = Path(__file__).parents[2]
 GOOD = sorted((ROOT / "tests/data/pipelines/good").glob("*.toml"))

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from recipe import Candidate
 
-from debian_mirror import RECIPE, Key, fair_weather
-from nixw_machine import Machine, machine_in
+from support.fake_nixw_machine import Machine, machine_in
+from support.stand_in_debian_mirror import RECIPE, Key, fair_weather
 
 BACKPORTS = Candidate("rustc", "trixie-backports")
 WEB = Candidate("rustc-web", "trixie")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from scanned_workspaces import DATABASE, MODIFIED_S, POLICY, Scanned
-from workspace_shapes import REPO
+from support.fake_scanned_workspaces import DATABASE, MODIFIED_S, POLICY, Scanned
+from support.fake_workspaces import REPO
 
 BUILDER_ERROR = 70
 LEAKY = "RUSTSEC-2026-9001: leaky 1.0.0: Secrets leak"

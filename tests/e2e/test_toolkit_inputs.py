@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from debian_mirror import serving
+from support.stand_in_debian_mirror import serving
 
 DEBIAN = Path(__file__).resolve().parents[2] / "nix/toolkits/debian"
 NIX = '#!/bin/bash\ncp -a "${@: -1}" "$STORE"\necho "$STORE"\n'

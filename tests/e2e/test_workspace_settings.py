@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from workspace_shapes import WORKSPACES, run_job
+from support.fake_workspaces import WORKSPACES, run_job
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from workspace_shapes import DEBIAN, WORKSPACES, Builder, Ground, compiled, manifests_of, run_job, write
+from support.fake_workspaces import DEBIAN, WORKSPACES, Builder, FakeCrates, compiled, manifests_of, run_job, write
 
 # what tests/data/workspaces/shapes holds, by the tests that can only pass where it is built right
 UNIT = {
@@ -62,24 +62,24 @@ def add_what_git_keeps_badly(source: Path) -> None:
 
 @pytest.fixture(scope="module")
 def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Builder]:
-    ground = Ground(tmp_path_factory.mktemp("ground"))
-    ground.make()
+    fake_crates = FakeCrates(tmp_path_factory.mktemp("fake_crates"))
+    fake_crates.make()
     folders = {"shapes": ".", "folder": "service", "linked-member": "."}
     sources = {}
     for name, folder in folders.items():
         if name == "linked-member":
             # cargo locks it through the link, too
-            sources[name] = shutil.copytree(WORKSPACES / name, ground.folder / name)
+            sources[name] = shutil.copytree(WORKSPACES / name, fake_crates.folder / name)
             (sources[name] / "member").symlink_to("elsewhere")
             (sources[name] / "Cargo.lock").write_text(
                 'version = 4\n\n[[package]]\nname = "member"\nversion = "0.1.0"\n', encoding="utf-8"
             )
         else:
-            sources[name] = ground.copy(name, folder)
+            sources[name] = fake_crates.copy(name, folder)
     add_what_git_keeps_badly(sources["shapes"])
     found = manifests_of(sources)
     return {
-        name: Builder(ground.folder / "steps" / name, sources[name], found[name], ground.crates, folder)
+        name: Builder(fake_crates.folder / "steps" / name, sources[name], found[name], fake_crates.crates, folder)
         for name, folder in folders.items()
     }
 
@@ -203,12 +203,12 @@ def test_a_fault_of_the_builder_is_called_so_and_has_an_exit_code_of_its_own(bui
 
 
 def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: Path) -> None:
-    ground = Ground(tmp_path / "ground")
-    ground.make()
-    source = ground.folder / "workspace"
+    fake_crates = FakeCrates(tmp_path / "fake_crates")
+    fake_crates.make()
+    source = fake_crates.folder / "workspace"
     write(source / "Cargo.toml", MEMBER)
     write(source / "src" / "lib.rs", '#[test]\nfn two() { assert_eq!(leaf::VERSION, "2"); }\n')
-    ground.lock(source)
+    fake_crates.lock(source)
     manifests = manifests_of({"it": source})["it"]
     build, dependencies, tests = (tmp_path / name for name in ("build", "dependencies", "tests"))
 
@@ -218,7 +218,8 @@ def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: 
         subprocess.run(["chmod", "-R", "u+w", build], check=True)
 
     def run(*argv: str | Path) -> str:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CARGO_HOME": str(ground.folder / "locking")}
+        locking = str(fake_crates.folder / "locking")
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CARGO_HOME": locking}
         done = subprocess.run(argv, cwd=build, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
@@ -238,18 +239,18 @@ def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: 
 
 
 def test_crates_that_are_vendored_in_the_tree_are_dependencies_like_others(tmp_path: Path) -> None:
-    ground = Ground(tmp_path / "ground")
-    ground.make()
-    source = ground.folder / "workspace"
+    fake_crates = FakeCrates(tmp_path / "fake_crates")
+    fake_crates.make()
+    source = fake_crates.folder / "workspace"
     write(source / "Cargo.toml", MEMBER)
     write(source / "src" / "lib.rs", "pub use leaf::VERSION;\n")
-    shutil.copytree(ground.crates / "vendor", source / "third-party")
+    shutil.copytree(fake_crates.crates / "vendor", source / "third-party")
     write(
         source / ".cargo" / "config.toml",
         '[source.crates-io]\nreplace-with = "in-tree"\n[source.in-tree]\ndirectory = "third-party"\n',
     )
-    ground.lock(source)
-    builder = Builder(tmp_path / "steps", source, manifests_of({"it": source})["it"], ground.crates)
+    fake_crates.lock(source)
+    builder = Builder(tmp_path / "steps", source, manifests_of({"it": source})["it"], fake_crates.crates)
     done, tests = builder.deps(), builder.tests()
     assert (done.returncode, tests.returncode, builder.note()) == (0, 0, None), done.stderr
     assert "leaf 2.0.0" in compiled(done.stderr)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import CommandFailed, ToolMissing
-from schemas import check
+from support.fake_ports import FakePorts
+from support.json_schemas import check
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 KEY = "mine.cachix.org-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="

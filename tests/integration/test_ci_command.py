@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
-from local_runs import green_junit
 from nanna_ci.binaries import targets
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
@@ -20,8 +18,10 @@ from nanna_ci.jobs import build_job
 from nanna_ci.pipeline import nix_jobs
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import parse_store_path
-from recorded_nix import DATA, RecordedNix
-from schemas import check
+from support.fake_ports import FakePorts
+from support.json_schemas import check
+from support.recorded_nix import DATA, RecordedNix
+from support.recorded_run import green_junit
 
 UNIT, CLIPPY, DOC, FMT = (f"{kind}-x86_64-linux-stable" for kind in ("unit", "clippy", "doc", "fmt"))
 BUILD = "build-x86_64-linux"

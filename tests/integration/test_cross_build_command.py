@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import schemas
-from executable_files import AARCH64, elf
-from fakes import FakePorts, FakeRun
 from nanna_ci.binaries import targets
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.foundation.process import Completed
+from support import json_schemas
+from support.fake_executables import AARCH64, elf
+from support.fake_ports import FakePorts, FakeRun
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 PIPELINE = """\
@@ -199,4 +199,4 @@ def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:
     answers.append(build_json(ports))
     assert [code for code, _ in answers] == [1, 3, 0]
     for _, answer in answers:
-        schemas.check(answer)
+        json_schemas.check(answer)

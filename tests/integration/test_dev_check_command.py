@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
-from nextest_stand_in import Nextest, as_typed
-from schemas import check
+from support.fake_ports import FakePorts
+from support.json_schemas import check
+from support.stand_in_nextest import Nextest, as_typed
 
 CARGO = Path(__file__).parents[1] / "data" / "cargo"
 TOOLS = ("fmt", "clippy", "nextest", "audit", "deny")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import GcFolder
 from nanna_ci.cache.client.cache_credentials import find_authorization
 from nanna_ci.cache.client.route import HttpOrigin
 from nanna_ci.cache.substituters import parse_substituter
@@ -18,6 +17,7 @@ from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.foundation.guarded_read import FileRefused, read_file
+from support.fake_cache_folder import GcFolder
 
 LIMIT_S = 20.0
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import schemas
-from executable_files import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
+from support import json_schemas
+from support.fake_executables import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
+from support.fake_ports import FakePorts
 
 PIPELINE = """\
 [workspace]
@@ -237,7 +237,7 @@ def test_a_dry_run_is_not_silent_about_a_damaged_folder(ports: FakePorts) -> Non
     code, answer = prepare_json(ports, "--dry-run")
     assert (code, answer["verdict"]) == (1, "fail")
     assert "harness-x86_64-linux is not what SHA256SUMS says" in answer["reason"]
-    schemas.check(answer)
+    json_schemas.check(answer)
     assert prepare(ports) == 0
     assert prepare(ports, "--dry-run") == 0
 
@@ -272,4 +272,4 @@ def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:
     answers += [prepare_json(ports, source="gone")]
     assert [code for code, _ in answers] == [0, 0, 1, 1]
     for _, answer in answers:
-        schemas.check(answer)
+        json_schemas.check(answer)

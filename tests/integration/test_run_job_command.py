@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.binaries import targets
 from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
@@ -17,9 +16,10 @@ from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.errors import Interrupted, ToolMissing
 from nanna_ci.jobs import build_job
 from nanna_ci.store.build_times import load_build_times
-from nextest_stand_in import Nextest
-from recorded_nix import DATA, RecordedNix
-from schemas import check
+from support.fake_ports import FakePorts
+from support.json_schemas import check
+from support.recorded_nix import DATA, RecordedNix
+from support.stand_in_nextest import Nextest
 
 CARGO = DATA.parent / "cargo"
 UNIT = "unit-x86_64-linux-stable"

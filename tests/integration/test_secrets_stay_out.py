@@ -50,7 +50,7 @@ esac
 
 
 @pytest.fixture(params=[0, 100])
-def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace whose cargo says all secrets in every way, whatever it is asked."""
     monkeypatch.setattr(targets, "host_system", lambda platform, machine: System.AARCH64_DARWIN)
     said = "\n".join(disguise(word) for disguise in DISGUISES for word in WORDS)
@@ -103,36 +103,36 @@ def holds(text: str) -> list[str]:
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
 @pytest.mark.parametrize("words", [("dev-check", "-v"), ("run-job", "unit-aarch64-darwin-stable", "-v"), ("ci",)])
-def test_no_output_holds_a_secret_of_the_environment(ground: Path, words: Any, form: str) -> None:
-    said = run(ground, *words, "--format", form)
+def test_no_output_holds_a_secret_of_the_environment(workspace: Path, words: Any, form: str) -> None:
+    said = run(workspace, *words, "--format", form)
     assert "demo" in said or "nextest" in said
     assert holds(said) == []
 
 
 @pytest.mark.parametrize("words", [("ci",), ("run-job", "unit-aarch64-darwin-stable")])
-def test_no_file_of_a_run_holds_a_secret_of_the_environment(ground: Path, words: Any) -> None:
-    run(ground, *words)
-    files = [path for path in (ground / ".nanna-ci").rglob("*") if path.is_file()]
+def test_no_file_of_a_run_holds_a_secret_of_the_environment(workspace: Path, words: Any) -> None:
+    run(workspace, *words)
+    files = [path for path in (workspace / ".nanna-ci").rglob("*") if path.is_file()]
     assert {"log.txt", "result.json", "junit.xml"} <= {path.name for path in files}
     assert {path.name: found for path in files if (found := holds(path.read_text()))} == {}
 
 
-def test_an_output_file_holds_no_secret_of_the_environment(ground: Path) -> None:
-    run(ground, "dev-check", "--format", "json", "--output", "result")
-    assert holds((ground / "result").read_text()) == []
+def test_an_output_file_holds_no_secret_of_the_environment(workspace: Path) -> None:
+    run(workspace, "dev-check", "--format", "json", "--output", "result")
+    assert holds((workspace / "result").read_text()) == []
 
 
-def test_jobs_get_no_secret_that_they_need_not_have(ground: Path) -> None:
-    run(ground, "dev-check", CARGO_REGISTRIES_MINE_TOKEN="for crates", CARGO_REGISTRY_TOKEN="to publish")
-    given = "".join(path.read_text() for path in ground.glob("environment-*"))
+def test_jobs_get_no_secret_that_they_need_not_have(workspace: Path) -> None:
+    run(workspace, "dev-check", CARGO_REGISTRIES_MINE_TOKEN="for crates", CARGO_REGISTRY_TOKEN="to publish")
+    given = "".join(path.read_text() for path in workspace.glob("environment-*"))
     assert not [name for name in ("GITHUB_TOKEN", "CACHIX_AUTH_TOKEN", "PASSWORD", "CARGO_REGISTRY_") if name in given]
     assert "CARGO_REGISTRIES_MINE_TOKEN=for crates" in given
     assert "HTTPS_PROXY" in given, "cargo would not get through"
 
 
-def test_a_secret_that_tests_need_can_be_passed_and_is_still_redacted(ground: Path) -> None:
-    said = run(ground, "dev-check", NANNA_CI_PASS_SECRETS="OTHER REGISTRY_PASSWORD")
-    given = "".join(path.read_text() for path in ground.glob("environment-*"))
+def test_a_secret_that_tests_need_can_be_passed_and_is_still_redacted(workspace: Path) -> None:
+    said = run(workspace, "dev-check", NANNA_CI_PASS_SECRETS="OTHER REGISTRY_PASSWORD")
+    given = "".join(path.read_text() for path in workspace.glob("environment-*"))
     assert "REGISTRY_PASSWORD=hunter2" in given
     assert "GITHUB_TOKEN" not in given
     assert holds(said) == []

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import nanna_ci
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.commands import test as test_command
-from schemas import check
+from support.fake_ports import FakePorts
+from support.json_schemas import check
 
 PACKAGE = Path(nanna_ci.__file__).parent
 PYTEST = (sys.executable, "-m", "pytest")

@@ -11,13 +11,13 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executable_files import AARCH64, MACHO_ARM64, elf, fat, macho, pe
 from nanna_ci.binaries.archive import ArchiveWriter, Member, verify_archive
 from nanna_ci.binaries.artifacts import decide_size
 from nanna_ci.binaries.deflate import BLOCK_BYTES, GzipWriter
 from nanna_ci.binaries.executables import parse_executable
 from nanna_ci.binaries.names import check_distinct, check_member_path, check_name
 from nanna_ci.foundation.errors import MalformedData
+from support.fake_executables import AARCH64, MACHO_ARM64, elf, fat, macho, pe
 
 GOOD = [
     elf(),

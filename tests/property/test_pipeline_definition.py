@@ -14,7 +14,7 @@ from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
 from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind
-from toml_text import render_toml
+from support.toml_text import render_toml
 
 LOWER = string.ascii_lowercase + string.digits
 NAMES = st.builds(

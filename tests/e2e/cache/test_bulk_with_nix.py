@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking
 from nanna_ci.store.path_info import parse_path_info
 from nanna_ci.store.store_path import StorePath, parse_store_path
-from stand_in_cache import CacheStandIn, serving
-from store_paths import path
+from support.bulk_queries import Asking
+from support.fake_store_paths import path
+from support.stand_in_cache import CacheStandIn, serving
 
 CHAIN = """
 let

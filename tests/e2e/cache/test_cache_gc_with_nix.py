@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakePorts
-from gc_folder import dangling_in, run_killed
 from nanna_ci.cache.gc_roots import RootKind, RootRecord, write_root_record
 from nanna_ci.cli import main
 from nanna_ci.store.store_path import StorePath, parse_store_path
+from support.fake_cache_folder import dangling_in, run_killed
+from support.fake_ports import FakePorts
 
 EXPRESSION = """
 let

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from container_tests import Bakery, require
-from engine_rooms import ENGINES, EngineRoom, why_no_engine
-from oci_images import COMPILERS, compile_server
+from support.container_test_runs import Bakery, require
+from support.engine_sandbox import ENGINES, EngineSandbox, why_no_engine
+from support.fake_images import COMPILERS, compile_server
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def room(request: pytest.FixtureRequest) -> Iterator[EngineRoom]:
+def sandbox(request: pytest.FixtureRequest) -> Iterator[EngineSandbox]:
     """An engine that nobody else uses: every test with it runs on podman and on docker."""
     require(why_no_engine(request.param))
-    made = EngineRoom(request.param)
+    made = EngineSandbox(request.param)
     try:
         yield made
     finally:

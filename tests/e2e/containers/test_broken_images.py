@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container_tests import MODEL, Answer, Bakery, answer_of, command
-from engine_rooms import EngineRoom
 from nanna_ci.pipeline.junit import TestStatus, parse_junit
+from support.container_test_runs import MODEL, Answer, Bakery, answer_of, command
+from support.engine_sandbox import EngineSandbox
 
 # image -> (the check that fails, its cause, what the reason says)
 EXPECTED = {
@@ -50,15 +50,17 @@ def bake(bakery: Bakery) -> None:
 
 
 @pytest.fixture(scope="module")
-def broken(room: EngineRoom, programs, tmp_path_factory) -> tuple[Answer, dict[str, list[str]], dict[str, list[str]]]:
+def broken(
+    sandbox: EngineSandbox, programs, tmp_path_factory
+) -> tuple[Answer, dict[str, list[str]], dict[str, list[str]]]:
     """The answer about all of them, and what was in the engine before and after."""
     folder: Path = tmp_path_factory.mktemp("broken")
     bakery = Bakery(folder / "layouts", programs)
     bake(bakery)
-    before = room.everything()
-    process = room.popen(command(folder, room.engine, bakery.made), folder)
+    before = sandbox.everything()
+    process = sandbox.popen(command(folder, sandbox.engine, bakery.made), folder)
     answer = answer_of(process)
-    return answer, before, room.everything()
+    return answer, before, sandbox.everything()
 
 
 @pytest.mark.parametrize("name", EXPECTED)

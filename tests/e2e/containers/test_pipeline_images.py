@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from container_tests import answer_of
-from engine_rooms import EngineRoom
 from nanna_ci.containers.image.oci_layout import load_layout
+from support.container_test_runs import answer_of
+from support.engine_sandbox import EngineSandbox
 
 REPO = Path(__file__).resolve().parents[3]
 WORKSPACE = REPO / "tests/workspace"
@@ -66,11 +66,11 @@ def checks_of(image: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {f"{one['check']} {one['subject']}".strip(): one for one in image["checks"]}
 
 
-def test_every_image_of_the_pipeline_passes(room: EngineRoom, layouts: dict[str, Path], tmp_path: Path) -> None:
-    before = room.everything()
+def test_every_image_of_the_pipeline_passes(sandbox: EngineSandbox, layouts: dict[str, Path], tmp_path: Path) -> None:
+    before = sandbox.everything()
     sources = [word for name, path in layouts.items() for word in ("--from", f"{name}={path}")]
-    words = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", room.engine, "--format", "json"]
-    answer = answer_of(room.popen([*words, "--config", str(WORKSPACE / "pipeline.toml"), *sources], tmp_path))
+    words = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", sandbox.engine, "--format", "json"]
+    answer = answer_of(sandbox.popen([*words, "--config", str(WORKSPACE / "pipeline.toml"), *sources], tmp_path))
     assert answer.code == 0, answer.data
     assert list(answer.images) == list(PACKAGES)
     for name, model in MODELS.items():
@@ -78,7 +78,7 @@ def test_every_image_of_the_pipeline_passes(room: EngineRoom, layouts: dict[str,
         assert checks[f"completion {model}"]["reason"] == "16 tokens"
         assert checks[f"together harness {model}"]["status"] == "passed"
     assert "command harness --version" in checks_of(answer.images["harness"])
-    assert room.everything() == before
+    assert sandbox.everything() == before
 
 
 @pytest.fixture(scope="session")
@@ -100,13 +100,13 @@ def test_the_image_of_a_program_promises_no_port_and_no_health(program: tuple[Pa
     assert not [label for label in layout.config.labels if label.startswith("io.nanna-ci.")]
 
 
-def test_the_image_of_a_program_passes(room: EngineRoom, program: tuple[Path, Path], tmp_path: Path) -> None:
-    before = room.everything()
+def test_the_image_of_a_program_passes(sandbox: EngineSandbox, program: tuple[Path, Path], tmp_path: Path) -> None:
+    before = sandbox.everything()
     layout, config = program
-    words = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", room.engine, "--format", "json"]
-    answer = answer_of(room.popen([*words, "--config", str(config), "--from", f"harness={layout}"], tmp_path))
+    words = [sys.executable, "-m", "nanna_ci", "container-test", "--engine", sandbox.engine, "--format", "json"]
+    answer = answer_of(sandbox.popen([*words, "--config", str(config), "--from", f"harness={layout}"], tmp_path))
     assert answer.code == 0, answer.data
     assert {name: one["status"] for name, one in checks_of(answer.images["harness"]).items()} == dict.fromkeys(
         ["load", "command harness --help", "command harness ask --help", "confined", "removed"], "passed"
     )
-    assert room.everything() == before
+    assert sandbox.everything() == before

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from container_tests import MODEL, Answer, Bakery, answer_of, command
-from engine_rooms import EngineRoom, send
+from support.container_test_runs import MODEL, Answer, Bakery, answer_of, command
+from support.engine_sandbox import EngineSandbox, send
 
 # image -> (the check that fails, its cause, what the reason says)
 EXPECTED = {
@@ -49,15 +49,15 @@ def bake(bakery: Bakery) -> None:
 
 @pytest.fixture(scope="module")
 def programs_run(
-    room: EngineRoom, programs: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
+    sandbox: EngineSandbox, programs: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Answer, dict[str, list[str]], dict[str, list[str]]]:
     """The answer about all of them, and what was in the engine before and after."""
     folder: Path = tmp_path_factory.mktemp("programs")
     bakery = Bakery(folder / "layouts", programs)
     bake(bakery)
-    before = room.everything()
-    answer = answer_of(room.popen(command(folder, room.engine, bakery.made), folder))
-    return answer, before, room.everything()
+    before = sandbox.everything()
+    answer = answer_of(sandbox.popen(command(folder, sandbox.engine, bakery.made), folder))
+    return answer, before, sandbox.everything()
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_a_good_program_passes_and_nothing_is_said_of_health_or_stopping(program
     assert (image["startSeconds"], image["peakMemoryBytes"], image["files"]) == (None, None, [])
 
 
-def test_podman_verifies_the_confinement_and_docker_says_where_it_could_not(room, programs_run):
+def test_podman_verifies_the_confinement_and_docker_says_where_it_could_not(sandbox, programs_run):
     image = programs_run[0].images["good"]
     (confined,) = [check for check in image["checks"] if check["check"] == "confined"]
     limits = {limit["name"]: limit["force"] for limit in image["limits"]}
-    if room.engine == "podman":
+    if sandbox.engine == "podman":
         assert confined["reason"] is None
         assert limits == {"memory": "held", "processes": "held", "time": "held"}
     else:  # a program may be seen before it ends, or not
@@ -122,12 +122,12 @@ def test_log_and_inspection_of_the_command_that_failed_are_kept(programs_run):
     assert container["State"]["ExitCode"] == 3
 
 
-def test_a_program_that_is_a_models_client(room, bakery, folder):
+def test_a_program_that_is_a_models_client(sandbox, bakery, folder):
     model = bakery.image("server", "--model", MODEL, models=[MODEL])
     client = bakery.program("client", "server say hello", model_command="/bin/server ask server 8080 {model}")
     lost = bakery.program("lost", "server say hello", model_command="/bin/server ask server 9 {model}")
-    before = room.everything()
-    answer = answer_of(room.popen(command(folder, room.engine, [model, client, lost]), folder))
+    before = sandbox.everything()
+    answer = answer_of(sandbox.popen(command(folder, sandbox.engine, [model, client, lost]), folder))
     assert answer.code == 1
     checks = {f"{one['check']} {one['subject']}": one for one in answer.images["server"]["checks"]}
     assert checks[f"together client {MODEL}"]["status"] == "passed"
@@ -137,7 +137,7 @@ def test_a_program_that_is_a_models_client(room, bakery, folder):
         f"lost: `/bin/server ask server 9 {MODEL}`: it exited with 1; "
         "its last line: 'server: connect: Connection refused'"
     )
-    assert room.everything() == before
+    assert sandbox.everything() == before
 
 
 # the command's time is two minutes: this one is given less
@@ -166,10 +166,10 @@ for check in run.images[0].checks:
 """
 
 
-def test_a_program_that_never_ends_is_killed_when_its_time_is_over(room, bakery, folder):
+def test_a_program_that_never_ends_is_killed_when_its_time_is_over(sandbox, bakery, folder):
     endless = bakery.program("endless", "unused")
-    before = room.everything()
-    process = room.popen([sys.executable, "-c", IMPATIENT, room.engine, str(endless.layout), str(folder)], folder)
+    before = sandbox.everything()
+    process = sandbox.popen([sys.executable, "-c", IMPATIENT, sandbox.engine, str(endless.layout), str(folder)], folder)
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr.decode()
     lines = stdout.decode().splitlines()
@@ -179,23 +179,23 @@ def test_a_program_that_never_ends_is_killed_when_its_time_is_over(room, bakery,
     )
     assert lines[-3] == "command server say hello | passed | None | None"
     assert lines[-2].startswith("confined | passed | ")
-    assert room.everything() == before
+    assert sandbox.everything() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_or_killed_run_leaves_no_program_for_longer_than_the_next_run(room, bakery, folder, number):
+def test_an_interrupted_or_killed_run_leaves_no_program_for_longer_than_the_next_run(sandbox, bakery, folder, number):
     endless = bakery.program("endless", "server")
-    before = room.everything()
-    process = room.popen(command(folder, room.engine, [endless]), folder)
+    before = sandbox.everything()
+    process = sandbox.popen(command(folder, sandbox.engine, [endless]), folder)
     end = time.monotonic() + 60
-    while not room.lines("ps", "--format", "{{.Names}}"):
+    while not sandbox.lines("ps", "--format", "{{.Names}}"):
         assert time.monotonic() < end, "no program ran"
         time.sleep(0.05)
     send(process, number)
     process.communicate(timeout=60)
     if number == signal.SIGKILL:
-        assert room.everything() != before
-        answer_of(room.popen(command(folder, room.engine, [bakery.program("good", "server say hello")]), folder))
+        assert sandbox.everything() != before
+        answer_of(sandbox.popen(command(folder, sandbox.engine, [bakery.program("good", "server say hello")]), folder))
     else:
         assert process.returncode == 128 + number
-    assert room.everything() == before
+    assert sandbox.everything() == before

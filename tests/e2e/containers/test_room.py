@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from container_tests import MODEL, Made, answer_of, command
+from support.container_test_runs import MODEL, Made, answer_of, command
 
 CGROUPS = Path("/sys/fs/cgroup")
 

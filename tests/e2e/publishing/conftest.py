@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-import local_registry
-import schemas
-from layered_layouts import content, write_layered
 from nanna_ci.cli import main
 from nanna_ci.foundation import process
 from nanna_ci.foundation.context import Ports
-from publishing import PIPELINE, REVISION, Answer, Publish
+from support import json_schemas, local_registry
+from support.fake_layered_images import content, write_layered
+from support.publish_runs import PIPELINE, REVISION, Answer, Publish
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +121,7 @@ def publish(
         )
         data = json.loads(stdout.getvalue())
         if "error" not in data:
-            schemas.check(data)
+            json_schemas.check(data)
         return Answer(code, data, stdout.getvalue() + stderr.getvalue(), argvs, environs)
 
     return run

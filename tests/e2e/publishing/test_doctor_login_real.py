@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
-import local_registry
-import schemas
-from local_registry import PASSWORD, USER
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
-from publishing import PIPELINE
+from support import json_schemas, local_registry
+from support.local_registry import PASSWORD, USER
+from support.publish_runs import PIPELINE
 
 Doctor = Callable[..., tuple[dict[str, Any], str]]
 
@@ -38,7 +37,7 @@ def doctor(tmp_path: Path) -> Doctor:
             environ={"PATH": str(tmp_path), "HOME": str(tmp_path), **environ}, stdout=stdout, stderr=stderr, cwd=work
         )
         main(["doctor", "--substituter", f"file://{work}/cache", "--to", to, "--format", "json"], ports)
-        answer = schemas.check(json.loads(stdout.getvalue()))
+        answer = json_schemas.check(json.loads(stdout.getvalue()))
         found = [finding for finding in answer["findings"] if finding["check"] == "registry login"]
         assert len(found) == 1
         return found[0], stdout.getvalue() + stderr.getvalue()

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import local_registry
-import sigstore_stand_in
-from publishing import REVISION, Answer, Publish
+from support import local_registry, stand_in_sigstore
+from support.publish_runs import REVISION, Answer, Publish
 
 IDENTITY = "https://github.com/owner/repo/.github/workflows/ci.yml@refs/heads/main"
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -22,14 +21,14 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 @pytest.fixture(scope="module")
-def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sigstore_stand_in.Sigstore]:
-    with sigstore_stand_in.serving(tmp_path_factory.mktemp("sigstore") / "services") as running:
+def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stand_in_sigstore.Sigstore]:
+    with stand_in_sigstore.serving(tmp_path_factory.mktemp("sigstore") / "services") as running:
         yield running
 
 
 @pytest.fixture
 def on_github(
-    plain: local_registry.Registry, publish: Publish, sigstore: sigstore_stand_in.Sigstore, tmp_path: Path
+    plain: local_registry.Registry, publish: Publish, sigstore: stand_in_sigstore.Sigstore, tmp_path: Path
 ) -> Publish:
     """Publishes `lone` as a run on GitHub that was given a token for `identity` and `issuer`."""
     for name in ("outputs", "summary"):
@@ -38,7 +37,7 @@ def on_github(
     def run(*words: str, identity: str = IDENTITY, issuer: str = ISSUER) -> Answer:
         environ = {
             **sigstore.environ,
-            "SIGSTORE_ID_TOKEN": sigstore_stand_in.token(identity, issuer),
+            "SIGSTORE_ID_TOKEN": stand_in_sigstore.token(identity, issuer),
             "GITHUB_ACTIONS": "true",
             "GITHUB_EVENT_NAME": "push",
             "GITHUB_SERVER_URL": "https://github.com",
@@ -63,7 +62,7 @@ def test_the_workflow_signs_as_itself_and_verifies_what_it_signed(on_github: Pub
 
 def test_a_token_is_in_no_argument_and_in_no_output(on_github: Publish) -> None:
     answer = on_github("-v")
-    token = sigstore_stand_in.token(IDENTITY, ISSUER).split(".")[0]
+    token = stand_in_sigstore.token(IDENTITY, ISSUER).split(".")[0]
     assert token not in answer.said
     assert not [argv for argv in answer.argvs if any(token in word for word in argv)]
 

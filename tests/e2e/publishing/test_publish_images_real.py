@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-import local_registry
 import nanna_ci
-from layered_layouts import content, digests_of, write_layered
-from publishing import REVISION, Publish
-from registry_view import digest, raw, states, tags, trusting
+from support import local_registry
+from support.fake_layered_images import content, digests_of, write_layered
+from support.publish_runs import REVISION, Publish
+from support.registry_contents import digest, raw, states, tags, trusting
 
 
 def test_two_architectures_over_tls_with_a_login(

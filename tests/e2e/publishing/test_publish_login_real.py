@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import local_registry
-from local_registry import PASSWORD, USER
-from publishing import Publish
-from registry_view import LOGIN, states, tags, trusting
+from support import local_registry
+from support.local_registry import PASSWORD, USER
+from support.publish_runs import Publish
+from support.registry_contents import LOGIN, states, tags, trusting
 
 
 def test_the_login_is_in_no_argument_and_in_no_output(

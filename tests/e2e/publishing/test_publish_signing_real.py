@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import local_registry
-from layered_layouts import content, digests_of, write_layered
-from publishing import Publish
-from registry_view import cosign, raw, states, tags
+from support import local_registry
+from support.fake_layered_images import content, digests_of, write_layered
+from support.publish_runs import Publish
+from support.registry_contents import cosign, raw, states, tags
 
 
 def test_every_digest_is_signed_and_other_keys_do_not_verify_it(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import nanna_ci
-from stand_in_cache import CacheStandIn, is_silent, serving
-from store_paths import path
+from support.fake_store_paths import path
+from support.stand_in_cache import CacheStandIn, is_silent, serving
 
 PROGRAM = """
 import logging, signal, sys

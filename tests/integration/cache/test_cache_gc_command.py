@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
-from gc_folder import DAY_S, LOCK, NOW_S, GcFolder, path_of, run_killed, write_times
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.folder_lock import collection_lock
 from nanna_ci.cli import main
-from schemas import check
+from support.fake_cache_folder import DAY_S, LOCK, NOW_S, GcFolder, path_of, run_killed, write_times
+from support.fake_ports import FakePorts
+from support.json_schemas import check
 
 
 class Machine:

@@ -6,58 +6,58 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.cache.push.sending import COLLECTED, PATIENCE
 from nanna_ci.foundation.errors import CommandFailed, Interrupted
-from push_bench import TOKEN, Bench, names
-from stand_in_nix import failing
-from store_paths import path
+from support.cache_push_without_nix import TOKEN, PushSandbox, names
+from support.fake_ports import FakePorts
+from support.fake_store_paths import path
+from support.stand_in_nix import failing
 
 
 @pytest.fixture
-def bench(fake_ports: FakePorts) -> Bench:
-    return Bench(fake_ports)
+def sandbox(fake_ports: FakePorts) -> PushSandbox:
+    return PushSandbox(fake_ports)
 
 
-def test_a_path_that_the_store_lacks_is_named_and_keeps_nothing_back(bench: Bench) -> None:
-    code, answer = bench.push("--to", bench.url, str(bench.nix.add("a-foo")), str(path("gone")))
+def test_a_path_that_the_store_lacks_is_named_and_keeps_nothing_back(sandbox: PushSandbox) -> None:
+    code, answer = sandbox.push("--to", sandbox.url, str(sandbox.nix.add("a-foo")), str(path("gone")))
     assert (code, names(answer["pushed"])) == (1, ["a-foo"])
     assert answer["failed"] == [{"storePath": str(path("gone")), "reason": "is not in the local store"}]
 
 
-def test_a_path_collected_between_list_and_push_is_reported(bench: Bench) -> None:
-    foo, bar = bench.nix.add("a-foo"), bench.nix.add("c-bar")
+def test_a_path_collected_between_list_and_push_is_reported(sandbox: PushSandbox) -> None:
+    foo, bar = sandbox.nix.add("a-foo"), sandbox.nix.add("c-bar")
 
     def collect(_: object) -> None:
-        if bar in bench.nix.infos:
-            del bench.nix.infos[bar]
+        if bar in sandbox.nix.infos:
+            del sandbox.nix.infos[bar]
             raise CommandFailed(["nix"], 1, f"error: path '{bar}' is not valid")
 
-    bench.nix.spoil = collect
-    code, answer = bench.push("--to", bench.url, str(foo), str(bar))
+    sandbox.nix.spoil = collect
+    code, answer = sandbox.push("--to", sandbox.url, str(foo), str(bar))
     assert (code, answer["pushed"]) == (1, [str(foo)])
     assert answer["failed"] == [{"storePath": str(bar), "reason": COLLECTED}]
 
 
-def test_one_path_that_fails_keeps_no_other_back_and_a_rerun_goes_on(bench: Bench) -> None:
-    words = [str(bench.nix.add(name)) for name in ("a-foo", "b-bad", "c-bar")]
-    bench.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no space left"), "b-bad")
-    code, answer = bench.push("--to", bench.url, *words)
+def test_one_path_that_fails_keeps_no_other_back_and_a_rerun_goes_on(sandbox: PushSandbox) -> None:
+    words = [str(sandbox.nix.add(name)) for name in ("a-foo", "b-bad", "c-bar")]
+    sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no space left"), "b-bad")
+    code, answer = sandbox.push("--to", sandbox.url, *words)
     assert (code, names(answer["pushed"])) == (1, ["a-foo", "c-bar"])
     assert answer["failed"] == [
         {"storePath": words[1], "reason": "was not pushed: nix exited with 1: error: no space left"}
     ]
     assert answer["receipt"]["problems"] == [{"storePath": words[1], "reason": "is not there"}]
-    bench.nix.spoil = failing(CommandFailed(["nix"], 1, "sent again"), "a-foo", "c-bar")
-    code, answer = bench.push("--to", bench.url, *words)
+    sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "sent again"), "a-foo", "c-bar")
+    code, answer = sandbox.push("--to", sandbox.url, *words)
     assert (code, names(answer["pushed"])) == (0, ["a-foo", "b-bad", "c-bar"])
 
 
-def test_a_reference_that_is_missing_afterwards_fails_who_needs_it(bench: Bench) -> None:
-    library = bench.nix.add("library")
-    foo, bar = bench.nix.add("a-foo", library), bench.nix.add("c-bar")
-    bench.nix.lost = {library}
-    code, answer = bench.push("--to", bench.url, str(foo), str(bar))
+def test_a_reference_that_is_missing_afterwards_fails_who_needs_it(sandbox: PushSandbox) -> None:
+    library = sandbox.nix.add("library")
+    foo, bar = sandbox.nix.add("a-foo", library), sandbox.nix.add("c-bar")
+    sandbox.nix.lost = {library}
+    code, answer = sandbox.push("--to", sandbox.url, str(foo), str(bar))
     assert (code, answer["pushed"]) == (1, [str(bar)])
     assert answer["failed"] == [{"storePath": str(library), "reason": "is not there"}]
     assert answer["reason"] == f"{library} is not there"
@@ -72,41 +72,41 @@ def test_a_reference_that_is_missing_afterwards_fails_who_needs_it(bench: Bench)
         (lambda _, narinfo: narinfo.write_bytes(narinfo.read_bytes().replace(b"NarSize: 120", b"NarSize: 121")), "121"),
     ],
 )
-def test_what_is_there_and_damaged_fails_by_name(bench: Bench, damage: Any, problem: str) -> None:
-    foo = bench.nix.add("a-foo")
-    bench.push("--to", bench.url, str(foo))
-    damage(bench.cache / "nar" / f"{foo.hash}.nar", bench.cache / f"{foo.hash}.narinfo")
-    code, answer = bench.push("--to", bench.url, str(foo))
+def test_what_is_there_and_damaged_fails_by_name(sandbox: PushSandbox, damage: Any, problem: str) -> None:
+    foo = sandbox.nix.add("a-foo")
+    sandbox.push("--to", sandbox.url, str(foo))
+    damage(sandbox.cache / "nar" / f"{foo.hash}.nar", sandbox.cache / f"{foo.hash}.narinfo")
+    code, answer = sandbox.push("--to", sandbox.url, str(foo))
     assert (code, answer["pushed"], answer["failed"][0]["storePath"]) == (1, [], str(foo))
     assert problem in answer["failed"][0]["reason"]
 
 
-def test_a_cache_that_cannot_be_asked_is_no_receipt(bench: Bench) -> None:
-    foo = bench.nix.add("a-foo")
-    bench.push("--to", bench.url, str(foo))
-    (bench.cache / "nix-cache-info").write_text("StoreDir: /gnu/store\n")
-    bench.nix._copy = lambda *_: None  # type: ignore[method-assign] - it would mend the file
-    code, answer = bench.push("--to", bench.url, str(foo))
+def test_a_cache_that_cannot_be_asked_is_no_receipt(sandbox: PushSandbox) -> None:
+    foo = sandbox.nix.add("a-foo")
+    sandbox.push("--to", sandbox.url, str(foo))
+    (sandbox.cache / "nix-cache-info").write_text("StoreDir: /gnu/store\n")
+    sandbox.nix._copy = lambda *_: None  # type: ignore[method-assign] - it would mend the file
+    code, answer = sandbox.push("--to", sandbox.url, str(foo))
     assert (code, answer["pushed"], answer["receipt"]["verified"]) == (1, [], 0)
     assert "/gnu/store" in answer["failed"][0]["reason"]
 
 
-def test_no_network_ends_after_some_failures_in_a_row(bench: Bench) -> None:
-    words = [str(bench.nix.add(f"p{number}")) for number in range(30)]
-    bench.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no route to host"), *(f"p{n}" for n in range(30)))
-    code, answer = bench.push("--to", bench.url, *words)
+def test_no_network_ends_after_some_failures_in_a_row(sandbox: PushSandbox) -> None:
+    words = [str(sandbox.nix.add(f"p{number}")) for number in range(30)]
+    sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no route to host"), *(f"p{n}" for n in range(30)))
+    code, answer = sandbox.push("--to", sandbox.url, *words)
     assert (code, answer["pushed"], len(answer["failed"])) == (1, [], 30)
-    assert len(bench.nix.of("copy")) == 1 + PATIENCE
+    assert len(sandbox.nix.of("copy")) == 1 + PATIENCE
 
 
-def test_an_interrupted_push_says_how_far_it_came(bench: Bench) -> None:
-    words = [str(bench.nix.add(name)) for name in ("a-foo", "c-bar")]
-    bench.nix.spoil = failing(Interrupted(15), sorted([path("a-foo"), path("c-bar")])[1].name)
-    code, _ = bench.say("--to", bench.url, *words)
+def test_an_interrupted_push_says_how_far_it_came(sandbox: PushSandbox) -> None:
+    words = [str(sandbox.nix.add(name)) for name in ("a-foo", "c-bar")]
+    sandbox.nix.spoil = failing(Interrupted(15), sorted([path("a-foo"), path("c-bar")])[1].name)
+    code, _ = sandbox.say("--to", sandbox.url, *words)
     assert code == 143
-    assert "interrupted: 2 paths were begun; the next push goes on from there" in bench.ports.stderr.getvalue()
-    bench.nix.spoil = lambda _: None
-    assert bench.push("--to", bench.url, *words)[0] == 0
+    assert "interrupted: 2 paths were begun; the next push goes on from there" in sandbox.ports.stderr.getvalue()
+    sandbox.nix.spoil = lambda _: None
+    assert sandbox.push("--to", sandbox.url, *words)[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -125,22 +125,24 @@ def test_an_interrupted_push_says_how_far_it_came(bench: Bench) -> None:
         (["--to", "file:///x", "a b"], "neither a store path nor an installable"),
     ],
 )
-def test_a_wrong_command_line_is_refused_before_anything_starts(bench: Bench, words: list[str], problem: str) -> None:
-    bench.ports.environ["CACHIX_AUTH_TOKEN"] = TOKEN
-    assert bench.say(*words)[0] == 2
-    assert problem in bench.ports.stderr.getvalue()
-    assert [call for call, _ in bench.nix.calls if call != ("--version",)] == []
-    assert bench.programs.calls == []
+def test_a_wrong_command_line_is_refused_before_anything_starts(
+    sandbox: PushSandbox, words: list[str], problem: str
+) -> None:
+    sandbox.ports.environ["CACHIX_AUTH_TOKEN"] = TOKEN
+    assert sandbox.say(*words)[0] == 2
+    assert problem in sandbox.ports.stderr.getvalue()
+    assert [call for call, _ in sandbox.nix.calls if call != ("--version",)] == []
+    assert sandbox.programs.calls == []
 
 
-def test_no_cache_at_all_is_a_configuration_error(bench: Bench) -> None:
-    (bench.ports.cwd / "pipeline.toml").write_text('[workspace]\nname = "x"\n')
-    assert bench.say()[0] == 2
-    assert "cache.name: there is none" in bench.ports.stderr.getvalue()
+def test_no_cache_at_all_is_a_configuration_error(sandbox: PushSandbox) -> None:
+    (sandbox.ports.cwd / "pipeline.toml").write_text('[workspace]\nname = "x"\n')
+    assert sandbox.say()[0] == 2
+    assert "cache.name: there is none" in sandbox.ports.stderr.getvalue()
 
 
-def test_a_store_on_another_machine_cannot_be_watched(bench: Bench) -> None:
-    bench.nix.settings["store"] = "ssh-ng://builder"
-    assert bench.say("--to", bench.url, "--watch", "--", "make")[0] == 2
-    assert "has no folder here that could be watched" in bench.ports.stderr.getvalue()
-    assert bench.programs.calls == []
+def test_a_store_on_another_machine_cannot_be_watched(sandbox: PushSandbox) -> None:
+    sandbox.nix.settings["store"] = "ssh-ng://builder"
+    assert sandbox.say("--to", sandbox.url, "--watch", "--", "make")[0] == 2
+    assert "has no folder here that could be watched" in sandbox.ports.stderr.getvalue()
+    assert sandbox.programs.calls == []

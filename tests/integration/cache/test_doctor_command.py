@@ -16,8 +16,6 @@ from typing import Any
 
 import pytest
 
-from ed25519_signer import Signer
-from fakes import FakePorts
 from nanna_ci.commands import doctor
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.foundation.finding import Finding, Health
@@ -28,8 +26,10 @@ from nanna_ci.store.hashes import NixHash, parse_signature
 from nanna_ci.store.narinfo import NarInfo, render_narinfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import render_fingerprint
-from schemas import check
-from stand_in_cachix import StandInCache, StandInCachix, stand_in_cachix
+from support.ed25519_signer import Signer
+from support.fake_ports import FakePorts
+from support.json_schemas import check
+from support.stand_in_cachix import StandInCache, StandInCachix, stand_in_cachix
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 APP = StorePath("0" * 31 + "a", "app-1.0")

@@ -31,7 +31,7 @@ from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobState
 from nanna_ci.pipeline.run_folder import JobFolder
-from oci_images import write_layout
+from support.fake_images import write_layout
 
 PIPELINE = parse_pipeline(
     """\

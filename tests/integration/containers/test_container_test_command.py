@@ -11,8 +11,8 @@ from nanna_ci.cli import main
 from nanna_ci.containers.testing.checks import Check, CheckKind, CheckResult, ImageFacts, ImageResult, Status
 from nanna_ci.containers.testing.hand_over import EngineRun
 from nanna_ci.foundation.errors import ToolMissing
-from oci_images import write_layout
-from schemas import check
+from support.fake_images import write_layout
+from support.json_schemas import check
 
 PIPELINE = """\
 [workspace]

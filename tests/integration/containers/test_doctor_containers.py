@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-import token_registry_stand_in as stand_in
-from fakes import FakePorts
-from model_registry_stand_in import digest, model
 from nanna_ci.commands import doctor
 from nanna_ci.containers.models.model_lock import LockedModel, parse_manifest, render_lock
 from nanna_ci.foundation.errors import ToolMissing, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.report.text import render_text
-from schemas import check
-from token_registry_stand_in import TokenRegistry
+from support import stand_in_token_registry as stand_in
+from support.fake_ports import FakePorts
+from support.json_schemas import check
+from support.stand_in_model_registry import digest, model
+from support.stand_in_token_registry import TokenRegistry
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 HOST = "x86_64-linux"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakePorts
 from nanna_ci.containers.image.image_builds import NotBuilt, build_images
 from nanna_ci.foundation.errors import ConfigError
+from support.fake_ports import FakePorts
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 GOOD = f"/nix/store/{'a' * 32}-harness-image"

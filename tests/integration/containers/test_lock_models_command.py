@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import model_registry_stand_in as registry
-import schemas
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.containers.models.model_lock import DEFAULT_REGISTRY, parse_lock, render_manifest
+from support import json_schemas
+from support import stand_in_model_registry as registry
+from support.fake_ports import FakePorts
 
 PIPELINE = """\
 [workspace]
@@ -58,7 +58,7 @@ def lock(fake_ports: FakePorts, folder: Path, stand_in: registry.StandIn) -> Loc
         fake_ports.stdout.truncate()
         code = main(["lock-models", "--format", "json", "--registry", url or stand_in.url, *words], fake_ports.ports)
         answer = json.loads(fake_ports.stdout.getvalue())
-        return code, schemas.check(answer) if answers else answer
+        return code, json_schemas.check(answer) if answers else answer
 
     return run
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import schemas
-from fakes import FakePorts
-from layered_layouts import content, digests_of, write_layered
 from nanna_ci.cli import main
 from nanna_ci.containers.image.image_builds import NotBuilt
-from publishing import PIPELINE, REVISION
+from support import json_schemas
+from support.fake_layered_images import content, digests_of, write_layered
+from support.fake_ports import FakePorts
+from support.publish_runs import PIPELINE, REVISION
 
 GITHUB = {
     "GITHUB_ACTIONS": "true",
@@ -48,7 +48,7 @@ def publish(ports: FakePorts, *words: str) -> int:
 
 def answered(ports: FakePorts, *words: str) -> tuple[int, dict[str, Any]]:
     code = publish(ports, "--format", "json", *words)
-    return code, schemas.check(json.loads(ports.stdout.getvalue()))
+    return code, json_schemas.check(json.loads(ports.stdout.getvalue()))
 
 
 def refused(ports: FakePorts, code: int, *words: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from fakes import FakePorts
-from layered_layouts import content, write_layered
 from nanna_ci.cli import main
 from nanna_ci.containers.image.oci_layout import load_layout
-from publishing import PIPELINE, REVISION
+from support.fake_layered_images import content, write_layered
+from support.fake_ports import FakePorts
+from support.publish_runs import PIPELINE, REVISION
 
 WORDS = ("--to", "ghcr.io/OWNER", "--revision", REVISION, "--unsigned", "--dry-run", "--tested", "results")
 ALL = ("--from", "app=amd64", "--from", "app=arm64", "--from", "lone=lone")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-import token_registry_stand_in as stand_in
 from nanna_ci.containers.doctor.container_findings import PushAnswer
 from nanna_ci.containers.doctor.registry_api import Challenge, parse_challenge, query_push
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable
 from nanna_ci.foundation.web import WebClient
-from token_registry_stand_in import TokenRegistry
+from support import stand_in_token_registry as stand_in
+from support.stand_in_token_registry import TokenRegistry
 
 RIGHT = base64.b64encode(b"robot:hunter2hunter2").decode()
 WRONG = base64.b64encode(b"robot:a-wrong-password").decode()

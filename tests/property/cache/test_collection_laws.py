@@ -12,7 +12,6 @@ from unittest.mock import patch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gc_folder import DAY_S, NOW_S, GcFolder, Killed, KilledFolder, UploadingFolder, path_of, write_times
 from nanna_ci.cache.collection import collector
 from nanna_ci.cache.collection.collector import collect
 from nanna_ci.cache.collection.eviction_order import Candidate, EvictionOrder
@@ -23,6 +22,16 @@ from nanna_ci.cache.collection.inventory import Inventory
 from nanna_ci.cache.collection.kept_roots import choose_roots
 from nanna_ci.cache.gc_roots import load_root_records
 from nanna_ci.store.build_times import load_build_times
+from support.fake_cache_folder import (
+    DAY_S,
+    NOW_S,
+    GcFolder,
+    Killed,
+    KilledFolder,
+    UploadingFolder,
+    path_of,
+    write_times,
+)
 
 YOUNG_S, OLD_S = 60.0, DAY_S
 
@@ -84,7 +93,7 @@ def caches(draw: st.DrawFn) -> Cache:
     )
 
 
-class Ground:
+class Sandbox:
     """The cache on disk, and the collection of it."""
 
     def __init__(self, place: Path, cache: Cache) -> None:
@@ -136,28 +145,28 @@ class Ground:
 
 
 @contextmanager
-def ground_of(cache: Cache) -> Iterator[Ground]:
+def sandbox_of(cache: Cache) -> Iterator[Sandbox]:
     with tempfile.TemporaryDirectory() as place:
-        yield Ground(Path(place), cache)
+        yield Sandbox(Path(place), cache)
 
 
 @given(caches())
 def test_what_stays_keeps_all_that_it_refers_to(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        before = ground.folder.dangling()
-        kept = ground.run().kept
-        assert ground.folder.dangling() <= before
-        references = ground.folder.named()
-        assert ground.folder.hashes() >= kept.keys()
+    with sandbox_of(cache) as sandbox:
+        before = sandbox.folder.dangling()
+        kept = sandbox.run().kept
+        assert sandbox.folder.dangling() <= before
+        references = sandbox.folder.named()
+        assert sandbox.folder.hashes() >= kept.keys()
         assert {needed for key in kept for needed in references[key][1]} & {path_of(n).hash for n in range(9)} <= set(
-            ground.folder.hashes()
+            sandbox.folder.hashes()
         ) | {missing for _, missing in before}
 
 
 @given(caches())
 def test_the_closures_of_roots_and_what_is_young_stay(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        named = ground.folder.named()
+    with sandbox_of(cache) as sandbox:
+        named = sandbox.folder.named()
         wanted = {*cache.releases, *cache.pins, *cache.commits[-2:]}
         left = [path_of(n).hash for n in wanted]
         left += [path_of(n).hash for n, cached in enumerate(cache.paths) if cached.is_young]
@@ -167,73 +176,73 @@ def test_the_closures_of_roots_and_what_is_young_stay(cache: Cache) -> None:
             if key in named and key not in must:
                 must.add(key)
                 left += named[key][1]
-        ground.run()
-        assert must <= ground.folder.hashes()
+        sandbox.run()
+        assert must <= sandbox.folder.hashes()
 
 
 @given(caches())
 def test_the_size_is_kept_to_unless_nothing_more_may_go(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        plan = ground.run()
-        assert sum(ground.folder.files().values()) == plan.after_bytes
+    with sandbox_of(cache) as sandbox:
+        plan = sandbox.run()
+        assert sum(sandbox.folder.files().values()) == plan.after_bytes
         assert plan.is_reached or Why.FITS not in plan.kept.values()
 
 
 @given(caches())
 def test_not_one_path_more_goes_than_must(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        plan = ground.planned()
+    with sandbox_of(cache) as sandbox:
+        plan = sandbox.planned()
         if plan.evictions:
             assert plan.after_bytes + plan.evictions[-1].freed_bytes > plan.limit_bytes
 
 
 @given(caches())
 def test_every_byte_is_counted_once_shared_archives_too(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        files = ground.folder.files()
-        plan = ground.run()
+    with sandbox_of(cache) as sandbox:
+        files = sandbox.folder.files()
+        plan = sandbox.run()
         assert plan.before_bytes == sum(files.values())
-        gone = files.keys() - ground.folder.files().keys()
+        gone = files.keys() - sandbox.folder.files().keys()
         told = sum(one.freed_bytes for one in plan.evictions) + sum(file.size_bytes for file in plan.leftovers)
         assert told == sum(files[name] for name in gone)
 
 
 @given(caches())
 def test_faulty_narinfo_files_stay_with_what_they_name(cache: Cache) -> None:
-    with ground_of(cache) as ground:
+    with sandbox_of(cache) as sandbox:
         faulty = [n for n, cached in enumerate(cache.paths) if cached.is_corrupt]
-        files = ground.folder.files()
-        ground.run()
+        files = sandbox.folder.files()
+        sandbox.run()
         for number in faulty:
-            assert ground.folder.has(path_of(number).hash)
+            assert sandbox.folder.has(path_of(number).hash)
             archive = f"nar/{cache.paths[number].archive}.nar.xz"
-            assert archive not in files or (ground.folder.path / archive).exists()
+            assert archive not in files or (sandbox.folder.path / archive).exists()
             for needed in cache.paths[number].references:
-                assert ground.folder.has(path_of(needed).hash)
+                assert sandbox.folder.has(path_of(needed).hash)
 
 
 @given(caches(), st.data())
 def test_an_end_at_any_deletion_breaks_nothing_and_another_run_ends_the_same(cache: Cache, data: st.DataObject) -> None:
-    with ground_of(cache) as undisturbed, ground_of(cache) as ground:
-        dangling = ground.folder.dangling()
+    with sandbox_of(cache) as undisturbed, sandbox_of(cache) as sandbox:
+        dangling = sandbox.folder.dangling()
         undisturbed.run()
         expected = undisturbed.folder.files()
-        deletions = len(ground.folder.files()) - len(expected)
+        deletions = len(sandbox.folder.files()) - len(expected)
         at = data.draw(st.integers(0, deletions))
         try:
-            ground.run(KilledFolder(ground.folder.path, at, after=data.draw(st.booleans())))
+            sandbox.run(KilledFolder(sandbox.folder.path, at, after=data.draw(st.booleans())))
         except Killed:
             assert at < deletions
-        assert ground.folder.dangling() <= dangling
-        ground.run()
-        assert ground.folder.files() == expected
+        assert sandbox.folder.dangling() <= dangling
+        sandbox.run()
+        assert sandbox.folder.files() == expected
 
 
-def upload(ground: Ground, wanted: frozenset[int]) -> tuple[set[str], str | None]:
+def upload(sandbox: Sandbox, wanted: frozenset[int]) -> tuple[set[str], str | None]:
     """A new path that refers to what it found there, and whose archive was there, if one was; what it names."""
-    present = [number for number in sorted(wanted) if ground.folder.has(path_of(number).hash)]
-    archive = min(ground.folder.archives(), default=None)
-    ground.folder.add(50, *present, nar=archive, nar_bytes=None if archive else 10, age_s=0)
+    present = [number for number in sorted(wanted) if sandbox.folder.has(path_of(number).hash)]
+    archive = min(sandbox.folder.archives(), default=None)
+    sandbox.folder.add(50, *present, nar=archive, nar_bytes=None if archive else 10, age_s=0)
     return {path_of(number).hash for number in present}, archive
 
 
@@ -265,14 +274,14 @@ def test_an_upload_meanwhile_keeps_what_it_needs_or_is_told_of(
     cache: Cache, wanted: frozenset[int], at: int, batch: int
 ) -> None:
     named: list[tuple[set[str], str | None]] = []
-    with ground_of(cache) as ground, patch.object(collector, "_BATCH", batch):
-        folder = UploadingFolder(ground.folder.path, at, lambda: named.append(upload(ground, wanted)))
+    with sandbox_of(cache) as sandbox, patch.object(collector, "_BATCH", batch):
+        folder = UploadingFolder(sandbox.folder.path, at, lambda: named.append(upload(sandbox, wanted)))
         with folder:
-            inventory, plan = ground.plan(folder)
+            inventory, plan = sandbox.plan(folder)
             collected = collect(folder, inventory, plan)
         for needed, archive in named:
-            lost = {key for key in needed if not ground.folder.has(key)}
-            if archive is not None and archive not in ground.folder.archives():
+            lost = {key for key in needed if not sandbox.folder.has(key)}
+            if archive is not None and archive not in sandbox.folder.archives():
                 lost.add(archive)
             assert bool(lost) == bool(collected.broken)
             assert not lost or batch > 1, "what is looked for before each deletion is not lost"
@@ -280,12 +289,12 @@ def test_an_upload_meanwhile_keeps_what_it_needs_or_is_told_of(
 
 @given(caches())
 def test_a_second_run_finds_nothing_to_do(cache: Cache) -> None:
-    with ground_of(cache) as ground:
-        ground.run()
-        after = ground.folder.files()
-        again = ground.run()
+    with sandbox_of(cache) as sandbox:
+        sandbox.run()
+        after = sandbox.folder.files()
+        again = sandbox.run()
         assert (again.evictions, again.leftovers) == ((), ())
-        assert ground.folder.files() == after
+        assert sandbox.folder.files() == after
 
 
 def candidates(cache: Cache) -> dict[str, Candidate]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivation_graphs import holdings, store_path
 from nanna_ci.cache.analysis.hits import Holdings, combine, decide_gate, measure_hit_rate, weigh
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.trust import Trust
+from support.fake_derivations import holdings, store_path
 
 PATHS = [store_path(f"path-{number}") for number in range(8)]
 ANSWERS = st.sampled_from(["present", "missing", "untrusted", "unknown"])

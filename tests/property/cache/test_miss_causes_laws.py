@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from derivation_graphs import Spec, holdings, instantiate, outputs_of
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.difference import ChangeKind, DerivationChange
 from nanna_ci.cache.analysis.hits import combine
 from nanna_ci.cache.analysis.lineage import trace_lineage
 from nanna_ci.cache.analysis.misses import Evidence, Miss, MissCause, Reason, explain_misses
+from support.fake_derivations import Spec, holdings, instantiate, outputs_of
 
 Specs = dict[str, Spec]
 Mutation = tuple[str, Spec, ChangeKind]

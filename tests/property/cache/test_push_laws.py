@@ -13,7 +13,7 @@ from nanna_ci.cache.push.sending import PATIENCE, send_paths
 from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
-from store_paths import info, path
+from support.fake_store_paths import info, path
 
 PATHS = [path(f"p{number}{'-source' if number % 3 == 0 else ''}") for number in range(12)]
 MANY = [path(f"m{number}") for number in range(450)]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ed25519_signer import BASE, L, Signer, encode, public_key, sign, times
 from nanna_ci.store import ed25519
 from nanna_ci.store.ed25519 import VerifyingKey
 from nanna_ci.store.hashes import NixHash, Signature
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
 from nanna_ci.store.trust import Trust, TrustedKeys, parse_public_key, render_fingerprint
+from support.ed25519_signer import BASE, L, Signer, encode, public_key, sign, times
 
 SEEDS = st.binary(min_size=32, max_size=32)
 PATHS = st.builds(StorePath, st.text(NIX32_DIGITS, min_size=32, max_size=32), st.text("abcxyz019+-_?=", min_size=1))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from executable_files import AARCH64, elf
 from nanna_ci.binaries import artifacts
 from nanna_ci.binaries.archive import ArchiveWriter
 from nanna_ci.binaries.artifacts import ArtifactsRequest, decide_size, inspect, plan_files, prepare
@@ -23,6 +22,7 @@ from nanna_ci.binaries.manifest import BinaryOrigin
 from nanna_ci.binaries.output_folder import Staging
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.foundation.errors import GateFailed, MalformedData, NannaError, UsageError
+from support.fake_executables import AARCH64, elf
 
 TARGET = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
 HARNESS, WORKER = elf(padding=3000), elf(padding=500)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.binaries.cargo import (
     cross_environment,
     first_error,
@@ -22,6 +21,7 @@ from nanna_ci.binaries.cargo import (
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.foundation.errors import ConfigError, MalformedData
+from support.fake_ports import FakeRun
 
 ARM = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 LINKER, CC = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "CC_aarch64_unknown_linux_gnu"

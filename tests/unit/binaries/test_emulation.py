@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from executable_files import AARCH64, elf
-from fakes import FakeRun
 from nanna_ci.binaries.emulation import Trial, try_run
 from nanna_ci.binaries.executables import parse_executable
 from nanna_ci.binaries.targets import System
 from nanna_ci.foundation.errors import CommandTimedOut
+from support.fake_executables import AARCH64, elf
+from support.fake_ports import FakeRun
 
 STATIC = parse_executable(elf(AARCH64, kind=2, interpreter=None, versions=(), needed=()), "x")
 PROGRAM = Path("/build/harness")

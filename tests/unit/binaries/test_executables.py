@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from executable_files import AARCH64, MACHO_ARM64, MACHO_X86_64, X86_64, elf, fat, macho, pe
 from nanna_ci.binaries.executables import WrongMachine, parse_executable, verify_machine
 from nanna_ci.binaries.targets import Format, Machine, System
 from nanna_ci.foundation.errors import MalformedData
+from support.fake_executables import AARCH64, MACHO_ARM64, MACHO_X86_64, X86_64, elf, fat, macho, pe
 
 
 def refused(data: bytes) -> str:

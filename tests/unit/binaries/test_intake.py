@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from executable_files import elf
 from nanna_ci.binaries.intake import Input, open_inputs, resolve_source
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.foundation.errors import GateFailed, MalformedData, UsageError
+from support.fake_executables import elf
 
 TARGET = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
 DATA = elf()

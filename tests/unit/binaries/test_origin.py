@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.binaries.manifest import BinaryOrigin
 from nanna_ci.binaries.origin import query_origin, store_path_of
 from nanna_ci.foundation.errors import MalformedData, ToolMissing, UsageError
+from support.fake_ports import FakeRun
 
 HASH = "0123456789abcdfghijklmnpqrsvwxyz"
 OUTPUT, DERIVER = f"/nix/store/{HASH}-nanna", f"/nix/store/{HASH}-nanna.drv"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.binaries.cargo_settings import CargoSettings
 from nanna_ci.binaries.ladder import Built, Failed, Impossible
 from nanna_ci.binaries.strategies import Workbench
@@ -21,6 +20,7 @@ from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome, BuildResult, DerivationResult
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import parse_store_path
+from support.fake_ports import FakeRun
 
 HASH = "0123456789abcdfghijklmnpqrsvwxyz"
 DRV, OUT = f"/nix/store/{HASH}-nanna.drv", f"/nix/store/{HASH}-nanna"

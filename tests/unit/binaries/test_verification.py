@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from executable_files import AARCH64, elf
-from fakes import FakeRun
 from nanna_ci.binaries.executables import WrongMachine
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.binaries.verification import VerifiedExecutable, verify_built
 from nanna_ci.foundation.errors import GateFailed
+from support.fake_executables import AARCH64, elf
+from support.fake_ports import FakeRun
 
 TARGET = BuildTarget(System.AARCH64_LINUX, "aarch64-unknown-linux-gnu")
 STATIC = elf(AARCH64, kind=2, interpreter=None, versions=(), needed=())

@@ -19,7 +19,7 @@ from nanna_ci.cache.cachix_api import (
 )
 from nanna_ci.foundation.errors import MalformedData, RequestRefused, ServiceUnavailable, UsageError
 from nanna_ci.foundation.web import Token, WebClient
-from stand_in_cachix import StandInCache, StandInCachix, describe, reply, reply_text, stand_in_cachix
+from support.stand_in_cachix import StandInCache, StandInCachix, describe, reply, reply_text, stand_in_cachix
 
 TOKEN = Token(CACHIX_TOKEN_VARIABLE, "hunter2hunter2")
 

@@ -19,7 +19,7 @@ from nanna_ci.cache.gc_roots import (
     write_root_record,
 )
 from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError
-from store_paths import path
+from support.fake_store_paths import path
 
 A, C = path("a-foo"), path("c-bar")
 RECORD = RootRecord(RootKind.RELEASE, "v1.2", 1_700_000_000, (A, C))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ed25519_signer import Signer
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, choose_substituters, parse_substituter
 from nanna_ci.foundation.errors import ConfigError, UsageError
+from support.ed25519_signer import Signer
 
 
 def urls(substituters: tuple[Substituter, ...]) -> list[str]:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from local_runs import BUILD, FMT, JOBS, UNIT, Run
 from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.followers import AT_ONCE
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.results import JobResult, JobState
-from recorded_nix import RecordedNix
+from support.recorded_nix import RecordedNix
+from support.recorded_run import BUILD, FMT, JOBS, UNIT, Run
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 import junit_trailer
 import pytest
 
-from local_runs import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run, green_junit
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ConfigError, Interrupted, ToolMissing
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline import nix_jobs
@@ -16,7 +15,8 @@ from nanna_ci.pipeline.local_run import EffectRequest, why_not_here
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_state import BuildState
-from recorded_nix import DATA, RecordedNix
+from support.recorded_nix import DATA, RecordedNix
+from support.recorded_run import BUILD, CLIPPY, DOC, FMT, INTEGRATION, JOBS, UNIT, Run, green_junit
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from ed25519_signer import BASE, L, P, add, encode, public_key, recover, sign, times
 from nanna_ci.store.ed25519 import VerifyingKey
+from support.ed25519_signer import BASE, L, P, add, encode, public_key, recover, sign, times
 
 ABC = hashlib.sha512(b"abc").hexdigest()
 # RFC 8032, section 7.1: secret key, public key, message, signature

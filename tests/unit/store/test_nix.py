@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.foundation.errors import CommandFailed, ConfigError, MalformedData, ToolMissing
 from nanna_ci.store.nix import QUERY_TIMEOUT_S, Nix, parse_version
 from nanna_ci.store.store_path import StorePath, parse_store_path
+from support.fake_ports import FakeRun
 
 BASE = ("nix", "--extra-experimental-features", "nix-command flakes")
 SRI = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="

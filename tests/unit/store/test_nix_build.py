@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import BuildOutcome
 from nanna_ci.store.internal_json import Event, Stop
 from nanna_ci.store.nix import BUILD_TIMEOUT_S, Nix
 from nanna_ci.store.store_path import StorePath, parse_store_path
+from support.fake_ports import FakeRun
 
 BASE = ("nix", "--extra-experimental-features", "nix-command flakes")
 SRI = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="

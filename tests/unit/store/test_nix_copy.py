@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.foundation.errors import CommandFailed, UsageError
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_copy import (
@@ -19,8 +18,9 @@ from nanna_ci.store.nix_copy import (
     watched_folder,
 )
 from nanna_ci.store.store_path import StorePath
-from stand_in_nix import StandInNix
-from store_paths import path
+from support.fake_ports import FakeRun
+from support.fake_store_paths import path
+from support.stand_in_nix import StandInNix
 
 NIX = ("nix", "--extra-experimental-features", "nix-command flakes")
 A, C = path("a-foo"), path("c-bar")

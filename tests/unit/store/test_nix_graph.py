@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.foundation.errors import MalformedData, ToolMissing, UsageError
 from nanna_ci.store.local_store import LocalStore, store_folder
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.nix_graph import Installable, evaluate_installable, query_graph
 from nanna_ci.store.store_path import parse_store_path
+from support.fake_ports import FakeRun
 
 DRV = parse_store_path("/nix/store/cda6mpwpiv703ibips4vapbdccjcdsjs-top.drv")
 OUT = parse_store_path("/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top")

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from ed25519_signer import Signer
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.store.hashes import parse_content_address, parse_signature
 from nanna_ci.store.narinfo import NarInfo, parse_narinfo
@@ -20,6 +19,7 @@ from nanna_ci.store.trust import (
     parse_public_key,
     render_fingerprint,
 )
+from support.ed25519_signer import Signer
 
 OURS, THEIRS, OTHER = Signer("ours-1"), Signer("theirs-1"), Signer("other-1")
 KEYS = TrustedKeys([parse_public_key(OURS.public, "a test"), parse_public_key(THEIRS.public, "a test")])

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-import schemas
-from derivation_graphs import Spec, instantiate, narinfo, outputs_of, query_result, store_path
 from nanna_ci.cache.analysis.analysis_json import analysis_to_json
 from nanna_ci.cache.analysis.baseline import parse_baseline
 from nanna_ci.cache.analysis.misses import Reason
@@ -30,6 +28,8 @@ from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import TrustedKeys
+from support import json_schemas
+from support.fake_derivations import Spec, instantiate, narinfo, outputs_of, query_result, store_path
 
 SPECS = {"low": Spec("low"), "top": Spec("top", inputs={"low": ("out",)})}
 
@@ -253,7 +253,7 @@ def test_build_times_are_read_where_they_are(tmp_path: Path) -> None:
 def as_report(analysis: Analysis) -> dict[str, Any]:
     """What the command prints, held against its schema."""
     body = {"schemaVersion": 1, "command": "cache-analytics", "verdict": analysis.verdict.value}
-    return schemas.check(json.loads(json.dumps({**body, **analysis_to_json(analysis)})))
+    return json_schemas.check(json.loads(json.dumps({**body, **analysis_to_json(analysis)})))
 
 
 def test_a_report_is_the_baseline_of_the_next_one() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from derivation_graphs import holdings, query_result, store_path
 from nanna_ci.cache.analysis.analysis_report import percent, render_document
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.hits import HitRate, Holdings, Weights, combine, decide_gate, measure_hit_rate
@@ -18,6 +17,7 @@ from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.report.blocks import Bars, Facts, Notice, Paragraph, Stacks, Table, Tone
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
+from support.fake_derivations import holdings, query_result, store_path
 
 PATHS = [store_path(f"path-{number}") for number in range(4)]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from derivation_graphs import Spec, instantiate, store_path
 from nanna_ci.cache.analysis.baseline import baseline_of_revision, parse_baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords, records_to_json
 from nanna_ci.cache.analysis.substitution import WantedOutputs
 from nanna_ci.foundation.errors import MalformedData
+from support.fake_derivations import Spec, instantiate, store_path
 
 GRAPH, PATHS = instantiate({"low": Spec("low"), "top": Spec("top", inputs={"low": ("out",)})})
 HIT = store_path("hit")

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from derivation_graphs import Spec, instantiate
 from nanna_ci.cache.analysis.derivation_record import (
     DerivationRecord,
     DerivationRecords,
@@ -19,6 +18,7 @@ from nanna_ci.cache.analysis.derivation_record import (
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.json_data import as_object, load_json
 from nanna_ci.store.derivation import Output
+from support.fake_derivations import Spec, instantiate
 
 
 def record(**changes: object) -> DerivationRecord:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from derivation_graphs import Spec, instantiate
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.difference import ChangeKind, Comparison, DerivationChange, DerivationDifference
+from support.fake_derivations import Spec, instantiate
 
 LOW = Spec("lib-1.0", outputs=("out", "dev"))
 TOP = Spec(

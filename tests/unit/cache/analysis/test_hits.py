@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from derivation_graphs import holdings, narinfo, query_result, signature, store_path
 from nanna_ci.cache.analysis.hits import (
     Gate,
     HitRate,
@@ -22,6 +21,7 @@ from nanna_ci.cache.analysis.hits import (
 from nanna_ci.foundation.errors import ToolMissing, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.store.trust import Trust, TrustedKeys
+from support.fake_derivations import holdings, narinfo, query_result, signature, store_path
 
 A, B, C, D = (store_path(name) for name in "abcd")
 NOTHING = Weights(0, 0, 0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from derivation_graphs import Spec, instantiate
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.lineage import MOST_CAUSES, Descent, DifferenceOrigin, inputs_first, trace_lineage
+from support.fake_derivations import Spec, instantiate
 
 SPECS = {
     "low": Spec("low"),

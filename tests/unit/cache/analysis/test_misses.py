@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from derivation_graphs import Spec, holdings, instantiate, narinfo, outputs_of, signature, store_path
 from nanna_ci.cache.analysis.baseline import Baseline
 from nanna_ci.cache.analysis.derivation_record import DerivationRecords
 from nanna_ci.cache.analysis.hits import Holdings, combine
@@ -16,6 +15,7 @@ from nanna_ci.cache.analysis.misses import Evidence, Hidden, Miss, MissCause, Re
 from nanna_ci.cache.push_filter import PushFilter
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
+from support.fake_derivations import Spec, holdings, instantiate, narinfo, outputs_of, signature, store_path
 
 SPECS = {
     "source": Spec("app-source"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from derivation_graphs import store_path
 from nanna_ci.cache.analysis.inputs import read_paths
 from nanna_ci.foundation.errors import MalformedData, UsageError
+from support.fake_derivations import store_path
 
 A, B = store_path("a"), store_path("b")
 

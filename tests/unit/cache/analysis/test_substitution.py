@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from derivation_graphs import Spec, instantiate, narinfo, store_path
 from nanna_ci.cache.analysis.substitution import (
     SubstitutionPlan,
     WantedOutputs,
@@ -18,6 +17,7 @@ from nanna_ci.cache.analysis.substitution import (
 from nanna_ci.store.derivation import Derivation, Output
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
+from support.fake_derivations import Spec, instantiate, narinfo, store_path
 
 SPECS = {
     "low": Spec("low", outputs=("out", "dev")),

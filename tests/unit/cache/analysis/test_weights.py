@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from derivation_graphs import Spec, holdings, instantiate, narinfo, outputs_of, store_path
 from nanna_ci.cache.analysis.hits import Weights, combine, weigh, weigh_seconds, weigh_sizes
 from nanna_ci.store.build_times import BuildTimes, load_build_times, record_build_times
 from nanna_ci.store.hashes import NixHash
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
+from support.fake_derivations import Spec, holdings, instantiate, narinfo, outputs_of, store_path
 
 A, B, C = (store_path(name) for name in "abc")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking, put, target
-from fakes import FakePorts
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
-from stand_in_cache import Answer, CacheStandIn, says, serving
-from store_paths import narinfo, path, put_into_folder
+from support.bulk_queries import Asking, put, target
+from support.fake_ports import FakePorts
+from support.fake_store_paths import narinfo, path, put_into_folder
+from support.stand_in_cache import Answer, CacheStandIn, says, serving
 
 HOLLOW = Path(__file__).parents[3] / "data/narinfo-without-archive"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking, put, target
 from nanna_ci.cache.client.narinfo_query import parse_deadline
 from nanna_ci.cache.client.patience import Patience
 from nanna_ci.foundation.errors import ServiceUnavailable, UsageError
-from stand_in_cache import CacheStandIn, Client, says, serving
-from store_paths import path
+from support.bulk_queries import Asking, put, target
+from support.fake_store_paths import path
+from support.stand_in_cache import CacheStandIn, Client, says, serving
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import patience as patience_module
 from nanna_ci.foundation.errors import MalformedData, RequestRefused, ServiceUnavailable
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
-from stand_in_cache import (
+from support.bulk_queries import Asking, put, target
+from support.fake_store_paths import narinfo, path
+from support.stand_in_cache import (
     Answer,
     CacheStandIn,
     Client,
@@ -24,7 +25,6 @@ from stand_in_cache import (
     says,
     serving,
 )
-from store_paths import narinfo, path
 
 
 @pytest.fixture

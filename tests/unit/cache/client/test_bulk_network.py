@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking, put, target
 from nanna_ci.foundation.errors import ConfigError, ServiceUnavailable
-from stand_in_cache import CACHE_INFO, CacheStandIn, ProxyStandIn, make_certificate, proxying, says, serving
-from store_paths import path
+from support.bulk_queries import Asking, put, target
+from support.fake_store_paths import path
+from support.stand_in_cache import CACHE_INFO, CacheStandIn, ProxyStandIn, make_certificate, proxying, says, serving
 
 
 @pytest.fixture

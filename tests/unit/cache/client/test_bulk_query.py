@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking, put, target
 from nanna_ci.cache.client import bulk, http_asker
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.foundation.errors import MalformedData, NannaError, ServiceUnavailable, ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
-from stand_in_cache import CACHE_INFO, CacheStandIn, Client, says, serving
-from store_paths import narinfo, path, put_into_folder
+from support.bulk_queries import Asking, put, target
+from support.fake_store_paths import narinfo, path, put_into_folder
+from support.stand_in_cache import CACHE_INFO, CacheStandIn, Client, says, serving
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from connections_in_memory import ANSWER, Owner, Wire
 from nanna_ci.cache.client import connection as connection_module
 from nanna_ci.cache.client.connection import ConnectFailed, Connection, open_connection
 from nanna_ci.cache.client.request import CacheRequest, RequestTally
 from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
 from nanna_ci.cache.client.wire import WireAnswer
-from stand_in_cache import serving
+from support.fake_connections import ANSWER, Owner, Wire
+from support.stand_in_cache import serving
 
 
 @dataclass

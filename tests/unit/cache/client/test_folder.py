@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bulk_queries import Asking
 from nanna_ci.cache.client import folder as folder_module
 from nanna_ci.cache.client.cache_info import CacheInfo, parse_cache_info
 from nanna_ci.cache.client.folder import query_size_bytes, read_cache_info, read_narinfo
 from nanna_ci.foundation.errors import MalformedData, ToolMissing
 from nanna_ci.store.store_path import StorePath
-from stand_in_cache import CACHE_INFO
-from store_paths import narinfo, path, put_into_folder
+from support.bulk_queries import Asking
+from support.fake_store_paths import narinfo, path, put_into_folder
+from support.stand_in_cache import CACHE_INFO
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from connections_in_memory import ANSWER, Owner, Wire
 from nanna_ci.cache.client import pool as pool_module
 from nanna_ci.cache.client.connection import ConnectFailed, Connection, ConnectionListener
 from nanna_ci.cache.client.pace import ConnectionLimits
@@ -17,6 +16,7 @@ from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
+from support.fake_connections import ANSWER, Owner, Wire
 
 
 class Host:

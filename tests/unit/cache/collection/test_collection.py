@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import DAY_S, NOW_S, GcFolder, path_of, write_times
 from nanna_ci.cache.collection.eviction_plan import CollectionPlan, Why, plan_collection
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
@@ -14,6 +13,7 @@ from nanna_ci.cache.collection.kept_roots import Root
 from nanna_ci.cache.gc_roots import RootKind
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import StorePath
+from support.fake_cache_folder import DAY_S, NOW_S, GcFolder, path_of, write_times
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import NOW_S, GcFolder, Killed, KilledFolder, UploadingFolder, path_of
 from nanna_ci.cache.collection import collector
 from nanna_ci.cache.collection.collector import Collected, collect
 from nanna_ci.cache.collection.eviction_plan import plan_collection
@@ -17,6 +16,7 @@ from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.folder_lock import LOCK_FILE, collection_lock, push_lock
 from nanna_ci.foundation.errors import NannaError
 from nanna_ci.store.build_times import BuildTimes
+from support.fake_cache_folder import NOW_S, GcFolder, Killed, KilledFolder, UploadingFolder, path_of
 
 
 class RecordingFolder(GuardedFolder):

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import DAY_S, NOW_S, GcFolder, path_of
 from nanna_ci.cache.collection.folder_index import check_cache_info, names_in, read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import FileFault, Inventory
 from nanna_ci.foundation.errors import MalformedData, UsageError
+from support.fake_cache_folder import DAY_S, NOW_S, GcFolder, path_of
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import DAY_S, NOW_S, GcFolder, path_of, write_times
 from nanna_ci.cache.collection.collection_report import GcReport, gc_document, gc_to_json
 from nanna_ci.cache.collection.collector import Collected
 from nanna_ci.cache.collection.eviction_plan import plan_collection
@@ -16,6 +15,7 @@ from nanna_ci.cache.collection.inventory import FileFault
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.text import render_text
 from nanna_ci.store.build_times import load_build_times
+from support.fake_cache_folder import DAY_S, NOW_S, GcFolder, path_of, write_times
 
 
 @pytest.fixture

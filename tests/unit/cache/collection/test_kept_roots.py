@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gc_folder import GcFolder, path_of
 from nanna_ci.cache.collection.folder_index import read_inventory
 from nanna_ci.cache.collection.guarded_folder import GuardedFolder
 from nanna_ci.cache.collection.inventory import CachedPath
 from nanna_ci.cache.collection.kept_roots import Pin, Root, choose_roots, read_pin
 from nanna_ci.cache.gc_roots import RootKind, RootRecord
 from nanna_ci.foundation.errors import UsageError
+from support.fake_cache_folder import GcFolder, path_of
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.cache.cachix_api import CACHIX_API, CachixCache
 from nanna_ci.cache.push.cachix import CachixProgram, has_credentials
 from nanna_ci.foundation.errors import CommandFailed, ToolMissing, UsageError
 from nanna_ci.store.store_path import StorePath
-from store_paths import path
+from support.fake_ports import FakeRun
+from support.fake_store_paths import path
 
 CACHE = CachixCache(CACHIX_API, "nanna-coder")
 A, C = path("a-foo"), path("c-bar")

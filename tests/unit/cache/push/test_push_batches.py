@@ -9,7 +9,7 @@ import pytest
 from nanna_ci.cache.push.sending import BATCH, COLLECTED, PATIENCE, send_paths
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut
 from nanna_ci.store.store_path import StorePath
-from store_paths import path
+from support.fake_store_paths import path
 
 PATHS = [path(f"p{number}") for number in range(450)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nanna_ci.cache.push.push_plan import FilteredButRequired, plan_push
 from nanna_ci.cache.push_filter import PushFilter
-from store_paths import info, path
+from support.fake_store_paths import info, path
 
 A, B, C, GLIBC = path("a-foo"), path("b-source"), path("c-bar"), path("glibc-2.40")
 DEFAULT = PushFilter(["-source$", r"\.tar\.", "^nixpkgs"]).matching

@@ -9,8 +9,8 @@ import pytest
 from nanna_ci.cache.push.selection import WantedPaths, parse_wanted, select_paths
 from nanna_ci.foundation.errors import CommandFailed, UsageError
 from nanna_ci.store.nix import Nix
-from stand_in_nix import StandInNix
-from store_paths import path
+from support.fake_store_paths import path
+from support.stand_in_nix import StandInNix
 
 A, C = path("a-foo"), path("c-bar")
 

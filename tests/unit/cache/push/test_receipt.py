@@ -12,7 +12,7 @@ from nanna_ci.cache.push.receipt import NOT_THERE, Receipt, StoreAnswer, query_r
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
-from store_paths import info, nar_hash, narinfo, path
+from support.fake_store_paths import info, nar_hash, narinfo, path
 
 A, B, C = path("a-foo"), path("b-lib"), path("c-bar")
 CLOSURE = {A: info(A, B), B: info(B), C: info(C)}

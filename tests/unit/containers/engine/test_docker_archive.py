@@ -8,7 +8,7 @@ import tarfile
 
 from nanna_ci.containers.engine.docker import archive_chunks
 from nanna_ci.containers.image.oci_layout import load_layout
-from oci_images import write_layout
+from support.fake_images import write_layout
 
 
 def test_the_tar_has_the_layouts_blobs_and_both_kinds_of_manifest(tmp_path):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from fake_engine import Behaviour, FakeEngine
 from nanna_ci.containers.engine.container_spec import ContainerSpec
 from nanna_ci.containers.engine.engine_session import open_session
 from nanna_ci.containers.engine.inspection import ImageState, NetworkState
@@ -15,7 +14,8 @@ from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.engine.run_mark import RunMark
 from nanna_ci.containers.image.oci_layout import load_layout
 from nanna_ci.foundation.errors import Interrupted
-from oci_images import write_layout
+from support.fake_engine import Behaviour, FakeEngine
+from support.fake_images import write_layout
 
 NOW_S = 1_700_000_000.0
 OWN, DEAD, ALIVE, FOREIGN = (RunMark(digit * 12, 1_700_001_000) for digit in "abcd")

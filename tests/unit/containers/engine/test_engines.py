@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.containers.engine.docker import Docker
 from nanna_ci.containers.engine.engine import EngineFacts, Executed, reason_of
 from nanna_ci.containers.engine.find_engine import find_engine
@@ -15,7 +14,8 @@ from nanna_ci.containers.engine.limits import Controllers
 from nanna_ci.containers.engine.podman import Podman
 from nanna_ci.containers.image.oci_layout import load_layout
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData, ToolMissing
-from oci_images import write_layout
+from support.fake_images import write_layout
+from support.fake_ports import FakeRun
 
 PODMAN_INFO = json.dumps({"host": {"cgroupControllers": ["memory", "cpu"]}, "version": {"Version": "5.4.2"}}).encode()
 DOCKER_INFO = json.dumps({"ServerVersion": "26.1.5", "MemoryLimit": True, "PidsLimit": False}).encode()

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from layered_layouts import content, digests_of, write_layered
 from nanna_ci.containers.image.oci_layout import ImageConfig, ImageForm, load_layout, open_image
 from nanna_ci.foundation.errors import MalformedData, UsageError
+from support.fake_layered_images import content, digests_of, write_layered
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.containers.image.blob import digest_of
 from nanna_ci.containers.publish.cosign import GITHUB_ISSUER, Cosign, Keyless, KeyPair, Signing, parse_keyless
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.foundation.errors import CommandFailed, GateFailed, MalformedData, ToolMissing, UsageError
+from support.fake_ports import FakeRun
 
 REPOSITORY = Repository("ghcr.io", "owner/app")
 DIGEST = digest_of(b"image")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fakes import FakeRun
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE, ImageConfig, ImageForm, ImageSource, Layout
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.containers.registry.skopeo import AccessDenied, Skopeo
 from nanna_ci.foundation.errors import CommandFailed, MalformedData, UsageError
+from support.fake_ports import FakeRun
 
 REPOSITORY = Repository("ghcr.io", "owner/app")
 LOCAL = Repository("127.0.0.1:5000", "owner/app", plain_http=True)

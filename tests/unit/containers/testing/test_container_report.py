@@ -23,7 +23,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.junit import TestStatus, parse_junit
 from nanna_ci.report.blocks import Notice, Tone
 from nanna_ci.report.text import render_text
-from schemas import check
+from support.json_schemas import check
 
 GOOD = ImageResult(
     "good",

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from fake_engine import Server
 from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.server_answers import ProbeAnswer
+from support.fake_engine import Server
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fake_engine import FakeEngine
 from nanna_ci.containers.engine.confinement import Confinement
 from nanna_ci.containers.engine.engine_session import EngineSession
 from nanna_ci.containers.engine.limits import Controllers, Effective, Force
@@ -31,7 +30,8 @@ from nanna_ci.containers.testing.live_container import Bench
 from nanna_ci.containers.testing.program_container import COMMAND_S
 from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.foundation.verdict import Verdict
-from oci_images import write_layout
+from support.fake_engine import FakeEngine
+from support.fake_images import write_layout
 
 COMMANDS = ("tool --help", "tool list")
 CONFINED = Confinement(capabilities=0, no_new_privileges=True, read_only_root=True)

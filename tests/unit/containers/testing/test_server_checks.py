@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from fake_engine import FakeEngine
 from nanna_ci.containers.engine.engine import Executed
 from nanna_ci.containers.engine.engine_session import EngineSession
 from nanna_ci.containers.engine.limits import Controllers, Force
@@ -28,7 +27,8 @@ from nanna_ci.containers.testing.http_probe import HttpProbe
 from nanna_ci.containers.testing.live_container import Bench
 from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.foundation.verdict import Verdict
-from oci_images import write_layout
+from support.fake_engine import FakeEngine
+from support.fake_images import write_layout
 
 MODEL = "m:1"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 DEBIAN = REPO / "nix" / "toolkits" / "debian"
 WORKSPACES = REPO / "tests" / "data" / "workspaces"
 TRIPLE = "x86_64-unknown-linux-gnu"
@@ -61,7 +61,7 @@ def git(*words: str, cwd: Path) -> str:
 
 
 @dataclass
-class Ground:
+class FakeCrates:
     """A folder for vendored crates, one git repository, and what is built from them."""
 
     folder: Path

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from recipe import Candidate, parse_recipe
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 RECIPE = parse_recipe((REPO / "nix/toolkits/debian/packages.txt").read_text())
 ARCHITECTURES = ("amd64", "arm64")
 RUST_PACKAGES = frozenset(

@@ -1,4 +1,4 @@
-"""What the tests of the command `cache-push` stand on: a stand-in for nix, a cache folder, and a name for a path."""
+"""The command `cache-push` for tests: a stand-in for nix, a cache folder, and a name for a path."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import schemas
-from fakes import FakePorts, FakeRun
 from nanna_ci.cli import main
-from stand_in_nix import StandInNix
+from support import json_schemas
+from support.fake_ports import FakePorts, FakeRun
+from support.stand_in_nix import StandInNix
 
 PIPELINE = """\
 [workspace]
@@ -21,7 +21,7 @@ push_filter = ["-source$"]
 TOKEN = "cachix-token-0123456789"
 
 
-class Bench:
+class PushSandbox:
     """A working folder with a pipeline.toml, a local store, and an empty cache folder."""
 
     def __init__(self, ports: FakePorts) -> None:
@@ -39,7 +39,7 @@ class Bench:
     def push(self, *words: str) -> tuple[int, dict[str, Any]]:
         """The exit code and the checked JSON."""
         code, text = self.say("--format", "json", *words)
-        return code, schemas.check(json.loads(text))
+        return code, json_schemas.check(json.loads(text))
 
     def say(self, *words: str) -> tuple[int, str]:
         """The exit code and what stdout got."""

@@ -16,7 +16,7 @@ from nanna_ci.report.blocks import Tone
 from nanna_ci.store.build_log import BuildLog
 from nanna_ci.store.build_result import DerivationResult
 from nanna_ci.store.nix import Nix
-from recorded_nix import DATA, RecordedNix
+from support.recorded_nix import DATA, RecordedNix
 
 JOBS = plan_jobs(load_pipeline(DATA / "pipeline.toml"), Event.PUSH)
 UNIT, CLIPPY, DOC, FMT = (f"{kind}-x86_64-linux-stable" for kind in ("unit", "clippy", "doc", "fmt"))

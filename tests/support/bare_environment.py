@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-SOURCE: Final = Path(__file__).parents[1]
+SOURCE: Final = Path(__file__).parents[2]
 STAND_IN: Final = SOURCE / "tests" / "stand_in_nixpkgs"
 # package of nixpkgs -> its programs; one that Debian has under another name as DEBIAN:NAME
 PROGRAMS: Final = {

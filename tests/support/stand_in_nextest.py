@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fakes import FakeRun
 from nanna_ci.foundation.process import Completed
+from support.fake_ports import FakeRun
 
 GREEN = b'<testsuites><testsuite name="demo"><testcase name="t" time="0.1"/></testsuite></testsuites>'
 

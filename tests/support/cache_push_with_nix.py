@@ -1,4 +1,4 @@
-"""What the tests of `cache-push` with the real nix stand on: stores, derivations that nobody built, a server."""
+"""`cache-push` with the real nix, for tests: stores, derivations that nobody built, a server."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ push_filter = ["-source$"]
 """
 
 
-class Ground:
+class Sandbox:
     """A local store, a cache folder and a working folder, all fresh."""
 
     def __init__(self, folder: Path) -> None:
@@ -116,10 +116,10 @@ class Ground:
         path.chmod(0o755)
 
 
-def make_ground(folder: Path) -> Iterator[Ground]:
-    """For a fixture: a ground in a fresh folder, and its end."""
+def make_sandbox(folder: Path) -> Iterator[Sandbox]:
+    """For a fixture: a sandbox in a fresh folder, and its end."""
     assert shutil.which("nix"), "these tests need `nix` on PATH: run them with `./nixw run .#test`"
-    yield Ground(folder)
+    yield Sandbox(folder)
     subprocess.run(["chmod", "-R", "u+w", str(folder)], check=False)  # stores are read-only
 
 

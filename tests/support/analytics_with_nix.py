@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import nanna_ci
-from derivation_graphs import narinfo
 from nanna_ci.store.derivation import Derivation
 from nanna_ci.store.drv_file import DerivationFiles
 from nanna_ci.store.store_path import StorePath, parse_store_path
-from store_paths import put_into_folder
+from support.fake_derivations import narinfo
+from support.fake_store_paths import put_into_folder
 
 EXPRESSION = r"""
 { flags ? "-O1", text ? "first" }:
@@ -88,7 +88,7 @@ def serving(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-class Ground:
+class Sandbox:
     """A local store, a cache folder and a working folder, all fresh."""
 
     def __init__(self, folder: Path) -> None:
@@ -178,25 +178,25 @@ def fill(cache: Path, graph: dict[StorePath, Derivation], chance: float, source:
 class Signed:
     """`top` built, and all of its outputs in a signed cache."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self.root = ground.instantiate("top")
-        self.graph = ground.graph(self.root)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.root = sandbox.instantiate("top")
+        self.graph = sandbox.graph(self.root)
         self.keys = {name: self.make_key(name) for name in ("ours-1", "theirs-1")}
         for attribute in ("top", "top.doc", "lib.dev", "fetched"):
-            self.push("ours-1", *ground.build(attribute))
+            self.push("ours-1", *sandbox.build(attribute))
 
     def make_key(self, name: str) -> str:
-        secret = self.ground.nix("key", "generate-secret", "--key-name", name)
-        (self.ground.folder / f"{name}.sec").write_text(secret)
-        public, _ = self.ground.run(
+        secret = self.sandbox.nix("key", "generate-secret", "--key-name", name)
+        (self.sandbox.folder / f"{name}.sec").write_text(secret)
+        public, _ = self.sandbox.run(
             "sh", "-c", f"nix --extra-experimental-features nix-command key convert-secret-to-public < {name}.sec"
         )
         return public
 
     def push(self, key: str, *paths: str) -> None:
-        url = f"file://{self.ground.cache}?secret-key={self.ground.folder}/{key}.sec"
-        self.ground.nix("copy", "--to", url, *paths)
+        url = f"file://{self.sandbox.cache}?secret-key={self.sandbox.folder}/{key}.sec"
+        self.sandbox.nix("copy", "--to", url, *paths)
 
     def output(self, name: str, output: str = "out") -> StorePath:
         path = next(one for one in self.graph.values() if one.name == name).outputs[output].path
@@ -204,12 +204,12 @@ class Signed:
         return path
 
     def narinfo(self, path: StorePath) -> Path:
-        return self.ground.cache / f"{path.hash}.narinfo"
+        return self.sandbox.cache / f"{path.hash}.narinfo"
 
     def analyse(self, *words: str, code: int = 0, key: str = "ours-1") -> dict[str, Any]:
-        with serving(self.ground.cache) as url:
+        with serving(self.sandbox.cache) as url:
             flags = ["--substituter", url, "--trusted-key", self.keys[key]]
-            return self.ground.analyse(f"{self.root}^*", *flags, *words, code=code)
+            return self.sandbox.analyse(f"{self.root}^*", *flags, *words, code=code)
 
 
 FLAKE = r"""
@@ -234,12 +234,12 @@ FLAKE = r"""
 """
 
 
-def write_flakes(ground: Ground) -> tuple[str, str]:
+def write_flakes(sandbox: Sandbox) -> tuple[str, str]:
     """Two revisions of a flake, that differ in one value."""
     urls = []
-    expression = (ground.folder / "default.nix").read_text().replace("builtins.currentSystem", '"x86_64-linux"')
+    expression = (sandbox.folder / "default.nix").read_text().replace("builtins.currentSystem", '"x86_64-linux"')
     for name, flags in (("old", "-O1"), ("new", "-O2")):
-        folder = ground.folder / name
+        folder = sandbox.folder / name
         folder.mkdir()
         (folder / "flake.nix").write_text(FLAKE.replace("@flags@", flags))
         (folder / "default.nix").write_text(expression)

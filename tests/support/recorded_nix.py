@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fakes import FakeRun
 from nanna_ci.foundation.errors import NannaError
 from nanna_ci.foundation.process import Completed
+from support.fake_ports import FakeRun
 
-DATA = Path(__file__).parent / "data" / "ci"
+DATA = Path(__file__).parents[1] / "data" / "ci"
 
 
 class RecordedNix:

@@ -6,9 +6,9 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 
-import local_registry
-from local_registry import PASSWORD, USER
-from publishing import Answer
+from support import local_registry
+from support.local_registry import PASSWORD, USER
+from support.publish_runs import Answer
 
 LOGIN = {"REGISTRY_USERNAME": USER, "REGISTRY_PASSWORD": PASSWORD}
 

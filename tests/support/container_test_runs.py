@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-import schemas
-from oci_images import write_layout
+from support import json_schemas
+from support.fake_images import write_layout
 
 MODEL = "qwen3:0.6b"
 
@@ -125,4 +125,4 @@ def answer_of(process: subprocess.Popen[bytes], timeout_s: float = 300) -> Answe
         process.kill()
     said = stderr.decode(errors="replace")
     assert stdout, said
-    return Answer(process.returncode, schemas.check(json.loads(stdout)), said)
+    return Answer(process.returncode, json_schemas.check(json.loads(stdout)), said)

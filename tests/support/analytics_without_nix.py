@@ -6,18 +6,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import schemas
-from derivation_graphs import narinfo, store_path
-from fakes import FakePorts
 from nanna_ci import cli
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.store.store_path import StorePath
-from store_paths import put_into_folder
+from support import json_schemas
+from support.fake_derivations import narinfo, store_path
+from support.fake_ports import FakePorts
+from support.fake_store_paths import put_into_folder
 
 PATHS = [store_path(f"path-{number}") for number in range(5)]
 
 
-class Ground:
+class Sandbox:
     """A folder cache in a working folder, and a machine without nix."""
 
     def __init__(self, ports: FakePorts) -> None:
@@ -47,7 +47,7 @@ class Ground:
         return " ".join(self.run("--paths-from", "paths.txt", "--substituter", self.url, *words, code=code).split())
 
     def analyse(self, *words: str, code: int = 0) -> dict[str, Any]:
-        return schemas.check(json.loads(self.run(*words, "--format", "json", code=code)))
+        return json_schemas.check(json.loads(self.run(*words, "--format", "json", code=code)))
 
     def analyse_list(self, *words: str, paths: Sequence[StorePath] = PATHS, code: int = 0) -> dict[str, Any]:
         return self.analyse("--paths-from", self.list(*paths), "--substituter", self.url, *words, code=code)

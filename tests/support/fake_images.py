@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-SOURCE = Path(__file__).parent / "data" / "containers" / "server.c"
+SOURCE = Path(__file__).parents[1] / "data" / "containers" / "server.c"
 CREATED = "1980-01-01T00:00:01Z"
 COMPILERS = {"amd64": "gcc", "arm64": "aarch64-linux-gnu-gcc"}
 
@@ -70,7 +70,7 @@ def write_layout(
             **(config or {}),
         },
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-        "history": [{"created": CREATED, "created_by": "tests/oci_images.py"}],
+        "history": [{"created": CREATED, "created_by": "tests/support/fake_images.py"}],
     }
     config_entry = add(json.dumps(image).encode(), "config.v1+json")
     manifest = {

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from workspace_shapes import REPO, Builder, write
+from support.fake_workspaces import REPO, Builder, write
 
 DATABASE = REPO / "tests" / "data" / "advisory-db"
 # name -> licence; all are of version 1.0.0, and DATABASE knows something of some
@@ -18,7 +18,7 @@ POLICY = '[licenses]\nallow = ["MIT"]\n\n[advisories]\nunmaintained = "none"\n'
 MODIFIED_S = 1791158400
 
 # what cargo calls its registry, as it wrote it into a lock file
-_LOCK = tomllib.loads((Path(__file__).parent / "workspace/Cargo.lock").read_text(encoding="utf-8"))
+_LOCK = tomllib.loads((Path(__file__).parents[1] / "workspace/Cargo.lock").read_text(encoding="utf-8"))
 _SOURCE = next(package["source"] for package in _LOCK["package"] if "source" in package)
 
 

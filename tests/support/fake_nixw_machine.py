@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from debian_mirror import Key, Weather, fair_weather, serve_mirror, write_apt_of_machine, write_mirror
+from support.stand_in_debian_mirror import Key, Weather, fair_weather, serve_mirror, write_apt_of_machine, write_mirror
 
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 
 # A stand-in for mmdebstrap: runs the setup hook where the real one makes a Debian. $MODE says how it should go.
 MMDEBSTRAP = """#!/bin/bash

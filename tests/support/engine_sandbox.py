@@ -1,8 +1,8 @@
-"""Rooms with a real engine in them, for tests: podman or docker as users have it, with nothing of this machine touched.
+"""Sandboxes with a real engine for tests: podman or docker as users have it, with nothing of this machine touched.
 
-A room is a set of namespaces (network, mounts, processes) and a folder. podman's usual store, /var/lib/containers, is
-in the folder; dockerd runs with its data there. Programs enter it with `nsenter`. Whatever is left in a room dies with
-it, so tests look before that.
+A sandbox is a set of namespaces (network, mounts, processes) and a folder. podman's usual store, /var/lib/containers,
+is in the folder; dockerd runs with its data there. Programs enter it with `nsenter`. Whatever is left in a sandbox dies
+with it, so tests look before that.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from nanna_ci.containers.engine.namespaces import namespace_words
 
 ENGINES = ("podman", "docker")
 NEEDED = {"podman": ("podman", "runc"), "docker": ("docker", "dockerd", "containerd")}
-ROOM_PROGRAMS = ("setpriv", "unshare", "nsenter", "mount", "env")
+SANDBOX_PROGRAMS = ("setpriv", "unshare", "nsenter", "mount", "env")
 STARTED_S = 60.0
 
-# the room's first process: prepares it, starts what it is told, and waits to be killed
+# the sandbox's first process: prepares it, starts what it is told, and waits to be killed
 HOLDER = """
 import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -58,7 +58,7 @@ if daemon is not None:
     daemon.wait(30)
 """
 
-# the command lines of all processes of a room
+# the command lines of all processes of a sandbox
 PROGRAMS = """
 from pathlib import Path
 for entry in Path("/proc").glob("[0-9]*/cmdline"):
@@ -70,24 +70,24 @@ for entry in Path("/proc").glob("[0-9]*/cmdline"):
 
 
 def why_no_engine(engine: str) -> str | None:
-    """Why this machine cannot run an engine in a room; None where it can."""
-    absent = [name for name in (*NEEDED[engine], *ROOM_PROGRAMS) if shutil.which(name) is None]
+    """Why this machine cannot run an engine in a sandbox; None where it can."""
+    absent = [name for name in (*NEEDED[engine], *SANDBOX_PROGRAMS) if shutil.which(name) is None]
     if absent:
         return f"not on PATH: {', '.join(absent)}"
     if os.getuid() != 0:
-        return "a room needs root"
+        return "a sandbox needs root"
     return None
 
 
-class EngineRoom:
-    """A room with an engine that answers.
+class EngineSandbox:
+    """A sandbox with an engine that answers.
 
     `without` are controllers of control groups that it does not have, `settings` are dockerd's.
     """
 
     def __init__(self, engine: str, without: Sequence[str] = (), settings: Mapping[str, object] | None = None) -> None:
         self.engine = engine
-        self.folder = Path(tempfile.mkdtemp(prefix="room-", dir="/tmp"))  # a socket's path is short
+        self.folder = Path(tempfile.mkdtemp(prefix="sandbox-", dir="/tmp"))  # a socket's path is short
         words = [sys.executable, "-I", "-c", HOLDER, json.dumps(sys.path), str(self.folder), engine]
         words.append(json.dumps({"without": list(without), "settings": dict(settings or {})}))
         self._unshare = subprocess.Popen(
@@ -95,7 +95,7 @@ class EngineRoom:
         )
         assert self._unshare.stdout is not None
         try:
-            assert self._unshare.stdout.readline() == b"ready\n", "the room could not be prepared"
+            assert self._unshare.stdout.readline() == b"ready\n", "the sandbox could not be prepared"
             self._holder = _only_child(self._unshare.pid)
             self._await_engine()
         except BaseException:
@@ -111,7 +111,7 @@ class EngineRoom:
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment of programs in the room."""
+        """The environment of programs in the sandbox."""
         hidden = {name for name, value in os.environ.items() if value.startswith("/run/")}
         ours = ("GITHUB_", "NANNA_CI_", "DOCKER_", "CONTAINER")
         kept = {name: text for name, text in os.environ.items() if name not in hidden and not name.startswith(ours)}
@@ -124,14 +124,14 @@ class EngineRoom:
         return kept
 
     def words(self, argv: Sequence[str], cwd: Path) -> list[str]:
-        """A command line that enters the room."""
+        """A command line that enters the sandbox."""
         flags = ["--target", str(self._holder), "--net", "--mount", "--pid", "--ipc"]
         return ["nsenter", *flags, "--", "env", "-C", str(cwd), *argv]
 
     def popen(
         self, argv: Sequence[str], cwd: Path, environ: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a program in the room."""
+        """Start a program in the sandbox."""
         return subprocess.Popen(
             self.words(argv, cwd),
             env={**self.environ, **(environ or {})},
@@ -179,7 +179,7 @@ class EngineRoom:
         }
 
     def close(self) -> None:
-        """The end of the room and of all that is in it."""
+        """The end of the sandbox and of all that is in it."""
         if self._unshare.stdin is not None:
             self._unshare.stdin.close()
         try:
@@ -206,7 +206,7 @@ def child_of(process: subprocess.Popen[bytes]) -> int:
 
 
 def send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """A signal for the program that `EngineRoom.popen` started."""
+    """A signal for the program that `EngineSandbox.popen` started."""
     os.kill(child_of(process), number)
 
 
