@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ SUCCESS = dict.fromkeys(NEEDS, "success")
 
 
 def gate(
-    folder: Path, needs: dict[str, str], results: list[JobResult | tuple[str, JobResult]], matrix: Any = MATRIX
+    folder: Path, needs: dict[str, str], results: Sequence[JobResult | tuple[str, JobResult]], matrix: Any = MATRIX
 ) -> tuple[int, str]:
     """The gate's exit code and its last line but one: what it holds against the run, if anything.
 

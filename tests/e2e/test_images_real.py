@@ -45,7 +45,7 @@ def image(name: str, workspace: Path = WORKSPACE) -> Layout:
 
 def files_of(layout: Layout) -> dict[str, tarfile.TarInfo]:
     """Every path of the image, the upper layer's where two have it."""
-    found = {}
+    found: dict[str, tarfile.TarInfo] = {}
     for layer in layout.layers:
         with tarfile.open(layout.path / "blobs" / layer.digest.replace(":", "/")) as tar:
             found |= {f"/{member.name}": member for member in tar}

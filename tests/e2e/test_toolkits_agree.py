@@ -7,6 +7,7 @@ its builder, with the programs that it would start recorded.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterable
@@ -104,7 +105,7 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
             started.append(Started(words, env))
             return 0, tmp_path
 
-        monkeypatch.setattr(cargo.os, "environ", {})
+        monkeypatch.setattr(os, "environ", {})
         monkeypatch.setattr(cargo, "TOP", tmp_path)
         monkeypatch.setattr(cargo, "run_watched", lambda argv, env, **_: started.append(Started(argv[2:], env)))
         monkeypatch.setattr(checks, "run_doctests", lambda _: None)

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,8 @@ def add_what_git_keeps_badly(source: Path) -> None:
     for name, target in {"dangling": "nowhere", "absolute": "/nowhere/at/all", "cyclic": "cyclic", "up": ".."}.items():
         (source / "links" / name).symlink_to(target)
     (source / "odd" / "empty").mkdir(parents=True)
-    for name in (b"a \n'\"* name", b"latin-\xe9", b"program"):
-        Path(os.fsdecode(os.fsencode(source / "odd") + b"/" + name)).write_text("x")
+    for odd in (b"a \n'\"* name", b"latin-\xe9", b"program"):
+        Path(os.fsdecode(os.fsencode(source / "odd") + b"/" + odd)).write_text("x")
     (source / "odd" / "program").chmod(0o755)
     Path(os.fsdecode(os.fsencode(source / "odd") + b"/latin-\xe9")).chmod(0o444)
     strange = Path(os.fsdecode(os.fsencode(source / "odd") + b"/folder-\xe9\n"))
@@ -88,7 +89,7 @@ def builders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Builder]:
 def logs(builders: dict[str, Builder]) -> dict[str, str]:
     """The steps of the workspace with many shapes; each must end well."""
     builder = builders["shapes"]
-    steps = {
+    steps: dict[str, Callable[[], subprocess.CompletedProcess[str]]] = {
         "deps": builder.deps,
         "tests": builder.tests,
         "unit": lambda: builder.run("unit"),
@@ -224,7 +225,7 @@ def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: 
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    step = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", "."]
+    step: list[str | Path] = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", "."]
     flags = ["--workspace", "--locked"]
     unpack(Path(manifests["path"]))
     assert "leaf 2.0.0" in compiled(run(*step, "dependencies", dependencies, manifests["targets"], "dev", *flags))
@@ -312,7 +313,7 @@ def test_an_alias_of_the_workspaces_configuration_answers_for_no_check(
     builder = Builder(tmp_path / "steps", source, manifests_of({"it": source})["it"], crates)
     assert builder.deps().returncode == 0
     assert builder.check(check).returncode != 0
-    crane = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", ".", "refuse-alias", check]
+    crane: list[str | Path] = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", ".", "refuse-alias", check]
     refused = subprocess.run(crane, cwd=source, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert f"stands in the place of cargo {check}" in refused.stderr

@@ -61,7 +61,7 @@ def help_of(fake_ports, name: str) -> str:
 @every_command
 def test_a_command_has_its_flags_and_its_work_in_modules_of_its_name(name):
     found, usage = find_usage([name])
-    assert (found, usage.__name__) == (name, f"nanna_ci.usage.{module_name(name)}")
+    assert (found, getattr(usage, "__name__", None)) == (name, f"nanna_ci.usage.{module_name(name)}")
     assert isinstance(usage.DRY_RUN, bool)
     assert callable(importlib.import_module(f"nanna_ci.commands.{module_name(name)}").execute)
 
@@ -135,6 +135,7 @@ def test_there_is_a_schema_of_its_json(name):
 @every_command
 def test_a_reader_who_goes_away_hears_no_complaint(name):
     process = nanna_ci_process(name, "--help")
+    assert process.stdout is not None
     process.stdout.close()
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, b"")
@@ -151,6 +152,7 @@ def test_no_colour_where_none_is_wanted(name, variables):
 
 def test_help_of_everything_through_a_closed_pipe_is_quiet():
     process = nanna_ci_process("--help")
+    assert process.stdout is not None
     process.stdout.close()
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, b"")
@@ -158,6 +160,8 @@ def test_help_of_everything_through_a_closed_pipe_is_quiet():
 
 def test_talk_on_a_closed_stderr_is_quiet_too():
     process = nanna_ci_process("no-such-command")
+    assert process.stdout is not None
+    assert process.stderr is not None
     process.stderr.close()
     stdout = process.stdout.read()
     process.stdout.close()

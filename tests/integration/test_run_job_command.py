@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nanna_ci.binaries import targets
+from nanna_ci.binaries.ladder import Built
 from nanna_ci.binaries.targets import System
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
@@ -142,7 +143,7 @@ def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
     (tmp_path / "pipeline.toml").write_text(text.replace('["nix"]', '["nix", "cargo-cross"]'))
     package = linux.run.evaluated["derivations"]["checks.x86_64-linux.unit"]
     linux.run.evaluated["derivations"]["packages.x86_64-linux.demo"] = package  # a derivation that fails
-    built = build_job.Built(tmp_path)
+    built = Built(tmp_path)
     monkeypatch.setattr("nanna_ci.binaries.strategies.Workbench.attempt", lambda bench, strategy: built)
     monkeypatch.setattr(build_job, "verify_built", lambda *positional, **options: ())
     code, job = linux.job("build-x86_64-linux")
@@ -175,7 +176,7 @@ def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_pat
 def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junit: Path | None) -> Machine:
     """A Mac with a cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
     (tmp_path / "demo").mkdir()
-    run = Nextest(junit and junit.read_bytes())
+    run = Nextest(junit.read_bytes() if junit is not None else None)
     run.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
     run.script("cargo", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")
     metadata = json.loads((CARGO / "metadata.json").read_text()) | {"workspace_root": str(tmp_path / "demo")}

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +25,7 @@ SECRETS = {
     "HTTPS_PROXY": "http://me:pr0xy-w0rd@proxy.invalid:3128",
 }
 WORDS = [*list(SECRETS.values())[:3], "pr0xy-w0rd"]
-DISGUISES = [
+DISGUISES: list[Callable[[str], str]] = [
     str,
     lambda word: base64.b64encode(word.encode()).decode(),
     lambda word: quote(word, safe=""),

@@ -80,7 +80,7 @@ def test_the_folder_that_nixw_hands_on_comes_before_the_flakes_copy(shell: Shell
 
 @pytest.mark.parametrize("own", [{"CARGO_TARGET_DIR": "/mine"}, {"XDG_CACHE_HOME": "/cache"}])
 def test_it_builds_where_dev_check_does(shell: Shell, own: dict[str, str]) -> None:
-    seen, _ = shell.nextest("run", NANNA_CI_WORKSPACE=str(shell.workspace), **own)
+    seen, _ = shell.nextest("run", cwd=None, NANNA_CI_WORKSPACE=str(shell.workspace), **own)
     assert seen[1] == str(Subject(shell.workspace).target_folder(own))
 
 

@@ -17,7 +17,7 @@ from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
 NAMES = st.text(string.ascii_letters + "-.1", min_size=1, max_size=12).filter(lambda name: not name.startswith("."))
 PATHS = st.builds(StorePath, st.text(NIX32_DIGITS, min_size=32, max_size=32), NAMES)
 DERIVATIONS = PATHS.map(lambda path: StorePath(path.hash, f"{path.name}.drv"))
-TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=12) | st.text(
+TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12) | st.text(
     '"\\\n\t\r[](),nrt', max_size=8
 )
 OUTPUTS = st.builds(Output, PATHS, st.booleans())

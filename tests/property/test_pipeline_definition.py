@@ -57,7 +57,7 @@ def suites(draw: st.DrawFn, channels: list[str]) -> list[dict[str, Any]]:
         st.lists(st.tuples(st.sampled_from(list(SuiteKind)), st.sampled_from(channels)), unique=True, max_size=8)
     )
     return [
-        {"kind": kind.value, "channels": [channel], "runners": draw(some(st.sampled_from(sorted(RUNNERS))))}
+        {"kind": SuiteKind(kind).value, "channels": [channel], "runners": draw(some(st.sampled_from(sorted(RUNNERS))))}
         for kind, channel in pairs
     ]
 

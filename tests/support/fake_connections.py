@@ -46,3 +46,6 @@ class Owner:
 
     def failed(self, request: CacheRequest, problem: str) -> None:
         self.told.append(("failed", problem))
+
+    def elsewhere(self, request: CacheRequest) -> None:
+        self.told.append(("elsewhere", ""))

@@ -83,7 +83,7 @@ class FakeEngine(Engine):
     name = "podman"
 
     def __init__(self, behaviour: Behaviour | None = None) -> None:
-        super().__init__(lambda *_, **__: None, environ={})  # type: ignore[arg-type,return-value]
+        super().__init__(lambda *_, **__: None, environ={})  # type: ignore[arg-type, return-value, unused-ignore]
         self.behaviour = behaviour or Behaviour()
         self.containers: dict[str, FakeContainer] = {}
         self.networks: dict[str, NetworkState] = {}

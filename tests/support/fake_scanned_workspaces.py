@@ -57,8 +57,13 @@ class Scanned:
 
     def step(self, name: str, **values: Any) -> tuple[int, list[str]]:
         """Exit code of `audit` or `deny`, and what was printed, without the commands that were run."""
-        attributes = {"audit": shutil.which("cargo-audit"), "deny": shutil.which("cargo-deny"), "layers": []}
-        attributes |= {"database": str(self.database), "modified": MODIFIED_S}
+        attributes: dict[str, Any] = {
+            "audit": shutil.which("cargo-audit"),
+            "deny": shutil.which("cargo-deny"),
+            "layers": [],
+            "database": str(self.database),
+            "modified": MODIFIED_S,
+        }
         done = self.builder.step(f"scanners.{name}", name, **(attributes | values))
         assert done.stdout == ""
         return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]

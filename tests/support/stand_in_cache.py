@@ -293,7 +293,7 @@ def make_certificate(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") ->
         [*make, "/CN=cache", "-keyout", key, "-out", request],
         [*sign, "-CA", authority, "-CAkey", folder / "ca.key", "-CAserial", folder / "serial", "-CAcreateserial"],
     ):
-        subprocess.run(argv, check=True, capture_output=True)
+        subprocess.run([str(word) for word in argv], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(signed, key)
     return context, authority

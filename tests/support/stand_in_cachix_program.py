@@ -20,7 +20,14 @@ from typing import Any
 def install(folder: Path, cache: Path, **settings: Any) -> Path:
     """Put it as `cachix` into a folder, to be put on PATH."""
     folder.mkdir(parents=True, exist_ok=True)
-    known = {"cache": str(cache), "version": "1.7.9", "dies_at": None, "waits_at": None, "leaves": [], "says": []}
+    known: dict[str, Any] = {
+        "cache": str(cache),
+        "version": "1.7.9",
+        "dies_at": None,
+        "waits_at": None,
+        "leaves": [],
+        "says": [],
+    }
     (folder / "settings.json").write_text(json.dumps(known | settings))
     program = folder / "cachix"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).resolve()} "$0" "$@"\n')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -73,7 +74,7 @@ class Job:
     """A container test's job, and what would be tested."""
 
     def __init__(self, world, monkeypatch, folder: Path) -> None:
-        self.requests = []
+        self.requests: list[Any] = []
         self.lines: list[str] = []
         self.folder = folder / "job"
         self.world = world

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nanna_ci.containers.engine.confinement import parse_listeners
+from nanna_ci.containers.engine.engine import last_line
 from nanna_ci.containers.engine.limits import (
     Controllers,
     Effective,
@@ -36,7 +37,7 @@ from nanna_ci.containers.testing.checks import (
     skip,
 )
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
-from nanna_ci.containers.testing.diagnosis import UnhealthyServer, diagnose, last_line, written_paths
+from nanna_ci.containers.testing.diagnosis import UnhealthyServer, diagnose, written_paths
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.junit import parse_junit
 from nanna_ci.report.junit_xml import Case, CaseStatus, JunitSuite, render_junit

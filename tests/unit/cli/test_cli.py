@@ -11,6 +11,7 @@ import signal
 import sys
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ DOCUMENT = Document("A title", (Notice(Tone.BAD, "one thing failed"),))
 @pytest.fixture
 def command(monkeypatch):
     """A command `fake`, in place of all others: change `outcome` or `error`; `context`, `arguments` show its call."""
-    module = ModuleType("fake")
+    module: Any = ModuleType("fake")
     module.DRY_RUN = True
     module.DESCRIPTION = "Teaches.\n\nexample: nanna-ci fake --number 3"
     module.outcome = Outcome(Verdict.PASS, DOCUMENT, {"someKey": 1}, outputs={"key": "value"})

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import pytest
 
+from nanna_ci.foundation.visible_text import display_width
 from nanna_ci.pipeline import live
 from nanna_ci.pipeline.live import LiveView, duration, fit, is_interactive, render_frame, render_heartbeat
 from nanna_ci.pipeline.progress import Activity, RunProgress, Tracker
@@ -71,7 +72,7 @@ def test_a_stalled_activity_comes_first_and_says_so() -> None:
 def test_no_line_of_a_frame_is_wider_than_the_terminal() -> None:
     hostile = Activity("\u65e5" * 30, 5.0, 1.0, "\x1b[2J\u65e5\u202e" * 40)
     lines = render_frame(progress(hostile, CLIPPY, STUCK, failed=2), width=40, color=False)
-    assert all(live.display_width(line) <= 40 for line in lines)
+    assert all(display_width(line) <= 40 for line in lines)
     assert "\x1b" not in "".join(lines)
     assert "\u202e" not in "".join(lines)
 

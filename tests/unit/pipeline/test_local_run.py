@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import junit_trailer
 import pytest
@@ -246,7 +247,7 @@ def test_a_job_whose_need_did_not_pass_does_not_run(failing: Run) -> None:
 
 
 def test_lines_of_an_effect_go_to_its_log_and_its_view(passing: Run) -> None:
-    shown = []
+    shown: list[Any] = []
 
     def effect(request: EffectRequest) -> JobResult:
         request.on_line("building")

@@ -73,8 +73,8 @@ def test_literal_text_shows_as_itself_with_what_hides_made_visible():
 
 def test_the_policy_loads_nothing_and_allows_just_this_style():
     page = evil_page()
-    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
-    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)[1]
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert "default-src 'none'" in policy
     assert f"style-src 'sha256-{digest}'" in policy

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,12 +96,12 @@ def test_a_path_that_is_collected_during_the_closure_query_is_missing() -> None:
     foo, bar = store.add("a-foo"), store.add("c-bar")
     asked = store._path_info
 
-    def collecting(*words: object, recursive: bool) -> dict[str, object]:
+    def collecting(asked_for: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
         if recursive:
             store.infos.pop(bar, None)
-        return asked(*words, recursive=recursive)  # type: ignore[arg-type]
+        return asked(asked_for, words, recursive=recursive)
 
-    store._path_info = collecting  # type: ignore[method-assign]
+    store._path_info = collecting  # type: ignore[method-assign, assignment]
     known = query_closure(Nix(store, environ={}), [foo, bar])
     assert {one.name: info is not None for one, info in known.items()} == {"a-foo": True, "c-bar": False}
 

@@ -36,7 +36,7 @@ class FakeMirror:
 
     def __init__(self, versions: Mapping[tuple[str, str], str], conflicts: Sequence[str] = ()) -> None:
         self.versions, self.conflicts = dict(versions), frozenset(conflicts)
-        self.problems: dict[str, str] = {}
+        self.problems: Mapping[str, str] = {}
         self.resolutions = 0
 
     def version(self, package: str, suite: str) -> str | None:
@@ -103,7 +103,7 @@ def test_a_rust_too_old_for_the_workspace_is_not_taken() -> None:
 def test_a_suite_that_could_not_be_read_is_named_with_its_reason() -> None:
     versions = {key: value for key, value in everything().items() if key[1] != "backports"}
     mirror = FakeMirror(versions)
-    mirror.problems["backports"] = "the Release file of backports has expired"
+    mirror.problems = {"backports": "the Release file of backports has expired"}
     assert plan(mirror).passed[0].reason == "the Release file of backports has expired"
 
 

@@ -23,7 +23,8 @@ PATHS = [store_path(f"path-{number}") for number in range(4)]
 
 
 def with_numbers(one: Holdings) -> Holdings:
-    one.result.requests, one.result.seconds = 5, 0.25
+    result: Any = one.result
+    result.requests, result.seconds = 5, 0.25
     return one
 
 

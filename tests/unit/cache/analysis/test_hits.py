@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,11 @@ def test_a_path_that_one_cache_lacks_and_another_did_not_answer_for_is_unknown()
 def test_the_view_is_of_the_cache_that_nix_asks_first() -> None:
     low = holdings([A], info=lambda path: narinfo(path, nar_size_bytes=1))
     high = holdings([A], info=lambda path: narinfo(path, nar_size_bytes=2))
-    low.result.priority, high.result.priority = 40, 30
+    slow: Any = low.result
+    fast: Any = high.result
+    slow.priority, fast.priority = 40, 30
     assert combined_view([low, high])[A].nar_size_bytes == 2
-    high.result.priority = 40
+    fast.priority = 40
     assert combined_view([low, high])[A].nar_size_bytes == 1
 
 

@@ -47,9 +47,8 @@ class Graph:
         self.derivations[path] = replace(self.derivations[path], **changes)
 
     def plan(self, key: str = "top", outputs: tuple[str, ...] = ("out",), **more: Any) -> SubstitutionPlan:
-        queried = {output.path for one in self.derivations.values() for output in one.outputs.values()} | set(
-            self.found
-        )
+        known = (output for one in self.derivations.values() for output in one.outputs.values())
+        queried = {output.path for output in known if output.path is not None} | set(self.found)
         wanted = [WantedOutputs(key, self.paths[key], outputs)]
         return plan_substitution(wanted, self.derivations, found=self.found, queried=queried, valid=self.valid, **more)
 
@@ -68,7 +67,9 @@ def test_where_nothing_is_there_all_is_built() -> None:
 def test_where_the_wanted_output_is_valid_nothing_is_done() -> None:
     graph = Graph()
     graph.valid.add(graph.output("top"))
-    assert graph.plan() == SubstitutionPlan(*[frozenset()] * 4, download_bytes=0, nar_bytes=0)
+    assert graph.plan() == SubstitutionPlan(
+        frozenset(), frozenset(), frozenset(), frozenset(), download_bytes=0, nar_bytes=0
+    )
 
 
 def test_what_is_valid_ends_the_way_down() -> None:
@@ -180,5 +181,6 @@ def test_a_deep_graph_is_no_recursion() -> None:
     derivations: dict[StorePath, Derivation]
     derivations, paths = instantiate(specs)
     wanted = [WantedOutputs("top", paths["n4999"], ("out",))]
-    queried = {output.path for one in derivations.values() for output in one.outputs.values()}
+    outputs = (output for one in derivations.values() for output in one.outputs.values())
+    queried = {output.path for output in outputs if output.path is not None}
     assert len(plan_substitution(wanted, derivations, found={}, queried=queried, valid=set()).build) == 5000

@@ -85,7 +85,7 @@ def test_only_the_second_try_may_write_to_its_root():
 
 
 def test_podman_makes_no_other_folder_writable_and_ends_by_itself():
-    podman = Podman(lambda *_, **__: None, environ={}, cgroup_parent="/x")  # type: ignore[arg-type,return-value]
+    podman = Podman(lambda *_, **__: None, environ={}, cgroup_parent="/x")  # type: ignore[arg-type, return-value, unused-ignore]
     words = podman.extra_create_words(SPEC)
     assert "--read-only-tmpfs=false" in words
     assert {("--timeout", "100"), ("--cgroup-parent", "/x")} <= set(pairwise(words))

@@ -18,7 +18,7 @@ def test_the_tar_has_the_layouts_blobs_and_both_kinds_of_manifest(tmp_path):
     data = b"".join(chunks)
     assert (len(data) % 512, data[-1024:]) == (0, bytes(1024))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        files = {member.name: archive.extractfile(member).read() for member in archive}
+        files = {member.name: file.read() for member in archive if (file := archive.extractfile(member)) is not None}
     blobs = {f"blobs/sha256/{path.name}": path.read_bytes() for path in (tmp_path / "x/blobs/sha256").iterdir()}
     assert {name: data for name, data in files.items() if name.startswith("blobs/")} == blobs
     assert json.loads(files["oci-layout"]) == {"imageLayoutVersion": "1.0.0"}

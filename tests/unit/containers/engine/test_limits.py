@@ -15,6 +15,7 @@ from nanna_ci.containers.engine.limits import (
 )
 
 WANTED = plan_limits(1_000_000, 60)
+WANTED_BYTES = WANTED.memory_bytes or 0
 
 
 def forces(*arguments) -> dict[str, tuple[Force, str | None]]:
@@ -29,7 +30,7 @@ def test_memory_grows_with_the_image_and_time_with_its_start():
 
 
 def test_all_limits_are_held():
-    effective = Effective(float(WANTED.memory_bytes), 512.0)
+    effective = Effective(float(WANTED_BYTES), 512.0)
     assert forces(WANTED, WANTED, effective, None) == {
         "memory": (Force.HELD, None),
         "processes": (Force.HELD, None),
@@ -38,9 +39,9 @@ def test_all_limits_are_held():
 
 
 def test_the_kernels_whole_pages_are_no_violation_but_more_is():
-    assert forces(WANTED, WANTED, Effective(WANTED.memory_bytes + 4096.0, 512), None)["memory"][0] is Force.HELD
-    assert forces(WANTED, WANTED, Effective(WANTED.memory_bytes + 1e6, 513), None) == {
-        "memory": (Force.REFUSED, f"the kernel limits it to {WANTED.memory_bytes + 1_000_000}"),
+    assert forces(WANTED, WANTED, Effective(WANTED_BYTES + 4096.0, 512), None)["memory"][0] is Force.HELD
+    assert forces(WANTED, WANTED, Effective(WANTED_BYTES + 1e6, 513), None) == {
+        "memory": (Force.REFUSED, f"the kernel limits it to {WANTED_BYTES + 1_000_000}"),
         "processes": (Force.REFUSED, "the kernel limits it to 513"),
         "time": (Force.HELD, None),
     }

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,8 @@ def test_who_only_looks_does_not_keep_a_run_from_its_lock(tmp_path):
 
 def test_a_lock_file_that_a_sweep_took_for_a_dead_runs_is_made_anew(tmp_path, monkeypatch):
     locks = RunLocks(tmp_path, "podman")
-    flock, taken = fcntl.flock, []
+    flock = fcntl.flock
+    taken: list[Any] = []
 
     def after_a_sweep(descriptor, how):
         if not taken:
@@ -87,6 +89,7 @@ with RunLocks(pathlib.Path(sys.argv[1]), "podman").held(sys.argv[2]):
         stdout=subprocess.PIPE,
     )
     with other:
+        assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         assert RunLocks(tmp_path, "podman").running() == {RUN: True}
         other.kill()

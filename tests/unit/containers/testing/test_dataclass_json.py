@@ -9,8 +9,9 @@ import pytest
 from nanna_ci.containers.testing.checks import CheckResult
 from nanna_ci.containers.testing.dataclass_json import from_json
 from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.json_data import JsonValue
 
-PASSED = {"check": {"kind": "load", "subject": ""}, "status": "passed", "seconds": 1}
+PASSED: dict[str, JsonValue] = {"check": {"kind": "load", "subject": ""}, "status": "passed", "seconds": 1}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nanna_ci.containers.engine.confinement import Confinement, ListeningPort
+from nanna_ci.containers.engine.engine import last_line
 from nanna_ci.containers.testing.checks import FailureCause
 from nanna_ci.containers.testing.diagnosis import (
     CheckFailed,
@@ -19,7 +20,6 @@ from nanna_ci.containers.testing.diagnosis import (
     diagnose_program,
     diagnose_start,
     is_limit_refused,
-    last_line,
     may_need_writing,
     with_writing,
     written_paths,
