@@ -90,6 +90,16 @@ def test_every_folder_with_modules_is_known():
     assert {name.split(".")[1] for name in MODULES if name.count(".") > 1} == DOMAINS | OTHERS
 
 
+def test_the_rules_name_nothing_that_is_not_there():
+    folders = {
+        name.split(".")[2] for name in MODULES if name.startswith("nanna_ci.containers.") and name.count(".") > 2
+    }
+    assert folders == set(FOLDERS_OF_CONTAINERS)
+    assert ANYONE_MAY_IMPORT | MAY_IMPORT.keys() | set().union(*MAY_IMPORT.values()) <= DOMAINS
+    named = {"nanna_ci.foundation.process", "nanna_ci.foundation.web", "nanna_ci.report.github", "nanna_ci.__main__"}
+    assert named | NOT_FOR_HELP.keys() | set().union(*NOT_FOR_HELP.values()) <= MODULES.keys() | {"difflib"}
+
+
 def test_the_reader_of_imports_reads_them():
     source = """
 import os
