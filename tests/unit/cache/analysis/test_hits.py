@@ -21,6 +21,7 @@ from nanna_ci.cache.analysis.hits import (
 )
 from nanna_ci.foundation.errors import ToolMissing, UsageError
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust, TrustedKeys
 from support.fake_derivations import holdings, narinfo, query_result, signature, store_path
 
@@ -29,7 +30,8 @@ NOTHING = Weights(0, 0, 0)
 
 
 def tally(present: int, absent: int = 0, unknown: int = 0) -> HitTally:
-    paths = [store_path(str(number)) for number in range(present + absent + unknown)]
+    # parameters are made while tests are collected, in every process: a million paths, and nothing hashed for them
+    paths = [StorePath(f"{number:032}", "path") for number in range(present + absent + unknown)]
     return HitTally(
         frozenset(paths[:present]),
         {},
