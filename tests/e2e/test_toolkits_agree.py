@@ -140,12 +140,14 @@ def test_cargo_sees_the_same_variables(both: Both, settings: str) -> None:
 @pytest.mark.parametrize("step", ["clippy", "doc", "unit", "integration", "build"])
 def test_cargo_gets_the_same_words(both: Both, settings: str, step: str) -> None:
     nixpkgs, debian = both(settings)
-    # the profile that the report is written by, and crane's own for doc and build
-    theirs = [
-        word for word in shlex.split(nixpkgs[step]["words"]) if not word.startswith(("--profile=", "--tool-config"))
-    ]
+    # crane has words of its own for doc and build; folders, and the profile that the report is written by, differ
+    own = ("--profile=", "--tool-config", "--target-dir=", "--config=build.build-dir=", "--no-deps")
+    theirs = [word for word in shlex.split(nixpkgs[step]["words"]) if not word.startswith(own)]
     ours = debian(step).words + (["--bins"] if step == "build" else [])
-    assert theirs == [word for word in ours if word != "--no-deps"]
+    assert theirs == [word for word in ours if not word.startswith(own)]
+    if step in {"unit", "integration"}:
+        for words in (shlex.split(nixpkgs[step]["words"]), debian(step).words):
+            assert [word for word in words if word.startswith("--target-dir=")], "a variable would reach the tests"
 
 
 def test_what_the_workspace_says_reaches_cargo(both: Both) -> None:

@@ -289,7 +289,7 @@ def test_tests_find_links_a_user_folders_a_time_zone_and_no_terminal_in_the_sand
 ) -> None:
     done = run_job(sandboxed, "unit-x86_64-linux-stable", tmp_path / "unit")
     assert done.returncode == 0, done.stderr + done.stdout
-    assert json.loads(done.stdout)["job"]["evidence"]["tests"]["passed"] == 7
+    assert json.loads(done.stdout)["job"]["evidence"]["tests"]["passed"] == 8
 
 
 def test_a_test_that_asks_for_the_network_fails_and_the_network_is_named(sandboxed: Path, tmp_path: Path) -> None:
@@ -316,4 +316,4 @@ def test_an_alias_of_the_workspaces_configuration_answers_for_no_check(
     crane: list[str | Path] = [sys.executable, "-I", "-B", DEBIAN / "builder" / "crane.py", ".", "refuse-alias", check]
     refused = subprocess.run(crane, cwd=source, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert f"stands in the place of cargo {check}" in refused.stderr
+    assert f"replaces cargo {check}" in refused.stderr

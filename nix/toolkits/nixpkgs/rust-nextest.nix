@@ -37,6 +37,9 @@ let
   chosen = filters.${kind} + lib.optionalString (nextest.filter != null) " and (${nextest.filter})";
   junit = "target/nextest/${profile}/junit.xml";
   arguments = [
+    # as words, not as variables: a test may call cargo on a workspace of its own, which must not build into this folder
+    "--target-dir=target"
+    ''--config=build.build-dir="target"''
     "--no-fail-fast"
     "--no-tests=pass"
     "--tool-config-file=nanna-ci:${settings}"
@@ -54,7 +57,7 @@ craneLib.cargoNextest (
     cargoNextestExtraArgs = lib.escapeShellArgs arguments;
     # what tests ask of whoever runs them: folders of their own, a name, a time zone, no terminal; the sandbox has none
     preBuild = refuseAlias;
-    preCheck = "export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
+    preCheck = "unset CARGO_TARGET_DIR CARGO_BUILD_BUILD_DIR; export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
     env = check.env // {
       USER = "nixbld";
       LOGNAME = "nixbld";

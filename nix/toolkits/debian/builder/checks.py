@@ -85,9 +85,10 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
     if attributes["filter"] is not None:
         chosen = f"{chosen} and ({attributes['filter']})"
-    options = [*attributes["flags"], "--no-fail-fast", "--no-tests=pass", "-E", chosen, *attributes["arguments"]]
+    flags, environment = place_of(attributes, values).for_tests()
+    options = [*flags, "--no-fail-fast", "--no-tests=pass", "-E", chosen, *attributes["arguments"]]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
-    env = {**values, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
+    env = {**environment, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(
         attributes["nextest"],
         options,

@@ -16,9 +16,10 @@ def run_doctests(place: Place) -> None:
     if not has_doctests(place):
         print("nanna-ci: no library of the workspace has examples to test", file=sys.stderr, flush=True)
         return
-    argv = ["cargo", "test", "--doc", "--no-fail-fast", *place.flags]
+    flags, environment = place.for_tests()
+    argv = ["cargo", "test", "--doc", "--no-fail-fast", *flags]
     say_command(argv)
-    end_like(run_watched(argv, cwd=place.folder, env=place.environment))
+    end_like(run_watched(argv, cwd=place.folder, env=environment))
 
 
 def has_doctests(place: Place) -> bool:

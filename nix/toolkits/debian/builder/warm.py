@@ -27,6 +27,16 @@ class Place:
     flags: Sequence[str]
 
 
+    def for_tests(self) -> tuple[Sequence[str], dict[str, str]]:
+        """Words for cargo and an environment in which it finds its target folder, and programs that it runs do not.
+
+        A test may call cargo on a workspace of its own, which must not build into this one's folder.
+        """
+        flags = [*self.flags, f"--target-dir={self.target}", f'--config=build.build-dir="{self.target}"']
+        names = {"CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR"}
+        return flags, {name: value for name, value in self.environment.items() if name not in names}
+
+
 def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
     """The dependencies alone, built over stand-ins of the source's own crates: out/target.tar.zst, out/time, out/note.
 

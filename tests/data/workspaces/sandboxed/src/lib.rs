@@ -49,6 +49,28 @@ mod tests {
     }
 
     #[test]
+    fn a_test_may_call_cargo_on_a_workspace_of_its_own() {
+        let folder = env::temp_dir().join("other-workspace");
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(
+            folder.join("Cargo.toml"),
+            "[package]\nname = \"other\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+        )
+        .unwrap();
+        fs::write(folder.join("src/lib.rs"), "").unwrap();
+        let mut cargo = std::process::Command::new("cargo");
+        assert!(
+            cargo
+                .arg("build")
+                .current_dir(&folder)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(folder.join("target/debug/libother.rlib").is_file());
+    }
+
+    #[test]
     fn links_are_links() {
         for (name, target) in [
             ("dangling", "target/not-built"),
