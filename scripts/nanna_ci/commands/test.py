@@ -13,7 +13,6 @@ from shutil import which
 from nanna_ci.foundation.context import Context, Ports
 from nanna_ci.foundation.errors import ToolMissing, UsageError
 from nanna_ci.foundation.redact import without_secrets
-from nanna_ci.foundation.scratch import scratch_folder
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Document
 from nanna_ci.report.outcome import Outcome
@@ -32,16 +31,15 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     given = [*flags, *arguments.pytest_arguments]
     path = search_path(ports.environ)
     argv = [*_pytest(path), *pytest_words(source, given, xdist=_has("xdist"))]
-    with scratch_folder("nanna-ci-test-") as folder:
-        completed = ports.run(
-            argv,
-            timeout_s=TIMEOUT_S,
-            accept=frozenset(range(-64, 256)),
-            # what passes straight through cannot be redacted
-            env=without_secrets({**ports.environ, "PATH": path, **byte_code(folder)}),
-            cwd=source,
-            passthrough=True,
-        )
+    completed = ports.run(
+        argv,
+        timeout_s=TIMEOUT_S,
+        accept=frozenset(range(-64, 256)),
+        # what passes straight through cannot be redacted
+        env=without_secrets({**ports.environ, "PATH": path}),
+        cwd=source,
+        passthrough=True,
+    )
     code = completed.returncode
     if code == NO_TESTS:
         context.say("no tests were found: that is a failure")
@@ -77,11 +75,6 @@ def pytest_words(source: Path, given: Sequence[str], *, xdist: bool) -> list[str
 
 def _chooses_processes(given: Sequence[str]) -> bool:
     return any(word.startswith(("-n", "--numprocesses", "--dist", "--pdb")) or word == "no:xdist" for word in given)
-
-
-def byte_code(folder: Path) -> dict[str, str]:
-    """Variables that let the tests' many Pythons share what one of them compiled, in a folder of this run's own."""
-    return {"PYTHONPYCACHEPREFIX": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def search_path(environ: Mapping[str, str]) -> str:

@@ -26,7 +26,6 @@ class Place:
     environment: Mapping[str, str]
     flags: Sequence[str]
 
-
     def for_tests(self) -> tuple[Sequence[str], dict[str, str]]:
         """Words for cargo and an environment in which it finds its target folder, and programs that it runs do not.
 
