@@ -14,6 +14,7 @@ from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes, end_like, say_command
 from watched import run_watched
 
+NAMES_AT_ONCE = 5  # of tests in one line
 # what programs, the C library and the usual crates say of a name or an address that cannot be reached
 NO_NETWORK = (
     "Temporary failure in name resolution",
@@ -99,7 +100,8 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     )
     if code and (names := denied_the_network(junit)):
         said = "there is no network in the sandbox, and these tests failed asking for one"
-        print(f"nanna-ci: {said}: {', '.join(names)}", file=sys.stderr, flush=True)
+        more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
+        print(f"nanna-ci: {said}: {', '.join(names[:NAMES_AT_ONCE])}{more}", file=sys.stderr, flush=True)
     finish_nextest(code, junit, out)
 
 
