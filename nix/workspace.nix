@@ -19,9 +19,8 @@ let
         packages
         folder
         ;
-      cargoFlags = import ./cargo-flags.nix pipeline.cargo;
-      inherit (pipeline.cargo) environment;
-      inherit (pipeline) clippy doc nextest;
+      cargo = import ./cargo-words.nix pipeline;
+      inherit (pipeline) doc nextest;
     };
   rust = lib.genAttrs pipeline.toolchain.channels rustFor;
   default = rust.${pipeline.toolchain.default};

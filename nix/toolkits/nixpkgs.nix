@@ -34,7 +34,7 @@
 #       workspace       what NANNA_CI_WORKSPACE names in it: the workspace under CI; null: none
 #       commands        a folder with bin/ that comes first on its PATH
 #   formatter           derivation, for `nix fmt`; left out where there is none
-#   rust                { channel, src, folder, name, binaries, libraries, packages, cargoFlags, environment, clippy, doc, nextest } -> {
+#   rust                { channel, src, folder, name, binaries, libraries, packages, cargo, doc, nextest } -> {
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
@@ -53,9 +53,8 @@
 #       folder          where the workspace's manifest is, below src; "." is src itself
 #       libraries       C libraries by their nixpkgs attributes, found through pkg-config
 #       packages        programs that build scripts and tests call, by their nixpkgs attributes
-#       cargoFlags      words of every cargo command that compiles (../cargo-flags.nix)
-#       environment     variables of every step that compiles or tests
-#       clippy, doc, nextest   those tables of pipeline.toml: which warnings fail, which tests run
+#       cargo           words and variables for cargo (../cargo-words.nix)
+#       doc, nextest    those tables of pipeline.toml: whether examples are tested, which tests run
 #       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it has one
 #
 # Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and

@@ -107,7 +107,7 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
 
         monkeypatch.setattr(os, "environ", {})
         monkeypatch.setattr(cargo, "TOP", tmp_path)
-        monkeypatch.setattr(cargo, "run_watched", lambda argv, env, **_: started.append(Started(argv[2:], env)))
+        monkeypatch.setattr(cargo, "run_or_end", lambda argv, env, **_: started.append(Started(argv[2:], env)))
         monkeypatch.setattr(checks, "run_doctests", lambda _: None)
         monkeypatch.setattr(checks, "prepare", cargo.environment)
         monkeypatch.setattr(checks, "require_libraries", lambda *_: None)

@@ -18,9 +18,8 @@ let
       packages
       folder
       ;
-    inherit (pipeline.cargo) environment;
-    inherit (pipeline) clippy doc nextest;
-    cargoFlags = import ../../nix/cargo-flags.nix pipeline.cargo;
+    cargo = import ../../nix/cargo-words.nix pipeline;
+    inherit (pipeline) doc nextest;
   };
   unavailable = reason: throw reason;
 

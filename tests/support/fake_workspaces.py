@@ -144,8 +144,8 @@ class Builder:
         shutil.rmtree(build, ignore_errors=True)
         build.mkdir(parents=True)
         common = {"crates": str(self.crates), "modules": [], "cross": False, "triple": TRIPLE, "folder": self.folder}
-        common |= {"flags": ["--workspace", "--locked"], "environment": {}, "arguments": [], "deny_warnings": True}
-        common |= {"filter": None, "retries": None, "timeout_s": None, "tests": True}
+        common |= {"flags": ["--workspace", "--locked"], "environment": {}, "arguments": [], "tests": True}
+        common |= {"lints": ["-D", "warnings"], "rustdocFlags": "-D warnings", "filter": None, "testProfile": ""}
         common |= {"src": str(self.source), "profile": "dev", "step": step, "outputs": {"out": str(self.top / out)}}
         attributes.write_text(json.dumps(common | values))
         environment = {

@@ -1,6 +1,6 @@
 # The programs of pipeline.toml that the Debian root has: nixpkgs' names by the group of packages.txt that brings them.
 #
-#   names -> groupReason -> null, or why one of them cannot be had
+#   { groupReason } -> names -> null, or why one of them cannot be had
 { groupReason }:
 names:
 let

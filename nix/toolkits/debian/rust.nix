@@ -19,9 +19,7 @@
   libraries,
   packages,
   folder,
-  cargoFlags,
-  environment,
-  clippy,
+  cargo,
   doc,
   nextest,
 }:
@@ -47,10 +45,10 @@ let
   common = {
     crates = need "crates" inputs.crates;
     modules = map (library: modules.${library}) libraries;
-    inherit folder environment;
-    flags = cargoFlags;
+    inherit folder;
+    inherit (cargo) environment flags;
   };
-  cargo =
+  cargoStep =
     label: step: values:
     derive "${name}-${label}" step (common // values);
   on = target: profile: {
@@ -63,7 +61,7 @@ let
   # (build scripts, procedural macros) are those of this machine's dependencies.
   depsFor =
     profile: target:
-    cargo "deps-${profile}-${target}" "shared.dependencies" (
+    cargoStep "deps-${profile}-${target}" "shared.dependencies" (
       on target profile
       // {
         src = manifests.path;
@@ -75,7 +73,7 @@ let
 
   check =
     label: step: values:
-    cargo label step (
+    cargoStep label step (
       on here "dev"
       // {
         src = "${src}";
@@ -113,7 +111,7 @@ else
       if target != here && crossReason != null then
         unavailable crossReason
       else
-        cargo (if target == here then "build" else "build-${target}") "checks.build" (
+        cargoStep (if target == here then "build" else "build-${target}") "checks.build" (
           on target "release"
           // {
             src = "${src}";
@@ -133,12 +131,13 @@ else
             tests
           ];
           inherit kind;
-          inherit (nextest) filter retries timeout_s arguments;
+          inherit (nextest) filter arguments;
+          inherit (cargo) testProfile;
           nextest = "${tools.cargo-nextest}";
         };
     clippy = check "clippy" "checks.check" {
       run = "clippy";
-      inherit (clippy) deny_warnings arguments;
+      inherit (cargo) lints;
     };
     fmt = check "fmt" "checks.check" {
       run = "fmt";
@@ -149,7 +148,8 @@ else
     };
     doc = check "doc" "checks.check" {
       run = "doc";
-      inherit (doc) deny_warnings tests;
+      inherit (cargo) rustdocFlags;
+      inherit (doc) tests;
     };
     inherit (scanners) audit deny;
   }

@@ -6,6 +6,8 @@
   # [nextest] of pipeline.toml
   nextest,
   pkgs,
+  # lines of our profile
+  testProfile,
   # shell
   refuseAlias,
 }:
@@ -22,17 +24,12 @@ let
   # wins, so it has a name that no source can hold: one that is made of the source's own hash.
   profile = "nanna-ci-${builtins.substring 0 16 (builtins.hashString "sha256" "${check.src}")}";
   settings = builtins.toFile "nextest.toml" (
-    lib.concatLines (
-      [ "[profile.${profile}]" ]
-      ++ lib.optional (nextest.retries != null) "retries = ${toString nextest.retries}"
-      ++ lib.optional (
-        nextest.timeout_s != null
-      ) ''slow-timeout = { period = "${toString nextest.timeout_s}s", terminate-after = 1 }''
-      ++ [
-        "[profile.${profile}.junit]"
-        ''path = "junit.xml"''
-      ]
-    )
+    lib.concatLines [
+      "[profile.${profile}]"
+      testProfile
+      "[profile.${profile}.junit]"
+      ''path = "junit.xml"''
+    ]
   );
   chosen = filters.${kind} + lib.optionalString (nextest.filter != null) " and (${nextest.filter})";
   junit = "target/nextest/${profile}/junit.xml";

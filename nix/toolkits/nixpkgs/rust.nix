@@ -15,9 +15,7 @@
   libraries,
   packages,
   folder,
-  cargoFlags,
-  environment,
-  clippy,
+  cargo,
   doc,
   nextest,
 }:
@@ -38,10 +36,10 @@ let
     src = source.path;
     strictDeps = true;
     cargoVendorDir = craneLib.vendorCargoDeps { src = source.manifests; };
-    cargoExtraArgs = lib.escapeShellArgs cargoFlags;
+    cargoExtraArgs = lib.escapeShellArgs cargo.flags;
     nativeBuildInputs = [ packages.buildPackages.pkg-config ] ++ programs.from packages.buildPackages;
     buildInputs = linked.inputs packages;
-    env = linked.environment // environment;
+    env = linked.environment // cargo.environment;
   }
   // programs.settings
   // lib.optionalAttrs (folder != ".") {
@@ -68,15 +66,9 @@ let
         pkgs
         src
         ;
-      flags = cargoFlags;
+      inherit (cargo) flags;
     };
   shared = sharedBy craneLib;
-  denied =
-    table:
-    lib.optionals table.deny_warnings [
-      "-D"
-      "warnings"
-    ];
   deps = shared.dependencies checked "dev";
   check = shared.over checked [ deps ];
   tests = shared.tests checked [ deps ];
@@ -102,6 +94,7 @@ else
       { kind }:
       import ./rust-nextest.nix {
         inherit craneLib pkgs nextest;
+        inherit (cargo) testProfile;
         refuseAlias = shared.refuseAlias "nextest";
         check = shared.over checked [
           deps
@@ -118,8 +111,7 @@ else
             "--all-targets"
             "--"
           ]
-          ++ denied clippy
-          ++ clippy.arguments
+          ++ cargo.lints
         );
       }
     );
@@ -139,12 +131,12 @@ else
 
     doc = craneLib.cargoDoc (
       lib.recursiveUpdate check {
-        env.RUSTDOCFLAGS = toString (lib.optional (environment ? RUSTDOCFLAGS) environment.RUSTDOCFLAGS ++ denied doc);
+        env.RUSTDOCFLAGS = cargo.rustdocFlags;
         doCheck = doc.tests;
         # without what was denied: an example is not documentation
         checkPhaseCargoCommand = ''
           export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d) USER=nixbld LOGNAME=nixbld TZ=UTC TERM=dumb
-          export RUSTDOCFLAGS=${lib.escapeShellArg (environment.RUSTDOCFLAGS or "")}
+          export RUSTDOCFLAGS=${lib.escapeShellArg (cargo.environment.RUSTDOCFLAGS or "")}
           ${shared.doctests}
         '';
       }

@@ -48,7 +48,7 @@ def cargo_settings(pipeline: Pipeline) -> CargoSettings:
 
 
 def workspace_flags(cargo: Cargo) -> tuple[str, ...]:
-    """The words of nix/cargo-flags.nix but for `--locked`, which a workspace without Cargo.lock cannot have."""
+    """The words of nix/cargo-words.nix but for `--locked`, which a workspace without Cargo.lock cannot have."""
     return (
         "--workspace",
         *(f"--exclude={package}" for package in cargo.exclude),

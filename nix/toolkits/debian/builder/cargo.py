@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from archive import copy_source, source_time, unpack
-from plain import Attributes, end_like, run, say_command
+from plain import Attributes, run
 from warm import Place
-from watched import run_watched
+from watched import run_or_end
 
 # every step unpacks to the same place: cargo's fingerprints and rustc's metadata hold absolute paths
 TOP = Path(os.environ.get("NIX_BUILD_TOP", "/build"))
@@ -111,6 +111,4 @@ def cargo(attributes: Attributes, arguments: list[str], values: dict[str, str]) 
     workspace's configuration first, which answers whatever it likes.
     """
     program = [f"cargo-{arguments[0]}"] if arguments[0] in {"clippy", "fmt"} else ["cargo"]
-    argv = [*program, *arguments]
-    say_command(argv)
-    end_like(run_watched(argv, cwd=folder_of(attributes), env=values))
+    run_or_end([*program, *arguments], cwd=folder_of(attributes), env=values)

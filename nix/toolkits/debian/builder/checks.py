@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 from cargo import TOP, cargo, folder_of, person, place_of, prepare, require_libraries
 from doctests import run_doctests
 from junit_trailer import finish_nextest, run_nextest
-from plain import Attributes, end_like, say_command
-from watched import run_watched
+from plain import Attributes
+from watched import run_or_end
 
 NAMES_AT_ONCE = 5  # of tests in one line
 # what programs, the C library and the usual crates say of a name or an address that cannot be reached
@@ -34,9 +34,8 @@ def build(attributes: Attributes, out: Path) -> None:
     require_libraries(attributes, values)
     argv = ["cargo", "build", "--release", *attributes["flags"], "--bins"]
     argv.append("--message-format=json-render-diagnostics")
-    say_command(argv)
     with TemporaryFile() as messages:
-        end_like(run_watched(argv, cwd=folder_of(attributes), env=values, stdout=messages))
+        run_or_end(argv, cwd=folder_of(attributes), env=values, stdout=messages)
         messages.seek(0)
         made = executables(messages.read())
     (out / "bin").mkdir(parents=True)
@@ -65,14 +64,12 @@ def check(attributes: Attributes, out: Path) -> None:
     out.mkdir()
     match attributes["run"]:
         case "clippy":
-            lints = [*(["-D", "warnings"] if attributes["deny_warnings"] else []), *attributes["arguments"]]
-            cargo(attributes, ["clippy", *attributes["flags"], "--all-targets", "--", *lints], values)
+            cargo(attributes, ["clippy", *attributes["flags"], "--all-targets", "--", *attributes["lints"]], values)
         case "fmt":
             # in the workspace's folder these are its members; --all goes on to whatever else is there by path
             cargo(attributes, ["fmt", "--", "--check"], values)
         case "doc":
-            denied = "-D warnings" if attributes["deny_warnings"] else ""
-            flags = {"RUSTDOCFLAGS": f"{values.get('RUSTDOCFLAGS', '')} {denied}".strip()}
+            flags = {"RUSTDOCFLAGS": attributes["rustdocFlags"]}
             cargo(attributes, ["doc", *attributes["flags"], "--no-deps"], {**values, **flags})
             if attributes["tests"]:
                 run_doctests(place_of(attributes, {**values, **person()}))
@@ -93,7 +90,7 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
     code, junit = run_nextest(
         attributes["nextest"],
         options,
-        settings=nextest_settings(attributes["retries"], attributes["timeout_s"]),
+        settings=attributes["testProfile"],
         folder=folder_of(attributes),
         env=env,
         scratch=TOP,
@@ -103,14 +100,6 @@ def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
         more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
         print(f"nanna-ci: {said}: {', '.join(names[:NAMES_AT_ONCE])}{more}", file=sys.stderr, flush=True)
     finish_nextest(code, junit, out)
-
-
-def nextest_settings(retries: int | None, timeout_s: int | None) -> str:
-    """Lines of a profile; none where the workspace's own nextest.toml shall say it."""
-    lines = [f"retries = {retries}"] if retries is not None else []
-    if timeout_s is not None:
-        lines.append(f'slow-timeout = {{ period = "{timeout_s}s", terminate-after = 1 }}')
-    return "".join(f"{line}\n" for line in lines)
 
 
 def denied_the_network(junit: Path) -> list[str]:

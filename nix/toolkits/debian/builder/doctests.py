@@ -4,9 +4,9 @@ import json
 import subprocess
 import sys
 
-from plain import end_like, say_command
+from plain import end_like
 from warm import Place
-from watched import run_watched
+from watched import run_or_end
 
 METADATA = ("cargo", "metadata", "--no-deps", "--format-version=1", "--offline")
 
@@ -17,9 +17,7 @@ def run_doctests(place: Place) -> None:
         print("nanna-ci: no library of the workspace has examples to test", file=sys.stderr, flush=True)
         return
     flags, environment = place.for_tests()
-    argv = ["cargo", "test", "--doc", "--no-fail-fast", *flags]
-    say_command(argv)
-    end_like(run_watched(argv, cwd=place.folder, env=environment))
+    run_or_end(["cargo", "test", "--doc", "--no-fail-fast", *flags], cwd=place.folder, env=environment)
 
 
 def has_doctests(place: Place) -> bool:

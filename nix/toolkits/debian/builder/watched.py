@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from plain import end_like, say_command
+
 _BAR = re.compile(rb"\s*Building \[[=> ]*\] (\d+)/(\d+)")
 _DRAWN = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"}
 _INTERVAL_S = 0.5
@@ -47,6 +49,12 @@ def run_watched(
         sys.stderr.buffer.write(rest)
         sys.stderr.flush()
     return process.returncode
+
+
+def run_or_end(argv: list[str], *, cwd: Path, env: Mapping[str, str], stdout: IO[bytes] | None = None) -> None:
+    """The same, said before; cargo's failure is the build's."""
+    say_command(argv)
+    end_like(run_watched(argv, cwd=cwd, env=env, stdout=stdout))
 
 
 def _say_phase(phase: str) -> None:
