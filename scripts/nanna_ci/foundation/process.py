@@ -6,6 +6,7 @@ Every live group is in a registry, so that a signal ends all of them, whichever 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -52,6 +53,7 @@ class _Registry:
     No lock: the signal handler is in the main thread, which would wait for itself. Single operations on a dict, and
     `tuple()` of its values, are atomic. `cleaning` has the threads that clean up, by deadline; their groups are in
     `cleaners`. `spawning` has those whose new program is in neither yet. `end_code`: ours, after a second signal.
+    `arrivals` numbers the signals: one may come while the handler of the one before has only begun.
     """
 
     def __init__(self) -> None:
@@ -61,6 +63,7 @@ class _Registry:
         self.spawning: dict[int, None] = {}
         self.stop_signal: int | None = None
         self.end_code: int | None = None
+        self.arrivals = itertools.count()
         self.shielded = 0
 
     @contextlib.contextmanager
@@ -121,7 +124,7 @@ def cleaning_up(limit_s: float) -> Iterator[None]:
 
 def handle_signal(signal_number: int, _frame: object = None) -> None:
     """The handler for SIGINT and SIGTERM. First: groups are asked to end, Interrupted is raised. Second: the end."""
-    if _REGISTRY.stop_signal is not None:
+    if next(_REGISTRY.arrivals) > 0:
         first = _REGISTRY.end_code is None
         _REGISTRY.end_code = 128 + signal_number
         if first and threading.get_ident() in _REGISTRY.spawning:

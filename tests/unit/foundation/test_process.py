@@ -442,3 +442,20 @@ def test_a_signal_lets_the_cleaning_end(signalled):
         process.handle_signal(signal.SIGINT)
         done.append(process.run(["echo", "clean"], timeout_s=10).stdout)
     assert done == [b"clean\n"]
+
+
+def test_a_signal_that_comes_while_the_handler_of_the_first_begins_is_the_second(monkeypatch):
+    monkeypatch.setattr(process, "_REGISTRY", process._Registry())
+    ended: list[int] = []
+    terminate_all = process.terminate_all
+
+    def interrupted_at_once(signal_number):
+        if not ended:
+            process.handle_signal(signal.SIGINT)
+        terminate_all(signal_number)
+
+    monkeypatch.setattr(process, "terminate_all", interrupted_at_once)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with pytest.raises(Interrupted):
+        process.handle_signal(signal.SIGTERM)
+    assert ended[:1] == [128 + signal.SIGINT]
