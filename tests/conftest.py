@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,14 @@ from support.stand_in_debian_mirror import Key
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Long files first, but for one process that starts with the unit tests."""
+    from support.suite_order import SlowFilesFirst  # noqa: PLC0415 - pytest-xdist may be missing
+
+    return SlowFilesFirst(config, log)
 
 
 @pytest.fixture

@@ -47,10 +47,13 @@ def test_the_fast_suites_come_first_and_output_passes_straight_through(checkout:
     assert checkout.stdout.getvalue() == ""
 
 
-def test_two_processes_where_xdist_is_there(checkout: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_more_than_processors_where_xdist_is_there(
+    checkout: FakePorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(test_command, "_has", lambda module: True)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     main(["test", "tests/unit"], checkout.ports)
-    assert words(checkout) == ("-n", "2", "--dist", "loadfile", "tests/unit")
+    assert words(checkout) == ("-n", "5", "--dist", "loadfile", "tests/unit")
 
 
 def test_the_caller_chooses_the_processes(checkout: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,8 +99,8 @@ class FakeEngine(Engine):
         before = self.images.get(layout.config_digest, ImageState(layout.config_digest, (), 5))
         self.images[layout.config_digest] = replace(before, tags=(*before.tags, tag))
 
-    def find_image(self, image_id: str) -> ImageState | None:
-        return self.images.get(image_id)
+    def find_image(self, *image_ids: str) -> ImageState | None:
+        return next((self.images[one] for one in image_ids if one in self.images), None)
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         self.networks[name] = NetworkState(name, dict(labels))

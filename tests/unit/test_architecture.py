@@ -5,11 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 import nanna_ci
 
@@ -83,7 +81,25 @@ def folder_of_containers(module: str) -> str | None:
 
 
 MODULES = modules()
-every_module = pytest.mark.parametrize("name", MODULES)
+
+
+def every_module(rule: Callable[[str], None]) -> Callable[[], None]:
+    """One test that holds a rule over all modules, and names each that breaks it.
+
+    A test for each module and rule would be half of the suite's tests, and cost more to list than to run.
+    """
+
+    def test() -> None:
+        broken = []
+        for name in MODULES:
+            try:
+                rule(name)
+            except AssertionError as error:
+                broken.append(f"{name}: {error}")
+        assert not broken, "\n".join(broken)
+
+    test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+    return test
 
 
 def test_every_folder_with_modules_is_known():

@@ -66,7 +66,9 @@ def find_source(ports: Ports) -> Path:
 
 def pytest_words(source: Path, given: Sequence[str], *, xdist: bool) -> list[str]:
     """The words after `pytest`: processes, the caller's own words, and the suites in order unless a path was given."""
-    words = ["-n", "2", "--dist", "loadfile"] if xdist and not _chooses_processes(given) else []
+    # a third of the suite's time is waiting for containers, so one process more than there are processors
+    processes = str((os.cpu_count() or 1) + 1)
+    words = ["-n", processes, "--dist", "loadfile"] if xdist and not _chooses_processes(given) else []
     words += given
     if any(not word.startswith("-") and (source / word.partition("::")[0]).exists() for word in given):
         return words

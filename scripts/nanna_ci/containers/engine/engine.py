@@ -155,13 +155,14 @@ class Engine(abc.ABC):
         """Remove a container, running or not, and what it wrote."""
         self.call("rm", "--force", "--volumes", container, finish=True)
 
-    def find_image(self, image_id: str) -> ImageState | None:
-        """An image by its ID; None where the engine has none such."""
-        short = image_id.removeprefix("sha256:")
+    def find_image(self, *image_ids: str) -> ImageState | None:
+        """The first of these IDs that the engine has as an image; None where it has none of them."""
+        wanted = [image_id.removeprefix("sha256:") for image_id in image_ids]
 
         def listed() -> list[str]:
             known = self.call("images", "--quiet", "--all", "--no-trunc").text().split()
-            return [short] if any(line.removeprefix("sha256:") == short for line in known) else []
+            present = {line.removeprefix("sha256:") for line in known}
+            return [short for short in wanted if short in present][:1]
 
         data = self._inspect("image", listed)
         return None if data is None else parse_images(data, f"{self.name} image inspect")[0]

@@ -65,12 +65,15 @@ class EngineSession:
 
     def _find(self, layout: Layout) -> ImageState | None:
         """The layout's image in the engine: by its configuration, or, in containerd's store, by its manifest."""
-        return self.engine.find_image(layout.config_digest) or self.engine.find_image(layout.manifest_digest)
+        return self.engine.find_image(layout.config_digest, layout.manifest_digest)
 
     def clean(self) -> list[str]:
         """Remove all that this run has created; the problems met, and what is still there after that."""
         own = self.mark.run
-        _, problems = _remove_all([*self._marked(own), *self._half_loaded([own])])
+        things = [*self._marked(own), *self._half_loaded([own])]
+        if not things:
+            return []
+        _, problems = _remove_all(things)
         return [*problems, *(f"{thing.name}: is still there" for thing in self._marked(own))]
 
     def _marked(self, only: str | None) -> list[_Thing]:
