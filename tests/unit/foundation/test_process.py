@@ -342,9 +342,9 @@ def test_a_signal_ends_the_group_and_is_raised_as_interrupted(tmp_path, number):
 
 def test_a_second_signal_kills_at_once(tmp_path):
     pid_file = tmp_path / "pid"
-    ours = start(
-        f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; for _ in $(seq 600); do sleep 0.1; done", "60"
-    )
+    # no $(seq): the signal would end that too, and with it the loop
+    loop = "n=0; while [ $n -lt 600 ]; do n=$((n + 1)); sleep 0.1; done"
+    ours = start(f"trap 'echo term >> {pid_file}.term' TERM; echo $$ > {pid_file}; {loop}", "60")
     child = pid_in(pid_file)
     ours.send_signal(signal.SIGTERM)
     assert wait_until(Path(f"{pid_file}.term").exists)
