@@ -4,8 +4,8 @@
 
 The input is one executable: this Python's own program, and behind it the system's libraries up to 200,000,000 bytes,
 so that it compresses as machine code does. Both sides run in turn, from the same files, onto the same disk. Memory is
-the peak that Linux records for the process (VmHWM), above that of a bare interpreter. The bottleneck is deflate on
-both processors: hashing, copying and reading the archive back take about a tenth of it.
+the peak that Linux records for the process (VmHWM), above that of a bare interpreter. The bottleneck is
+compression, on one processor on both sides.
 """
 
 from __future__ import annotations

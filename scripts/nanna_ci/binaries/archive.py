@@ -11,15 +11,16 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from gzip import GzipFile
 from typing import BinaryIO, Final
 
-from nanna_ci.binaries.deflate import GzipWriter
 from nanna_ci.binaries.names import check_distinct, check_member_path
 from nanna_ci.foundation.errors import MalformedData
 
 LARGEST_MEMBER_BYTES: Final = 8 * 1024**3 - 1  # what eleven octal digits hold
 LONGEST_PATH_BYTES: Final = 100
 _CHUNK_BYTES: Final = 256 * 1024
+_LEVEL: Final = 6  # gzip's own default
 _MOST_PADDING_BYTES: Final = 2 * tarfile.BLOCKSIZE + tarfile.RECORDSIZE - 1
 _EMPTY_BLOCK: Final = bytes(tarfile.BLOCKSIZE)
 _TYPES: Final = {
@@ -41,10 +42,15 @@ class Member:
     sha256: str
 
 
+def open_gzip(sink: BinaryIO) -> GzipFile:
+    """A gzip stream into `sink`, without a name or a time. As with any gzip, its bytes depend on zlib's version."""
+    return GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=sink, mtime=0)
+
+
 class ArchiveWriter:
     """Writes members in the order given: mode 755, user and group 0, time 0."""
 
-    def __init__(self, gzip: GzipWriter) -> None:
+    def __init__(self, gzip: GzipFile) -> None:
         self._gzip = gzip
         self._written = 0
 
@@ -61,7 +67,6 @@ class ArchiveWriter:
         """End marker and padding, as tar writes them."""
         self._write(2 * _EMPTY_BLOCK)
         self._write(bytes(-self._written % tarfile.RECORDSIZE))
-        self._gzip.finish()
 
     def _write(self, data: bytes) -> None:
         self._gzip.write(data)

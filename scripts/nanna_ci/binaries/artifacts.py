@@ -17,8 +17,14 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from nanna_ci.binaries.archive import LARGEST_MEMBER_BYTES, LONGEST_PATH_BYTES, ArchiveWriter, Member, verify_archive
-from nanna_ci.binaries.deflate import GzipWriter, usable_processors
+from nanna_ci.binaries.archive import (
+    LARGEST_MEMBER_BYTES,
+    LONGEST_PATH_BYTES,
+    ArchiveWriter,
+    Member,
+    open_gzip,
+    verify_archive,
+)
 from nanna_ci.binaries.executables import parse_executable, verify_machine
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import Input, open_inputs
@@ -154,7 +160,7 @@ def _write(
     pairs = sorted(zip(checked, inputs, strict=True), key=lambda pair: pair[0].name)
     executables = []
     with stage.create(archive_name, mode=0o644) as packed:
-        with GzipWriter(packed, usable_processors()) as gzip:
+        with open_gzip(packed) as gzip:
             tar = ArchiveWriter(gzip)
             for item, source in pairs:
                 digest = hashlib.sha256()

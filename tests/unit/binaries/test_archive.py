@@ -11,8 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nanna_ci.binaries.archive import ArchiveWriter, Member, verify_archive
-from nanna_ci.binaries.deflate import GzipWriter
+from nanna_ci.binaries.archive import ArchiveWriter, Member, open_gzip, verify_archive
 from nanna_ci.foundation.errors import MalformedData
 
 FILES = {"nanna-x86_64-linux/a": b"first" * 1000, "nanna-x86_64-linux/b": bytes(512), "nanna-x86_64-linux/c": b"x"}
@@ -27,7 +26,7 @@ MEMBERS = [member(path, data) for path, data in FILES.items()]
 
 def written(files: dict[str, bytes]) -> bytes:
     sink = io.BytesIO()
-    with GzipWriter(sink, 2) as packer:
+    with open_gzip(sink) as packer:
         tar = ArchiveWriter(packer)
         for path, data in files.items():
             tar.add(path, len(data), [data[:3], data[3:]])
@@ -47,6 +46,10 @@ def test_tarfile_reads_the_same_members_without_user_time_or_odd_modes() -> None
             assert (info.uid, info.gid, info.uname, info.gname, info.mtime, info.mode) == (0, 0, "", "", 0, 0o755)
         read = {info.name: tar.extractfile(info).read() for info in tar.getmembers()}  # type: ignore[union-attr]
     assert read == FILES
+
+
+def test_the_stream_has_no_name_time_or_system() -> None:
+    assert written(FILES)[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 def test_its_length_is_what_tar_pads_to() -> None:
