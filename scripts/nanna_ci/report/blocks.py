@@ -91,7 +91,19 @@ class Stacks:
     caption: str
 
 
-Block = Heading | Paragraph | Notice | Table | Code | Facts | Bars | Stacks
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """A treemap: groups of things as rectangles whose areas are their sizes. Markdown and text draw bars of the groups.
+
+    A group is a label and its things; a thing is a label, a size (0 or more), the size's text, and more to say about
+    it ("" for nothing), which a pointer over it shows.
+    """
+
+    groups: tuple[tuple[str, tuple[tuple[str, float, str, str], ...]], ...]
+    caption: str
+
+
+Block = Areas | Heading | Paragraph | Notice | Table | Code | Facts | Bars | Stacks
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Final, assert_never
 
 from nanna_ci.foundation.visible_text import visible, visible_lines
+from nanna_ci.report.area_picture import AREAS_STYLE, draw_areas
 from nanna_ci.report.blocks import (
+    Areas,
     Bars,
     Block,
     Cell,
@@ -25,7 +27,8 @@ from nanna_ci.report.blocks import (
 )
 from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, part_shares, shares
 
-_STYLE: Final = """
+_STYLE: Final = (
+    """
 :root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
   --faint: #59636e;  --good: #1a7f37; --bad: #c9252d; --warn: #8a5a00; --bar: #3b6fd4;
   --good-ground: #dff5e3; --bad-ground: #ffe6e4; --warn-ground: #fff1cc; }
@@ -72,8 +75,12 @@ figure { margin: 1.25rem 0; } figcaption { font-weight: 600; margin-bottom: 0.6r
 .part.warn { fill: var(--warn); }
 .legend { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin: 0 0 0.6rem; font-size: 0.88rem; }
 .legend svg { width: 0.8rem; height: 0.8rem; margin-right: 0.4rem; }
+"""
+    + AREAS_STYLE
+    + """
 @media print { main { max-width: none; padding: 0; } .scroll { overflow: visible; } }
 """
+)
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 
@@ -127,6 +134,8 @@ def _parts(block: Block) -> Iterator[str]:
             yield from _bars(block)
         case Stacks():
             yield from _stacks(block)
+        case Areas():
+            yield from draw_areas(block, _text)
         case _:
             assert_never(block)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nanna_ci.foundation.visible_text import visible
-from nanna_ci.report.blocks import Cell, Tone
+from nanna_ci.report.blocks import Areas, Bars, Cell, Tone
 
 NOT_KNOWN: Final = "n/a"
+_NAMED: Final = 3  # things of a treemap's group that text names
 PART_FILLS: Final = "█▒░▓·"  # of the parts of a stacked bar, in order
 SYMBOLS: Final = {Tone.NEUTRAL: "", Tone.GOOD: "✔", Tone.BAD: "✘", Tone.WARN: "⚠"}
 
@@ -32,6 +34,16 @@ def shares(values: Iterable[float | None]) -> list[float | None]:
     return [
         None if value is None else max(0.0, value / largest) if largest > 0 else 0.0 for value in finite
     ]  # fmt: skip
+
+
+def bars_of_areas(block: Areas) -> Bars:
+    """A treemap's groups as bars: their sizes, and the largest things in each."""
+    items = []
+    for label, things in block.groups:
+        named = ", ".join(f"{name} {text}" for name, _, text, _ in things[:_NAMED])
+        more = f" and {len(things) - _NAMED:,} more" if len(things) > _NAMED else ""
+        items.append((label, math.fsum(size for _, size, _, _ in things), named + more))
+    return Bars(tuple(items), block.caption)
 
 
 def part_shares(values: Sequence[float] | None) -> list[float]:

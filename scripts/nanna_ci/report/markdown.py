@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
 from nanna_ci.foundation.visible_text import visible_lines
-from nanna_ci.report.blocks import Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table
-from nanna_ci.report.literal import PART_FILLS, SYMBOLS, cell_text, known, part_columns, shares
+from nanna_ci.report.blocks import Areas, Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table
+from nanna_ci.report.literal import PART_FILLS, SYMBOLS, bars_of_areas, cell_text, known, part_columns, shares
 from nanna_ci.report.text import text_bar
 
 _BAR_WIDTH: Final = 20
@@ -89,6 +89,8 @@ def _lines(block: Block) -> Iterator[str]:
             yield from _bars(block)
         case Stacks():
             yield from _stacks(block)
+        case Areas():
+            yield from _bars(bars_of_areas(block))
         case _:
             assert_never(block)
 

@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from nanna_ci.foundation.visible_text import display_width, visible, visible_lines
 from nanna_ci.report.blocks import (
+    Areas,
     Bars,
     Block,
     Code,
@@ -20,7 +21,7 @@ from nanna_ci.report.blocks import (
     Table,
     Tone,
 )
-from nanna_ci.report.literal import NOT_KNOWN, PART_FILLS, SYMBOLS, known, part_columns, shares
+from nanna_ci.report.literal import NOT_KNOWN, PART_FILLS, SYMBOLS, bars_of_areas, known, part_columns, shares
 
 _UNLIMITED: Final = sys.maxsize
 _GAP: Final = "  "
@@ -82,6 +83,8 @@ class _Painter:
                 yield from self._bars(block)
             case Stacks():
                 yield from self._stacks(block)
+            case Areas():
+                yield from self._bars(bars_of_areas(block))
             case _:
                 assert_never(block)
 
