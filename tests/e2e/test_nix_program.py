@@ -209,7 +209,7 @@ def test_the_time_limit_ends_nix_and_its_builders(sandbox: Sandbox) -> None:
         sandbox.nix.build([str(sleeping)], keep_going=True, timeout_s=5, on_event=on_event)
     assert begun == [1]
     assert "@nix" not in caught.value.stderr_tail
-    patience = time.monotonic() + 20
-    while sleepers(sandbox.salt) and time.monotonic() < patience:
+    deadline_s = time.monotonic() + 20
+    while sleepers(sandbox.salt) and time.monotonic() < deadline_s:
         time.sleep(0.1)
     assert sleepers(sandbox.salt) == []

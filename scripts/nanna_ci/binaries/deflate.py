@@ -57,7 +57,7 @@ class GzipWriter:
         self._pool.shutdown(cancel_futures=True)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; waits while too many blocks are under way."""
+        """Take the next bytes; waits while too many blocks are in progress."""
         self._block += data
         while len(self._block) > BLOCK_BYTES:  # a full block stays: it may be the last
             block = bytes(self._block[:BLOCK_BYTES])

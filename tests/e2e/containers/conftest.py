@@ -1,4 +1,4 @@
-"""Real engines, each in namespaces of its own, and images made for the tests."""
+"""Real engines, each in private namespaces, and images made for the tests."""
 
 from __future__ import annotations
 

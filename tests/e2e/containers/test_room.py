@@ -49,7 +49,7 @@ def start(home: Path, folder: Path, images: Sequence[Made]) -> subprocess.Popen[
 
 
 def rooms(home: Path) -> list[Path]:
-    return list((home / "nanna-ci" / "podman-rooms").glob("*"))
+    return list((home / "nanna-ci" / "podman-runs").glob("*"))
 
 
 def programs(home: Path) -> list[str]:

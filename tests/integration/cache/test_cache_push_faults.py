@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.cache.push.sending import COLLECTED, PATIENCE
+from nanna_ci.cache.push.sending import COLLECTED, GIVE_UP_AFTER
 from nanna_ci.foundation.errors import CommandFailed, Interrupted
 from support.cache_push_without_nix import TOKEN, PushSandbox, names
 from support.fake_ports import FakePorts
@@ -96,7 +96,7 @@ def test_no_network_ends_after_some_failures_in_a_row(sandbox: PushSandbox) -> N
     sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no route to host"), *(f"p{n}" for n in range(30)))
     code, answer = sandbox.push("--to", sandbox.url, *words)
     assert (code, answer["pushed"], len(answer["failed"])) == (1, [], 30)
-    assert len(sandbox.nix.of("copy")) == 1 + PATIENCE
+    assert len(sandbox.nix.of("copy")) == 1 + GIVE_UP_AFTER
 
 
 def test_an_interrupted_push_says_how_far_it_came(sandbox: PushSandbox) -> None:

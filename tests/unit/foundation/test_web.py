@@ -341,8 +341,8 @@ def test_a_coding_that_was_not_asked_for_is_refused(server, waits, coding):
 
 def test_gzip_that_is_none_is_refused_and_half_of_it_is_tried_again(server, waits):
     packed = gzip.compress(b"packed" * 1000)
-    server.answers = [says(200, b"no gzip at all", content_encoding="gzip")]
-    with client(waits) as web, pytest.raises(MalformedData, match="no gzip"):
+    server.answers = [says(200, b"not gzip at all", content_encoding="gzip")]
+    with client(waits) as web, pytest.raises(MalformedData, match="not valid gzip"):
         web.request("GET", server.url)
     for half in (packed[: len(packed) // 2], packed[:5]):
         server.answers = [says(200, half, content_encoding="gzip"), says(200, packed, content_encoding="gzip")]

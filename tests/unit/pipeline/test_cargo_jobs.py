@@ -128,7 +128,7 @@ def test_a_test_run_that_left_no_evidence_is_an_error_whatever_its_exit_code(tmp
     result = run(junit_step(tmp_path / "junit.xml"), Machine())
     assert (result.verdict, result.reason) == (
         Verdict.ERROR,
-        "it ended well and left no JUnit file: nothing shows that a test ran",
+        "it ended well and left no JUnit file: no evidence that a test ran",
     )
     assert "tests" not in result.evidence
 
@@ -151,7 +151,7 @@ def test_a_failing_exit_code_is_never_told_beside_no_failed_test(tmp_path: Path)
     junit.write_text('<testsuites><testsuite name="demo"><testcase name="t"/></testsuite></testsuites>')
     result = run(junit_step(junit), Machine(b"", 100))
     assert (result.verdict, result.failing_tests) == (Verdict.FAIL, ())
-    assert result.reason == "tests failed, says nextest by its exit code, and nothing names them"
+    assert result.reason == "tests failed by nextest's exit code, but nothing names them"
 
 
 @pytest.mark.parametrize("returncode", [-9, 70, 110])

@@ -121,7 +121,7 @@ def test_each_job_is_announced_once_and_counted_once(failing: Run) -> None:
     told = [line for line, _ in failing.notes]
     assert sum(line.startswith(f"{UNIT}: ") for line in told) == 1
     assert (f"{FMT}: already in the store", Tone.GOOD) in failing.notes
-    assert (f"{DOC}: failed, for a dependency failed", Tone.BAD) in failing.notes
+    assert (f"{DOC}: failed because a dependency failed", Tone.BAD) in failing.notes
     now = failing.tracker.snapshot()
     assert (now.finished, now.total, now.running) == (6, 6, ())  # the other five cannot run here
     assert now.failed == 3
@@ -210,7 +210,7 @@ def test_an_unknown_machine_runs_nothing(tmp_path: Path) -> None:
     run = Run(tmp_path, RecordedNix("passing"), host=None)
     assert {result.verdict for result in run().values()} == {Verdict.UNAVAILABLE}
     assert run.nix.calls == []
-    assert why_not_here(JOBS[0], None) == "this machine is none of the systems that jobs run on"
+    assert why_not_here(JOBS[0], None) == "jobs do not run on this kind of machine"
 
 
 def test_a_tool_that_a_job_misses_makes_it_unavailable_and_a_time_out_makes_it_fail(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_build_that_ended_well_without_junit_is_no_pass_of_its_tests(
     monkeypatch.setattr(nix_jobs, "junit_path", lambda one: None)
     results = passing()
     assert results[UNIT].verdict is results[INTEGRATION].verdict is Verdict.ERROR
-    assert "nothing shows that a test ran" in str(results[UNIT].reason)
+    assert "no evidence that a test ran" in str(results[UNIT].reason)
     assert results[UNIT].evidence["report"] == str(passing.folder / UNIT / "log.txt")
     assert results[CLIPPY].verdict is Verdict.PASS
 
@@ -359,7 +359,7 @@ def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None
     assert unit.endswith((": demo tests::wrong, demo tests::killed", ": demo tests::killed, demo tests::wrong"))
     blocker = next(line for line in told if line.startswith("demo-doc-deps, which jobs need: failed"))
     assert "could not compile `broken`" in blocker
-    assert told.index(blocker) < told.index(f"{DOC}: failed, for a dependency failed")
+    assert told.index(blocker) < told.index(f"{DOC}: failed because a dependency failed")
 
 
 def test_a_job_that_was_said_to_be_there_and_has_failed_tests_is_told_too(

@@ -118,8 +118,8 @@ def test_only_what_lies_in_the_folder_is_asked_for_and_once(run: FakeRun, tmp_pa
     (tmp_path / OUT.base_name).touch()
     run.script(*FLAGS, "path-info", stdout=json.dumps({str(OUT): INFO}).encode())
     store = LocalStore(lambda: make(run), tmp_path, is_optional=False)
-    store.ask([OUT, GONE])
-    store.ask([OUT, GONE])
+    store.load([OUT, GONE])
+    store.load([OUT, GONE])
     assert set(store.valid) == {OUT}
     asked = [call.argv for call in run.calls if "path-info" in call.argv]
     assert len(asked) == 1
@@ -130,7 +130,7 @@ def test_what_lies_there_and_is_not_valid_is_not(run: FakeRun, tmp_path: Path) -
     (tmp_path / OUT.base_name).symlink_to("nowhere")
     run.script(*FLAGS, "path-info", stdout=json.dumps({str(OUT): None}).encode())
     store = LocalStore(lambda: make(run), tmp_path, is_optional=False)
-    store.ask([OUT])
+    store.load([OUT])
     assert store.valid == {}
 
 
@@ -138,10 +138,10 @@ def test_nix_is_not_needed_where_nothing_lies_there_or_it_is_optional(tmp_path: 
     def missing() -> Nix:
         raise ToolMissing("nix", "not found")
 
-    LocalStore(missing, tmp_path, is_optional=False).ask([OUT])
+    LocalStore(missing, tmp_path, is_optional=False).load([OUT])
     (tmp_path / OUT.base_name).touch()
     optional = LocalStore(missing, tmp_path, is_optional=True)
-    optional.ask([OUT])
+    optional.load([OUT])
     assert optional.valid == {}
     with pytest.raises(ToolMissing):
-        LocalStore(missing, tmp_path, is_optional=False).ask([OUT])
+        LocalStore(missing, tmp_path, is_optional=False).load([OUT])

@@ -52,7 +52,7 @@ class Machine:
         self.negative = NegativeEntries({}, 3600, None)
         self.folder: Path | None = None
 
-    def ask(self, paths: Sequence[StorePath]) -> None:
+    def load(self, paths: Sequence[StorePath]) -> None:
         """In place of LocalStore."""
         self.valid |= {path: self.local[path] for path in paths if path in self.local}
 

@@ -117,7 +117,7 @@ def test_what_this_machine_built_was_never_pushed() -> None:
     [
         (Trust.UNSIGNED, "http://cache has it, without a signature"),
         (Trust.UNKNOWN_KEY, "http://cache has it, signed by key-1, not a trusted key"),
-        (Trust.BAD_SIGNATURE, "http://cache has it, with a signature that does not hold"),
+        (Trust.BAD_SIGNATURE, "http://cache has it, with a signature that does not verify"),
     ],
 )
 def test_an_untrusted_path_says_which_trust_it_lacks(trust: Trust, words: str) -> None:

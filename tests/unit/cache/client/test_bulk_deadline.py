@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cache.client.narinfo_query import parse_deadline
-from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.foundation.errors import ServiceUnavailable, UsageError
 from support.bulk_queries import Asking, put, target
 from support.fake_store_paths import path
@@ -83,10 +83,10 @@ def test_a_folder_and_a_quick_cache_do_not_feel_the_deadline(cache: CacheStandIn
 
 
 def test_the_deadline_grows_with_what_is_asked_and_what_a_cache_leads_to_only_so_far() -> None:
-    patience = Patience()
-    assert patience.limit_s(0, 0) == 60.0
-    assert patience.limit_s(10_000, 0) == 260.0
-    assert patience.limit_s(0, 1_000_000) == 660.0
+    policy = RetryPolicy()
+    assert policy.limit_s(0, 0) == 60.0
+    assert policy.limit_s(10_000, 0) == 260.0
+    assert policy.limit_s(0, 1_000_000) == 660.0
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "", "86401"])

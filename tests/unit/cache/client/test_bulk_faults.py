@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nanna_ci.cache.client import patience as patience_module
+from nanna_ci.cache.client import retry_policy
 from nanna_ci.foundation.errors import MalformedData, RequestRefused, ServiceUnavailable
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
@@ -117,7 +117,7 @@ def test_a_path_that_keeps_failing_is_unknown_and_not_missing(cache: CacheStandI
 
 
 def test_a_server_that_only_fails_is_given_up_soon(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience_module, "_DOWN_AFTER", 3)
+    monkeypatch.setattr(retry_policy, "_DOWN_AFTER", 3)
     cache.always = says(503)
     paths = [path(f"p{number}") for number in range(500)]
     result = Asking().ask(cache.url, paths, concurrency=4)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.cache.client import bulk, http_asker
+from nanna_ci.cache.client import bulk, http_lookup
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.foundation.errors import MalformedData, NannaError, ServiceUnavailable, ToolMissing
@@ -240,7 +240,7 @@ def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStand
 def test_a_sieve_is_asked_in_batches_of_what_one_call_takes(
     cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_asker, "_MOST_HASHES", 3)
+    monkeypatch.setattr(http_lookup, "_MOST_HASHES", 3)
     sizes: list[int] = []
 
     def missing_query(hashes: Sequence[str]) -> frozenset[str]:
@@ -305,7 +305,7 @@ def test_progress_is_told_now_and_then(cache: CacheStandIn, monkeypatch: pytest.
     cache.answers[target(path("slow"))] = [waits]
     Asking().ask(cache.url, [path("slow"), put(cache, "quick")], on_progress=on_progress)
     assert told
-    assert all(0 <= progress.answered <= progress.asked == 2 for progress in told)
+    assert all(0 <= progress.answered <= progress.queried == 2 for progress in told)
 
 
 class Stop(NannaError):

@@ -11,10 +11,10 @@ import pytest
 
 from nanna_ci.cache.client import pool as pool_module
 from nanna_ci.cache.client.connection import ConnectFailed, Connection, ConnectionListener
-from nanna_ci.cache.client.pace import ConnectionLimits
-from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.connection_window import ConnectionLimits
 from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.request import CacheRequest
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
 from support.fake_connections import ANSWER, Owner, Wire
 
@@ -55,7 +55,7 @@ class Host:
 
     async def ask(self, times: int) -> None:
         for _ in range(times):
-            self.pool.ask(CacheRequest(self.owner, None))
+            self.pool.submit(CacheRequest(self.owner, None))
         await settle()
 
     @property
@@ -84,10 +84,10 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Play], Host]:
             host = Host()
             monkeypatch.setattr(pool_module, "open_connection", host.open_connection)
             monkeypatch.setattr(pool_module, "query_addresses", host.query_addresses)
-            patience = Patience(attempts=3, sleep=host.sleep, uniform=lambda low, high: high)
+            policy = RetryPolicy(attempts=3, sleep=host.sleep, uniform=lambda low, high: high)
             limits = ConnectionLimits(near_start=most, near_most=most, far_start=1, far_most=1)
             route = ProxyRoute(HttpOrigin("http", "cache.example.org", 80), None)
-            host.pool = Pool(route, limits, patience, None, host.log.append)
+            host.pool = Pool(route, limits, policy, None, host.log.append)
             await settle()
             try:
                 await play(host)
@@ -212,7 +212,7 @@ def test_what_an_owner_no_longer_wants_is_not_sent(play: Callable[[int, Play], H
     async def story(host: Host) -> None:
         other = Owner()
         await host.ask(3)
-        host.pool.ask(CacheRequest(other, None))
+        host.pool.submit(CacheRequest(other, None))
         host.pool.discard(host.owner)
         host.busy[0].data_received(ANSWER)
         await settle()

@@ -46,7 +46,7 @@ def receipt_of(
         store,
         roots=[A, C],
         unsent=unsent,
-        ask_others=None if others is None else Store(others),
+        query_others=None if others is None else Store(others),
         judge=judge,
         waits_s=waits_s,
         sleep=([] if slept is None else slept).append,
@@ -62,7 +62,7 @@ def without(*gone: StorePath) -> dict[StorePath, NarInfo]:
 
 def test_all_there_is_one_round_without_problems() -> None:
     receipt, store = receipt_of(StoreAnswer(WHOLE), waits_s=(1, 2))
-    assert (receipt.verified, receipt.problems, receipt.rounds, receipt.asked) == (frozenset(CLOSURE), {}, 1, 3)
+    assert (receipt.verified, receipt.problems, receipt.rounds, receipt.requested) == (frozenset(CLOSURE), {}, 1, 3)
     assert store.asked == [sorted(CLOSURE)]
 
 
@@ -150,7 +150,7 @@ def test_another_cache_with_another_content_does_not_count() -> None:
 def test_signatures_are_counted_and_a_bad_one_is_a_problem() -> None:
     worth = {A: Trust.SIGNED, B: Trust.UNSIGNED, C: Trust.BAD_SIGNATURE}
     receipt, _ = receipt_of(StoreAnswer(WHOLE), judge=lambda one: worth[one.store_path])
-    assert receipt.problems == {C: "has a signature that is not its own"}
+    assert receipt.problems == {C: "has a signature that does not match it"}
     assert (receipt.verified, receipt.untrusted) == ({A, B}, 1)
 
 
@@ -159,7 +159,7 @@ OTHER_BUILD = {**WHOLE, A: replace(WHOLE[A], nar_hash=nar_hash(B))}
 
 def test_another_build_that_a_trusted_key_signed_is_told_and_is_no_problem() -> None:
     receipt, _ = receipt_of(StoreAnswer(OTHER_BUILD), judge=lambda _: Trust.SIGNED)
-    assert (receipt.problems, receipt.rebuilt, receipt.verified, receipt.asked) == ({}, {A}, {B, C}, 3)
+    assert (receipt.problems, receipt.rebuilt, receipt.verified, receipt.requested) == ({}, {A}, {B, C}, 3)
 
 
 @pytest.mark.parametrize("worth", [worth for worth in Trust if not worth.is_trusted])

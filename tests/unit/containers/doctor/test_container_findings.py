@@ -227,4 +227,4 @@ def test_a_number_that_cannot_be_read_is_not_zero():
 
 def test_a_model_that_nobody_locked_is_told_beside_what_is_known():
     finding = health.check_disk("/", 100 * GB, replace(LOCK, locked_bytes={"small:1": 1 * GB}))
-    assert "and 1 model that nobody locked" in finding.says
+    assert "and 1 model not locked" in finding.says

@@ -140,7 +140,7 @@ def test_a_plain_layer_must_be_its_own_content(tmp_path: Path) -> None:
     [
         ("oci-layout", '{"imageLayoutVersion":"2.0.0"}', "not 1.0.0"),
         ("oci-layout", "[]", "not an object"),
-        ("index.json", '{"manifests":[]}', "0 images, where one is expected"),
+        ("index.json", '{"manifests":[]}', "0 images, but one is expected"),
         ("index.json", "{", "line 1"),
         ("index.json", '{"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:'
             + "0" * 64 + '","size":1}]}', "not one image"),

@@ -117,7 +117,7 @@ def test_a_manifest_list_is_refused() -> None:
 @pytest.mark.parametrize("count", [0, 65])
 def test_a_manifest_of_no_or_of_endless_layers_is_refused(count: int) -> None:
     manifest = replace(locked().manifest, layers=tuple(blob("model") for _ in range(count)))
-    with pytest.raises(MalformedData, match=f"{count} layers, where a model has 1 to 64"):
+    with pytest.raises(MalformedData, match=f"{count} layers, but a model has 1 to 64"):
         parse_manifest(render_manifest(manifest), "m")
 
 

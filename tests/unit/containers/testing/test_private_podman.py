@@ -107,4 +107,4 @@ def test_a_result_that_is_none_is_refused(data):
 
 
 def test_rooms_are_beside_the_locks():
-    assert private_runs_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-rooms")
+    assert private_runs_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-runs")
