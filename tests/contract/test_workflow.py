@@ -238,7 +238,7 @@ def test_the_gate_fails_on_an_absent_need(need: str, tmp_path: Path) -> None:
     assert gate(tmp_path, needs, [PASSED, NIGHTLY]) == (1, f"{need}: absent")
 
 
-def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: Path) -> None:
+def test_the_gate_fails_on_a_bad_end_of_an_undeclared_need(tmp_path: Path) -> None:
     assert gate(tmp_path, SUCCESS | {"extra": "skipped"}, [PASSED, NIGHTLY]) == (1, "extra: skipped")
 
 

@@ -105,7 +105,7 @@ def test_a_walk_finds_the_run_time_closure(signed: Signed) -> None:
     assert listed["present"] == answer["present"]
 
 
-def test_a_hit_that_nix_has_noted_as_absent_is_told(signed: Signed) -> None:
+def test_a_hit_that_nix_has_noted_as_absent_is_reported(signed: Signed) -> None:
     tool = signed.output("tool")
     data = signed.narinfo(tool).read_bytes()
     signed.narinfo(tool).unlink()

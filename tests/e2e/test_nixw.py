@@ -173,14 +173,14 @@ def test_two_starts_at_once_make_one_root(machine: Machine) -> None:
     assert sum("waiting for it" in stderr for _, stderr in results) == 1
 
 
-def test_another_system_is_told_what_to_install(machine: Machine) -> None:
+def test_another_system_learns_what_to_install(machine: Machine) -> None:
     machine.add("uname", "#!/bin/bash\necho riscv64\n")
     result = machine.run("--version")
     assert result.returncode == 3
     assert "install Nix" in result.stderr
 
 
-def test_who_is_not_root_is_told_so(machine: Machine) -> None:
+def test_a_user_who_is_not_root_learns_why(machine: Machine) -> None:
     machine.add("id", "#!/bin/bash\necho 1000\n")
     result = machine.run("--version")
     assert result.returncode == 3

@@ -261,7 +261,7 @@ def workspace(folder: Path, rust_version: str) -> Path:
     return folder
 
 
-def test_a_workspace_that_asks_for_a_newer_rust_gets_it_or_hears_what_there_is(tmp_path: Path, mirror_key: Key) -> None:
+def test_a_workspace_gets_a_newer_rust_or_learns_what_there_is(tmp_path: Path, mirror_key: Key) -> None:
     weather = fair_weather()
     weather.without("rustc", suite="trixie-backports")
     wants = workspace(tmp_path / "wants", "1.97")

@@ -190,7 +190,7 @@ def test_the_workspace_under_ci_is_built_outside_of_it_and_of_the_working_folder
     assert targets(CARGO_TARGET_DIR="/mine") == {"/mine"}
 
 
-def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(
+def test_a_workspace_in_the_store_cannot_be_fixed_and_the_hint_names_one_that_can(
     work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nanna_ci.pipeline.subject.STORE_DIR", str(work_tree.cwd / "demo"))

@@ -137,7 +137,7 @@ def test_nothing_found_is_a_no(ports: FakePorts) -> None:
 
 
 @pytest.mark.parametrize("data", [b"#!/bin/sh\n", b"hello\n", elf()[:100], elf(kind=1)])
-def test_what_is_no_executable_is_malformed_data(ports: FakePorts, data: bytes) -> None:
+def test_what_is_not_an_executable_is_malformed_data(ports: FakePorts, data: bytes) -> None:
     put(ports, data)
     assert prepare(ports) == 4
     assert "bin/harness: " in ports.stderr.getvalue()
@@ -167,7 +167,7 @@ def test_an_error_in_json_goes_to_stdout_and_never_into_the_folder(ports: FakePo
     "flags",
     [("--system", "x86_64-beos"), ("--strategy", "hope"), ("--revision", "main"), ("--config", "gone.toml")],
 )
-def test_what_cannot_be_asked_for_is_a_usage_error(ports: FakePorts, flags: tuple[str, ...]) -> None:
+def test_an_impossible_request_is_a_usage_error(ports: FakePorts, flags: tuple[str, ...]) -> None:
     assert prepare(ports, *flags) == 2
     assert not (ports.cwd / "dist").exists()
 

@@ -136,7 +136,7 @@ def test_a_signal_leaves_a_result_that_says_so(linux: Machine) -> None:
     assert (result["verdict"], result["reason"]) == ("unavailable", "interrupted before it ended")
 
 
-def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
+def test_a_pass_reports_the_first_strategy_that_failed(
     linux: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     text = (DATA / "pipeline.toml").read_text()
@@ -240,7 +240,7 @@ def with_rustup(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_cargo_that_is_not_rustups_is_not_asked_for_a_channel(
+def test_a_cargo_that_is_not_rustups_gets_no_channel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
@@ -251,7 +251,7 @@ def test_a_cargo_that_is_not_rustups_is_not_asked_for_a_channel(
     assert (code, job["evidence"]["command"].split()[:3]) == (0, ["cargo", "nextest", "run"])
 
 
-def test_with_rustup_the_channel_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_rustup_the_channel_is_requested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
     machine.run.script("cargo", "+beta", "--version", stdout=b"cargo 1.97.0-beta.3\n")
     machine.run.script("cargo", "+beta", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")

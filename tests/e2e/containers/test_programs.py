@@ -99,7 +99,7 @@ def test_a_good_program_passes_and_nothing_is_said_of_health_or_stopping(program
     assert (image["startSeconds"], image["peakMemoryBytes"], image["files"]) == (None, None, [])
 
 
-def test_podman_verifies_the_confinement_and_docker_says_where_it_could_not(sandbox, programs_run):
+def test_podman_verifies_the_confinement_and_docker_says_what_it_could_not(sandbox, programs_run):
     image = programs_run[0].images["good"]
     (confined,) = [check for check in image["checks"] if check["check"] == "confined"]
     limits = {limit["name"]: limit["force"] for limit in image["limits"]}

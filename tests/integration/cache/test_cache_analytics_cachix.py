@@ -29,7 +29,7 @@ def cachix_words(sandbox: Sandbox, service: StandInCachix) -> list[str]:
     return ["--paths-from", sandbox.list(*PATHS), "--substituter", f"{service.api}/cache/mine?trusted=true"]
 
 
-def test_a_cachix_cache_is_asked_in_bulk_and_then_for_what_it_has(sandbox: Sandbox, service: StandInCachix) -> None:
+def test_a_cachix_cache_is_queried_in_bulk_and_then_for_what_it_has(sandbox: Sandbox, service: StandInCachix) -> None:
     has = {path.hash: render_narinfo(narinfo(path)) for path in PATHS[:2]}
     service.add(StandInCache("mine", narinfos=has))
     sandbox.ports.environ["CACHIX_AUTH_TOKEN"] = "hunter2hunter2"

@@ -68,7 +68,7 @@ def test_a_list_that_is_wrong_names_the_line(sandbox: Sandbox) -> None:
         (["--paths-from", "paths.txt", "--config", "gone.toml"], "gone.toml"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_a_usage_error(sandbox: Sandbox, words: list[str], said: str) -> None:
+def test_a_wrong_request_is_a_usage_error(sandbox: Sandbox, words: list[str], said: str) -> None:
     sandbox.list(*PATHS)
     substituter = f"file://{sandbox.cache}"
     sandbox.run(*words, "--substituter", substituter, "--trusted-key", KEY, code=2)
@@ -104,7 +104,7 @@ def test_the_gate(sandbox: Sandbox, minimum: str, code: int, verdict: str) -> No
     assert (answer["verdict"], answer["gate"]["verdict"], answer["gate"]["hitRate"]) == (verdict, verdict, 0.6)
 
 
-def test_no_data_is_no_pass(sandbox: Sandbox) -> None:
+def test_no_data_is_not_a_pass(sandbox: Sandbox) -> None:
     answer = sandbox.analyse_list(paths=[], code=3)
     assert (answer["verdict"], answer["hitRate"]["paths"], answer["closure"]["paths"]) == ("unavailable", None, 0)
     gated = sandbox.analyse_list("--minimum-hit-rate", "0", paths=[], code=1)
@@ -120,7 +120,7 @@ def test_no_data_is_no_pass(sandbox: Sandbox) -> None:
         ("<html>", "line 6"),
     ],
 )
-def test_a_corrupt_answer_is_refused_with_its_line_and_is_no_miss(sandbox: Sandbox, damage: str, said: str) -> None:
+def test_a_corrupt_answer_is_refused_with_its_line_and_is_not_a_miss(sandbox: Sandbox, damage: str, said: str) -> None:
     sandbox.add(*PATHS)
     file = sandbox.cache / f"{PATHS[0].hash}.narinfo"
     file.write_text(file.read_text().replace("NarSize: 200", damage))

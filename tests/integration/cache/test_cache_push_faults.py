@@ -81,7 +81,7 @@ def test_what_is_there_and_damaged_fails_by_name(sandbox: PushSandbox, damage: A
     assert problem in answer["failed"][0]["reason"]
 
 
-def test_a_cache_that_cannot_be_asked_is_no_receipt(sandbox: PushSandbox) -> None:
+def test_a_cache_that_cannot_be_queried_is_not_a_receipt(sandbox: PushSandbox) -> None:
     foo = sandbox.nix.add("a-foo")
     sandbox.push("--to", sandbox.url, str(foo))
     (sandbox.cache / "nix-cache-info").write_text("StoreDir: /gnu/store\n")

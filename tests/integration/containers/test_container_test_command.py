@@ -91,7 +91,7 @@ def test_an_unknown_image_is_a_usage_error_with_the_nearest(world):
 
 
 @pytest.mark.parametrize("word", ["harness", "harness=", "nothing=/x"])
-def test_a_source_that_is_none_is_a_usage_error(world, word):
+def test_an_invalid_source_is_a_usage_error(world, word):
     assert answer(world, "--from", word)[0] == 2
 
 
@@ -101,7 +101,7 @@ def test_a_source_that_no_test_takes_is_a_usage_error(world, tmp_path):
     assert data["error"] == {"message": "--from qwen3-container: no test takes this image", "hint": "tested: harness"}
 
 
-def test_a_source_that_is_no_image_is_refused(world, tmp_path):
+def test_a_source_that_is_not_an_image_is_refused(world, tmp_path):
     (tmp_path / "empty").mkdir()
     code, data = answer(world, "harness", "--from", f"harness={tmp_path / 'empty'}")
     assert code == 4

@@ -86,7 +86,7 @@ def test_every_model_of_the_pipeline_is_locked_and_makes_its_manifest_again(
         assert locked.registry == stand_in.url
 
 
-def test_small_blobs_are_hashed_and_of_a_large_one_only_the_size_is_asked(
+def test_small_blobs_are_hashed_and_of_large_ones_only_the_size_is_checked(
     lock: Lock, stand_in: registry.StandIn
 ) -> None:
     _, answer = lock("alpha:1b")
@@ -143,7 +143,7 @@ def test_update_takes_what_moved(lock: Lock, folder: Path, stand_in: registry.St
     assert after["beta:2b"] == before["beta:2b"]
 
 
-def test_only_the_named_model_is_asked_for(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
+def test_only_the_named_model_is_requested(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
     lock()
     stand_in.add("alpha:1b", *registry.model(template=b"another"))
     stand_in.asked.clear()
@@ -168,7 +168,7 @@ def test_a_dry_run_writes_nothing(lock: Lock, folder: Path) -> None:
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_locked_model_keeps_its_registry_unless_told(
+def test_a_locked_model_keeps_its_registry_by_default(
     fake_ports: FakePorts, lock: Lock, stand_in: registry.StandIn
 ) -> None:
     lock()
@@ -226,7 +226,7 @@ def test_a_model_that_the_registry_lacks_is_a_mistake_in_pipeline_toml(
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_busy_registry_is_asked_again(lock: Lock, stand_in: registry.StandIn) -> None:
+def test_a_busy_registry_is_queried_again(lock: Lock, stand_in: registry.StandIn) -> None:
     def once(handler: registry.Handler) -> None:
         del stand_in.faults["/manifests/1b"]
         registry.reply(handler, 429, retry_after="0")
@@ -269,7 +269,7 @@ def test_what_is_not_what_the_manifest_says_is_refused(
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_size_is_asked_for_as_it_is_stored_and_not_as_it_would_be_packed(
+def test_a_size_is_requested_as_stored_and_not_as_compressed(
     lock: Lock, stand_in: registry.StandIn
 ) -> None:
     def packing(handler: registry.Handler) -> None:
@@ -312,7 +312,7 @@ def test_a_lock_that_someone_edited_is_refused(lock: Lock, folder: Path) -> None
     "url",
     ["http://registry.example.org", "ftp://127.0.0.1", "registry.example.org", "https://u:p@h", "https://h/path", "-x"],
 )
-def test_a_registry_that_is_no_https_url_is_refused_before_anything_is_asked(
+def test_a_registry_that_is_not_an_https_url_is_refused_before_any_request(
     fake_ports: FakePorts, lock: Lock, stand_in: registry.StandIn, url: str
 ) -> None:
     words = ["lock-models", f"--registry={url}"]

@@ -42,13 +42,13 @@ def test_the_password_goes_to_the_token_service_alone(registry: TokenRegistry) -
     assert [path.partition("?")[0] for _, path, given in registry.requests if given == f"Basic {RIGHT}"] == ["/token"]
 
 
-def test_each_repository_is_asked_for_and_the_registry_once_what_it_wants(registry: TokenRegistry) -> None:
+def test_each_repository_is_tried_and_the_registry_queried_once(registry: TokenRegistry) -> None:
     assert ask(registry, RIGHT, "app", "other") == [PushAnswer.TAKEN, PushAnswer.DENIED]
     assert [path for _, path, _ in registry.requests].count("/v2/") == 1
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, PushAnswer.REFUSED), (403, PushAnswer.DENIED)])
-def test_a_token_service_that_gives_no_token_is_told_by_its_status(registry, status, expected) -> None:
+def test_a_token_service_that_gives_no_token_is_reported_by_status(registry, status, expected) -> None:
     registry.bad_login = status
     assert ask(registry, WRONG) == [expected]
 
@@ -61,7 +61,7 @@ def test_a_token_is_not_yet_the_right_to_push(registry, status, expected) -> Non
     assert ask(registry, RIGHT, "other") == [expected]
 
 
-def test_without_a_login_a_registry_that_wants_one_is_asked_nothing_more(registry: TokenRegistry) -> None:
+def test_without_a_login_a_registry_that_wants_one_gets_no_further_request(registry: TokenRegistry) -> None:
     assert ask(registry, None) == [PushAnswer.LOGIN_NEEDED]
     assert len(registry.requests) == 1
 
@@ -87,7 +87,7 @@ def test_a_token_that_would_break_a_header_is_refused(registry: TokenRegistry) -
         ask(registry, RIGHT)
 
 
-def test_something_that_is_no_registry_is_said_so(registry: TokenRegistry) -> None:
+def test_something_that_is_not_a_registry_is_reported(registry: TokenRegistry) -> None:
     registry.overrides["/v2/"] = (401, b"")
     with pytest.raises(MalformedData, match="no way that is known"):
         ask(registry, RIGHT)

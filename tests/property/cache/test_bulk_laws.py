@@ -68,7 +68,7 @@ EVENTS = st.lists(
 
 
 @given(start=st.integers(-5, 1000), most=st.integers(-5, 500), events=EVENTS)
-def test_the_limit_stays_between_one_and_the_most_and_moves_as_told(
+def test_the_limit_stays_between_one_and_the_most_and_moves_as_documented(
     start: int, most: int, events: list[tuple[str, float]]
 ) -> None:
     window, now_s = ConnectionWindow(start, most), 0.0

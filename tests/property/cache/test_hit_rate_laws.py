@@ -55,7 +55,7 @@ def test_rates(answers: list[dict[int, str]], hit: list, absent: list, minimum: 
 
 
 @given(WEIGHTS, WEIGHTS)
-def test_a_share_of_weights_is_known_only_where_all_are(hit: list, absent: list) -> None:
+def test_a_share_of_weights_is_known_only_if_all_are(hit: list, absent: list) -> None:
     share = weigh(hit, absent).share
     known = None not in (*hit, *absent)
     total = sum(value or 0 for value in (*hit, *absent))

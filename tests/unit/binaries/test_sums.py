@@ -34,7 +34,7 @@ def test_a_folder_as_it_was_written_is_whole(folder: Path) -> None:
     assert damages(folder) == ()
 
 
-def test_no_folder_and_an_empty_one_are_no_damage(tmp_path: Path) -> None:
+def test_no_folder_and_an_empty_one_are_not_damage(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert damages(tmp_path / "empty") == damages(tmp_path / "none") == ()
 

@@ -87,7 +87,7 @@ def test_a_wrong_token_names_the_variable_and_never_the_value(service: StandInCa
     assert str(TOKEN.value) not in told
 
 
-def test_a_cache_that_is_not_there_is_not_asked_for_again(service: StandInCachix, client: WebClient) -> None:
+def test_a_cache_that_is_not_there_is_not_requested_again(service: StandInCachix, client: WebClient) -> None:
     with pytest.raises(RequestRefused, match="HTTP 404: no cache named mine") as caught:
         query_cache(client, at(service), TOKEN)
     assert caught.value.hint == f"is there a cache mine, and may the token in {CACHIX_TOKEN_VARIABLE} see it?"
@@ -104,7 +104,7 @@ def test_a_refusal_is_final(status: int, service: StandInCachix, client: WebClie
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_passes_is_asked_again_though_it_is_a_post(status: int, service: StandInCachix, client: WebClient) -> None:
+def test_what_passes_is_queried_again_though_it_is_a_post(status: int, service: StandInCachix, client: WebClient) -> None:
     service.add(StandInCache("mine"))
     service.answers = [lambda handler: reply(handler, status, {"error": "later"}, retry_after="0")]
     assert query_missing(client, at(service), None, hashes(2)) == frozenset(hashes(2))
@@ -121,7 +121,7 @@ def test_a_service_that_keeps_failing_is_unavailable(service: StandInCachix, cli
 @pytest.mark.parametrize(
     ("count", "calls"), [(0, []), (1, [1]), (HASHES_A_CALL, [32_768]), (HASHES_A_CALL + 1, [32_768, 1])]
 )
-def test_hashes_are_asked_in_calls_of_the_size_that_the_service_takes(
+def test_hashes_are_queried_in_calls_of_the_size_that_the_service_takes(
     count: int, calls: list[int], service: StandInCachix, client: WebClient
 ) -> None:
     cache = service.add(StandInCache("mine"))
@@ -135,19 +135,19 @@ def test_hashes_are_asked_in_calls_of_the_size_that_the_service_takes(
     assert {(request.method, request.path) for request in service.requests} <= {("POST", "/api/v1/cache/mine/narinfo")}
 
 
-def test_a_hash_that_comes_twice_is_asked_once(service: StandInCachix, client: WebClient) -> None:
+def test_a_hash_that_comes_twice_is_queried_once(service: StandInCachix, client: WebClient) -> None:
     service.add(StandInCache("mine"))
     assert query_missing(client, at(service), None, ["a" * 32, "b" * 32, "a" * 32]) == {"a" * 32, "b" * 32}
     assert json.loads(service.requests[0].body) == ["a" * 32, "b" * 32]
 
 
-def test_an_answer_that_names_what_was_not_asked_for_is_refused(service: StandInCachix, client: WebClient) -> None:
+def test_an_answer_that_names_what_was_not_requested_is_refused(service: StandInCachix, client: WebClient) -> None:
     service.answers = [lambda handler: reply(handler, 200, ["0" * 32, "f" * 32])]
     with pytest.raises(MalformedData, match=r"/cache/mine/narinfo: the answer names 'f{32}', which was not requested"):
         query_missing(client, at(service), None, ["0" * 32])
 
 
-def test_a_hash_of_another_call_was_not_asked_for_in_this_one(service: StandInCachix, client: WebClient) -> None:
+def test_a_hash_of_another_call_was_not_requested_in_this_one(service: StandInCachix, client: WebClient) -> None:
     asked = hashes(HASHES_A_CALL + 1)
     service.answers = [lambda handler: reply(handler, 200, []), lambda handler: reply(handler, 200, asked[:1])]
     with pytest.raises(MalformedData, match="was not requested"):
@@ -169,7 +169,7 @@ def test_a_hash_of_another_call_was_not_asked_for_in_this_one(service: StandInCa
         (b"\xff", "application/json"),
     ],
 )
-def test_an_answer_of_another_kind_is_refused_and_is_no_empty_list(
+def test_an_answer_of_another_kind_is_refused_and_is_not_an_empty_list(
     body: bytes, content_type: str, service: StandInCachix, client: WebClient
 ) -> None:
     service.answers = [lambda handler: reply_text(handler, 200, body, content_type=content_type)]
@@ -200,7 +200,7 @@ def test_a_description_with_something_else_in_it_is_refused(
         query_cache(client, at(service), None)
 
 
-def test_a_description_without_a_compression_is_one_all_the_same(service: StandInCachix, client: WebClient) -> None:
+def test_a_description_without_a_compression_is_accepted(service: StandInCachix, client: WebClient) -> None:
     answer = {
         key: value for key, value in describe(StandInCache("mine")).items() if key != "preferredCompressionMethod"
     }

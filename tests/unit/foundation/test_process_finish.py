@@ -108,7 +108,7 @@ def test_two_signals_while_it_is_being_started_leave_nobody_behind(tmp_path):
         wait_for(lambda: is_gone(tmp_path))
 
 
-def test_its_own_time_limit_holds_all_the_same(tmp_path):
+def test_its_own_time_limit_holds_anyway(tmp_path):
     with started(tmp_path, "true", 0.5) as ours:
         ours.send_signal(signal.SIGTERM)
         assert ours.wait(30) in (9, 128 + signal.SIGTERM)

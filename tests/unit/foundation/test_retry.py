@@ -43,7 +43,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         (None, b"\xff", None),
     ],
 )
-def test_what_a_service_asks_for(header, body, wait_s):
+def test_what_a_service_requests(header, body, wait_s):
     assert requested_wait_s(header, body, NOW) == wait_s
 
 

@@ -194,7 +194,7 @@ def test_a_signal_after_a_failure_and_a_success_keeps_both(failing: Run) -> None
     assert results[BUILD].reason == results[DOC].reason == "interrupted before it ended"
 
 
-def test_without_a_nix_job_for_this_machine_nix_is_not_asked(tmp_path: Path) -> None:
+def test_without_a_nix_job_for_this_machine_nix_is_not_queried(tmp_path: Path) -> None:
     run = Run(tmp_path, RecordedNix("passing"), host="aarch64-darwin")
     results = run()
     assert run.nix.calls == []
@@ -228,7 +228,7 @@ def test_a_tool_that_a_job_misses_makes_it_unavailable_and_a_time_out_makes_it_f
     assert (result.verdict, result.log_tail) == (Verdict.FAIL, ("Compiling a", "Compiling b"))
 
 
-def test_a_tool_of_ours_that_fails_is_no_failure_of_the_job(passing: Run) -> None:
+def test_a_tool_of_ours_that_fails_is_not_a_failure_of_the_job(passing: Run) -> None:
     def broken(request: EffectRequest) -> JobResult:
         raise CommandFailed(("podman", "load"), 125, "storage is broken\nno space\n")
 
@@ -274,7 +274,7 @@ def let_nix_say(run: Run, old: bytes, new: bytes) -> None:
     run.nix.log = [line.replace(old, new) for line in run.nix.log]
 
 
-def test_a_build_that_ended_well_without_junit_is_no_pass_of_its_tests(
+def test_a_build_that_ended_well_without_junit_is_not_a_pass_of_its_tests(
     passing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nix_jobs, "junit_path", lambda one: None)
@@ -286,7 +286,7 @@ def test_a_build_that_ended_well_without_junit_is_no_pass_of_its_tests(
 
 
 @pytest.mark.parametrize("inside", ["", '<testsuite name="a"><testcase name="t"><skipped/></testcase></testsuite>'])
-def test_a_build_in_which_no_test_was_executed_is_no_pass(
+def test_a_build_in_which_no_test_was_executed_is_not_a_pass(
     passing: Run, inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty.xml").write_text(f"<testsuites>{inside}</testsuites>")
@@ -352,7 +352,7 @@ def test_results_that_name_another_exit_code_than_nix_does_are_not_believed(
     assert "another exit code" in str(unit.reason)
 
 
-def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None:
+def test_a_failure_is_reported_with_its_reason_when_it_happens(failing: Run) -> None:
     failing()
     told = [line for line, tone in failing.notes if tone is Tone.BAD]
     unit = next(line for line in told if line.startswith(f"{UNIT}: failed"))
@@ -362,7 +362,7 @@ def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None
     assert told.index(blocker) < told.index(f"{DOC}: failed because a dependency failed")
 
 
-def test_a_job_that_was_said_to_be_there_and_has_failed_tests_is_told_too(
+def test_a_job_reported_as_there_with_failed_tests_is_reported_too(
     passing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_junit(monkeypatch, DATA.parent / "cargo" / "junit.xml")

@@ -61,7 +61,7 @@ def test_what_names_no_version_is_refused(text: str) -> None:
         parse_version(text)
 
 
-def test_the_version_is_asked_once(run: FakeRun) -> None:
+def test_the_version_is_queried_once(run: FakeRun) -> None:
     nix = nix_with(run)
     assert nix.version() == nix.version()
     assert len(run.calls) == 1
@@ -87,13 +87,13 @@ def test_every_call_has_the_environment_and_a_time_limit(run: FakeRun) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"x86_64", b"x86_64-linux\nextra", b"<html>"])
-def test_a_system_that_is_none_is_refused(run: FakeRun, answer: bytes) -> None:
+def test_an_invalid_system_is_refused(run: FakeRun, answer: bytes) -> None:
     run.script(*BASE, "eval", stdout=answer)
     with pytest.raises(MalformedData):
         nix_with(run).current_system()
 
 
-def test_evaluation_stands_on_the_flake_here_unless_told_otherwise(run: FakeRun) -> None:
+def test_evaluation_uses_the_flake_here_by_default(run: FakeRun) -> None:
     run.script(*BASE, "eval", stdout=b'{"a": 1}')
     assert nix_with(run).evaluate("checks.x86_64-linux.unit") == {"a": 1}
     assert asked(run, "eval") == ("eval", "--json", "--no-write-lock-file", ".#checks.x86_64-linux.unit")
@@ -123,7 +123,7 @@ def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
         '[["a", "-b"]]',
     ],
 )
-def test_overrides_that_are_no_pairs_are_a_configuration_error(run: FakeRun, overrides: str) -> None:
+def test_overrides_that_are_not_pairs_are_a_configuration_error(run: FakeRun, overrides: str) -> None:
     with pytest.raises(ConfigError, match=r"^NANNA_CI_OVERRIDES: "):
         nix_with(run, NANNA_CI_OVERRIDES=overrides)
 
@@ -139,7 +139,7 @@ def test_warnings_on_stderr_never_mix_into_the_value(run: FakeRun) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"warning: dirty\n1", b"[NaN]", b"[" * 10_000])
-def test_a_value_that_is_no_json_is_refused(run: FakeRun, answer: bytes) -> None:
+def test_a_value_that_is_not_json_is_refused(run: FakeRun, answer: bytes) -> None:
     run.script(*BASE, "eval", stdout=answer)
     with pytest.raises(MalformedData, match=r"^nix eval \.#x: "):
         nix_with(run).evaluate("x")
@@ -186,7 +186,7 @@ def info(path: StorePath) -> dict[str, Any]:
     return {str(path): {"narHash": SRI, "narSize": 1, "references": []}}
 
 
-def test_path_info_tells_what_is_there(run: FakeRun) -> None:
+def test_path_info_says_what_is_there(run: FakeRun) -> None:
     run.script(*BASE, "path-info", stdout=json.dumps(info(OUT_A) | {str(OUT_B): None}).encode())
     known = nix_with(run).path_info([OUT_A, OUT_B])
     assert known[OUT_A] is not None
@@ -194,7 +194,7 @@ def test_path_info_tells_what_is_there(run: FakeRun) -> None:
     assert asked(run, "path-info") == ("path-info", "--json", "--offline", str(OUT_A), str(OUT_B))
 
 
-def test_the_json_format_is_asked_for_only_where_nix_knows_it(run: FakeRun) -> None:
+def test_the_json_format_is_requested_only_if_nix_knows_it(run: FakeRun) -> None:
     run.script(*BASE, "--version", stdout=b"nix (Nix) 2.33.1\n")
     answer = {"version": 2, "storeDir": "/nix/store", "info": {OUT_A.base_name: None}}
     run.script(*BASE, "path-info", stdout=json.dumps(answer).encode())
@@ -208,7 +208,7 @@ def test_an_answer_that_leaves_out_a_path_is_refused(run: FakeRun) -> None:
         nix_with(run).path_info([OUT_A, OUT_B])
 
 
-def test_many_paths_are_asked_for_in_parts() -> None:
+def test_many_paths_are_requested_in_parts() -> None:
     paths = [StorePath(f"{number:032d}", "x") for number in range(1201)]
 
     class Answering(FakeRun):

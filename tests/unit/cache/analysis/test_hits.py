@@ -69,7 +69,7 @@ def test_corrupt_and_failed_answers_are_unknown_and_never_missing() -> None:
     assert judged.missing == frozenset()
 
 
-def test_of_a_cache_that_could_not_be_asked_nothing_is_known() -> None:
+def test_of_a_cache_that_could_not_be_queried_nothing_is_known() -> None:
     result = query_result(error=ToolMissing("cache", "is not there"))
     judged = judge_holdings(result, None, [A, B])
     assert judged.unknown == {A: "cache: is not there", B: "cache: is not there"}

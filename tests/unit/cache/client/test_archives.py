@@ -52,7 +52,7 @@ def test_a_folder_with_narinfos_alone_has_no_hit_and_names_what_is_not_there(fak
         (lambda place: (place.unlink(), place.symlink_to("gone")), "No such file"),
     ],
 )
-def test_an_archive_of_a_folder_that_nix_could_not_take_is_no_hit(
+def test_an_archive_of_a_folder_that_nix_could_not_take_is_not_a_hit(
     tmp_path: Path, harm: Callable[[Path], object], said: str
 ) -> None:
     (tmp_path / "nix-cache-info").write_text("StoreDir: /nix/store\n")
@@ -87,7 +87,7 @@ ARCHIVE = f"/{narinfo(path('here')).url}"
     ],
     ids=["200", "404", "403", "elsewhere", "moved", "500", "400"],
 )
-def test_archives_are_asked_for_by_head(cache: CacheStandIn, answer: Answer, there: bool | None) -> None:
+def test_archives_are_requested_by_head(cache: CacheStandIn, answer: Answer, there: bool | None) -> None:
     here, other = put(cache, "here"), put(cache, "other")
     cache.answers[ARCHIVE] = [answer]
     cache.files["/moved"] = b""

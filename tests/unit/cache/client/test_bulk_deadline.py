@@ -82,7 +82,7 @@ def test_a_folder_and_a_quick_cache_do_not_feel_the_deadline(cache: CacheStandIn
     assert (result.error, len(result.found)) == (None, 200)
 
 
-def test_the_deadline_grows_with_what_is_asked_and_what_a_cache_leads_to_only_so_far() -> None:
+def test_the_deadline_grows_with_the_paths_queried_and_walked_up_to_a_limit() -> None:
     policy = RetryPolicy()
     assert policy.limit_s(0, 0) == 60.0
     assert policy.limit_s(10_000, 0) == 260.0
@@ -90,6 +90,6 @@ def test_the_deadline_grows_with_what_is_asked_and_what_a_cache_leads_to_only_so
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "", "86401"])
-def test_a_deadline_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_deadline_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--deadline"):
         parse_deadline(text)

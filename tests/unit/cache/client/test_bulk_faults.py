@@ -127,7 +127,7 @@ def test_a_server_that_only_fails_is_given_up_soon(cache: CacheStandIn, monkeypa
     assert len(cache.asked) < 100
 
 
-def test_paths_that_fail_among_others_that_do_not_are_no_reason_to_give_up(cache: CacheStandIn) -> None:
+def test_scattered_failures_are_not_a_reason_to_give_up(cache: CacheStandIn) -> None:
     paths = [put(cache, f"p{number}") for number in range(40)]
     for one in paths[::2]:
         cache.answers[target(one)] = [says(500)]
@@ -221,7 +221,7 @@ def whole(cache: CacheStandIn, of: StorePath) -> Answer:
         raw(b"SSH-2.0-OpenSSH_9.2\r\n", goes_on=False),
     ],
 )
-def test_an_answer_that_breaks_off_is_asked_for_again(cache: CacheStandIn, here: StorePath, failure: Answer) -> None:
+def test_an_answer_that_breaks_off_is_requested_again(cache: CacheStandIn, here: StorePath, failure: Answer) -> None:
     # On a connection that served before, an end without a word is not a failure: each request here has a new one.
     info = cache.files["/nix-cache-info"]
     cache.answers["/nix-cache-info"] = [raw(b"HTTP/1.0 200 OK\r\n\r\n" + info, goes_on=False)]
@@ -249,13 +249,13 @@ def test_an_answer_that_takes_longer_than_the_limit_is_given_up(
     assert "no whole answer within 0.2 s" in result.failed[path("slow")]
 
 
-def test_a_server_that_hangs_once_is_asked_again(cache: CacheStandIn, here: StorePath) -> None:
+def test_a_server_that_hangs_once_is_queried_again(cache: CacheStandIn, here: StorePath) -> None:
     cache.answers[target(here)] = [is_silent, whole(cache, here)]
     result = Asking(answer_s=0.5).ask(cache.url, [here])
     assert (set(result.found), result.retries) == ({here}, 1)
 
 
-def test_a_connection_closed_between_requests_is_no_failure(cache: CacheStandIn) -> None:
+def test_a_connection_closed_between_requests_is_not_a_failure(cache: CacheStandIn) -> None:
     """The server says nothing of it, and closes after every answer: the next request has a connection of its own."""
     paths = [put(cache, f"p{number}") for number in range(30)]
     for one in paths:
@@ -272,7 +272,7 @@ def render_answer(cache: CacheStandIn, of: StorePath, head: str = "HTTP/1.1 200 
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def test_servers_of_http_1_0_and_those_that_close_are_asked_on_new_connections(cache: CacheStandIn) -> None:
+def test_servers_of_http_1_0_and_those_that_close_are_queried_on_new_connections(cache: CacheStandIn) -> None:
     old, polite, endless, chunked = (put(cache, name) for name in ("old", "polite", "endless", "chunked"))
     body = cache.files[target(chunked)]
     cache.answers = {
@@ -301,7 +301,7 @@ def test_servers_of_http_1_0_and_those_that_close_are_asked_on_new_connections(c
         (says(200, render_narinfo(narinfo(path("another")))), "is of another path, /nix/store/"),
     ],
 )
-def test_what_is_no_narinfo_of_the_path_is_refused_with_the_reason_and_not_missing(
+def test_a_narinfo_of_another_kind_is_refused_with_the_reason_and_not_missing(
     cache: CacheStandIn, here: StorePath, answer: Answer, problem: str
 ) -> None:
     bad = path("bad")
@@ -362,7 +362,7 @@ def test_a_cache_info_elsewhere_is_an_error_that_names_the_place(cache: CacheSta
     assert "https://cache.example.org" in error.message
 
 
-def test_bytes_that_nobody_asked_for_end_the_connection_and_harm_nothing(cache: CacheStandIn) -> None:
+def test_unsolicited_bytes_end_the_connection_and_harm_nothing(cache: CacheStandIn) -> None:
     paths = [put(cache, f"p{number}") for number in range(10)]
     stray = render_answer(cache, paths[3])
     cache.answers[target(paths[0])] = [raw(render_answer(cache, paths[0]) + stray)]
@@ -387,7 +387,7 @@ def test_too_much_at_once_halves_the_connections(cache: CacheStandIn) -> None:
     assert result.retries > 0
 
 
-def test_an_error_of_the_cache_is_told_with_its_line(cache: CacheStandIn) -> None:
+def test_an_error_of_the_cache_is_reported_with_its_line(cache: CacheStandIn) -> None:
     cache.files["/nix-cache-info"] = b"StoreDir: /nix/store\nPriority: high\n"
     error = Asking().ask(cache.url, []).error
     assert isinstance(error, MalformedData)

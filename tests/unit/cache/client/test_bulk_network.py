@@ -33,7 +33,7 @@ def with_environ(**environ: str) -> Asking:
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "NIX_SSL_CERT_FILE"])
-def test_a_cache_over_tls_is_asked_when_its_authority_is_trusted(tmp_path: Path, variable: str) -> None:
+def test_a_cache_over_tls_is_queried_when_its_authority_is_trusted(tmp_path: Path, variable: str) -> None:
     context, authority = make_certificate(tmp_path)
     with serving(tls=context) as cache:
         paths = [put(cache, f"p{number}") for number in range(40)]
@@ -75,21 +75,21 @@ def test_certificates_that_cannot_be_read_are_a_configuration_error(tmp_path: Pa
             with_environ(NIX_SSL_CERT_FILE=str(tmp_path / name)).ask("https://cache.example.org", [])
 
 
-def test_a_cache_with_an_ipv6_address_is_asked() -> None:
+def test_a_cache_with_an_ipv6_address_is_queried() -> None:
     with serving(host="::1") as cache:
         here = put(cache, "here")
         assert set(Asking().ask(cache.url, [here]).found) == {here}
     assert cache.asked[0].headers["host"].startswith("[::1]:")
 
 
-def test_a_name_with_an_address_where_nobody_listens_is_tried_at_the_next(cache: CacheStandIn) -> None:
+def test_a_name_is_tried_at_its_next_address_if_nothing_listens_at_one(cache: CacheStandIn) -> None:
     here = put(cache, "here")
     url = cache.url.replace("127.0.0.1", "localhost")  # ::1 too, on most machines
     assert set(Asking().ask(url, [here]).found) == {here}
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_is_asked_for_whole_urls(
+def test_a_proxy_of_the_environment_gets_whole_urls(
     cache: CacheStandIn, proxy: ProxyStandIn, variable: str
 ) -> None:
     here = put(cache, "here")
@@ -117,7 +117,7 @@ def test_a_proxy_gets_its_password_and_the_cache_does_not(cache: CacheStandIn, p
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*", "10.0.0.0/8,127.0.0.0/8", "example.org, 127.0.0.1"])
-def test_who_is_excepted_from_the_proxy_is_asked_directly(
+def test_a_host_excepted_from_the_proxy_is_queried_directly(
     cache: CacheStandIn, proxy: ProxyStandIn, excepted: str
 ) -> None:
     here = put(cache, "here")
@@ -176,7 +176,7 @@ def test_credentials_stay_with_the_server_they_are_for(cache: CacheStandIn, tmp_
     assert path("a") in result.failed
 
 
-def test_a_netrc_file_that_is_not_there_is_no_error_and_a_broken_one_is(cache: CacheStandIn, tmp_path: Path) -> None:
+def test_a_netrc_file_that_is_not_there_is_not_an_error_and_a_broken_one_is(cache: CacheStandIn, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     assert Asking().ask(cache.url, [], netrc=netrc).error is None
     netrc.write_text("nonsense\n")

@@ -39,7 +39,7 @@ def test_what_is_there_is_found_and_the_rest_is_missing(cache: CacheStandIn) -> 
     assert (dict(result.corrupt), dict(result.failed), result.error) == ({}, {}, None)
 
 
-def test_each_path_is_asked_for_once_and_the_counts_say_so(cache: CacheStandIn) -> None:
+def test_each_path_is_requested_once_and_the_counts_say_so(cache: CacheStandIn) -> None:
     paths = [put(cache, f"p{number}") for number in range(50)]
     result = Asking().ask(cache.url, [*paths, *paths])
     assert sorted(cache.targets()) == sorted(map(target, paths))
@@ -70,7 +70,7 @@ def test_requests_are_under_way_at_the_same_time(cache: CacheStandIn) -> None:
     assert Asking().ask(cache.url, paths, concurrency=4).missing == set(paths)
 
 
-def test_a_request_asks_for_plain_bytes_and_tells_no_secret(cache: CacheStandIn) -> None:
+def test_a_request_accepts_plain_bytes_and_leaks_no_secret(cache: CacheStandIn) -> None:
     asking = Asking()
     asking.environ["CACHIX_AUTH_TOKEN"] = "hunter2hunter2"
     asking.ask(cache.url, [path("a")])
@@ -80,13 +80,13 @@ def test_a_request_asks_for_plain_bytes_and_tells_no_secret(cache: CacheStandIn)
         assert "authorization" not in asked.headers
 
 
-def test_a_cache_below_a_folder_of_the_server_is_asked_there(cache: CacheStandIn) -> None:
+def test_a_cache_below_a_folder_of_the_server_is_queried_there(cache: CacheStandIn) -> None:
     here = path("here")
     cache.files = {"/a%20b/nix-cache-info": CACHE_INFO, f"/a%20b{target(here)}": render_narinfo(narinfo(here))}
     assert set(Asking().ask(f"{cache.url}/a%20b/", [here]).found) == {here}
 
 
-def test_several_substituters_are_all_asked_and_answer_in_the_order_given(
+def test_several_substituters_are_all_queried_and_answer_in_the_order_given(
     cache: CacheStandIn, other: CacheStandIn, tmp_path: Path
 ) -> None:
     first, second = put(cache, "first"), put(other, "second")
@@ -111,7 +111,7 @@ def test_two_caches_of_one_server_share_its_connections(cache: CacheStandIn) -> 
     assert cache.peak == 2
 
 
-def test_one_that_cannot_be_asked_leaves_the_others_alone(cache: CacheStandIn, tmp_path: Path) -> None:
+def test_one_that_cannot_be_queried_leaves_the_others_alone(cache: CacheStandIn, tmp_path: Path) -> None:
     here = put(cache, "here")
     broken, fine = Asking().ask_all([f"file://{tmp_path}/nothing", cache.url], [here])
     assert isinstance(broken.error, ToolMissing)
@@ -119,7 +119,7 @@ def test_one_that_cannot_be_asked_leaves_the_others_alone(cache: CacheStandIn, t
     assert set(fine.found) == {here}
 
 
-def test_nothing_to_ask_still_tells_whether_the_cache_is_there(cache: CacheStandIn) -> None:
+def test_an_empty_query_still_shows_whether_the_cache_is_there(cache: CacheStandIn) -> None:
     assert Asking().ask(cache.url, []).error is None
     assert Asking().ask_all([], [path("a")]) == ()
     cache.answers["/nix-cache-info"] = [says(404)]
@@ -138,7 +138,7 @@ def test_the_priority_is_that_of_the_url_else_of_the_cache(
 
 
 @pytest.mark.parametrize("info", [b"StoreDir: /gnu/store\n", b"<html>log in</html>", b""])
-def test_what_is_no_cache_of_our_store_is_an_error(cache: CacheStandIn, info: bytes) -> None:
+def test_what_is_not_a_cache_of_our_store_is_an_error(cache: CacheStandIn, info: bytes) -> None:
     here = put(cache, "here")
     cache.files["/nix-cache-info"] = info
     result = Asking().ask(cache.url, [here])
@@ -147,7 +147,7 @@ def test_what_is_no_cache_of_our_store_is_an_error(cache: CacheStandIn, info: by
     assert (dict(result.found), result.missing, cache.targets()) == ({}, frozenset(), [])
 
 
-def test_a_walk_asks_for_all_that_the_roots_refer_to_once(cache: CacheStandIn) -> None:
+def test_a_walk_requests_all_that_the_roots_refer_to_once(cache: CacheStandIn) -> None:
     root = put(cache, "root", "left", "right", "root")
     left, right, below = put(cache, "left", "below"), put(cache, "right", "below", "root"), put(cache, "below", "gone")
     result = Asking().ask(cache.url, [root], walk=True)
@@ -156,7 +156,7 @@ def test_a_walk_asks_for_all_that_the_roots_refer_to_once(cache: CacheStandIn) -
     assert len(cache.targets()) == len(set(cache.targets())) == 5
 
 
-def test_without_a_walk_references_are_not_asked_for(cache: CacheStandIn) -> None:
+def test_without_a_walk_references_are_not_requested(cache: CacheStandIn) -> None:
     root = put(cache, "root", "left")
     put(cache, "left")
     assert set(Asking().ask(cache.url, [root]).found) == {root}
@@ -222,7 +222,7 @@ def ask_with_missing_query(
     )
 
 
-def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStandIn) -> None:
+def test_a_missing_query_comes_first_and_only_the_rest_is_queried_path_by_path(cache: CacheStandIn) -> None:
     here = put(cache, "here")
     batches: list[list[str]] = []
 
@@ -237,7 +237,7 @@ def test_a_sieve_is_asked_first_and_only_the_rest_path_by_path(cache: CacheStand
     assert path("absent").hash not in "".join(cache.targets())
 
 
-def test_a_sieve_is_asked_in_batches_of_what_one_call_takes(
+def test_a_missing_query_is_sent_in_batches_of_what_one_call_takes(
     cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_lookup, "_MOST_HASHES", 3)
@@ -253,7 +253,7 @@ def test_a_sieve_is_asked_in_batches_of_what_one_call_takes(
     assert sizes == [3, 3, 1]
 
 
-def test_in_a_walk_a_sieve_gets_what_was_found_meanwhile(cache: CacheStandIn) -> None:
+def test_in_a_walk_a_missing_query_gets_what_was_found_meanwhile(cache: CacheStandIn) -> None:
     put(cache, "root", "left", "right")
     put(cache, "left")
     result = ask_with_missing_query(
@@ -263,7 +263,7 @@ def test_in_a_walk_a_sieve_gets_what_was_found_meanwhile(cache: CacheStandIn) ->
     assert result.missing == {path("right")}
 
 
-def test_a_sieve_that_names_what_was_not_asked_for_is_refused(cache: CacheStandIn) -> None:
+def test_a_missing_query_that_names_what_was_not_requested_is_refused(cache: CacheStandIn) -> None:
     put(cache, "here")
     result = ask_with_missing_query(cache, ["here"], lambda _: frozenset({path("stranger").hash}))
     assert isinstance(result.error, MalformedData)
@@ -271,7 +271,7 @@ def test_a_sieve_that_names_what_was_not_asked_for_is_refused(cache: CacheStandI
     assert (dict(result.found), result.missing) == ({}, frozenset())
 
 
-def test_without_its_sieve_a_cache_is_asked_path_by_path(cache: CacheStandIn) -> None:
+def test_without_its_missing_query_a_cache_is_queried_path_by_path(cache: CacheStandIn) -> None:
     here = put(cache, "here")
 
     def missing_query(_: Sequence[str]) -> frozenset[str]:
@@ -281,7 +281,7 @@ def test_without_its_sieve_a_cache_is_asked_path_by_path(cache: CacheStandIn) ->
     assert (set(result.found), result.missing, result.error) == ({here}, {path("absent")}, None)
 
 
-def test_what_a_sieve_does_not_expect_ends_the_question(cache: CacheStandIn) -> None:
+def test_an_unexpected_error_of_a_missing_query_ends_the_query(cache: CacheStandIn) -> None:
     def missing_query(_: Sequence[str]) -> frozenset[str]:
         raise ZeroDivisionError
 
@@ -289,7 +289,7 @@ def test_what_a_sieve_does_not_expect_ends_the_question(cache: CacheStandIn) -> 
         ask_with_missing_query(cache, ["here"], missing_query)
 
 
-def test_progress_is_told_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_PROGRESS_S", 0.01)
     told: list[QueryProgress] = []
     enough = threading.Event()

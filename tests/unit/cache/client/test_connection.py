@@ -56,7 +56,7 @@ def ask(connection: Connection) -> CacheRequest:
     return request
 
 
-def test_a_request_is_sent_and_its_answer_told_and_counted(connection: Connection, heard: Heard, wire: Wire) -> None:
+def test_a_request_is_sent_and_its_answer_reported_and_counted(connection: Connection, heard: Heard, wire: Wire) -> None:
     request = ask(connection)
     assert wire.sent == b"GET /\r\n\r\n"
     connection.data_received(ANSWER[:10])
@@ -72,7 +72,7 @@ def test_bytes_without_a_request_are_the_end_of_it(connection: Connection, heard
     assert heard.events == [("sent an unsolicited answer", None)]
 
 
-def test_an_end_without_a_request_and_one_in_mid_request_are_told(connection: Connection, heard: Heard) -> None:
+def test_an_end_with_or_without_a_request_is_reported(connection: Connection, heard: Heard) -> None:
     connection.connection_lost(None)
     request = ask(connection)
     connection.connection_lost(ConnectionResetError("reset"))

@@ -29,7 +29,7 @@ def put(folder: Path, name: str, *references: str) -> StorePath:
     return of
 
 
-def test_a_folder_is_asked_like_any_cache(folder: Path) -> None:
+def test_a_folder_is_queried_like_any_cache(folder: Path) -> None:
     here, bad, fifo, loop = put(folder, "here"), put(folder, "bad"), path("fifo"), path("loop")
     (folder / f"{bad.hash}.narinfo").write_bytes(b"StorePath: nonsense\n")
     os.mkfifo(folder / f"{fifo.hash}.narinfo")
@@ -50,7 +50,7 @@ def test_a_walk_through_a_folder_larger_than_a_round(folder: Path) -> None:
     assert set(Asking().ask(str(folder), [root], walk=True).found) == {root, *paths}
 
 
-def test_a_folder_that_is_no_cache_is_an_error_with_a_hint(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_cache_is_an_error_with_a_hint(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "absent"):
         with pytest.raises(ToolMissing, match="no binary cache: nix-cache-info") as caught:
             read_cache_info(place)
@@ -95,6 +95,6 @@ def test_what_a_cache_says_of_itself() -> None:
         (b"StoreDir: /nix/store\nPriority:\n", "line 2: Priority is ''"),
     ],
 )
-def test_what_is_no_cache_of_our_store_is_refused(data: bytes, problem: str) -> None:
+def test_what_is_not_a_cache_of_our_store_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(MalformedData, match=f"^source: {problem}"):
         parse_cache_info(data, "source")

@@ -175,7 +175,7 @@ def test_an_old_connection_that_was_closed_is_replaced_by_a_new_one(play: Callab
     assert (host.owner.tally.retries, host.slept, host.log) == (0, [], [])
 
 
-def test_a_host_that_takes_no_more_connections_is_asked_over_those_there_are(
+def test_a_host_that_takes_no_more_connections_is_queried_over_those_there_are(
     play: Callable[[int, Play], Host],
 ) -> None:
     async def story(host: Host) -> None:

@@ -84,7 +84,7 @@ def test_what_came_into_use_meanwhile_is_a_reason_to_run_again(cache: GcFolder) 
     assert is_deleted == {str(path_of(1)): True, str(path_of(2)): False}
 
 
-def test_an_upload_that_lost_something_is_no_success(cache: GcFolder) -> None:
+def test_an_upload_that_lost_something_is_not_a_success(cache: GcFolder) -> None:
     cache.add(1)
     broken = FileFault("x.narinfo", "came meanwhile, and needs y, which was deleted")
     told = report(cache, collected=done(report(cache), 1, broken=(broken,)))

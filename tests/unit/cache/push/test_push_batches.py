@@ -94,7 +94,7 @@ def test_a_success_between_failures_starts_the_count_anew() -> None:
 
 
 @pytest.mark.parametrize("error", [CommandTimedOut(["nix"], 1.0, ""), KeyboardInterrupt()])
-def test_what_is_no_answer_of_the_program_goes_on(error: BaseException) -> None:
+def test_what_is_not_an_answer_of_the_program_goes_on(error: BaseException) -> None:
     def send(_: Sequence[StorePath]) -> None:
         raise error
 

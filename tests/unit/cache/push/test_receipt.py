@@ -73,7 +73,7 @@ def test_a_path_or_a_reference_that_is_not_there_is_named(gone: StorePath) -> No
     assert receipt.verified == CLOSURE.keys() - {gone}
 
 
-def test_what_shows_up_late_is_waited_for_and_only_that_is_asked_again() -> None:
+def test_what_shows_up_late_is_waited_for_and_only_that_is_queried_again() -> None:
     slept: list[float] = []
     receipt, store = receipt_of(
         StoreAnswer(without(A, B)), StoreAnswer(without(A)), StoreAnswer(WHOLE), waits_s=(1, 2, 4), slept=slept
@@ -94,13 +94,13 @@ def test_what_nobody_took_is_not_waited_for() -> None:
     assert (receipt.problems, slept) == ({A: NOT_THERE}, [])
 
 
-def test_what_was_asked_in_vain_is_asked_again_and_fails_with_its_reason() -> None:
+def test_an_unanswered_query_is_repeated_and_fails_with_its_reason() -> None:
     vain = StoreAnswer(without(A), failed={A: "HTTP 503"})
     assert receipt_of(vain, StoreAnswer(WHOLE), waits_s=(1,))[0].problems == {}
     assert receipt_of(vain, waits_s=(1,))[0].problems == {A: "HTTP 503"}
 
 
-def test_what_is_wrong_stays_wrong_and_is_not_asked_again() -> None:
+def test_what_is_wrong_stays_wrong_and_is_not_queried_again() -> None:
     receipt, store = receipt_of(
         StoreAnswer(without(A, B), wrong={A: "line 3: NarSize: is zero"}), StoreAnswer(WHOLE), waits_s=(1, 2)
     )
@@ -123,7 +123,7 @@ def test_another_content_size_or_reference_is_a_problem(change: dict[str, Any], 
     assert receipt.problems[A].startswith(problem)
 
 
-def test_a_size_that_one_side_does_not_know_is_no_problem() -> None:
+def test_a_size_that_one_side_does_not_know_is_not_a_problem() -> None:
     answer = StoreAnswer({**WHOLE, A: info(A, B, size=None)})
     assert receipt_of(answer)[0].problems == {}
 
@@ -157,7 +157,7 @@ def test_signatures_are_counted_and_a_bad_one_is_a_problem() -> None:
 OTHER_BUILD = {**WHOLE, A: replace(WHOLE[A], nar_hash=nar_hash(B))}
 
 
-def test_another_build_that_a_trusted_key_signed_is_told_and_is_no_problem() -> None:
+def test_another_build_that_a_trusted_key_signed_is_reported_and_is_not_a_problem() -> None:
     receipt, _ = receipt_of(StoreAnswer(OTHER_BUILD), judge=lambda _: Trust.SIGNED)
     assert (receipt.problems, receipt.rebuilt, receipt.verified, receipt.requested) == ({}, {A}, {B, C}, 3)
 

@@ -164,14 +164,14 @@ def test_a_document_that_has_no_end_is_not_read_whole(folder: Path) -> None:
     assert "too many for a document" in refused(folder)
 
 
-def test_what_a_build_gave_is_told_apart(folder: Path, tmp_path: Path) -> None:
+def test_what_a_build_gave_is_distinguished(folder: Path, tmp_path: Path) -> None:
     description = tmp_path / "image.json"
     description.write_text('{"version":1,"image-config":{},"layers":[],"arch":"amd64"}')
     assert open_image(folder).form is ImageForm.OCI_LAYOUT
     assert open_image(description).form is ImageForm.NIX2CONTAINER
 
 
-def test_what_is_no_image_at_all_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_an_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("{}")
     with pytest.raises(UsageError):
         open_image(tmp_path / "absent")

@@ -103,7 +103,7 @@ def test_another_version_is_refused(version: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["m", "../m:1b", "M:1b", "m:", "a/b:1b"])
-def test_a_name_that_is_no_model_of_the_library_is_refused(name: str) -> None:
+def test_a_name_that_is_not_a_model_of_the_library_is_refused(name: str) -> None:
     made = json.loads(render_lock({"m:1b": locked()}))
     refusal(json.dumps(made | {"models": {name: made["models"]["m:1b"]}}).encode())
 
@@ -148,6 +148,6 @@ def test_another_registry_with_the_same_content_is_shown_and_no_change() -> None
     )
 
 
-def test_models_that_came_and_went_are_told_apart() -> None:
+def test_models_that_came_and_went_are_distinguished() -> None:
     changes = {one.name: one.change for one in compare_locks({"a:1": locked()}, {"b:1": locked()})}
     assert changes == {"a:1": ModelChange.REMOVED, "b:1": ModelChange.ADDED}

@@ -119,7 +119,7 @@ def test_a_server_that_speaks_of_formats_and_runs_is_not_for_another_machine():
         (replace(ENDED, log="exec format error"), False),
     ],
 )
-def test_a_second_try_with_a_writable_root_only_where_it_may_tell_something(seen, worth_it):
+def test_a_second_try_with_a_writable_root_only_if_it_may_help(seen, worth_it):
     assert may_need_writing(seen) is worth_it
 
 
@@ -149,7 +149,7 @@ def test_why_an_engine_could_not_start_it(words, cause):
     assert words in problem.message
 
 
-def test_a_refused_limit_is_told_from_other_refusals():
+def test_a_refused_limit_is_distinguished_from_other_refusals():
     assert is_limit_refused("runc: unable to apply cgroup configuration: mkdir: permission denied")
     assert is_limit_refused("openat2 /sys/fs/cgroup/x/memory.max: no such file or directory")
     assert not is_limit_refused('exec: "/nothing": no such file or directory')

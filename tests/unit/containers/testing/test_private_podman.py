@@ -63,7 +63,7 @@ def test_the_namespaces_end_with_who_made_them():
     assert words[-1] == "program"
 
 
-def test_a_room_is_told_what_to_test_and_is_gone_afterwards(world):
+def test_a_private_run_gets_its_request_and_is_removed_afterwards(world):
     tested = world.test()
     assert tested.private
     assert (tested.engine.version, tested.swept, tested.problems) == ("5.4.2", ("x",), ())
@@ -89,7 +89,7 @@ def test_podman_that_does_not_work_in_there_either_is_missing(world):
         world.test()
 
 
-def test_rooms_of_dead_runs_go_others_stay(world):
+def test_private_runs_that_are_dead_go_others_stay(world):
     for run in ("b" * 12, "c" * 12, "notes"):
         (world.rooms / run / "store").mkdir(parents=True)
     (world.groups / "memory" / f"nanna-ci-{'b' * 12}" / "conmon").mkdir(parents=True)
@@ -101,10 +101,10 @@ def test_rooms_of_dead_runs_go_others_stay(world):
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"version": 1}', b'{"version": "1", "images": [{}]}'])
-def test_a_result_that_is_none_is_refused(data):
+def test_an_invalid_result_is_refused(data):
     with pytest.raises(MalformedData):
         parse_engine_run(data, "x")
 
 
-def test_rooms_are_beside_the_locks():
+def test_private_runs_are_beside_the_locks():
     assert private_runs_folder(Path("/c/nanna-ci/container-runs")) == Path("/c/nanna-ci/podman-runs")
