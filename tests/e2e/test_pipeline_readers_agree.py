@@ -207,8 +207,8 @@ def test_both_readers_agree_on_images_with_and_without_port(tmp_path: Path) -> N
     refused = {answer["refused"].partition(": ")[2] for answer in answers if "refused" in answer}
     accepted = [image for answer in answers for image in answer.get("image", [])]
     assert {image["port"] for image in accepted} == {None, 1, 8080}
-    for told in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
-        assert [message for message in refused if told in message], told
+    for message in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
+        assert [one for one in refused if message in one], message
 
 
 def test_both_readers_refuse_strings_and_keys_of_a_megabyte(tmp_path: Path) -> None:

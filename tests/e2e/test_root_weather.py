@@ -128,11 +128,11 @@ def test_a_missing_group_is_tried_again_a_day_later_and_the_root_stays(tmp_path:
     # still missing: nothing is fetched to find that out
     a_day_passes()
     (tmp_path / "same").mkdir()
-    weather.asked.clear()
+    weather.requests.clear()
     with machine_in(tmp_path / "same", mirror_key, weather) as other:
         machine.apt = other.apt
         assert machine.run("--version").returncode == 0
-    assert [path for path in weather.asked if path.endswith(".deb")] == []
+    assert [path for path in weather.requests if path.endswith(".deb")] == []
     assert (machine.times_made(), len(machine.roots())) == (1, 1)
 
     a_day_passes()
@@ -240,9 +240,11 @@ def test_what_arrived_before_the_mirror_stopped_is_not_fetched_again(tmp_path: P
     with machine_in(tmp_path, mirror_key, weather) as machine:
         assert machine.run("--version").returncode == 3
         weather.stops = frozenset()
-        weather.asked.clear()
+        weather.requests.clear()
         assert machine.run("--version").returncode == 0
-    assert [path.rpartition("/")[2] for path in weather.asked if path.endswith(".deb")] == ["nix-bin_1.0-1_amd64.deb"]
+    assert [path.rpartition("/")[2] for path in weather.requests if path.endswith(".deb")] == [
+        "nix-bin_1.0-1_amd64.deb"
+    ]
 
 
 def test_a_mirror_that_does_not_answer_is_said_in_one_line(tmp_path: Path, mirror_key: Key) -> None:

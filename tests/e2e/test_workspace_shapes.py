@@ -1,6 +1,6 @@
 """Shapes that public workspaces have, built for real: the builder's steps over tests/data/workspaces.
 
-The steps run as in Nix's sandbox but for the sandbox; what only that has is asked of the last workspace, through nixw.
+The steps run as in Nix's sandbox but without it; what only the sandbox has is tested with the last workspace, by nixw.
 """
 
 from __future__ import annotations

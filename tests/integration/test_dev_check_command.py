@@ -290,6 +290,6 @@ def test_a_missing_pinned_toolchain_is_named_with_its_installation(
     )
     fake_ports.run.script("cargo", "metadata", returncode=1, stderr=said)
     assert main(["dev-check"], fake_ports.ports) == 3
-    told = fake_ports.stderr.getvalue()
-    assert "the Rust toolchain 1.70.0-x86_64-unknown-linux-gnu is not installed" in told
-    assert "rustup toolchain install 1.70.0-x86_64-unknown-linux-gnu" in told
+    stderr = fake_ports.stderr.getvalue()
+    assert "the Rust toolchain 1.70.0-x86_64-unknown-linux-gnu is not installed" in stderr
+    assert "rustup toolchain install 1.70.0-x86_64-unknown-linux-gnu" in stderr

@@ -174,7 +174,7 @@ def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_pat
 
 
 def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junit: Path | None) -> Machine:
-    """A Mac with a cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
+    """A Mac with a cargo: metadata, versions, and nextest that writes its configured JUnit file."""
     (tmp_path / "demo").mkdir()
     run = Nextest(junit.read_bytes() if junit is not None else None)
     run.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
@@ -240,9 +240,7 @@ def with_rustup(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_cargo_that_is_not_rustups_gets_no_channel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cargo_that_is_not_rustups_gets_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
     said = b"error: no such command: `+stable`\n\nhelp: invoke `cargo` through `rustup`\n"
     machine.run.script("cargo", "+stable", returncode=101, stderr=said)

@@ -26,7 +26,7 @@ NEEDED = {"podman": ("podman", "runc"), "docker": ("docker", "dockerd", "contain
 SANDBOX_PROGRAMS = ("setpriv", "unshare", "nsenter", "mount", "env")
 STARTED_S = 60.0
 
-# the sandbox's first process: prepares it, starts what it is told, and waits to be killed
+# the sandbox's first process: prepares it, starts what it is given, and waits to be killed
 HOLDER = """
 import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])

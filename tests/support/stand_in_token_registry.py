@@ -1,6 +1,6 @@
 """A stand-in for a registry with a token service, both on one loopback server, as ghcr.io answers a push's first steps.
 
-No blob can be sent to it. Users, and what each may push to, are data; `requests` has what was asked, and with what.
+No blob can be sent to it. Users, and what each may push to, are data; `requests` has every request with its login.
 """
 
 from __future__ import annotations

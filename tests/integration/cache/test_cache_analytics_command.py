@@ -109,7 +109,7 @@ def test_no_data_is_not_a_pass(sandbox: Sandbox) -> None:
     assert (answer["verdict"], answer["hitRate"]["paths"], answer["closure"]["paths"]) == ("unavailable", None, 0)
     gated = sandbox.analyse_list("--minimum-hit-rate", "0", paths=[], code=1)
     assert (gated["verdict"], gated["gate"]["reason"]) == ("fail", "nothing was measured")
-    assert "No data" in sandbox.told(code=3)
+    assert "No data" in sandbox.messages(code=3)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_corrupt_answer_is_refused_with_its_line_and_is_not_a_miss(sandbox: Sa
     assert unknown["storePath"] == str(PATHS[0])
     assert said in unknown["problem"]
     assert answer["misses"] == []
-    assert said in sandbox.told(code=4)
+    assert said in sandbox.messages(code=4)
 
 
 def test_a_cache_that_is_not_there_is_unavailable_and_named(sandbox: Sandbox) -> None:
@@ -144,8 +144,8 @@ def test_a_cache_that_is_not_there_is_unavailable_and_named(sandbox: Sandbox) ->
     sandbox.add(*PATHS)
     both = sandbox.analyse(*words, "--substituter", sandbox.url)
     assert (both["verdict"], both["hitRate"]["paths"]) == ("pass", 1.0)
-    assert "⚠ file:///" in sandbox.told("--substituter", gone)
-    assert "could not be queried" in sandbox.told("--substituter", gone)
+    assert "⚠ file:///" in sandbox.messages("--substituter", gone)
+    assert "could not be queried" in sandbox.messages("--substituter", gone)
 
 
 def test_of_two_caches_one_suffices(sandbox: Sandbox) -> None:
@@ -192,7 +192,7 @@ def test_pipeline_toml_says_filter_limit_and_target(sandbox: Sandbox) -> None:
     answer = sandbox.analyse_list()
     assert {miss["because"] for miss in answer["misses"]} == {"filtered: the push filter ^path-[34]$ keeps it out"}
     assert (answer["store"]["limitBytes"], answer["store"]["sizeBytes"] > 10) == (10, True)
-    shown = sandbox.told()
+    shown = sandbox.messages()
     assert "over its limit of 10 B" in shown
     assert "50.0 %" in shown
 

@@ -1,4 +1,4 @@
-"""`nanna-ci cache-push` where something is missing, damaged, interrupted, or asked wrongly."""
+"""`nanna-ci cache-push` where something is missing, damaged, interrupted, or requested wrongly."""
 
 from __future__ import annotations
 

@@ -53,17 +53,17 @@ def world(fake_ports, monkeypatch, tmp_path):
 @pytest.fixture
 def requests(monkeypatch):
     """What would be tested, in place of the test."""
-    asked = []
+    requests = []
 
     def run_image_tests(request, engine, facts, mark, locks, **_):
-        asked.append(request)
+        requests.append(request)
         passed = (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.0),)
         return EngineRun(
             facts, False, tuple(ImageResult(one.name, passed, ImageFacts(), 0.0) for one in request.subjects)
         )
 
     monkeypatch.setattr("nanna_ci.containers.testing.engine_run.run_image_tests", run_image_tests)
-    return asked
+    return requests
 
 
 def answer(world, *words: str):

@@ -145,7 +145,7 @@ def test_an_engine_without_controllers_is_a_warning(ports: FakePorts) -> None:
         ({"returncode": 1, "stderr": b"unshare: Operation not permitted"}, "warn", "unshare: Operation not permitted"),
     ],
 )
-def test_a_podman_that_works_nowhere_else_is_tried_in_a_room(ports, monkeypatch, what, health, said) -> None:
+def test_a_podman_that_works_nowhere_else_is_tried_in_namespaces(ports, monkeypatch, what, health, said) -> None:
     tools = ports.cwd / "bin"
     tools.mkdir()
     for name in ("podman", "unshare", "setpriv", "mount"):
@@ -278,7 +278,7 @@ def test_no_login_is_a_warning(ports: FakePorts, registry: TokenRegistry) -> Non
 
 
 def test_on_github_the_registry_is_ghcr_and_the_owner_the_runs(ports: FakePorts) -> None:
-    """Half a login, so that nobody is asked."""
+    """Half a login, so that no registry is queried."""
     ports.environ.update({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY_OWNER": "OWNER", "REGISTRY_USERNAME": "robot"})
     assert run(ports)[1]["registry login", "ghcr.io/owner"]["health"] == "bad"
 

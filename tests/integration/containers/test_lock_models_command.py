@@ -98,7 +98,7 @@ def test_small_blobs_are_hashed_and_of_large_ones_only_the_size_is_checked(
         "params": "digest",
     }
     large = registry.digest(registry.LARGE)
-    assert {one.method for one in stand_in.asked if one.path.endswith(large)} == {"HEAD"}
+    assert {one.method for one in stand_in.requests if one.path.endswith(large)} == {"HEAD"}
 
 
 def test_locking_again_changes_nothing(lock: Lock, folder: Path) -> None:
@@ -146,9 +146,9 @@ def test_update_takes_what_moved(lock: Lock, folder: Path, stand_in: registry.St
 def test_only_the_named_model_is_requested(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
     lock()
     stand_in.add("alpha:1b", *registry.model(template=b"another"))
-    stand_in.asked.clear()
+    stand_in.requests.clear()
     assert lock("beta:2b")[0] == 0
-    assert not [one for one in stand_in.asked if "alpha" in one.path]
+    assert not [one for one in stand_in.requests if "alpha" in one.path]
 
 
 def test_a_model_that_the_pipeline_dropped_is_dropped(lock: Lock, folder: Path) -> None:
@@ -172,9 +172,9 @@ def test_a_locked_model_keeps_its_registry_by_default(
     fake_ports: FakePorts, lock: Lock, stand_in: registry.StandIn
 ) -> None:
     lock()
-    stand_in.asked.clear()
+    stand_in.requests.clear()
     assert main(["lock-models"], fake_ports.ports) == 0
-    assert stand_in.asked
+    assert stand_in.requests
     assert DEFAULT_REGISTRY not in fake_ports.stderr.getvalue()
 
 
@@ -184,7 +184,7 @@ def test_the_token_goes_to_the_registry_and_not_where_blobs_are_redirected_to(
     fake_ports.environ["MODEL_REGISTRY_TOKEN"] = SECRET
     assert lock()[0] == 0
     tokens = {
-        server: {one.authorization for one in stand_in.asked if one.server == server}
+        server: {one.authorization for one in stand_in.requests if one.server == server}
         for server in ("registry", "store")
     }
     assert tokens == {"registry": {f"Bearer {SECRET}"}, "store": {None}}
@@ -241,7 +241,7 @@ HTML = b"<html><body>Please log in</body></html>"
 
 
 @pytest.mark.parametrize(
-    ("path_end", "status", "body", "headers", "told"),
+    ("path_end", "status", "body", "headers", "message"),
     [
         (TEMPLATE, 200, b"{{ .Prompy }}", {}, "the template's digest is sha256:"),
         (TEMPLATE, 200, b"{{ .Prompt }} ", {}, "14 bytes, 13 in the manifest"),
@@ -262,16 +262,14 @@ def test_what_is_not_what_the_manifest_says_is_refused(
     status: int,
     body: bytes,
     headers: dict[str, str],
-    told: str,
+    message: str,
 ) -> None:
     stand_in.fault(path_end, status, body, **headers)
-    assert told in refused(lock, 4)
+    assert message in refused(lock, 4)
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_size_is_requested_as_stored_and_not_as_compressed(
-    lock: Lock, stand_in: registry.StandIn
-) -> None:
+def test_a_size_is_requested_as_stored_and_not_as_compressed(lock: Lock, stand_in: registry.StandIn) -> None:
     def packing(handler: registry.Handler) -> None:
         length = len(registry.LARGE) if handler.headers["accept-encoding"] == "identity" else 1000
         registry.reply(handler, 200, content_length=str(length))
@@ -317,7 +315,7 @@ def test_a_registry_that_is_not_an_https_url_is_refused_before_any_request(
 ) -> None:
     words = ["lock-models", f"--registry={url}"]
     assert main(words, fake_ports.ports) == 2
-    assert not stand_in.asked
+    assert not stand_in.requests
 
 
 def test_an_unknown_model_is_refused_with_those_that_are_known(fake_ports: FakePorts, lock: Lock) -> None:

@@ -203,8 +203,8 @@ def test_every_byte_is_counted_once_shared_archives_too(cache: Cache) -> None:
         plan = sandbox.run()
         assert plan.before_bytes == sum(files.values())
         gone = files.keys() - sandbox.folder.files().keys()
-        told = sum(one.freed_bytes for one in plan.evictions) + sum(file.size_bytes for file in plan.leftovers)
-        assert told == sum(files[name] for name in gone)
+        freed_bytes = sum(one.freed_bytes for one in plan.evictions) + sum(file.size_bytes for file in plan.leftovers)
+        assert freed_bytes == sum(files[name] for name in gone)
 
 
 @given(caches())

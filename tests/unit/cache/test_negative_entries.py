@@ -67,10 +67,10 @@ def test_only_what_is_requested_and_only_that_substituter(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("written", [URL, f"{URL}/", f"{URL}?priority=1"])
-@pytest.mark.parametrize("asked", [URL, f"{URL}/", f"{URL}/?trusted=1"])
-def test_a_url_is_the_same_with_a_slash_or_parameters(written: str, asked: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [URL, f"{URL}/", f"{URL}/?trusted=1"])
+def test_a_url_is_the_same_with_a_slash_or_parameters(written: str, wanted: str, tmp_path: Path) -> None:
     write_cache(tmp_path / "nix", [(written, A, int(NOW), 0)])
-    assert set(load(tmp_path).for_(asked, [A])) == {A}
+    assert set(load(tmp_path).for_(wanted, [A])) == {A}
 
 
 @pytest.mark.parametrize(

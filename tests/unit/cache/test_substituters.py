@@ -1,4 +1,4 @@
-"""Which caches are asked, and which keys count."""
+"""Which caches are queried, and which keys count."""
 
 from __future__ import annotations
 

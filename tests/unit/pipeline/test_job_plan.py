@@ -128,8 +128,8 @@ def test_nightly_is_not_a_skip_for_those_who_build_with_it() -> None:
 
 def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert [name for name, job in plan("").items() if job.skippable] == ["integration-x86_64-linux-stable"]
-    asked = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
-    assert not any(job.skippable for job in asked.values())
+    jobs = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
+    assert not any(job.skippable for job in jobs.values())
 
 
 def test_every_test_kind_is_a_job_kind() -> None:

@@ -118,8 +118,8 @@ def test_every_job_has_its_result_on_disk(failing: Run) -> None:
 
 def test_each_job_is_announced_once_and_counted_once(failing: Run) -> None:
     failing()
-    told = [line for line, _ in failing.notes]
-    assert sum(line.startswith(f"{UNIT}: ") for line in told) == 1
+    lines = [line for line, _ in failing.notes]
+    assert sum(line.startswith(f"{UNIT}: ") for line in lines) == 1
     assert (f"{FMT}: already in the store", Tone.GOOD) in failing.notes
     assert (f"{DOC}: failed because a dependency failed", Tone.BAD) in failing.notes
     now = failing.tracker.snapshot()
@@ -354,12 +354,12 @@ def test_results_that_name_another_exit_code_than_nix_does_are_not_believed(
 
 def test_a_failure_is_reported_with_its_reason_when_it_happens(failing: Run) -> None:
     failing()
-    told = [line for line, tone in failing.notes if tone is Tone.BAD]
-    unit = next(line for line in told if line.startswith(f"{UNIT}: failed"))
+    lines = [line for line, tone in failing.notes if tone is Tone.BAD]
+    unit = next(line for line in lines if line.startswith(f"{UNIT}: failed"))
     assert unit.endswith((": demo tests::wrong, demo tests::killed", ": demo tests::killed, demo tests::wrong"))
-    blocker = next(line for line in told if line.startswith("demo-doc-deps, which jobs need: failed"))
+    blocker = next(line for line in lines if line.startswith("demo-doc-deps, which jobs need: failed"))
     assert "could not compile `broken`" in blocker
-    assert told.index(blocker) < told.index(f"{DOC}: failed because a dependency failed")
+    assert lines.index(blocker) < lines.index(f"{DOC}: failed because a dependency failed")
 
 
 def test_a_job_reported_as_there_with_failed_tests_is_reported_too(

@@ -1,4 +1,4 @@
-"""Questions to the nix program: what it is asked, and what its answers are taken for."""
+"""Calls of the nix program: its arguments, and how its answers are read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nix_with(run: FakeRun, **environ: str) -> Nix:
     return Nix(run, environ=environ)
 
 
-def asked(run: FakeRun, *words: str) -> tuple[str, ...]:
+def arguments_of(run: FakeRun, *words: str) -> tuple[str, ...]:
     """The argv of the only call that begins with `words`, without the base."""
     found = [call.argv[len(BASE) :] for call in run.calls if call.argv[len(BASE) :][: len(words)] == words]
     assert len(found) == 1, run.calls
@@ -96,7 +96,7 @@ def test_an_invalid_system_is_refused(run: FakeRun, answer: bytes) -> None:
 def test_evaluation_uses_the_flake_here_by_default(run: FakeRun) -> None:
     run.script(*BASE, "eval", stdout=b'{"a": 1}')
     assert nix_with(run).evaluate("checks.x86_64-linux.unit") == {"a": 1}
-    assert asked(run, "eval") == ("eval", "--json", "--no-write-lock-file", ".#checks.x86_64-linux.unit")
+    assert arguments_of(run, "eval") == ("eval", "--json", "--no-write-lock-file", ".#checks.x86_64-linux.unit")
 
 
 def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
@@ -106,7 +106,7 @@ def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
     assert nix.evaluate("x", apply="builtins.attrNames") == []
     given = ("--override-input", "nixpkgs", "path:/a b", "--override-input", "nanna-coder", "path:/c")
     flags = ("--no-write-lock-file", *given)
-    assert asked(run, "eval") == ("eval", "--json", *flags, "path:/repo#x", "--apply", "builtins.attrNames")
+    assert arguments_of(run, "eval") == ("eval", "--json", *flags, "path:/repo#x", "--apply", "builtins.attrNames")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_path_info_says_what_is_there(run: FakeRun) -> None:
     known = nix_with(run).path_info([OUT_A, OUT_B])
     assert known[OUT_A] is not None
     assert known[OUT_B] is None
-    assert asked(run, "path-info") == ("path-info", "--json", "--offline", str(OUT_A), str(OUT_B))
+    assert arguments_of(run, "path-info") == ("path-info", "--json", "--offline", str(OUT_A), str(OUT_B))
 
 
 def test_the_json_format_is_requested_only_if_nix_knows_it(run: FakeRun) -> None:
@@ -199,7 +199,7 @@ def test_the_json_format_is_requested_only_if_nix_knows_it(run: FakeRun) -> None
     answer = {"version": 2, "storeDir": "/nix/store", "info": {OUT_A.base_name: None}}
     run.script(*BASE, "path-info", stdout=json.dumps(answer).encode())
     assert nix_with(run).path_info([OUT_A]) == {OUT_A: None}
-    assert asked(run, "path-info")[2:-1] == ("--offline", "--json-format", "2")
+    assert arguments_of(run, "path-info")[2:-1] == ("--offline", "--json-format", "2")
 
 
 def test_an_answer_that_leaves_out_a_path_is_refused(run: FakeRun) -> None:
@@ -247,4 +247,4 @@ def test_derivations_are_shown_alone_or_with_all_they_need(
 ) -> None:
     run.script(*BASE, "derivation", stdout=shown((A, OUT_A), (B, OUT_B)))
     assert set(nix_with(run).derivation_show([A], recursive=recursive)) == {A, B}
-    assert asked(run, "derivation") == ("derivation", "show", *flags, str(A))
+    assert arguments_of(run, "derivation") == ("derivation", "show", *flags, str(A))

@@ -1,4 +1,4 @@
-"""Builds by the nix program: what nix is asked to do, and what its end is taken for."""
+"""Builds by the nix program: the arguments of nix, and how its end is read."""
 
 from __future__ import annotations
 

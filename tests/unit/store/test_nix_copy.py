@@ -1,4 +1,4 @@
-"""What is asked of nix around a push, by script."""
+"""The calls of nix around a push, by script."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_the_closure_has_references_and_what_the_store_lacks() -> None:
 def test_a_path_that_is_collected_during_the_closure_query_is_missing() -> None:
     store = StandInNix()
     foo, bar = store.add("a-foo"), store.add("c-bar")
-    asked = store._path_info
+    original = store._path_info
 
-    def collecting(asked_for: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
+    def collecting(requested: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
         if recursive:
             store.infos.pop(bar, None)
-        return asked(asked_for, words, recursive=recursive)
+        return original(requested, words, recursive=recursive)
 
     store._path_info = collecting  # type: ignore[method-assign, assignment]
     known = query_closure(Nix(store, environ={}), [foo, bar])
@@ -155,6 +155,6 @@ def test_only_new_files_are_queried_about(tmp_path: Path) -> None:
     stamp = (tmp_path / new.base_name).stat().st_ctime
     assert query_built_since(nix, tmp_path, stamp) == [new]
     assert query_built_since(nix, tmp_path, stamp + 60) == []
-    asked = [words for words, _ in store.of("path-info")]
-    assert len(asked) == 1
-    assert not any(word.endswith(".drv") for word in asked[0])
+    queries = [words for words, _ in store.of("path-info")]
+    assert len(queries) == 1
+    assert not any(word.endswith(".drv") for word in queries[0])

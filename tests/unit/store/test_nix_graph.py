@@ -121,9 +121,9 @@ def test_only_what_lies_in_the_folder_is_requested_and_once(run: FakeRun, tmp_pa
     store.load([OUT, GONE])
     store.load([OUT, GONE])
     assert set(store.valid) == {OUT}
-    asked = [call.argv for call in run.calls if "path-info" in call.argv]
-    assert len(asked) == 1
-    assert str(GONE) not in asked[0]
+    queries = [call.argv for call in run.calls if "path-info" in call.argv]
+    assert len(queries) == 1
+    assert str(GONE) not in queries[0]
 
 
 def test_what_lies_there_and_is_not_valid_is_not(run: FakeRun, tmp_path: Path) -> None:

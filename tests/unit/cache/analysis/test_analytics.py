@@ -62,19 +62,19 @@ class Machine:
 
     def query(self, substituters: Sequence[Any], paths: Sequence[StorePath], *, walk: bool) -> tuple[Any, ...]:
         self.queries.append((list(paths), walk))
-        asked = list(paths)
-        for path in asked if walk else ():
+        requested = list(paths)
+        for path in requested if walk else ():
             for cache in self.caches.values():
-                asked += [one for one in cache[path].references if one not in asked] if path in cache else []
+                requested += [one for one in cache[path].references if one not in requested] if path in cache else []
         unknown = self.failed | self.corrupt
         return tuple(
             query_result(
-                [cache[path] for path in asked if path in cache and path not in unknown],
-                [path for path in asked if path not in cache and path not in unknown],
+                [cache[path] for path in requested if path in cache and path not in unknown],
+                [path for path in requested if path not in cache and path not in unknown],
                 url=url,
                 substituter=self.substituter(url),
-                failed={path: why for path, why in self.failed.items() if path in asked},
-                corrupt={path: why for path, why in self.corrupt.items() if path in asked},
+                failed={path: why for path, why in self.failed.items() if path in requested},
+                corrupt={path: why for path, why in self.corrupt.items() if path in requested},
                 error=self.errors.get(url),
             )
             for url, cache in self.caches.items()
@@ -129,7 +129,7 @@ def test_what_outputs_refer_to_beyond_the_graph_is_requested_with_all_below_it()
     analysis = machine.analyse(graph.subject)
     assert machine.queries[1:] == [([stranger], True)]
     assert analysis.plan.download == {graph.top, stranger, deeper}
-    assert analysis.tally.paths == 2  # what was not asked for does not count in the rate
+    assert analysis.tally.paths == 2  # what was not requested for does not count in the rate
 
 
 def test_a_list_is_not_followed_and_a_walk_is() -> None:

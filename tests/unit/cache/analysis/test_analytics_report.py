@@ -125,8 +125,8 @@ def test_the_gate_is_the_first_thing_said() -> None:
 def test_untrusted_and_hidden_paths_and_notes_are_warned_of() -> None:
     cache = holdings(PATHS[1:], [], {PATHS[0]: Trust.UNSIGNED})
     hidden = Miss(PATHS[1], None, MissCause.ROOT, Reason.HIDDEN, "hidden")
-    told = notices(analysis(cache, misses=(hidden,), notes=("cache.sqlite: locked",)))
-    assert told == [
+    shown = notices(analysis(cache, misses=(hidden,), notes=("cache.sqlite: locked",)))
+    assert shown == [
         (
             Tone.WARN,
             "1 path without a trusted signature, which Nix will not take; 1 that its dry run downloads must be built "

@@ -134,7 +134,7 @@ def test_bytes_and_seconds_are_shares_of_what_is_known_in_full() -> None:
         (0.0, tally(5, 0, 1), Verdict.UNAVAILABLE),
         (1.0, tally(0, 5, 1), Verdict.UNAVAILABLE),
     ],
-    ids=["exactly", "below", "all", "not all", "none asked for", "no data", "not known", "not known, hopeless"],
+    ids=["exactly", "below", "all", "not all", "none requested", "no data", "not known", "not known, hopeless"],
 )
 def test_the_gate(minimum: float, one: HitTally, verdict: Verdict) -> None:
     assert gate(minimum, one).verdict is verdict

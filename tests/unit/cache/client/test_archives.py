@@ -68,7 +68,7 @@ def test_over_http_the_report_says_what_a_narinfo_does_not_prove(fake_ports: Fak
     (fake_ports.cwd / "paths").write_text(str(put(cache, "here")))
     words = ("--paths-from", "paths", "--substituter", f"{cache.url}?trusted=true")
     assert "--verify-archives asks" in " ".join(analyse(fake_ports, *words)[1].split())
-    assert [one.method for one in cache.asked] == ["GET", "GET"]
+    assert [one.method for one in cache.requests] == ["GET", "GET"]
 
 
 ARCHIVE = f"/{narinfo(path('here')).url}"
@@ -97,7 +97,7 @@ def test_archives_are_requested_by_head(cache: CacheStandIn, answer: Answer, the
     assert (here in result.found, here in result.missing) == (there is True, there is False)
     assert (here in result.hollow, here in result.failed) == (there is False, there is None)
     assert other in result.found, "the connection goes on"
-    assert {one.method for one in cache.asked if one.target == ARCHIVE} == {"HEAD"}
+    assert {one.method for one in cache.requests if one.target == ARCHIVE} == {"HEAD"}
 
 
 @pytest.mark.parametrize("url", ["/etc/passwd", "../x", "https://elsewhere.example.org/x"])

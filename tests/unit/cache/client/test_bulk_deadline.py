@@ -1,4 +1,4 @@
-"""One deadline for all that a substituter is asked, however it spends the time; it fails alone, and is named."""
+"""One deadline for all queries at a substituter, however it spends the time; it fails alone, and is named."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_server_that_only_fails_is_given_up_soon(cache: CacheStandIn, monkeypa
     assert set(result.failed) == set(paths)
     assert all("HTTP 503" in problem for problem in result.failed.values())
     assert result.error is None
-    assert len(cache.asked) < 100
+    assert len(cache.requests) < 100
 
 
 def test_scattered_failures_are_not_a_reason_to_give_up(cache: CacheStandIn) -> None:
@@ -344,7 +344,7 @@ def test_a_redirect_to_another_server_is_not_followed(cache: CacheStandIn, here:
     with serving() as stranger:
         cache.answers[target(here)] = [says(302, location=f"{stranger.url}/x")]
         result = Asking().ask(cache.url, [here])
-        assert stranger.asked == []
+        assert stranger.requests == []
     assert f"redirects to another server, {stranger.url}" in result.failed[here]
     assert (result.missing, result.retries) == (frozenset(), 0)
 
@@ -377,8 +377,8 @@ def test_too_much_at_once_halves_the_connections(cache: CacheStandIn) -> None:
     def overload(client: Client) -> bool:
         if cache.open_now > 2:
             return says(503)(client)
-        asked = next(one for one in reversed(cache.asked) if one.connection == client.number)
-        return says(200, cache.files[asked.target])(client)
+        request = next(one for one in reversed(cache.requests) if one.connection == client.number)
+        return says(200, cache.files[request.target])(client)
 
     for one in paths:
         cache.answers[target(one)] = [overload]

@@ -48,7 +48,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused_at_once(tmp_path: Path
         put(cache, "here")
         asking = Asking()
         result = asking.ask(cache.url, [path("here")])
-        assert cache.asked == []
+        assert cache.requests == []
     assert isinstance(result.error, ServiceUnavailable)
     assert "the certificate is not trusted" in result.error.message
     assert asking.slept == []
@@ -79,7 +79,7 @@ def test_a_cache_with_an_ipv6_address_is_queried() -> None:
     with serving(host="::1") as cache:
         here = put(cache, "here")
         assert set(Asking().ask(cache.url, [here]).found) == {here}
-    assert cache.asked[0].headers["host"].startswith("[::1]:")
+    assert cache.requests[0].headers["host"].startswith("[::1]:")
 
 
 def test_a_name_is_tried_at_its_next_address_if_nothing_listens_at_one(cache: CacheStandIn) -> None:
@@ -89,17 +89,15 @@ def test_a_name_is_tried_at_its_next_address_if_nothing_listens_at_one(cache: Ca
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_gets_whole_urls(
-    cache: CacheStandIn, proxy: ProxyStandIn, variable: str
-) -> None:
+def test_a_proxy_of_the_environment_gets_whole_urls(cache: CacheStandIn, proxy: ProxyStandIn, variable: str) -> None:
     here = put(cache, "here")
     result = with_environ(**{variable: proxy.url}).ask("http://cache.example.invalid:81", [here])
     assert set(result.found) == {here}
-    assert {asked.target for asked in proxy.asked} == {
+    assert {request.target for request in proxy.requests} == {
         "http://cache.example.invalid:81/nix-cache-info",
         f"http://cache.example.invalid:81{target(here)}",
     }
-    assert {asked.headers["host"] for asked in proxy.asked} == {"cache.example.invalid:81"}
+    assert {request.headers["host"] for request in proxy.requests} == {"cache.example.invalid:81"}
 
 
 def test_behind_a_proxy_a_cache_is_not_near(cache: CacheStandIn, proxy: ProxyStandIn) -> None:
@@ -111,9 +109,9 @@ def test_behind_a_proxy_a_cache_is_not_near(cache: CacheStandIn, proxy: ProxySta
 def test_a_proxy_gets_its_password_and_the_cache_does_not(cache: CacheStandIn, proxy: ProxyStandIn) -> None:
     url = proxy.url.replace("//", "//user:p%40ss@")
     with_environ(http_proxy=url).ask("http://cache.example.invalid", [])
-    (asked,) = proxy.asked
-    assert base64.b64decode(asked.headers["proxy-authorization"].removeprefix("Basic ")) == b"user:p@ss"
-    assert "authorization" not in asked.headers
+    (request,) = proxy.requests
+    assert base64.b64decode(request.headers["proxy-authorization"].removeprefix("Basic ")) == b"user:p@ss"
+    assert "authorization" not in request.headers
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*", "10.0.0.0/8,127.0.0.0/8", "example.org, 127.0.0.1"])
@@ -122,7 +120,7 @@ def test_a_host_excepted_from_the_proxy_is_queried_directly(
 ) -> None:
     here = put(cache, "here")
     assert set(with_environ(HTTP_PROXY=proxy.url, NO_PROXY=excepted).ask(cache.url, [here]).found) == {here}
-    assert proxy.asked == []
+    assert proxy.requests == []
 
 
 def test_tls_goes_through_a_proxy_that_only_passes_it_on(tmp_path: Path) -> None:
@@ -132,11 +130,11 @@ def test_tls_goes_through_a_proxy_that_only_passes_it_on(tmp_path: Path) -> None
         asking = with_environ(HTTPS_PROXY=proxy.url.replace("//", "//user:pass@"), SSL_CERT_FILE=str(authority))
         result = asking.ask("https://cache.example.invalid", [here], concurrency=1)
     assert set(result.found) == {here}
-    (asked,) = proxy.asked
-    assert (asked.method, asked.target) == ("CONNECT", "cache.example.invalid:443")
-    assert asked.headers["proxy-authorization"].startswith("Basic ")
-    assert {one.headers["host"] for one in cache.asked} == {"cache.example.invalid"}
-    assert not any("proxy-authorization" in one.headers for one in cache.asked)
+    (request,) = proxy.requests
+    assert (request.method, request.target) == ("CONNECT", "cache.example.invalid:443")
+    assert request.headers["proxy-authorization"].startswith("Basic ")
+    assert {one.headers["host"] for one in cache.requests} == {"cache.example.invalid"}
+    assert not any("proxy-authorization" in one.headers for one in cache.requests)
 
 
 @pytest.mark.parametrize(("status", "attempts"), [(407, 1), (403, 1), (502, 5)])
@@ -145,7 +143,7 @@ def test_a_proxy_that_refuses_is_named(cache: CacheStandIn, proxy: ProxyStandIn,
     error = with_environ(HTTPS_PROXY=proxy.url).ask("https://cache.example.invalid", []).error
     assert isinstance(error, ServiceUnavailable)
     assert f"the proxy 127.0.0.1 answers CONNECT with HTTP {status}" in error.message
-    assert error.attempts == attempts == len(proxy.asked)
+    assert error.attempts == attempts == len(proxy.requests)
 
 
 @pytest.mark.parametrize("value", ["socks5://127.0.0.1:1080", "http://", "http://a:port", "https://proxy.example.org"])
@@ -162,7 +160,7 @@ def test_netrc_says_who_we_are(cache: CacheStandIn, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine other.example.org login a password b\nmachine 127.0.0.1\nlogin me password secret\n")
     Asking().ask(cache.url, [path("a")], netrc=netrc)
-    assert [password_of(asked.headers) for asked in cache.asked] == ["me:secret", "me:secret"]
+    assert [password_of(request.headers) for request in cache.requests] == ["me:secret", "me:secret"]
 
 
 def test_credentials_stay_with_the_server_they_are_for(cache: CacheStandIn, tmp_path: Path) -> None:
@@ -172,11 +170,13 @@ def test_credentials_stay_with_the_server_they_are_for(cache: CacheStandIn, tmp_
     with serving() as stranger:
         cache.always = says(302, location=f"{stranger.url}/x")
         result = Asking().ask(cache.url, [path("a")], netrc=netrc)
-        assert stranger.asked == []
+        assert stranger.requests == []
     assert path("a") in result.failed
 
 
-def test_a_netrc_file_that_is_not_there_is_not_an_error_and_a_broken_one_is(cache: CacheStandIn, tmp_path: Path) -> None:
+def test_a_netrc_file_that_is_not_there_is_not_an_error_and_a_broken_one_is(
+    cache: CacheStandIn, tmp_path: Path
+) -> None:
     netrc = tmp_path / "netrc"
     assert Asking().ask(cache.url, [], netrc=netrc).error is None
     netrc.write_text("nonsense\n")
@@ -187,11 +187,11 @@ def test_a_netrc_file_that_is_not_there_is_not_an_error_and_a_broken_one_is(cach
 def test_a_cachix_cache_gets_the_token_of_the_environment(cache: CacheStandIn) -> None:
     cache.files["/api/v1/cache/mine/nix-cache-info"] = CACHE_INFO
     with_environ(CACHIX_AUTH_TOKEN="hunter2").ask(f"{cache.url}/api/v1/cache/mine", [])
-    assert [password_of(asked.headers) for asked in cache.asked] == ["cachix:hunter2"]
+    assert [password_of(request.headers) for request in cache.requests] == ["cachix:hunter2"]
 
 
 def test_the_token_goes_to_no_other_machine_unencrypted(cache: CacheStandIn, proxy: ProxyStandIn) -> None:
     asking = with_environ(CACHIX_AUTH_TOKEN="hunter2", http_proxy=proxy.url)
     asking.ask("http://cache.example.invalid/api/v1/cache/mine", [])
-    assert proxy.asked
-    assert not any("authorization" in asked.headers for asked in proxy.asked)
+    assert proxy.requests
+    assert not any("authorization" in request.headers for request in proxy.requests)

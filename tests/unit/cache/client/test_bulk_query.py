@@ -43,7 +43,7 @@ def test_each_path_is_requested_once_and_the_counts_say_so(cache: CacheStandIn) 
     paths = [put(cache, f"p{number}") for number in range(50)]
     result = Asking().ask(cache.url, [*paths, *paths])
     assert sorted(cache.targets()) == sorted(map(target, paths))
-    assert [asked.target for asked in cache.asked].count("/nix-cache-info") == 1
+    assert [request.target for request in cache.requests].count("/nix-cache-info") == 1
     assert (result.requests, result.retries, len(result.found)) == (51, 0, 50)
     assert result.bytes_received > sum(map(len, cache.files.values()))
     assert 1 <= result.peak_connections == cache.peak
@@ -58,7 +58,7 @@ def test_connections_are_used_again_and_never_more_than_allowed(cache: CacheStan
 
 
 def test_requests_are_under_way_at_the_same_time(cache: CacheStandIn) -> None:
-    """Nobody is answered before four have asked: one after the other would never end."""
+    """No request is answered before four are there: one after the other would never end."""
     together = threading.Barrier(4, timeout=20)
 
     def waits_for_others(client: Client) -> bool:
@@ -74,10 +74,10 @@ def test_a_request_accepts_plain_bytes_and_leaks_no_secret(cache: CacheStandIn) 
     asking = Asking()
     asking.environ["CACHIX_AUTH_TOKEN"] = "hunter2hunter2"
     asking.ask(cache.url, [path("a")])
-    for asked in cache.asked:
-        assert asked.headers["host"] == cache.url.removeprefix("http://")
-        assert asked.headers["accept-encoding"] == "identity"
-        assert "authorization" not in asked.headers
+    for request in cache.requests:
+        assert request.headers["host"] == cache.url.removeprefix("http://")
+        assert request.headers["accept-encoding"] == "identity"
+        assert "authorization" not in request.headers
 
 
 def test_a_cache_below_a_folder_of_the_server_is_queried_there(cache: CacheStandIn) -> None:
@@ -187,8 +187,8 @@ def test_a_cache_whose_references_have_no_end_fails_alone(
     numbers = iter(range(10_000))
 
     def leads_on(client: Client) -> bool:
-        asked = next(one for one in reversed(cache.asked) if one.connection == client.number)
-        of = next((known for known in made if known.hash in asked.target), None)
+        request = next(one for one in reversed(cache.requests) if one.connection == client.number)
+        of = next((known for known in made if known.hash in request.target), None)
         if of is None:  # what the others lead to
             return says(404)(client)
         made.append(path(f"p{next(numbers)}"))
@@ -291,7 +291,7 @@ def test_an_unexpected_error_of_a_missing_query_ends_the_query(cache: CacheStand
 
 def test_progress_is_reported_now_and_then(cache: CacheStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_PROGRESS_S", 0.01)
-    told: list[QueryProgress] = []
+    reported: list[QueryProgress] = []
     enough = threading.Event()
 
     def waits(client: Client) -> bool:
@@ -299,13 +299,13 @@ def test_progress_is_reported_now_and_then(cache: CacheStandIn, monkeypatch: pyt
         return says(404)(client)
 
     def on_progress(progress: QueryProgress) -> None:
-        told.append(progress)
+        reported.append(progress)
         enough.set()
 
     cache.answers[target(path("slow"))] = [waits]
     Asking().ask(cache.url, [path("slow"), put(cache, "quick")], on_progress=on_progress)
-    assert told
-    assert all(0 <= progress.answered <= progress.queried == 2 for progress in told)
+    assert reported
+    assert all(0 <= progress.answered <= progress.queried == 2 for progress in reported)
 
 
 class Stop(NannaError):

@@ -56,7 +56,9 @@ def ask(connection: Connection) -> CacheRequest:
     return request
 
 
-def test_a_request_is_sent_and_its_answer_reported_and_counted(connection: Connection, heard: Heard, wire: Wire) -> None:
+def test_a_request_is_sent_and_its_answer_reported_and_counted(
+    connection: Connection, heard: Heard, wire: Wire
+) -> None:
     request = ask(connection)
     assert wire.sent == b"GET /\r\n\r\n"
     connection.data_received(ANSWER[:10])

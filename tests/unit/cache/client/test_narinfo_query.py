@@ -1,4 +1,4 @@
-"""How caches are asked: connections, progress, netrc, and Cachix caches in bulk where the service answers."""
+"""How caches are queried: connections, progress, netrc, and Cachix caches in bulk where the service answers."""
 
 from __future__ import annotations
 

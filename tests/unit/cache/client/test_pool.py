@@ -171,7 +171,7 @@ def test_an_old_connection_that_was_closed_is_replaced_by_a_new_one(play: Callab
         fresh.data_received(ANSWER)
 
     host = play(2, story)
-    assert host.owner.told == [("answered", "hi")] * 3
+    assert host.owner.events == [("answered", "hi")] * 3
     assert (host.owner.tally.retries, host.slept, host.log) == (0, [], [])
 
 
@@ -188,7 +188,7 @@ def test_a_host_that_takes_no_more_connections_is_queried_over_those_there_are(
             await settle()
 
     host = play(8, story)
-    assert host.owner.told == [("answered", "hi")] * 12
+    assert host.owner.events == [("answered", "hi")] * 12
     assert host.slept == []
 
 
@@ -205,7 +205,7 @@ def test_a_host_that_nobody_reaches_is_left_alone_longer_each_time_and_then_give
         await host.ask(1)
 
     host = play(8, story)
-    assert host.owner.told == [("failed", "cannot connect to cache.example.org: no")] * 51
+    assert host.owner.events == [("failed", "cannot connect to cache.example.org: no")] * 51
 
 
 def test_what_an_owner_no_longer_wants_is_not_sent(play: Callable[[int, Play], Host]) -> None:

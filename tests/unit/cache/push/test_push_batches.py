@@ -60,7 +60,7 @@ def test_one_bad_path_fails_alone_with_the_programs_words() -> None:
 def test_paths_collected_meanwhile_are_named_and_the_rest_goes_as_one_batch_again() -> None:
     gone = {PATHS[1], PATHS[2]}
     program = Program(gone)
-    sent = send_paths(PATHS[:5], program, lambda asked: gone & set(asked), quiet)
+    sent = send_paths(PATHS[:5], program, lambda paths: gone & set(paths), quiet)
     assert sent.failed == dict.fromkeys([PATHS[1], PATHS[2]], COLLECTED)
     assert program.batches == [PATHS[:5], [PATHS[0], PATHS[3], PATHS[4]]]
 

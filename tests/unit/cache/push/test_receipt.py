@@ -20,14 +20,14 @@ WHOLE = {A: narinfo(A, B), B: narinfo(B), C: narinfo(C)}
 
 
 class Store:
-    """Answers by script, the last answer repeatedly; remembers what it was asked."""
+    """Answers by script, the last answer repeatedly; remembers the queries."""
 
     def __init__(self, *answers: StoreAnswer) -> None:
         self.answers = list(answers)
-        self.asked: list[list[StorePath]] = []
+        self.queries: list[list[StorePath]] = []
 
     def __call__(self, paths: Sequence[StorePath]) -> StoreAnswer:
-        self.asked.append(list(paths))
+        self.queries.append(list(paths))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return replace(answer, found={path: one for path, one in answer.found.items() if path in paths})
 
@@ -63,7 +63,7 @@ def without(*gone: StorePath) -> dict[StorePath, NarInfo]:
 def test_all_there_is_one_round_without_problems() -> None:
     receipt, store = receipt_of(StoreAnswer(WHOLE), waits_s=(1, 2))
     assert (receipt.verified, receipt.problems, receipt.rounds, receipt.requested) == (frozenset(CLOSURE), {}, 1, 3)
-    assert store.asked == [sorted(CLOSURE)]
+    assert store.queries == [sorted(CLOSURE)]
 
 
 @pytest.mark.parametrize("gone", [A, B])
@@ -79,7 +79,7 @@ def test_what_shows_up_late_is_waited_for_and_only_that_is_queried_again() -> No
         StoreAnswer(without(A, B)), StoreAnswer(without(A)), StoreAnswer(WHOLE), waits_s=(1, 2, 4), slept=slept
     )
     assert (receipt.problems, receipt.rounds, slept) == ({}, 3, [1, 2])
-    assert store.asked[1:] == [sorted([A, B]), [A]]
+    assert store.queries[1:] == [sorted([A, B]), [A]]
 
 
 def test_the_waiting_is_bounded() -> None:
@@ -105,7 +105,7 @@ def test_what_is_wrong_stays_wrong_and_is_not_queried_again() -> None:
         StoreAnswer(without(A, B), wrong={A: "line 3: NarSize: is zero"}), StoreAnswer(WHOLE), waits_s=(1, 2)
     )
     assert receipt.problems == {A: "line 3: NarSize: is zero"}
-    assert store.asked[1:] == [[B]]
+    assert store.queries[1:] == [[B]]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_reference_in_another_cache_is_not_queried_again_during_waits() -> Non
         StoreAnswer(without(A, B)), StoreAnswer(without(B)), others=StoreAnswer({B: WHOLE[B]}), waits_s=(1, 2)
     )
     assert (receipt.problems, receipt.elsewhere, receipt.verified) == ({}, {B}, {A, C})
-    assert store.asked[1:] == [[A]]
+    assert store.queries[1:] == [[A]]
 
 
 def test_another_cache_with_another_content_does_not_count() -> None:

@@ -42,7 +42,7 @@ def test_private_namespaces_are_reported():
 
 
 @pytest.mark.parametrize(
-    ("installed", "told", "untold"),
+    ("installed", "named", "unnamed"),
     [
         ([], "install podman", "systemctl"),
         (["docker"], "systemctl start docker", "podman"),
@@ -50,12 +50,12 @@ def test_private_namespaces_are_reported():
         (["podman", "docker"], "systemctl start docker", "install"),
     ],
 )
-def test_without_an_engine_the_reasons_and_the_fix_are_reported(installed, told, untold):
+def test_without_an_engine_the_reasons_and_the_fix_are_reported(installed, named, unnamed):
     finding = health.check_engine(None, installed, "docker: permission denied")
     assert finding.health is Health.WARN
     assert "docker: permission denied" in finding.says
-    assert told in fix_of(finding)
-    assert untold not in fix_of(finding)
+    assert named in fix_of(finding)
+    assert unnamed not in fix_of(finding)
 
 
 @pytest.mark.parametrize(

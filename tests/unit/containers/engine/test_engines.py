@@ -34,13 +34,13 @@ def test_podman_says_what_it_can_limit(run):
 
 
 @pytest.mark.parametrize(
-    ("host", "version", "told"),
+    ("host", "version", "message"),
     [({"serviceIsRemote": True}, "5.4.2", "another machine's service"), ({}, "3.4.4", "3.4.4 is too old")],
 )
-def test_a_podman_that_cannot_do_what_a_test_takes_is_missing(run, host, version, told):
+def test_a_podman_that_cannot_do_what_a_test_takes_is_missing(run, host, version, message):
     info = {"host": {"cgroupControllers": [], **host}, "version": {"Version": version}}
     run.script("podman", "info", stdout=json.dumps(info).encode())
-    with pytest.raises(ToolMissing, match=told):
+    with pytest.raises(ToolMissing, match=message):
         Podman(run, environ={}).facts()
 
 
@@ -199,7 +199,7 @@ def test_podman_loads_from_a_view_with_the_tag_and_the_very_manifest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stderr", "told"),
+    ("stderr", "message"),
     [
         ('Error: no such container\ntime="x" level=error msg="y"\n', "no such container"),
         ("Error response from daemon: conflict\n", "conflict"),
@@ -209,8 +209,8 @@ def test_podman_loads_from_a_view_with_the_tag_and_the_very_manifest(tmp_path):
         ("", "podman exited with 125: no output on stderr"),
     ],
 )
-def test_an_engines_own_words(stderr, told):
-    assert reason_of(CommandFailed(["podman"], 125, stderr)) == told
+def test_an_engines_own_words(stderr, message):
+    assert reason_of(CommandFailed(["podman"], 125, stderr)) == message
 
 
 def missing(*names: str) -> FakeRun:

@@ -72,7 +72,7 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"registry": "registry.example.org"}, "not a URL of a registry"),
         ({"registry": "https://registry.example.org/a"}, "not a URL of a registry"),
@@ -93,8 +93,8 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
         ({"manifest": {"mediaType": MANIFEST_TYPE, "digest": "sha256:" + "0" * 64}}, "not that of the parts"),
     ],
 )
-def test_a_lock_that_does_not_hang_together_is_refused(change: dict[str, Any], told: str) -> None:
-    assert told in refusal(document(**change))
+def test_a_lock_that_does_not_hang_together_is_refused(change: dict[str, Any], message: str) -> None:
+    assert message in refusal(document(**change))
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None, True])

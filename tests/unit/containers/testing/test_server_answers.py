@@ -86,9 +86,9 @@ def test_ollamas_own_list():
 
 
 def test_a_completion_is_requested_the_same_way_each_time():
-    asked = json.loads(completion_request(MODEL))
-    assert (asked["model"], asked["temperature"]) == (MODEL, 0)
-    assert asked["max_tokens"] > 0
+    body = json.loads(completion_request(MODEL))
+    assert (body["model"], body["temperature"]) == (MODEL, 0)
+    assert body["max_tokens"] > 0
     assert completion_request(MODEL) == completion_request(MODEL)
 
 

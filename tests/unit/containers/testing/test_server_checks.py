@@ -192,12 +192,12 @@ def test_a_server_that_ends_during_a_request_has_its_own_reason(world, out_of_me
     world.subject = replace(world.subject, probe_paths=("/slow",))
     result = run(world, answer=answer, log="no more\n")
     assert failures(result)[0] == (CheckKind.PATH, cause)
-    told = (
+    message = (
         "more memory than its limit"
         if out_of_memory
         else "it exited with 9 while it was being tested; its last line: 'no more'"
     )
-    assert told in (result.reason or "")
+    assert message in (result.reason or "")
 
 
 def test_a_server_that_is_healthy_once_and_never_again(world):
