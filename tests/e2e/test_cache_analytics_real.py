@@ -57,7 +57,7 @@ def test_missing_and_untrusted_paths_and_what_nix_will_do_then(signed: Signed) -
         "lib": "untrusted",
         "app": "untrusted",
     }
-    assert "signature that does not hold" in misses["lib"]["because"]
+    assert "signature that does not verify" in misses["lib"]["because"]
     assert "without a signature" in misses["app"]["because"]
     assert misses["tool"]["because"] == "never pushed: this machine built it, and no cache has it"
     assert answer["substituters"][0]["untrusted"] == 2
