@@ -35,7 +35,7 @@ PINS = {
     "cachix/install-nix-action": ("13d8dd58da0234aa297dedd986986ccb8e7f3e24", "v31.11.1"),
     "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
 }
-REPORTS = {"cache-report"}  # they tell, and decide nothing
+REPORTS = {"cache-report"}  # they report, and decide nothing
 AFTER = {"publish-images"}  # what only a passed run does
 
 

@@ -43,7 +43,7 @@ def test_on_a_good_day_the_newest_rust_and_every_group_are_installed(tmp_path: P
     files = machine.handed_over()
     assert {"nix-bin_1.0-1_amd64.deb", "libssl-dev_1.0-1_arm64.deb", "base-files_1.0-1_amd64.deb"} <= files
     assert "Rust 1.97.1 (rustc of trixie-backports)" in lines_of(result.stderr)
-    assert "passed over: Rust 1.96.0 (rustc-web of trixie): not newer" in lines_of(result.stderr)
+    assert "skipped: Rust 1.96.0 (rustc-web of trixie): not newer" in lines_of(result.stderr)
     assert not (machine.cache / "nanna-ci/apt").exists()
 
 
@@ -57,7 +57,7 @@ def test_a_rust_of_two_versions_is_passed_over_with_both_and_the_next_one_taken(
     assert result.returncode == 0, result.stderr
     assert machine.installed() == packages_of(WEB, *RECIPE.groups)
     assert (
-        "passed over: Rust 1.97.1 (rustc of trixie-backports): libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
+        "skipped: Rust 1.97.1 (rustc of trixie-backports): libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
         in lines_of(result.stderr)
     )
 
@@ -174,9 +174,7 @@ def test_a_mirror_without_backports_serves_with_what_it_has(tmp_path: Path, mirr
         result = machine.run("--version")
     assert result.returncode == 0, result.stderr
     assert machine.installed() == packages_of(WEB, *RECIPE.groups)
-    assert "passed over: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(
-        result.stderr
-    )
+    assert "skipped: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(result.stderr)
 
 
 def test_an_expired_release_is_named_with_its_age_and_a_way_out(tmp_path: Path, mirror_key: Key) -> None:

@@ -53,7 +53,7 @@ everything = pytest.mark.parametrize("put", EVERYTHING)
 
 
 def says(cwd: Path, *words: str, **environ: str) -> tuple[int, str]:
-    """The exit code and what was said; the test fails where there is none in time."""
+    """The exit code and what was said; the test fails if there is none in time."""
     stdout, stderr = io.StringIO(), io.StringIO()
     ports = Ports(environ={"PATH": "/nowhere", **environ}, stdout=stdout, stderr=stderr, cwd=cwd)
     codes: list[int] = []

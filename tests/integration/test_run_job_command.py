@@ -99,7 +99,7 @@ def test_what_was_built_is_timed_for_the_caches(linux: Machine) -> None:
     linux(UNIT)
     times = load_build_times(linux.folder / ".nanna-ci/build-times.json")
     assert times.of(None, "demo-deps") is not None
-    assert times.of(None, "demo-unit") is None, "it failed: nobody knows what it takes"
+    assert times.of(None, "demo-unit") is None, "it failed: how long it takes is unknown"
 
 
 def test_what_an_older_run_left_does_not_speak_for_this_one(linux: Machine) -> None:

@@ -16,7 +16,7 @@ from support.fake_store_paths import narinfo, path
 from support.stand_in_cache import CacheStandIn
 
 
-class Asking:
+class BulkClient:
     """Asks, and notes what was waited for and said. Backoff is the longest there is, and takes no time."""
 
     def __init__(self, **policy: Any) -> None:
@@ -29,7 +29,7 @@ class Asking:
         self.slept.append(seconds)
         await asyncio.sleep(0)
 
-    def ask_all(self, urls: Sequence[str], paths: Sequence[StorePath], **options: Any) -> tuple[QueryResult, ...]:
+    def query_all(self, urls: Sequence[str], paths: Sequence[StorePath], **options: Any) -> tuple[QueryResult, ...]:
         return query(
             [parse_substituter(url) for url in urls],
             paths,
@@ -39,8 +39,8 @@ class Asking:
             **options,
         )
 
-    def ask(self, url: str, paths: Sequence[StorePath], **options: Any) -> QueryResult:
-        (result,) = self.ask_all([url], paths, **options)
+    def query(self, url: str, paths: Sequence[StorePath], **options: Any) -> QueryResult:
+        (result,) = self.query_all([url], paths, **options)
         return result
 
 

@@ -1,4 +1,4 @@
-"""`cache-push` with the real nix, for tests: stores, derivations that nobody built, a server."""
+"""`cache-push` with the real nix, for tests: stores, derivations that are not built, a server."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ for entry in Path("/proc").glob("[0-9]*/cmdline"):
 
 
 def why_no_engine(engine: str) -> str | None:
-    """Why this machine cannot run an engine in a sandbox; None where it can."""
+    """Why this machine cannot run an engine in a sandbox; None if it can."""
     absent = [name for name in (*NEEDED[engine], *SANDBOX_PROGRAMS) if shutil.which(name) is None]
     if absent:
         return f"not on PATH: {', '.join(absent)}"

@@ -57,7 +57,7 @@ printf '%s' "$NANNA_CI_OVERRIDES" >"$LOG.overrides"
 
 
 class Machine:
-    """A machine that has never seen nixw, as far as nixw can tell. `apt` is its apt's configuration file."""
+    """A machine that has never seen nixw, as far as nixw can see. `apt` is its apt's configuration file."""
 
     def __init__(self, folder: Path, apt: Path) -> None:
         self.apt = apt

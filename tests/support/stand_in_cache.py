@@ -1,4 +1,4 @@
-"""A binary cache on loopback that misbehaves as a test tells it to, down to the bytes. A stand-in, no real cache."""
+"""A binary cache on loopback that misbehaves as a test wants, down to the bytes. A stand-in, not a real cache."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Client:
             if not data:
                 return None
             self.received += data
-            if not self.received[:1].isalpha():  # TLS, where none is spoken
+            if not self.received[:1].isalpha():  # TLS, although this is plain HTTP
                 self.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 return None
         head, _, self.received = self.received.partition(b"\r\n\r\n")
@@ -58,7 +58,7 @@ class Client:
 
 
 Answer = Callable[[Client], bool]
-"""Writes an answer; tells whether the connection goes on."""
+"""Writes an answer; returns whether the connection goes on."""
 
 
 def says(status: int, body: bytes = b"", **headers: str) -> Answer:

@@ -22,7 +22,7 @@ class TokenRegistry:
     """`users` maps a user to the password; `may_push` has the repositories that they may push to.
 
     `bad_login` is the status for a wrong password (ghcr.io: 403); `realm` where tokens are, `{url}` being the server.
-    `open_uploads` are those that nobody cancelled. `overrides` maps a path to a status and a body that is answered
+    `open_uploads` are those that were not cancelled. `overrides` maps a path to a status and a body that is answered
     instead.
     """
 

@@ -1,4 +1,4 @@
-"""podman where it has no store that it can use: root gives it namespaces, and the kernel takes them away.
+"""podman without a store that it can use: root gives it namespaces, and the kernel takes them away.
 
 In the Debian root podman's usual store is read-only, so the command makes private namespaces by itself.
 """

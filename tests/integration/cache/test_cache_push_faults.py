@@ -85,7 +85,7 @@ def test_a_cache_that_cannot_be_queried_is_not_a_receipt(sandbox: PushSandbox) -
     foo = sandbox.nix.add("a-foo")
     sandbox.push("--to", sandbox.url, str(foo))
     (sandbox.cache / "nix-cache-info").write_text("StoreDir: /gnu/store\n")
-    sandbox.nix._copy = lambda *_: None  # type: ignore[method-assign] # it would mend the file
+    sandbox.nix._copy = lambda *_: None  # type: ignore[method-assign] # it would repair the file
     code, answer = sandbox.push("--to", sandbox.url, str(foo))
     assert (code, answer["pushed"], answer["receipt"]["verified"]) == (1, [], 0)
     assert "/gnu/store" in answer["failed"][0]["reason"]

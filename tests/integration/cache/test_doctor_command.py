@@ -144,7 +144,7 @@ def test_each_finding_is_shown_once_what_is_to_be_fixed_first(fake_ports, cachix
 
 
 def test_if_nothing_could_be_checked_nothing_is_called_good():
-    findings = [Finding("clock", None, Health.UNAVAILABLE, "nobody says the time")] * 2
+    findings = [Finding("clock", None, Health.UNAVAILABLE, "no server says the time")] * 2
     text = render_text(doctor.document_of("T", findings), color=False, width=None)
     assert "⚠ nothing could be checked" in text
     assert "✔" not in text

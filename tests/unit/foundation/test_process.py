@@ -1,4 +1,4 @@
-"""process.run against real programs: output, limits, and nobody left behind."""
+"""process.run against real programs: output, limits, and no process left behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def python(code: str) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie has ended: whoever adopted it has only not looked yet."""
+    """A zombie has ended: its new parent has only not reaped it yet."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Programs that a first signal lets come to their end: what they would leave half done, nobody would find."""
+"""Programs that a first signal lets come to their end: what they would leave half done would not be found."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def is_gone(folder: Path) -> bool:
-    """A zombie has ended: whoever adopted it, as the first process of a sandbox does, may never look."""
+    """A zombie has ended: its new parent, such as the first process of a sandbox, may never reap it."""
     try:
         status = Path("/proc", (folder / "pid").read_text().strip() or "0", "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""JUnit as cargo-nextest writes it, and as nobody should."""
+"""JUnit as cargo-nextest writes it, and as it should not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The test results at the end of a failed build's log: what the builder writes, its reader reads, and nobody forges."""
+"""The test results at the end of a failed build's log: written by the builder, read back, safe from forgery."""
 
 from __future__ import annotations
 

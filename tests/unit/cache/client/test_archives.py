@@ -12,7 +12,7 @@ import pytest
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.store.narinfo import render_narinfo
-from support.bulk_queries import Asking, put, target
+from support.bulk_queries import BulkClient, put, target
 from support.fake_ports import FakePorts
 from support.fake_store_paths import narinfo, path, put_into_folder
 from support.stand_in_cache import Answer, CacheStandIn, says, serving
@@ -57,9 +57,9 @@ def test_an_archive_of_a_folder_that_nix_could_not_take_is_not_a_hit(
 ) -> None:
     (tmp_path / "nix-cache-info").write_text("StoreDir: /nix/store\n")
     put_into_folder(tmp_path, narinfo(path("here")))
-    assert set(Asking().ask(str(tmp_path), [path("here")]).found) == {path("here")}
+    assert set(BulkClient().query(str(tmp_path), [path("here")]).found) == {path("here")}
     harm(tmp_path / narinfo(path("here")).url)
-    result = Asking().ask(str(tmp_path), [path("here")])
+    result = BulkClient().query(str(tmp_path), [path("here")])
     assert (set(result.found), result.missing) == (set(), {path("here")})
     assert said in result.hollow[path("here")]
 
@@ -92,7 +92,7 @@ def test_archives_are_requested_by_head(cache: CacheStandIn, answer: Answer, the
     cache.answers[ARCHIVE] = [answer]
     cache.files["/moved"] = b""
     cache.files[f"/{narinfo(other).url}"] = b""
-    result = Asking().ask(cache.url, [here, other], verify_archives=True, concurrency=1)
+    result = BulkClient().query(cache.url, [here, other], verify_archives=True, concurrency=1)
     assert result.has_archives
     assert (here in result.found, here in result.missing) == (there is True, there is False)
     assert (here in result.hollow, here in result.failed) == (there is False, there is None)
@@ -105,16 +105,16 @@ def test_an_archive_outside_of_the_cache_is_none(cache: CacheStandIn, tmp_path: 
     text = render_narinfo(narinfo(path("here"))).decode()
     data = text.replace(f"URL: {narinfo(path('here')).url}", f"URL: {url}").encode()
     cache.files[target(path("here"))] = data
-    result = Asking().ask(cache.url, [path("here")], verify_archives=True)
+    result = BulkClient().query(cache.url, [path("here")], verify_archives=True)
     assert not result.found
     (tmp_path / "nix-cache-info").write_text("StoreDir: /nix/store\n")
     (tmp_path / f"{path('here').hash}.narinfo").write_bytes(data)
-    assert not Asking().ask(str(tmp_path), [path("here")]).found
+    assert not BulkClient().query(str(tmp_path), [path("here")]).found
 
 
 def test_a_walk_goes_on_behind_archives_that_are_there(cache: CacheStandIn) -> None:
     here, beyond = put(cache, "here", "beyond"), put(cache, "beyond")
     for one in (here, beyond):
         cache.files[f"/{narinfo(one).url}"] = b""
-    result = Asking().ask(cache.url, [here], walk=True, verify_archives=True)
+    result = BulkClient().query(cache.url, [here], walk=True, verify_archives=True)
     assert set(result.found) == {here, beyond}

@@ -12,7 +12,7 @@ import pytest
 from nanna_ci.cache.client.narinfo_query import parse_deadline
 from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.foundation.errors import ServiceUnavailable, UsageError
-from support.bulk_queries import Asking, put, target
+from support.bulk_queries import BulkClient, put, target
 from support.fake_store_paths import path
 from support.stand_in_cache import CacheStandIn, Client, says, serving
 
@@ -67,8 +67,8 @@ def test_a_cache_is_given_up_at_its_deadline_and_the_others_are_not(
     put(other, "here")
     cache.answers[of if of.startswith("/") else target(here)] = [way]
     started = time.monotonic()
-    asking = Asking(deadline_s=1.0, answer_s=30.0, attempts=100, sleep=asyncio.sleep)
-    slow, good = asking.ask_all([cache.url, other.url], [here])
+    bulk_client = BulkClient(deadline_s=1.0, answer_s=30.0, attempts=100, sleep=asyncio.sleep)
+    slow, good = bulk_client.query_all([cache.url, other.url], [here])
     assert time.monotonic() - started < 5.0
     assert isinstance(slow.error, ServiceUnavailable)
     assert cache.url in slow.error.message
@@ -78,7 +78,7 @@ def test_a_cache_is_given_up_at_its_deadline_and_the_others_are_not(
 
 def test_a_folder_and_a_quick_cache_do_not_feel_the_deadline(cache: CacheStandIn, tmp_path: Path) -> None:
     paths = [put(cache, f"p{number}") for number in range(200)]
-    result = Asking(deadline_s=30.0).ask(cache.url, [*paths, path("absent")])
+    result = BulkClient(deadline_s=30.0).query(cache.url, [*paths, path("absent")])
     assert (result.error, len(result.found)) == (None, 200)
 
 

@@ -1,4 +1,4 @@
-"""What a collection tells."""
+"""The report of a collection."""
 
 from __future__ import annotations
 

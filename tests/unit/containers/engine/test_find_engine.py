@@ -1,4 +1,4 @@
-"""Which engine is found, and what is said where there is none."""
+"""Which engine is found, and what is said if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking servers on loopback."""
+"""BulkClient servers on loopback."""
 
 from __future__ import annotations
 
