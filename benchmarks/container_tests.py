@@ -65,7 +65,7 @@ def build() -> dict[str, Path]:
 
 
 def in_room(sandbox: EngineSandbox, argv: list[str], folder: Path) -> str:
-    """What a program beside the engine prints; ends the benchmark where it fails."""
+    """What a program beside the engine prints; ends the benchmark if it fails."""
     process = sandbox.popen(argv, folder)
     stdout, stderr = process.communicate()
     if process.returncode:

@@ -23,10 +23,10 @@ TEN_MINUTES_S = 600
 
 
 def main() -> int:
-    """Prints each time beside its limit; 1 where one is missed."""
+    """Prints each time beside its limit; 1 if one is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="keep the cache folder, and name it")
-    parser.add_argument("--without-nextest", action="store_true", help="as where there is no cargo-nextest to lend")
+    parser.add_argument("--without-nextest", action="store_true", help="as on a machine without cargo-nextest to lend")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="nanna-ci-fresh-"))
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "CARGO_HOME": str(folder / "cargo")}

@@ -4,7 +4,7 @@
 
 Built again are the image and all its layers, which Nix compares with what is there: another byte ends the benchmark.
 The binaries are built before. A size in a registry is that of all blobs; the closure is `nix path-info --closure-size`
-of the first content where that is a package of the flake.
+of the first content if that is a package of the flake.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAGS = ["--override-input", "nanna-coder", f"path:{REPO / 'tests/workspace'}"]
 
 
 def nix(*words: str) -> str:
-    """What nix prints; ends the benchmark where it fails."""
+    """What nix prints; ends the benchmark if it fails."""
     done = subprocess.run([str(REPO / "nixw"), *words], capture_output=True, text=True, check=False, cwd=REPO)
     if done.returncode:
         sys.exit(f"nix {words[0]} exited with {done.returncode}: {done.stderr[-4000:]}")

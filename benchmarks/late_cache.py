@@ -181,7 +181,7 @@ def serving(program: Sequence[str], *flags: str) -> Iterator[str]:
 
 
 def peak_connections(url: str) -> int | None:
-    """How many connections a cache had at once; None where it does not answer."""
+    """How many connections a cache had at once; None if it does not answer."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/stats", timeout=5) as response:

@@ -33,7 +33,7 @@ Ask = Callable[[], tuple[Run, set[str]]]
 
 
 class Comparison:
-    """Commands in turn, whose sets must agree. `held` tells of each limit whether it was kept."""
+    """Commands in turn, whose sets must agree. `held` says for each limit whether it was kept."""
 
     def __init__(self, setup: Setup, rounds: int) -> None:
         self.setup = setup
@@ -141,7 +141,7 @@ def levels(paths: int) -> int:
 
 
 def main() -> int:
-    """Prints every run, and each figure beside its limit; 1 where one is missed or sets differ."""
+    """Prints every run, and each figure beside its limit; 1 if one is missed or sets differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--server", help="a cache that answers late (default: late_cache.py)")
     parser.add_argument("--nix-store", default="nix-store", help="the peer; `nix` is taken from beside it")

@@ -54,7 +54,7 @@ class Setup:
         }
 
     def run(self, argv: Sequence[str]) -> Run:
-        """Run a command; the benchmark ends where it fails."""
+        """Run a command; the benchmark ends if it fails."""
         self._number += 1
         environ = self._environ | {"XDG_CACHE_HOME": str(self.folder / f"cache-{self._number}")}
         return _measured(argv, environ)

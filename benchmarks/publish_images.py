@@ -1,4 +1,4 @@
-"""What `publish-images` sends to a registry: everything once, nothing where nothing changed, and then one layer.
+"""What `publish-images` sends to a registry: everything once, nothing if nothing changed, and then one layer.
 
     python3 benchmarks/publish_images.py [BEFORE AFTER]
 

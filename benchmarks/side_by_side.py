@@ -35,7 +35,7 @@ class Pair:
 def timed(
     argv: Sequence[str], *, env: Mapping[str, str] | None = None, accept: frozenset[int] = frozenset({0})
 ) -> float:
-    """Wall seconds of a command, run in the repository; ends the benchmark where it fails."""
+    """Wall seconds of a command, run in the repository; ends the benchmark if it fails."""
     started = time.perf_counter()
     result = subprocess.run(argv, cwd=REPO, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     seconds = time.perf_counter() - started
@@ -61,7 +61,7 @@ def interleave(ours: Callable[[int], float], peer: Callable[[int], float], round
 
 
 def judge(what: str, measured: float, limit: float, unit: str) -> bool:
-    """Prints a figure beside its limit; tells whether it holds."""
+    """Prints a figure beside its limit; returns whether it holds."""
     holds = measured <= limit
     print(f"{'ok    ' if holds else 'MISSED'}  {what}: {measured:.3f} {unit} (limit {limit:g})", flush=True)
     return holds

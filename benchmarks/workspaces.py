@@ -2,7 +2,7 @@
 
     NANNA_CI_WORKSPACES=/path/one:/path/two python3 benchmarks/workspaces.py [--plain] [--change]
 
-Each folder is copied; where it has no pipeline.toml, one of three lines is written beside the copy's Cargo.toml, with a
+Each folder is copied; if it has no pipeline.toml, one of three lines is written beside the copy's Cargo.toml, with a
 name that no run had before: nothing of it is in the Nix store. Crates are fetched before anything is timed. --plain
 also runs cargo's own commands for the same jobs (fmt, clippy, tests, doc, release build) from nothing, with the same
 cargo, and prints the ratio of times on the clock and of CPU times. --change then changes a line of the first member's
@@ -117,7 +117,7 @@ def measure(source: Path, scratch: Path, *, plain: bool, change: bool) -> int:
 
 
 def compared(ours: Cost, peer: Cost, *, mine: bool = False) -> list[object]:
-    """The cells of a comparison; with our own cost where it has no cell yet."""
+    """The cells of a comparison; with our own cost if it has no cell yet."""
     return [*([ours] if mine else []), peer, ours.over(peer)]
 
 
@@ -136,7 +136,7 @@ def metadata_of(folder: Path) -> dict[str, Any]:
 
 
 def write_pipeline(folder: Path) -> None:
-    """The least pipeline.toml, where there is none."""
+    """The least pipeline.toml, if there is none."""
     path = folder / "pipeline.toml"
     if path.exists():
         return

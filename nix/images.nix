@@ -9,7 +9,7 @@
   models,
 }:
 let
-  # Who starts an image reads here how to tell that it is ready: an OCI image's configuration has no health check.
+  # Here a user of the image reads how to check that it is ready: an OCI image's configuration has no health check.
   ours = "io.nanna-ci";
 
   # What Cargo.toml says of the workspace as a whole.
@@ -27,7 +27,7 @@ let
     if strings == [ ] then null else builtins.head strings;
 
   # A workspace's binary, or a program that the toolkit has: { package; models; command; environment; description; version },
-  # with standIn where it is another program than its name says.
+  # with standIn if it is another program than its name says.
   contentFor =
     definition: system: name:
     let

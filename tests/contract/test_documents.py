@@ -78,7 +78,7 @@ def test_a_schema_leaves_nothing_open(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
 def test_a_schema_requires_all_that_an_answer_always_has(path: Path) -> None:
-    """A key that may be absent would be one that nobody can rely on: absent values are null."""
+    """A key that may be absent would be unreliable: absent values are null."""
     schema = json.loads(path.read_text())
     assert set(schema["required"]) >= {"schemaVersion", "command", "verdict"}
     optional = {

@@ -35,7 +35,7 @@ PINS = {
     "cachix/install-nix-action": ("13d8dd58da0234aa297dedd986986ccb8e7f3e24", "v31.11.1"),
     "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
 }
-REPORTS = {"cache-report"}  # they tell, and decide nothing
+REPORTS = {"cache-report"}  # they report, and decide nothing
 AFTER = {"publish-images"}  # what only a passed run does
 
 
@@ -238,7 +238,7 @@ def test_the_gate_fails_on_an_absent_need(need: str, tmp_path: Path) -> None:
     assert gate(tmp_path, needs, [PASSED, NIGHTLY]) == (1, f"{need}: absent")
 
 
-def test_the_gate_fails_on_a_bad_end_of_a_need_that_nobody_told_it_of(tmp_path: Path) -> None:
+def test_the_gate_fails_on_a_bad_end_of_an_undeclared_need(tmp_path: Path) -> None:
     assert gate(tmp_path, SUCCESS | {"extra": "skipped"}, [PASSED, NIGHTLY]) == (1, "extra: skipped")
 
 

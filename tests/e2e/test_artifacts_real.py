@@ -113,7 +113,7 @@ def test_binutils_read_the_same_in_what_is_cross_compiled(tmp_path: Path, flags:
 @pytest.mark.parametrize(
     ("flags", "says"), [(("-c",), "a relocatable object"), (("-shared", "-fPIC"), "a shared library")]
 )
-def test_objects_and_libraries_are_no_executables(tmp_path: Path, flags: tuple[str, ...], says: str) -> None:
+def test_objects_and_libraries_are_not_executables(tmp_path: Path, flags: tuple[str, ...], says: str) -> None:
     (tmp_path / "main.c").write_text(SOURCE)
     subprocess.run(["aarch64-linux-gnu-gcc", *flags, "-o", tmp_path / "x", tmp_path / "main.c"], check=True)
     with pytest.raises(MalformedData, match=f"{says} for aarch64"):

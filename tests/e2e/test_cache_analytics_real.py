@@ -57,7 +57,7 @@ def test_missing_and_untrusted_paths_and_what_nix_will_do_then(signed: Signed) -
         "lib": "untrusted",
         "app": "untrusted",
     }
-    assert "signature that does not hold" in misses["lib"]["because"]
+    assert "signature that does not verify" in misses["lib"]["because"]
     assert "without a signature" in misses["app"]["because"]
     assert misses["tool"]["because"] == "never pushed: this machine built it, and no cache has it"
     assert answer["substituters"][0]["untrusted"] == 2
@@ -82,16 +82,16 @@ def test_the_plan_tells_what_of_it_nix_will_not_take(signed: Signed) -> None:
     with serving(signed.sandbox.cache) as url:
         flags = ["--substituter", url, "--trusted-key", signed.keys["ours-1"]]
         plan = signed.sandbox.analyse(f"{root}^*", *flags, NIX_REMOTE=second)["plan"]
-        _, told = signed.sandbox.run(
+        _, stderr = signed.sandbox.run(
             *("nix", "--extra-experimental-features", "nix-command", "build", "--no-link", f"{root}^*"),
             *("--option", "substituters", url, "--option", "trusted-public-keys", signed.keys["ours-1"], "-L", "-v"),
             NIX_REMOTE=second,
         )
     assert (plan["build"], plan["download"]["untrusted"]) == ([], 1)
     assert str(lib) in plan["download"]["storePaths"]
-    copied = set(re.findall(r"copying path '(/nix/store/[^']+)'", told))
+    copied = set(re.findall(r"copying path '(/nix/store/[^']+)'", stderr))
     assert str(lib) not in copied
-    assert re.search(r"building '/nix/store/[^']+-lib.drv'", told)
+    assert re.search(r"building '/nix/store/[^']+-lib.drv'", stderr)
 
 
 def test_a_walk_finds_the_run_time_closure(signed: Signed) -> None:
@@ -105,7 +105,7 @@ def test_a_walk_finds_the_run_time_closure(signed: Signed) -> None:
     assert listed["present"] == answer["present"]
 
 
-def test_a_hit_that_nix_has_noted_as_absent_is_told(signed: Signed) -> None:
+def test_a_hit_that_nix_has_noted_as_absent_is_reported(signed: Signed) -> None:
     tool = signed.output("tool")
     data = signed.narinfo(tool).read_bytes()
     signed.narinfo(tool).unlink()
@@ -174,5 +174,5 @@ def test_words_that_name_no_derivation(sandbox: Sandbox) -> None:
         ([f"{new}#top", "--baseline", "gone.json"], "there is no such file"),
         ([str(sandbox.instantiate("tool")), "--baseline", new], "is not an attribute of a flake"),
     ):
-        _, told = sandbox.run(*argv, *words, code=2)
-        assert said in told
+        _, stderr = sandbox.run(*argv, *words, code=2)
+        assert said in stderr

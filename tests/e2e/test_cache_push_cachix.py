@@ -123,8 +123,8 @@ def test_a_signal_ends_the_push_and_the_next_one_goes_on(sandbox: Sandbox, cachi
     paths = sandbox.build("foo", "bar")
     stand_in.install(sandbox.bin, sandbox.cache, waits_at=1)
     with sandbox.start("--to", cachix, *paths) as process:
-        patience = time.monotonic() + 60
-        while not (sandbox.bin / "waiting").exists() and time.monotonic() < patience:
+        deadline_s = time.monotonic() + 60
+        while not (sandbox.bin / "waiting").exists() and time.monotonic() < deadline_s:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         _, stderr = process.communicate(timeout=60)

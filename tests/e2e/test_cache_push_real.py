@@ -112,7 +112,7 @@ def test_a_path_collected_between_list_and_push_is_reported(sandbox: Sandbox) ->
     assert answer["failed"] == [{"storePath": foo, "reason": "was collected from the store between list and push"}]
 
 
-def test_a_cache_that_shows_paths_late_is_asked_again(sandbox: Sandbox) -> None:
+def test_a_cache_that_shows_paths_late_is_queried_again(sandbox: Sandbox) -> None:
     foo, bar = sandbox.build("foo", "bar")
     sandbox.cache.mkdir()
     (sandbox.cache / "nix-cache-info").write_text("StoreDir: /nix/store\n")
@@ -122,7 +122,7 @@ def test_a_cache_that_shows_paths_late_is_asked_again(sandbox: Sandbox) -> None:
     assert "2 of 2 paths are not there yet; querying again in 1 s" in said
 
 
-def test_a_store_behind_ssh_is_asked_through_nix(sandbox: Sandbox) -> None:
+def test_a_store_behind_ssh_is_queried_through_nix(sandbox: Sandbox) -> None:
     """The ssh is a stand-in: it runs the command here, on a store of its own."""
     foo, bar = sandbox.build("foo", "bar")
     remote = sandbox.store("remote")

@@ -160,7 +160,7 @@ def test_a_first_run_builds_and_a_second_finds_everything_there(sandbox: Sandbox
     assert jobs_of(second)["unit-x86_64-linux"]["evidence"] == jobs["unit-x86_64-linux"]["evidence"]
 
 
-def test_failures_are_told_apart_from_what_they_block_and_other_jobs_go_on(sandbox: Sandbox) -> None:
+def test_failures_are_distinguished_from_what_they_block_and_other_jobs_go_on(sandbox: Sandbox) -> None:
     sandbox.write(clippy=FAIL, doc_needs="broken")
     code, answer, _ = sandbox.run("ci")
     assert code == 1
@@ -187,7 +187,7 @@ def test_run_job_builds_one_and_answers_for_it(sandbox: Sandbox) -> None:
     assert code == 1
 
 
-def test_a_missing_attribute_is_no_failed_build(sandbox: Sandbox) -> None:
+def test_a_missing_attribute_is_not_a_failed_build(sandbox: Sandbox) -> None:
     path = sandbox.folder / "flake/flake.nix"
     path.write_text(path.read_text().replace('"checks.x86_64-linux.doc"', '"checks.x86_64-linux.docs"'))
     code, answer, _ = sandbox.run("ci")

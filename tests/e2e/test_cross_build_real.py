@@ -116,8 +116,8 @@ def test_its_artifacts_name_derivation_and_nar_hash(flake: Path, tmp_path: Path)
         argv, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(SCRIPTS)}, stdout=subprocess.DEVNULL, check=True
     )
     manifest = json.loads((tmp_path / "dist/manifest.json").read_bytes())
-    asked = ["nix", "--extra-experimental-features", "nix-command", "path-info", "--json", answer["result"]]
-    shown = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    command = ["nix", "--extra-experimental-features", "nix-command", "path-info", "--json", answer["result"]]
+    shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     (info,) = shown.values() if isinstance(shown, dict) else shown
     assert (manifest["derivation"], manifest["output"]) == (info["deriver"], answer["result"])
     assert (manifest["narHash"], manifest["strategy"]) == (info["narHash"], "nix-cross")

@@ -93,7 +93,7 @@ def test_a_lock_that_does_not_fit_fails_by_its_fix_and_stays_as_it_is(case: Path
 
 
 @pytest.mark.parametrize("case", ["broken-manifest"], indirect=True)
-def test_a_broken_manifest_is_told_by_its_innermost_cause(case: Path) -> None:
+def test_a_broken_manifest_is_reported_with_its_innermost_cause(case: Path) -> None:
     done = run(case, "dev-check")
     assert done.returncode == 2
     assert "failed to find a workspace root" in done.stderr
@@ -126,7 +126,7 @@ def test_the_environment_makes_no_pass_of_a_workspace_without_tests(tmp_path: Pa
     assert nextest["evidence"]["environment"]["removed"] == ["NEXTEST_NO_TESTS"]
 
 
-def test_a_runner_that_hides_the_tests_is_not_asked(tmp_path: Path) -> None:
+def test_a_runner_that_hides_the_tests_is_not_used(tmp_path: Path) -> None:
     name = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"
     nextest = steps(crate(tmp_path, BROKEN), **{name: "/bin/true"})["nextest"]
     assert (nextest["verdict"], nextest["failingTests"]) == ("fail", ["w broken"])

@@ -70,7 +70,7 @@ def test_a_missing_library_ends_the_build_and_is_named(world: World) -> None:
         world.closure()
 
 
-def test_a_library_that_the_package_brings_itself_is_not_asked_of_the_sysroot(world: World) -> None:
+def test_a_library_of_the_package_itself_is_not_required_of_the_sysroot(world: World) -> None:
     own = world.libraries / "libouter.so"
     world.link_program(str(own), "-Wl,-rpath,$ORIGIN/../private")
     own.unlink()

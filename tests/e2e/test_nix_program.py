@@ -103,7 +103,7 @@ def test_nix_tells_its_version_system_and_settings(sandbox: Sandbox) -> None:
     assert sandbox.nix.settings()["system"] == sandbox.nix.current_system()
 
 
-def test_attributes_are_evaluated_and_a_missing_one_is_told_from_a_wrong_one(sandbox: Sandbox) -> None:
+def test_a_missing_attribute_is_distinguished_from_a_wrong_one(sandbox: Sandbox) -> None:
     assert sandbox.nix.evaluate("base", apply="base: { inherit (base) name; }") == {"name": "base"}
     with pytest.raises(ConfigError, match="there is no attribute nothere"):
         sandbox.nix.evaluate("nothere")
@@ -153,7 +153,7 @@ def test_a_build_is_built_then_present_then_substituted_from_a_cache(sandbox: Sa
     assert fetched.results[0].seconds is not None
 
 
-def test_one_build_tells_success_failure_and_failed_dependency_apart(sandbox: Sandbox) -> None:
+def test_one_build_distinguishes_success_failure_and_failed_dependency(sandbox: Sandbox) -> None:
     names = ["other", "fails", "above", "lies"]
     derivations = {name: sandbox.nix.derivation_of(name) for name in names}
     seen: list[tuple[str, BuildState]] = []
@@ -209,7 +209,7 @@ def test_the_time_limit_ends_nix_and_its_builders(sandbox: Sandbox) -> None:
         sandbox.nix.build([str(sleeping)], keep_going=True, timeout_s=5, on_event=on_event)
     assert begun == [1]
     assert "@nix" not in caught.value.stderr_tail
-    patience = time.monotonic() + 20
-    while sleepers(sandbox.salt) and time.monotonic() < patience:
+    deadline_s = time.monotonic() + 20
+    while sleepers(sandbox.salt) and time.monotonic() < deadline_s:
         time.sleep(0.1)
     assert sleepers(sandbox.salt) == []

@@ -37,12 +37,12 @@ def test_the_root_is_made_once_and_the_command_runs_in_it(machine: Machine) -> N
 
 def test_the_command_gets_the_overrides_and_hands_them_on(machine: Machine) -> None:
     machine.run("build", ".#x")
-    asked = Path(f"{machine.log}.bwrap").read_text().splitlines()
-    start = asked.index("nix")
-    assert asked[start + 1] == "build"
-    assert asked[-1] == ".#x"
-    assert f"path:{REPO}/nix/toolkits/debian" in asked
-    assert f"path:{REPO}/tests/workspace" in asked
+    arguments = Path(f"{machine.log}.bwrap").read_text().splitlines()
+    start = arguments.index("nix")
+    assert arguments[start + 1] == "build"
+    assert arguments[-1] == ".#x"
+    assert f"path:{REPO}/nix/toolkits/debian" in arguments
+    assert f"path:{REPO}/tests/workspace" in arguments
     handed_on = machine.overrides()
     assert handed_on["nixpkgs"] == f"path:{REPO}/nix/toolkits/debian"
     inputs = {f"nixpkgs/{name}" for name in ("root", "tools", "crates", "server")}
@@ -55,9 +55,9 @@ def test_the_callers_override_wins_and_is_handed_on(machine: Machine, tmp_path: 
     (other / "Cargo.lock").write_text("version = 4\n")
     result = machine.run("build", ".#x", "--override-input", "nanna-coder", f"path:{other}")
     assert result.returncode == 0, result.stderr
-    asked = Path(f"{machine.log}.bwrap").read_text().splitlines()
-    assert asked.count("nanna-coder") == 1
-    assert asked[asked.index("nanna-coder") + 1] == f"path:{other}"
+    arguments = Path(f"{machine.log}.bwrap").read_text().splitlines()
+    assert arguments.count("nanna-coder") == 1
+    assert arguments[arguments.index("nanna-coder") + 1] == f"path:{other}"
     assert f'["nanna-coder","path:{other}"]' in Path(f"{machine.log}.overrides").read_text()
 
 
@@ -66,8 +66,8 @@ def test_there_is_no_advisory_database_but_the_callers(machine: Machine, tmp_pat
     assert machine.overrides()["advisory-db"] == f"path:{REPO}/nix/toolkits/debian/empty"
     machine.run("build", ".#x", "--override-input", "advisory-db", f"path:{tmp_path}")
     assert machine.overrides()["advisory-db"] == f"path:{tmp_path}"
-    asked = Path(f"{machine.log}.bwrap").read_text().splitlines()
-    assert asked.count("advisory-db") == 1
+    arguments = Path(f"{machine.log}.bwrap").read_text().splitlines()
+    assert arguments.count("advisory-db") == 1
 
 
 def test_another_projects_flake_has_no_advisory_database_by_its_own_name_for_it(
@@ -90,8 +90,8 @@ def test_a_broken_pipe_of_nix_does_not_end_what_it_runs(machine: Machine) -> Non
 
 def test_a_command_that_reads_no_flake_gets_no_overrides(machine: Machine) -> None:
     machine.run("--version")
-    asked = Path(f"{machine.log}.bwrap").read_text().splitlines()
-    assert asked[asked.index("nix") + 1 :] == ["--version"]
+    arguments = Path(f"{machine.log}.bwrap").read_text().splitlines()
+    assert arguments[arguments.index("nix") + 1 :] == ["--version"]
 
 
 @pytest.mark.parametrize(
@@ -173,14 +173,14 @@ def test_two_starts_at_once_make_one_root(machine: Machine) -> None:
     assert sum("waiting for it" in stderr for _, stderr in results) == 1
 
 
-def test_another_system_is_told_what_to_install(machine: Machine) -> None:
+def test_another_system_learns_what_to_install(machine: Machine) -> None:
     machine.add("uname", "#!/bin/bash\necho riscv64\n")
     result = machine.run("--version")
     assert result.returncode == 3
     assert "install Nix" in result.stderr
 
 
-def test_who_is_not_root_is_told_so(machine: Machine) -> None:
+def test_a_user_who_is_not_root_learns_why(machine: Machine) -> None:
     machine.add("id", "#!/bin/bash\necho 1000\n")
     result = machine.run("--version")
     assert result.returncode == 3

@@ -50,7 +50,7 @@ map
 
 
 def read_with_nix(paths: Sequence[Path], folder: Path) -> list[Answer]:
-    """Every file in one evaluation. NixError where one cannot even be parsed."""
+    """Every file in one evaluation. NixError if one cannot even be parsed."""
     files = folder / f"files-{paths[0].name}.json"
     files.write_text(json.dumps([str(path) for path in paths]))
     expression = folder / f"read-{paths[0].name}.nix"
@@ -89,7 +89,7 @@ def can_parse(path: Path) -> bool:
     return True
 
 
-def is_told_by_types(problem: Problem) -> bool:
+def is_found_by_types(problem: Problem) -> bool:
     """Whether names and types alone say so. Nix leaves regular expressions to Python."""
     return not (problem.path.startswith("cache.push_filter[") and problem.says.startswith(PATTERN_WORDS))
 
@@ -101,7 +101,7 @@ def agree(path: Path, mine: Answer, other: Answer) -> bool:
     raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     problems = list(table_problems(raw))
     if "refused" not in other:
-        return not any(is_told_by_types(problem) for problem in problems)
+        return not any(is_found_by_types(problem) for problem in problems)
     named = other["refused"].removeprefix(f"{path}: ").partition(": ")[0]
     return named == "toolchain.channels" or any(problem.path.startswith(named) for problem in problems)
 
@@ -207,8 +207,8 @@ def test_both_readers_agree_on_images_with_and_without_port(tmp_path: Path) -> N
     refused = {answer["refused"].partition(": ")[2] for answer in answers if "refused" in answer}
     accepted = [image for answer in answers for image in answer.get("image", [])]
     assert {image["port"] for image in accepted} == {None, 1, 8080}
-    for told in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
-        assert [message for message in refused if told in message], told
+    for message in ("is missing: without it", "is for servers", "must not be empty: without port", "serves no model"):
+        assert [one for one in refused if message in one], message
 
 
 def test_both_readers_refuse_strings_and_keys_of_a_megabyte(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_on_a_good_day_the_newest_rust_and_every_group_are_installed(tmp_path: P
     files = machine.handed_over()
     assert {"nix-bin_1.0-1_amd64.deb", "libssl-dev_1.0-1_arm64.deb", "base-files_1.0-1_amd64.deb"} <= files
     assert "Rust 1.97.1 (rustc of trixie-backports)" in lines_of(result.stderr)
-    assert "passed over: Rust 1.96.0 (rustc-web of trixie): not newer" in lines_of(result.stderr)
+    assert "skipped: Rust 1.96.0 (rustc-web of trixie): not newer" in lines_of(result.stderr)
     assert not (machine.cache / "nanna-ci/apt").exists()
 
 
@@ -57,7 +57,7 @@ def test_a_rust_of_two_versions_is_passed_over_with_both_and_the_next_one_taken(
     assert result.returncode == 0, result.stderr
     assert machine.installed() == packages_of(WEB, *RECIPE.groups)
     assert (
-        "passed over: Rust 1.97.1 (rustc of trixie-backports): libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
+        "skipped: Rust 1.97.1 (rustc of trixie-backports): libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
         in lines_of(result.stderr)
     )
 
@@ -128,11 +128,11 @@ def test_a_missing_group_is_tried_again_a_day_later_and_the_root_stays(tmp_path:
     # still missing: nothing is fetched to find that out
     a_day_passes()
     (tmp_path / "same").mkdir()
-    weather.asked.clear()
+    weather.requests.clear()
     with machine_in(tmp_path / "same", mirror_key, weather) as other:
         machine.apt = other.apt
         assert machine.run("--version").returncode == 0
-    assert [path for path in weather.asked if path.endswith(".deb")] == []
+    assert [path for path in weather.requests if path.endswith(".deb")] == []
     assert (machine.times_made(), len(machine.roots())) == (1, 1)
 
     a_day_passes()
@@ -174,9 +174,7 @@ def test_a_mirror_without_backports_serves_with_what_it_has(tmp_path: Path, mirr
         result = machine.run("--version")
     assert result.returncode == 0, result.stderr
     assert machine.installed() == packages_of(WEB, *RECIPE.groups)
-    assert "passed over: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(
-        result.stderr
-    )
+    assert "skipped: Rust (rustc of trixie-backports): the mirror has no trixie-backports" in lines_of(result.stderr)
 
 
 def test_an_expired_release_is_named_with_its_age_and_a_way_out(tmp_path: Path, mirror_key: Key) -> None:
@@ -240,9 +238,11 @@ def test_what_arrived_before_the_mirror_stopped_is_not_fetched_again(tmp_path: P
     with machine_in(tmp_path, mirror_key, weather) as machine:
         assert machine.run("--version").returncode == 3
         weather.stops = frozenset()
-        weather.asked.clear()
+        weather.requests.clear()
         assert machine.run("--version").returncode == 0
-    assert [path.rpartition("/")[2] for path in weather.asked if path.endswith(".deb")] == ["nix-bin_1.0-1_amd64.deb"]
+    assert [path.rpartition("/")[2] for path in weather.requests if path.endswith(".deb")] == [
+        "nix-bin_1.0-1_amd64.deb"
+    ]
 
 
 def test_a_mirror_that_does_not_answer_is_said_in_one_line(tmp_path: Path, mirror_key: Key) -> None:
@@ -261,7 +261,7 @@ def workspace(folder: Path, rust_version: str) -> Path:
     return folder
 
 
-def test_a_workspace_that_asks_for_a_newer_rust_gets_it_or_hears_what_there_is(tmp_path: Path, mirror_key: Key) -> None:
+def test_a_workspace_gets_a_newer_rust_or_learns_what_there_is(tmp_path: Path, mirror_key: Key) -> None:
     weather = fair_weather()
     weather.without("rustc", suite="trixie-backports")
     wants = workspace(tmp_path / "wants", "1.97")

@@ -59,7 +59,7 @@ def test_a_vulnerable_crate_fails_both_and_is_named_with_its_patched_versions(tm
     assert "nanna-ci: cargo-deny's errors: 1 of advisories" in said
 
 
-def test_a_warning_is_told_and_fails_only_where_the_workspace_wants_that(tmp_path: Path) -> None:
+def test_a_warning_is_reported_and_fails_only_if_the_workspace_wants_that(tmp_path: Path) -> None:
     line = "unmaintained: RUSTSEC-2026-9002: abandoned 1.0.0: Nobody looks after this any more; patched: none"
     code, said = Scanned(tmp_path / "lenient", "abandoned").step("audit")
     assert (code, said[2]) == (0, f"warning: {line}")

@@ -116,7 +116,7 @@ def index(name: str, content: bytes, *, yanked: bool = False) -> dict[str, tuple
 
 
 @pytest.mark.parametrize("yanked", [False, True])
-def test_wheels_are_installed_even_where_the_pinned_version_was_yanked(toolkit: Toolkit, yanked: bool) -> None:
+def test_wheels_are_installed_even_if_the_pinned_version_was_yanked(toolkit: Toolkit, yanked: bool) -> None:
     content = wheel("tool", "1.0")
     pin(toolkit, "tests", "tool", content)
     with serve(index("tool", content, yanked=yanked)) as address:

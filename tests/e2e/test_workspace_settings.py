@@ -43,7 +43,7 @@ def test_lints_may_be_allowed_and_members_left_out(source: Path, tmp_path: Path)
     assert (code, job["verdict"]) == (0, "pass"), log
 
 
-def test_rustdocs_warnings_fail_where_the_workspace_says_so_and_nowhere_else(source: Path, tmp_path: Path) -> None:
+def test_rustdocs_warnings_fail_if_the_workspace_says_so_and_nowhere_else(source: Path, tmp_path: Path) -> None:
     code, _, log = job_of(source, "doc", tmp_path / "doc")
     assert code == 0, log
     strict = shutil.copytree(source, tmp_path / "strict")

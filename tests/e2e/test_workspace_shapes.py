@@ -1,6 +1,6 @@
 """Shapes that public workspaces have, built for real: the builder's steps over tests/data/workspaces.
 
-The steps run as in Nix's sandbox but for the sandbox; what only that has is asked of the last workspace, through nixw.
+The steps run as in Nix's sandbox but without it; what only the sandbox has is tested with the last workspace, by nixw.
 """
 
 from __future__ import annotations
@@ -292,7 +292,7 @@ def test_tests_find_links_a_user_folders_a_time_zone_and_no_terminal_in_the_sand
     assert json.loads(done.stdout)["job"]["evidence"]["tests"]["passed"] == 8
 
 
-def test_a_test_that_asks_for_the_network_fails_and_the_network_is_named(sandboxed: Path, tmp_path: Path) -> None:
+def test_a_test_that_needs_the_network_fails_and_the_network_is_named(sandboxed: Path, tmp_path: Path) -> None:
     done = run_job(sandboxed, "integration-x86_64-linux-stable", tmp_path / "integration")
     assert done.returncode == 1
     assert json.loads(done.stdout)["job"]["verdict"] == "fail"

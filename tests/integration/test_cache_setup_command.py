@@ -97,7 +97,7 @@ def test_json_has_the_settings_one_by_one(ports: FakePorts) -> None:
     "error",
     [ToolMissing("nix", "not found"), CommandFailed(["nix"], 1, "error: cannot connect to the daemon")],
 )
-def test_without_nix_it_prints_all_the_same(error: Any, ports: FakePorts) -> None:
+def test_without_nix_it_prints_anyway(error: Any, ports: FakePorts) -> None:
     ports.run.script("nix", error=error)
     answer = setup_json(ports)
     assert answer["trusted"] is None
@@ -114,13 +114,13 @@ def test_a_store_that_says_nothing_of_trust_is_not_taken_for_one_that_does_not_t
     assert setup_json(ports)["trusted"] is None
 
 
-def test_an_older_nix_is_asked_by_the_words_that_it_knows(ports: FakePorts) -> None:
+def test_an_older_nix_is_queried_by_the_words_that_it_knows(ports: FakePorts) -> None:
     ports.run.script(*NIX, "--version", stdout=b"nix (Nix) 2.18.1\n")
     ports.run.script(*NIX, "store", "ping", "--json", stdout=b'{"trusted": true, "url": "daemon"}')
     assert setup_json(ports)["trusted"] is True
 
 
-def test_where_the_daemon_does_not_trust_the_user_it_says_what_is_lost_and_the_fix(ports: FakePorts) -> None:
+def test_if_the_daemon_does_not_trust_the_user_it_says_what_is_lost_and_the_fix(ports: FakePorts) -> None:
     ports.environ["USER"] = "builder"
     ports.run.script(*NIX, "store", "info", stdout=b'{"trusted": 0, "url": "daemon"}')
     answer = setup_json(ports)
@@ -134,7 +134,7 @@ def test_where_the_daemon_does_not_trust_the_user_it_says_what_is_lost_and_the_f
     assert answer["warnings"][0] in ports.stderr.getvalue()
 
 
-def test_what_nix_is_asked_for_is_its_own_settings_without_what_we_may_have_added(ports: FakePorts) -> None:
+def test_nixs_own_settings_are_read_without_what_we_may_have_added(ports: FakePorts) -> None:
     ports.environ["NIX_CONFIG"] = LINES
     ports.run.script(*NIX, "store", "info", stdout=b'{"trusted": 0}')
     assert setup_json(ports)["ignored"]
@@ -186,7 +186,7 @@ def test_a_dry_run_on_a_runner_writes_nothing(ports: FakePorts, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("break_it", ["missing", "not named"])
-def test_where_the_runners_file_cannot_be_written_it_fails_and_says_so(
+def test_if_the_runners_file_cannot_be_written_it_fails_and_says_so(
     break_it: str, ports: FakePorts, tmp_path: Path
 ) -> None:
     env = on_a_runner(ports, tmp_path)

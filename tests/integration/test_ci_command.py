@@ -134,7 +134,7 @@ def test_the_command_is_nixws_where_nixw_started_us(tmp_path: Path) -> None:
     )
 
 
-def test_jobs_behind_a_failed_dependency_name_it_and_the_log_is_told_once(tmp_path: Path) -> None:
+def test_jobs_behind_a_failed_dependency_name_it_and_the_log_is_reported_once(tmp_path: Path) -> None:
     ran = ci(tmp_path, RecordedNix("failing"))
     assert "clippy-x86_64-linux-stable, doc-x86_64-linux-stable failed\n" in ran.out
     assert ran.out.count("    error: could not compile `broken`") == 1
@@ -179,7 +179,7 @@ def test_two_runs_leave_two_folders_and_one_latest(tmp_path: Path) -> None:
     assert Path(first, "result.json").exists()
 
 
-def test_nothing_that_ran_is_no_pass(tmp_path: Path) -> None:
+def test_nothing_that_ran_is_not_a_pass(tmp_path: Path) -> None:
     (tmp_path / "pipeline.toml").write_text(
         '[workspace]\nname = "demo"\n[[test]]\nkind = "unit"\nrunners = ["macos-15"]\n'
     )

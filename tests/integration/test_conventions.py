@@ -143,7 +143,7 @@ def test_a_reader_who_goes_away_hears_no_complaint(name):
 
 @every_command
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colour_where_none_is_wanted(name, variables):
+def test_no_colour_if_none_is_wanted(name, variables):
     process = nanna_ci_process(name, "--no-such-flag", **variables)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
@@ -168,7 +168,7 @@ def test_talk_on_a_closed_stderr_is_quiet_too():
     assert (process.wait(60), stdout) == (2, b"")
 
 
-def test_closed_streams_are_no_error():
+def test_closed_streams_are_not_an_error():
     code = "import os; os.close(1); os.close(2); os.execv(%r, [%r, '-m', 'nanna_ci', '--help'])"
     done = subprocess.run(
         [sys.executable, "-c", code % (sys.executable, sys.executable)],

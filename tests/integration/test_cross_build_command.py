@@ -126,7 +126,7 @@ def test_a_build_that_succeeds_empty_is_a_no(ports: FakePorts) -> None:
     assert "nothing found" in answer["reason"]
 
 
-def test_a_result_that_is_no_executable_keeps_the_attempts_and_exits_4(ports: FakePorts) -> None:
+def test_a_result_that_is_not_an_executable_keeps_the_attempts_and_exits_4(ports: FakePorts) -> None:
     cargo_builds(ports, b"#!/bin/sh\n")
     code, answer = build_json(ports)
     assert (code, answer["verdict"]) == (4, "fail")

@@ -190,7 +190,7 @@ def test_the_workspace_under_ci_is_built_outside_of_it_and_of_the_working_folder
     assert targets(CARGO_TARGET_DIR="/mine") == {"/mine"}
 
 
-def test_a_workspace_in_the_store_cannot_be_mended_and_the_hint_names_one_that_can(
+def test_a_workspace_in_the_store_cannot_be_fixed_and_the_hint_names_one_that_can(
     work_tree: FakePorts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nanna_ci.pipeline.subject.STORE_DIR", str(work_tree.cwd / "demo"))
@@ -290,6 +290,6 @@ def test_a_missing_pinned_toolchain_is_named_with_its_installation(
     )
     fake_ports.run.script("cargo", "metadata", returncode=1, stderr=said)
     assert main(["dev-check"], fake_ports.ports) == 3
-    told = fake_ports.stderr.getvalue()
-    assert "the Rust toolchain 1.70.0-x86_64-unknown-linux-gnu is not installed" in told
-    assert "rustup toolchain install 1.70.0-x86_64-unknown-linux-gnu" in told
+    stderr = fake_ports.stderr.getvalue()
+    assert "the Rust toolchain 1.70.0-x86_64-unknown-linux-gnu is not installed" in stderr
+    assert "rustup toolchain install 1.70.0-x86_64-unknown-linux-gnu" in stderr

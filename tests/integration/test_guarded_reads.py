@@ -53,7 +53,7 @@ everything = pytest.mark.parametrize("put", EVERYTHING)
 
 
 def says(cwd: Path, *words: str, **environ: str) -> tuple[int, str]:
-    """The exit code and what was said; the test fails where there is none in time."""
+    """The exit code and what was said; the test fails if there is none in time."""
     stdout, stderr = io.StringIO(), io.StringIO()
     ports = Ports(environ={"PATH": "/nowhere", **environ}, stdout=stdout, stderr=stderr, cwd=cwd)
     codes: list[int] = []
@@ -88,7 +88,7 @@ PIN, LOCK = "nanna-ci-roots/pin-x.json", "nanna-ci-gc.lock"
 @pytest.mark.parametrize(
     ("put", "name"), [(put, name) for put in EVERYTHING for name in (PIN, LOCK) if (put, name) != (sparse, LOCK)]
 )
-def test_a_file_of_a_cache_folder_that_is_none_is_refused_by_name(
+def test_an_invalid_file_of_a_cache_folder_is_refused_by_name(
     cache: GcFolder, put: Callable[[Path], None], name: str
 ) -> None:
     place = cache.path / name
@@ -152,7 +152,7 @@ def test_a_file_of_the_work_tree_that_is_none_ends_no_command(
 
 
 @everything
-def test_a_netrc_that_is_no_file_is_a_configuration_error(tmp_path: Path, put: Callable[[Path], None]) -> None:
+def test_a_netrc_that_is_not_a_file_is_a_configuration_error(tmp_path: Path, put: Callable[[Path], None]) -> None:
     put(tmp_path / "netrc")
     with pytest.raises(ConfigError, match="cannot be read"):
         find_authorization(parse_substituter("https://h"), HttpOrigin("https", "h", 443), tmp_path / "netrc", {})

@@ -137,7 +137,7 @@ def test_nothing_found_is_a_no(ports: FakePorts) -> None:
 
 
 @pytest.mark.parametrize("data", [b"#!/bin/sh\n", b"hello\n", elf()[:100], elf(kind=1)])
-def test_what_is_no_executable_is_malformed_data(ports: FakePorts, data: bytes) -> None:
+def test_what_is_not_an_executable_is_malformed_data(ports: FakePorts, data: bytes) -> None:
     put(ports, data)
     assert prepare(ports) == 4
     assert "bin/harness: " in ports.stderr.getvalue()
@@ -167,7 +167,7 @@ def test_an_error_in_json_goes_to_stdout_and_never_into_the_folder(ports: FakePo
     "flags",
     [("--system", "x86_64-beos"), ("--strategy", "hope"), ("--revision", "main"), ("--config", "gone.toml")],
 )
-def test_what_cannot_be_asked_for_is_a_usage_error(ports: FakePorts, flags: tuple[str, ...]) -> None:
+def test_an_impossible_request_is_a_usage_error(ports: FakePorts, flags: tuple[str, ...]) -> None:
     assert prepare(ports, *flags) == 2
     assert not (ports.cwd / "dist").exists()
 
@@ -242,19 +242,19 @@ def test_a_dry_run_is_not_silent_about_a_damaged_folder(ports: FakePorts) -> Non
     assert prepare(ports, "--dry-run") == 0
 
 
-@pytest.mark.parametrize("told_by", ["the environment", "cargo", "nobody"])
-def test_the_hard_link_that_cargo_made_into_its_build_folder_is_taken(ports: FakePorts, told_by: str) -> None:
+@pytest.mark.parametrize("found_by", ["the environment", "cargo", "nobody"])
+def test_the_hard_link_that_cargo_made_into_its_build_folder_is_taken(ports: FakePorts, found_by: str) -> None:
     deps = ports.cwd / "elsewhere/release/deps"
     deps.mkdir(parents=True)
     (deps / "harness-0123").write_bytes(elf())
     (ports.cwd / "target/release").mkdir(parents=True)
     (ports.cwd / "target/CACHEDIR.TAG").touch()
     (ports.cwd / "target/release/harness").hardlink_to(deps / "harness-0123")
-    said = {"build_directory": str(ports.cwd / "elsewhere")} if told_by == "cargo" else {}
+    said = {"build_directory": str(ports.cwd / "elsewhere")} if found_by == "cargo" else {}
     ports.run.script("cargo", stdout=json.dumps(said).encode())
-    if told_by == "the environment":
+    if found_by == "the environment":
         ports.environ["CARGO_BUILD_BUILD_DIR"] = "elsewhere"
-    assert prepare(ports, source="target") == (4 if told_by == "nobody" else 0)
+    assert prepare(ports, source="target") == (4 if found_by == "nobody" else 0)
 
 
 def test_a_hard_link_to_anywhere_else_is_refused_whatever_cargo_says(ports: FakePorts) -> None:

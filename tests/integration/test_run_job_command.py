@@ -99,7 +99,7 @@ def test_what_was_built_is_timed_for_the_caches(linux: Machine) -> None:
     linux(UNIT)
     times = load_build_times(linux.folder / ".nanna-ci/build-times.json")
     assert times.of(None, "demo-deps") is not None
-    assert times.of(None, "demo-unit") is None, "it failed: nobody knows what it takes"
+    assert times.of(None, "demo-unit") is None, "it failed: how long it takes is unknown"
 
 
 def test_what_an_older_run_left_does_not_speak_for_this_one(linux: Machine) -> None:
@@ -136,7 +136,7 @@ def test_a_signal_leaves_a_result_that_says_so(linux: Machine) -> None:
     assert (result["verdict"], result["reason"]) == ("unavailable", "interrupted before it ended")
 
 
-def test_a_failed_first_strategy_is_told_by_the_pass_of_the_next(
+def test_a_pass_reports_the_first_strategy_that_failed(
     linux: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     text = (DATA / "pipeline.toml").read_text()
@@ -174,7 +174,7 @@ def test_a_build_that_no_strategy_can_try_is_unavailable(linux: Machine, tmp_pat
 
 
 def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, junit: Path | None) -> Machine:
-    """A Mac with a cargo: metadata, versions, and nextest that writes the JUnit file it was told to."""
+    """A Mac with a cargo: metadata, versions, and nextest that writes its configured JUnit file."""
     (tmp_path / "demo").mkdir()
     run = Nextest(junit.read_bytes() if junit is not None else None)
     run.script("rustc", "--version", stdout=b"rustc 1.96.1 (59807616e 2026-04-14)\n")
@@ -240,9 +240,7 @@ def with_rustup(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_cargo_that_is_not_rustups_is_not_asked_for_a_channel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cargo_that_is_not_rustups_gets_no_channel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
     said = b"error: no such command: `+stable`\n\nhelp: invoke `cargo` through `rustup`\n"
     machine.run.script("cargo", "+stable", returncode=101, stderr=said)
@@ -251,7 +249,7 @@ def test_a_cargo_that_is_not_rustups_is_not_asked_for_a_channel(
     assert (code, job["evidence"]["command"].split()[:3]) == (0, ["cargo", "nextest", "run"])
 
 
-def test_with_rustup_the_channel_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_rustup_the_channel_is_requested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = with_rustup(mac(tmp_path, monkeypatch, GREEN_FILE))
     machine.run.script("cargo", "+beta", "--version", stdout=b"cargo 1.97.0-beta.3\n")
     machine.run.script("cargo", "+beta", "nextest", "--version", stdout=b"cargo-nextest 0.9.143\n")

@@ -52,7 +52,7 @@ esac
 
 @pytest.fixture(params=[0, 100])
 def workspace(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace whose cargo says all secrets in every way, whatever it is asked."""
+    """A workspace whose cargo says all secrets in every way, whatever the command."""
     monkeypatch.setattr(targets, "host_system", lambda platform, machine: System.AARCH64_DARWIN)
     said = "\n".join(disguise(word) for disguise in DISGUISES for word in WORDS)
     (tmp_path / "said").write_text(" ".join(WORDS) + "\n" + said + "\n")

@@ -102,7 +102,7 @@ def test_what_needs_no_workspace_is_the_real_programs(shell: Shell, words: list[
 
 
 @pytest.mark.parametrize("workspace", ["", "/nowhere"])
-def test_where_no_workspace_is_named_the_real_program_has_its_say(shell: Shell, workspace: str) -> None:
+def test_if_no_workspace_is_named_the_real_program_decides(shell: Shell, workspace: str) -> None:
     seen, said = shell.nextest("run", NANNA_CI_WORKSPACE=workspace)
     assert (seen, said) == ([str(shell.folder), "", "nextest run"], "")
 

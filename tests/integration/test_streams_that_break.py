@@ -42,12 +42,12 @@ def start(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProc
 def test_a_full_stdout_is_one_line_and_never_an_answer(tmp_path: Path, words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = start(tmp_path, *words, stdout=full, stderr=subprocess.PIPE)
-    told = ended.stderr.decode().splitlines()
+    lines = ended.stderr.decode().splitlines()
     if "absent" in words:
         assert ended.returncode == 2, "what was wrong before the disk was full"
     else:
         assert ended.returncode == 3
-        assert told == ["nanna-ci: error: stdout: cannot be written: No space left on device"]
+        assert lines == ["nanna-ci: error: stdout: cannot be written: No space left on device"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -61,7 +61,7 @@ def test_what_follows_an_executable_does_not_change_what_it_is(data: bytes, tail
 
 
 @given(sizes, st.integers(1, 2**41), st.data())
-def test_a_larger_size_never_passes_where_a_smaller_one_failed(
+def test_a_larger_size_never_passes_if_a_smaller_one_failed(
     smaller: list[int], limit: int, data: st.DataObject
 ) -> None:
     grow = data.draw(st.lists(st.integers(0, 2**40), min_size=len(smaller), max_size=len(smaller)))
@@ -71,7 +71,7 @@ def test_a_larger_size_never_passes_where_a_smaller_one_failed(
 
 
 @given(sizes, st.integers(1, 2**41), st.integers(0, 2**40))
-def test_a_larger_limit_never_fails_where_a_smaller_one_passed(given_sizes: list[int], limit: int, more: int) -> None:
+def test_a_larger_limit_never_fails_if_a_smaller_one_passed(given_sizes: list[int], limit: int, more: int) -> None:
     if decide_size(given_sizes, limit) is None:
         assert decide_size(given_sizes, limit + more) is None
 

@@ -32,7 +32,7 @@ USUAL = st.builds(
 )
 
 
-def told(data: bytes, *, careful: bool) -> NarInfo | str:
+def outcome(data: bytes, *, careful: bool) -> NarInfo | str:
     """What a reader makes of it: the narinfo, or the message."""
     try:
         return narinfo._parse_careful(data, "source") if careful else parse_narinfo(data, "source")
@@ -63,7 +63,7 @@ def test_a_reference_that_stands_twice_counts_once_for_both(info: NarInfo, again
 def test_whatever_damages_a_file_both_readers_say_the_same(info: NarInfo, at: int, cut: int, put: bytes) -> None:
     data = render_narinfo(info)
     damaged = data[:at] + put + data[at + cut :]
-    assert told(damaged, careful=False) == told(damaged, careful=True)
+    assert outcome(damaged, careful=False) == outcome(damaged, careful=True)
 
 
 @given(info=USUAL, other=PATHS)

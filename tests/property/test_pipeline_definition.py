@@ -129,7 +129,7 @@ def test_a_pipeline_written_and_read_again_is_the_same(document: dict[str, Any])
 
 
 @given(documents())
-def test_an_image_has_health_where_it_has_a_port(document: dict[str, Any]) -> None:
+def test_an_image_has_health_if_it_has_a_port(document: dict[str, Any]) -> None:
     for image in read(document).images:
         assert {image.port is None, image.health_path is None, image.health_timeout_s is None} != {True, False}
         assert image.port is not None or image.probe_commands

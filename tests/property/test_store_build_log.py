@@ -93,7 +93,7 @@ def test_without_nix_counting_a_build_nothing_is_ever_called_built(events: list[
 def test_however_builds_end_each_gets_its_own_outcome(
     fates: list[tuple[bool, bool]], order: list[int], named: bool
 ) -> None:
-    """As Nix 2.26 tells it: counters as each build ends, activities of what was requested and errors at the very end.
+    """As Nix 2.26 reports it: counters as each build ends, activities of what was requested and errors at the very end.
 
     Each fate is (goes well, is somebody's dependency); `named` is a log with -vvv.
     """

@@ -119,9 +119,9 @@ class Sandbox:
             timeout=300,
             stdin=subprocess.DEVNULL,
         )
-        told = done.stderr.decode(errors="replace")
-        assert done.returncode == code, told + done.stdout.decode(errors="replace")
-        return done.stdout.decode().strip(), told
+        stderr = done.stderr.decode(errors="replace")
+        assert done.returncode == code, stderr + done.stdout.decode(errors="replace")
+        return done.stdout.decode().strip(), stderr
 
     def nix(self, *words: str) -> str:
         return self.run("nix", "--extra-experimental-features", "nix-command flakes", *words)[0]
@@ -144,10 +144,10 @@ class Sandbox:
         """What nix would build, fetch, and does not know how to build, of caches that it trusts."""
         cache = str(self.folder / "fresh" / uuid.uuid4().hex)
         argv = ["nix", "--extra-experimental-features", "nix-command", "build", "--dry-run", "--no-link", installable]
-        _, told = self.run(*argv, "--option", "require-sigs", "false", *options, XDG_CACHE_HOME=cache)
+        _, stderr = self.run(*argv, "--option", "require-sigs", "false", *options, XDG_CACHE_HOME=cache)
         found: dict[str, set[str]] = {"built": set(), "fetched": set(), "know": set()}
         section: set[str] | None = None
-        for line in told.splitlines():
+        for line in stderr.splitlines():
             if match := re.search(r"will be (built|fetched)|don't (know) how to build", line):
                 section = found[match[1] or match[2]]
             elif line.startswith("  /nix/store/") and section is not None:

@@ -42,7 +42,7 @@ class Sandbox:
         assert cli.main(["cache-analytics", *words], self.ports.ports) == code, self.ports.stderr.getvalue()
         return self.ports.stdout.getvalue()
 
-    def told(self, *words: str, code: int = 0) -> str:
+    def messages(self, *words: str, code: int = 0) -> str:
         """What it printed, in one line."""
         return " ".join(self.run("--paths-from", "paths.txt", "--substituter", self.url, *words, code=code).split())
 

@@ -1,7 +1,7 @@
 """Builds in an environment as bare as stdenv's: nix/toolkits/nixpkgs over stand-in packages, Debian's programs.
 
 Nix's sandbox is the real one. Neither /usr/bin nor /etc is in it: a program is found where a package of that name was
-asked for, and nowhere else. What programs read below /usr/lib and /usr/share is there.
+requested, and nowhere else. What programs read below /usr/lib and /usr/share is there.
 """
 
 from __future__ import annotations

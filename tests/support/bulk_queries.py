@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nanna_ci.cache.client.bulk import query
-from nanna_ci.cache.client.patience import Patience
 from nanna_ci.cache.client.query_result import QueryResult
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
@@ -16,31 +16,31 @@ from support.fake_store_paths import narinfo, path
 from support.stand_in_cache import CacheStandIn
 
 
-class Asking:
+class BulkClient:
     """Asks, and notes what was waited for and said. Backoff is the longest there is, and takes no time."""
 
-    def __init__(self, **patience: Any) -> None:
+    def __init__(self, **policy: Any) -> None:
         self.slept: list[float] = []
         self.log: list[str] = []
         self.environ: dict[str, str] = {}
-        self._patience = {"answer_s": 20.0, "uniform": lambda low, high: high, "sleep": self._sleep, **patience}
+        self._policy = {"answer_s": 20.0, "uniform": lambda low, high: high, "sleep": self._sleep, **policy}
 
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await asyncio.sleep(0)
 
-    def ask_all(self, urls: Sequence[str], paths: Sequence[StorePath], **options: Any) -> tuple[QueryResult, ...]:
+    def query_all(self, urls: Sequence[str], paths: Sequence[StorePath], **options: Any) -> tuple[QueryResult, ...]:
         return query(
             [parse_substituter(url) for url in urls],
             paths,
             environ=self.environ,
             log=self.log.append,
-            patience=Patience(**self._patience),
+            policy=RetryPolicy(**self._policy),
             **options,
         )
 
-    def ask(self, url: str, paths: Sequence[StorePath], **options: Any) -> QueryResult:
-        (result,) = self.ask_all([url], paths, **options)
+    def query(self, url: str, paths: Sequence[StorePath], **options: Any) -> QueryResult:
+        (result,) = self.query_all([url], paths, **options)
         return result
 
 

@@ -1,4 +1,4 @@
-"""`cache-push` with the real nix, for tests: stores, derivations that nobody built, a server."""
+"""`cache-push` with the real nix, for tests: stores, derivations that are not built, a server."""
 
 from __future__ import annotations
 
@@ -132,17 +132,17 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, *arguments: Any, prefix: str, hides: int, asked: dict[str, int], **options: Any) -> None:
-        self.prefix, self.hides, self.asked = prefix, hides, asked
+    def __init__(self, *arguments: Any, prefix: str, hides: int, counts: dict[str, int], **options: Any) -> None:
+        self.prefix, self.hides, self.counts = prefix, hides, counts
         super().__init__(*arguments, **options)
 
     def translate_path(self, path: str) -> str:
         return super().translate_path(path.removeprefix(self.prefix))
 
     def do_GET(self) -> None:
-        if self.path in self.asked:
-            self.asked[self.path] += 1
-            if self.asked[self.path] <= self.hides:
+        if self.path in self.counts:
+            self.counts[self.path] += 1
+            if self.counts[self.path] <= self.hides:
                 self.send_response(404)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -154,7 +154,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path.endswith(".narinfo"):
-            self.asked[self.path] = 0
+            self.counts[self.path] = 0
         self.send_response(201)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -166,7 +166,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def served(folder: Path, *, prefix: str = "", hides: int = 0) -> Iterator[str]:
     """The folder over HTTP on loopback; its URL."""
-    handler = partial(Handler, directory=str(folder), prefix=prefix, hides=hides, asked={})
+    handler = partial(Handler, directory=str(folder), prefix=prefix, hides=hides, counts={})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -26,7 +26,7 @@ NEEDED = {"podman": ("podman", "runc"), "docker": ("docker", "dockerd", "contain
 SANDBOX_PROGRAMS = ("setpriv", "unshare", "nsenter", "mount", "env")
 STARTED_S = 60.0
 
-# the sandbox's first process: prepares it, starts what it is told, and waits to be killed
+# the sandbox's first process: prepares it, starts what it is given, and waits to be killed
 HOLDER = """
 import json, shutil, subprocess, sys
 sys.path[:] = json.loads(sys.argv[1])
@@ -70,7 +70,7 @@ for entry in Path("/proc").glob("[0-9]*/cmdline"):
 
 
 def why_no_engine(engine: str) -> str | None:
-    """Why this machine cannot run an engine in a sandbox; None where it can."""
+    """Why this machine cannot run an engine in a sandbox; None if it can."""
     absent = [name for name in (*NEEDED[engine], *SANDBOX_PROGRAMS) if shutil.which(name) is None]
     if absent:
         return f"not on PATH: {', '.join(absent)}"

@@ -157,7 +157,7 @@ sys.exit(main(["cache-gc", *sys.argv[3:]], Ports(now=lambda: float(sys.argv[2]))
 
 
 def _peek(place: Path) -> str:
-    """A file's text; that we looked is no use of it."""
+    """A file's text, without counting as a use of it."""
     status = place.stat()
     text = place.read_text()
     os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))

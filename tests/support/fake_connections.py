@@ -26,11 +26,11 @@ class Wire(asyncio.Transport):
 
 
 class Owner:
-    """Notes what becomes of its requests: `told` are kind and detail."""
+    """Notes what becomes of its requests: `events` are kind and detail."""
 
     def __init__(self) -> None:
         self.tally = RequestTally()
-        self.told: list[tuple[str, str]] = []
+        self.events: list[tuple[str, str]] = []
 
     def message(self, request: CacheRequest) -> bytes:
         return b"GET /\r\n\r\n"
@@ -39,13 +39,13 @@ class Owner:
         return "/"
 
     def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
-        self.told.append(("answered", answer.body.decode()))
+        self.events.append(("answered", answer.body.decode()))
 
     def refused(self, request: CacheRequest, problem: str) -> None:
-        self.told.append(("refused", problem))
+        self.events.append(("refused", problem))
 
     def failed(self, request: CacheRequest, problem: str) -> None:
-        self.told.append(("failed", problem))
+        self.events.append(("failed", problem))
 
     def elsewhere(self, request: CacheRequest) -> None:
-        self.told.append(("elsewhere", ""))
+        self.events.append(("elsewhere", ""))

@@ -107,7 +107,7 @@ def narinfo(path: StorePath, references: Iterable[StorePath] = (), **changes: An
 
 
 def signature(name: str = "key-1") -> Signature:
-    """One that nobody verifies."""
+    """A signature that is never verified."""
     return Signature(name, "c2ln")
 
 

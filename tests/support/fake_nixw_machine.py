@@ -34,7 +34,7 @@ case ${MODE:-} in
   slow) sleep "${SLOW:-60}" ;;
 esac
 """
-# A stand-in for bwrap: says what it was asked to run; for input.sh it answers a store path, whose folder it makes below
+# A stand-in for bwrap: prints what it was to run; for input.sh it answers a store path, whose folder it makes below
 # the cache, with a reason in it for each name in $LACKS.
 BWRAP = """#!/bin/bash
 [[ ${MODE:-} == pipe && " $* " == *" nix "* ]] && kill -PIPE $$
@@ -57,7 +57,7 @@ printf '%s' "$NANNA_CI_OVERRIDES" >"$LOG.overrides"
 
 
 class Machine:
-    """A machine that has never seen nixw, as far as nixw can tell. `apt` is its apt's configuration file."""
+    """A machine that has never seen nixw, as far as nixw can see. `apt` is its apt's configuration file."""
 
     def __init__(self, folder: Path, apt: Path) -> None:
         self.apt = apt
@@ -111,7 +111,7 @@ class Machine:
         return sorted(path.name for path in (self.cache / "nanna-ci").glob("debian-*"))
 
     def installed(self) -> set[str]:
-        """The packages that mmdebstrap was asked for."""
+        """The packages that mmdebstrap was to install."""
         return set(Path(f"{self.log}.include").read_text().strip().split(","))
 
     def handed_over(self) -> set[str]:

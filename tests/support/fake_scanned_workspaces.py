@@ -74,7 +74,7 @@ class Scanned:
 
 
 def lock(crates: tuple[str, ...]) -> str:
-    """A Cargo.lock, as cargo writes it for crates whose checksum nobody asks for."""
+    """A Cargo.lock, as cargo writes it for crates without a checksum."""
     needs = "".join(f' "{name}",\n' for name in sorted(crates))
     own = f'[[package]]\nname = "subject"\nversion = "0.1.0"\ndependencies = [\n{needs}]\n'
     others = [f'[[package]]\nname = "{name}"\nversion = "1.0.0"\nsource = "{_SOURCE}"\n' for name in crates]

@@ -85,7 +85,7 @@ class FakeCrates:
         git("add", ".", cwd=self.origin)
         git("commit", "--quiet", "--message=x", cwd=self.origin)
         for crate in vendor.iterdir():
-            # as cargo vendor writes it for crates whose checksum nobody asks for
+            # as cargo vendor writes it for crates without a checksum
             write(crate / ".cargo-checksum.json", json.dumps({"files": {}}))
         configuration = '[source.crates-io]\nreplace-with = "vendored-sources"\n'
         write(self.folder / "locking" / "config.toml", configuration + self._vendored(str(self.crates)))

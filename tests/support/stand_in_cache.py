@@ -1,4 +1,4 @@
-"""A binary cache on loopback that misbehaves as a test tells it to, down to the bytes. A stand-in, no real cache."""
+"""A binary cache on loopback that misbehaves as a test wants, down to the bytes. A stand-in, not a real cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CACHE_INFO = b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 40\n"
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeenRequest:
     """A request: what it names, its headers in lower case, and the number of the connection it came over."""
 
     method: str
@@ -33,20 +33,20 @@ class Client:
         self.stop = stop
         self.received = b""
 
-    def read_request(self) -> Asked | None:
+    def read_request(self) -> SeenRequest | None:
         while b"\r\n\r\n" not in self.received:
             data = self.socket.recv(65536)
             if not data:
                 return None
             self.received += data
-            if not self.received[:1].isalpha():  # TLS, where none is spoken
+            if not self.received[:1].isalpha():  # TLS, although this is plain HTTP
                 self.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 return None
         head, _, self.received = self.received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        return Asked(method, target, headers, self.number)
+        return SeenRequest(method, target, headers, self.number)
 
     def write(self, data: bytes) -> None:
         self.socket.sendall(data)
@@ -58,7 +58,7 @@ class Client:
 
 
 Answer = Callable[[Client], bool]
-"""Writes an answer; tells whether the connection goes on."""
+"""Writes an answer; returns whether the connection goes on."""
 
 
 def says(status: int, body: bytes = b"", **headers: str) -> Answer:
@@ -114,23 +114,23 @@ class CacheStandIn:
     files: dict[str, bytes] = field(default_factory=lambda: {"/nix-cache-info": CACHE_INFO})
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     always: Answer | None = None
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[SeenRequest] = field(default_factory=list)
     connections: int = 0
     open_now: int = 0
     peak: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def targets(self) -> list[str]:
-        """What was asked for, nix-cache-info apart."""
-        return [one.target for one in self.asked if not one.target.endswith("/nix-cache-info")]
+        """The requested targets, except nix-cache-info."""
+        return [one.target for one in self.requests if not one.target.endswith("/nix-cache-info")]
 
-    def answer_to(self, asked: Asked) -> Answer:
+    def answer_to(self, request: SeenRequest) -> Answer:
         with self._lock:
-            self.asked.append(asked)
-            script = self.answers.get(asked.target)
+            self.requests.append(request)
+            script = self.answers.get(request.target)
             if script:
                 return script.pop(0) if len(script) > 1 else script[0]
-        body = self.files.get(asked.target)
+        body = self.files.get(request.target)
         if body is not None:
             return says(200, body)
         return self.always or says(404, b"404\n")
@@ -155,17 +155,17 @@ def serving(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> It
 
 
 def _serve(client: Client, cache: CacheStandIn) -> None:
-    while (asked := client.read_request()) is not None:
-        if not cache.answer_to(asked)(client):
+    while (request := client.read_request()) is not None:
+        if not cache.answer_to(request)(client):
             return
 
 
 @dataclass
 class ProxyStandIn:
-    """A proxy for http and CONNECT. `asked` are the requests to it; `refuses` is the status it gives instead."""
+    """A proxy for http and CONNECT. `requests` are the requests to it; `refuses` is the status it gives instead."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[SeenRequest] = field(default_factory=list)
     refuses: int | None = None
 
 
@@ -176,18 +176,18 @@ def proxying(upstream: CacheStandIn) -> Iterator[ProxyStandIn]:
     proxy = ProxyStandIn("")
 
     def serve(client: Client) -> None:
-        while (asked := client.read_request()) is not None:
-            proxy.asked.append(asked)
+        while (request := client.read_request()) is not None:
+            proxy.requests.append(request)
             if proxy.refuses is not None:
                 says(proxy.refuses)(client)
                 return
-            if asked.method == "CONNECT":
+            if request.method == "CONNECT":
                 client.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 with socket.create_connection(("127.0.0.1", port_beyond)) as beyond:
                     _pump(client, beyond)
                 return
-            path = "/" + asked.target.split("/", 3)[3]
-            upstream.answer_to(Asked(asked.method, path, asked.headers, client.number))(client)
+            path = "/" + request.target.split("/", 3)[3]
+            upstream.answer_to(SeenRequest(request.method, path, request.headers, client.number))(client)
 
     with _listening("127.0.0.1", socket.AF_INET, serve, None, lambda _: 0) as port:
         proxy.url = f"http://127.0.0.1:{port}"

@@ -15,7 +15,7 @@ Handled = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 @dataclass
 class StandInCache:
-    """One cache. `narinfos` is what it has, by hash; `token` is asked for where it is not public."""
+    """One cache. `narinfos` is what it has, by hash; `token` is required if it is not public."""
 
     name: str
     keys: list[str] = field(default_factory=list)
@@ -26,7 +26,7 @@ class StandInCache:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeenRequest:
     """A request as it came."""
 
     method: str
@@ -36,14 +36,14 @@ class Asked:
 
 
 class StandInCachix(http.server.ThreadingHTTPServer):
-    """`answers`, where there are any, are given first, each once, whatever is asked."""
+    """`answers`, if there are any, are given first, each once, whatever the request."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.caches: dict[str, StandInCache] = {}
-        self.requests: list[Asked] = []
+        self.requests: list[SeenRequest] = []
         self.answers: list[Handled] = []
         self.api = f"http://127.0.0.1:{self.server_address[1]}/api/v1"
 
@@ -58,7 +58,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def handle_one(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.server.requests.append(Asked(self.command, self.path, self.headers.get("authorization"), body))
+        self.server.requests.append(SeenRequest(self.command, self.path, self.headers.get("authorization"), body))
         if self.server.answers:
             self.server.answers.pop(0)(self)
             return
@@ -76,11 +76,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             case ("GET", ""):
                 reply(self, 200, describe(cache))
             case ("POST", "narinfo"):
-                asked: list[str] = json.loads(body)
-                if len(asked) > 32_768:
+                hashes: list[str] = json.loads(body)
+                if len(hashes) > 32_768:
                     reply(self, 413, {"error": "at most 32768"})
                 else:
-                    reply(self, 200, [one for one in asked if one not in cache.narinfos])
+                    reply(self, 200, [one for one in hashes if one not in cache.narinfos])
             case ("GET" | "HEAD", "nix-cache-info"):
                 reply_text(self, 200, b"StoreDir: /nix/store\nWantMassQuery: 1\nPriority: 41\n")
             case ("GET" | "HEAD", path) if (data := cache.narinfos.get(path.removesuffix(".narinfo"))) is not None:

@@ -3,7 +3,7 @@
 It reads settings.json beside it: {"cache": folder, "version": text, "dies_at": the name of a path or null, "waits_at":
 a number of pushed paths or null, "leaves": names that another cache has, "says": lines for stderr}, and appends to
 calls.json there: argv, the names of the environment, stdin. The push works as cachix does: all paths of stdin, a path
-that is not valid passed over with a warning, what is present not sent again, progress on stderr.
+that is not valid skipped with a warning, what is present not sent again, progress on stderr.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Weather:
     expired: frozenset[str] = frozenset()
     stops: frozenset[str] = frozenset()
     garbles: frozenset[str] = frozenset()
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def without(self, name: str, architecture: str | None = None, suite: str | None = None) -> None:
         """Take a package away, from one architecture or suite or from all."""
@@ -116,7 +116,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name = self.path.rpartition("/")[2]
-        self.weather.asked.append(self.path)
+        self.weather.requests.append(self.path)
         path = Path(self.translate_path(self.path))
         if name in self.weather.stops and path.is_file():
             body = path.read_bytes()

@@ -1,6 +1,6 @@
 """A stand-in for a registry of models: two real HTTP servers on loopback, one that redirects blobs to the other.
 
-What it is asked stands in `asked`; `faults` changes single answers. It is not a registry: nothing can be pushed to it.
+`requests` has what was requested; `faults` changes single answers. It is not a registry: nothing can be pushed to it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def model(weights: bytes = LARGE, **parts: bytes) -> tuple[bytes, dict[str, byte
 
 
 @dataclass
-class Asked:
+class SeenRequest:
     """One request: which of the two servers, method, path, and the Authorization header or None."""
 
     server: str
@@ -59,7 +59,7 @@ class StandIn:
     manifests: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, Callable[[Handler], None]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[SeenRequest] = field(default_factory=list)
     url: str = ""
     store_url: str = ""
 
@@ -86,7 +86,7 @@ def _handler(stand_in: StandIn, server: str) -> type[Handler]:
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            stand_in.asked.append(Asked(server, self.command, self.path, self.headers.get("authorization")))
+            stand_in.requests.append(SeenRequest(server, self.command, self.path, self.headers.get("authorization")))
             for path_end, fault in list(stand_in.faults.items()):
                 if self.path.endswith(path_end):
                     fault(self)

@@ -76,19 +76,19 @@ class StandInNix:
             case ("eval", *rest):
                 return self._done(words, self.attributes[rest[-1].partition("#")[2]])
             case ("path-info", *rest):
-                asked = [word for word in [*rest, *stdin] if word.startswith("/nix/store/")]
-                return self._done(words, self._path_info(asked, words, recursive="--recursive" in words))
+                requested = [word for word in [*rest, *stdin] if word.startswith("/nix/store/")]
+                return self._done(words, self._path_info(requested, words, recursive="--recursive" in words))
             case ("derivation", "show", *rest):
-                asked = [word for word in [*rest, *stdin] if word.startswith(("/nix/store/", "."))]
-                return self._done(words, self._show(asked, words, recursive="--recursive" in words))
+                requested = [word for word in [*rest, *stdin] if word.startswith(("/nix/store/", "."))]
+                return self._done(words, self._show(requested, words, recursive="--recursive" in words))
             case ("copy", *_):
                 self._copy(words, stdin, options["on_stderr"])
                 return self._done(words, "")
         raise AssertionError(f"the stand-in for nix does not know {words}")
 
-    def _path_info(self, asked: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
+    def _path_info(self, requested: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
         answer: dict[str, Any] = {}
-        waiting = [parse_store_path(text) for text in asked]
+        waiting = [parse_store_path(text) for text in requested]
         while waiting:
             one = waiting.pop()
             known = self.infos.get(one)
@@ -99,9 +99,9 @@ class StandInNix:
                 waiting += [reference for reference in known.references if str(reference) not in answer]
         return answer
 
-    def _show(self, asked: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
+    def _show(self, requested: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
         answer: dict[str, Any] = {}
-        waiting = [self._derivation(text, words) for text in asked]
+        waiting = [self._derivation(text, words) for text in requested]
         while waiting:
             one = waiting.pop()
             answer[str(one)] = self.derivations[one]
@@ -116,7 +116,7 @@ class StandInNix:
         assert isinstance(found, StorePath)
         return found
 
-    def _copy(self, words: tuple[str, ...], asked: Sequence[str], on_stderr: Callable[[bytes], None]) -> None:
+    def _copy(self, words: tuple[str, ...], requested: Sequence[str], on_stderr: Callable[[bytes], None]) -> None:
         folder = Path(urlsplit(words[words.index("--to") + 1]).path)
         (folder / "nar").mkdir(parents=True, exist_ok=True)
         (folder / "nix-cache-info").write_text("StoreDir: /nix/store\n")
@@ -139,7 +139,7 @@ class StandInNix:
                 (folder / "nar" / f"{one.hash}.nar").write_bytes(b"x" * 120)
                 file.write_bytes(render_narinfo(narinfo(one, *known.references, signatures=known.signatures)))
 
-        for text in asked:
+        for text in requested:
             copy(parse_store_path(text))
 
     @staticmethod

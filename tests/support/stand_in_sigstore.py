@@ -2,7 +2,7 @@
 
 It issues certificates for the identity in an unsigned token (what Fulcio does after it has verified the token), with
 a timestamp of a certificate log in them, and keeps a transparency log of one entry at a time (Rekor). All keys are made
-for the test by openssl. It verifies nothing that it is told: what is tested is our side.
+for the test by openssl. It verifies nothing: what is tested is our side.
 """
 
 from __future__ import annotations
@@ -138,14 +138,14 @@ def serving(folder: Path) -> Iterator[Sigstore]:
 
     class Answers(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            entry = json.loads(self.rfile.read(int(self.headers["content-length"])))
             if self.path == "/api/v1/signingCert":
                 claims = self.headers["authorization"].split(".")[1]
-                told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-                public = base64.b64decode(asked["publicKey"]["content"])
-                self.reply("application/pem-certificate-chain", keys.certify(public, told["sub"], told["iss"]))
+                identity = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+                public = base64.b64decode(entry["publicKey"]["content"])
+                self.reply("application/pem-certificate-chain", keys.certify(public, identity["sub"], identity["iss"]))
             elif self.path == "/api/v1/log/entries":
-                self.reply("application/json", json.dumps(keys.log_entry(asked)).encode())
+                self.reply("application/json", json.dumps(keys.log_entry(entry)).encode())
             else:
                 self.send_error(404)
 

@@ -1,6 +1,6 @@
 """A stand-in for a registry with a token service, both on one loopback server, as ghcr.io answers a push's first steps.
 
-No blob can be sent to it. Users, and what each may push to, are data; `requests` has what was asked, and with what.
+No blob can be sent to it. Users, and what each may push to, are data; `requests` has every request with its login.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TokenRegistry:
     """`users` maps a user to the password; `may_push` has the repositories that they may push to.
 
     `bad_login` is the status for a wrong password (ghcr.io: 403); `realm` where tokens are, `{url}` being the server.
-    `open_uploads` are those that nobody cancelled. `overrides` maps a path to a status and a body that is answered
+    `open_uploads` are those that were not cancelled. `overrides` maps a path to a status and a body that is answered
     instead.
     """
 

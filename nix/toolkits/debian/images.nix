@@ -13,7 +13,7 @@ let
     ollama = "llama.cpp";
   };
 
-  # Random weights: no model can be fetched where no binary cache can.
+  # Random weights: no model can be fetched if no binary cache can.
   randomModel =
     { name, ... }:
     derive "random-model" "gguf.random_model" {
@@ -21,7 +21,7 @@ let
       file = "${name}.gguf";
     };
 
-  # one model is loaded at once; without one, or with several, models come and go as they are asked for
+  # one model is loaded at once; without one, or with several, models are loaded and unloaded on request
   served =
     models:
     if builtins.length models == 1 then

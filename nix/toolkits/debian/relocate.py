@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# /proc/self is no help for scripts: the script's own resolved path tells where the folder is
+# /proc/self does not help scripts: the script's own resolved path shows where the folder is
 HEADER = """#!/usr/bin/python3 -I
 import sys
 from pathlib import Path

@@ -25,7 +25,7 @@ let
   place = "manifests/registry.ollama.ai/${lock.repository}";
   link = blob: "ln -s ${fetch blob} blobs/sha256-${lib.removePrefix "sha256:" blob.digest}";
 in
-# Ollama makes manifests-v2 where it is missing; a manifest that is a link out of the folder it refuses
+# Ollama makes manifests-v2 if it is missing, and refuses a manifest that is a link out of the folder
 pkgs.runCommand "model-${builtins.replaceStrings [ ":" ] [ "-" ] name}" { } ''
   mkdir -p $out/models/blobs $out/models/manifests-v2 $out/models/${place} && cd $out/models
   cp ${manifest} ${place}/${lock.tag}

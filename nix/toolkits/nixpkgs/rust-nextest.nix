@@ -1,5 +1,5 @@
 # kind -> all tests of that kind, none left out after a failure; $out/junit.xml. Where tests fail, their JUnit stands at the
-# log's end (../debian/builder/junit_trailer.py says how, and why nobody else can write that).
+# log's end (../debian/builder/junit_trailer.py says how, and why nothing else can write that).
 {
   check,
   craneLib,
@@ -52,7 +52,7 @@ craneLib.cargoNextest (
     pname = "${check.pname}-${kind}";
     nativeBuildInputs = check.nativeBuildInputs ++ [ pkgs.gitMinimal ];
     cargoNextestExtraArgs = lib.escapeShellArgs arguments;
-    # what tests ask of whoever runs them: folders of their own, a name, a time zone, no terminal; the sandbox has none
+    # what tests need of their environment: folders of their own, a name, a time zone, no terminal; the sandbox has none
     preBuild = refuseAlias;
     preCheck = "unset CARGO_TARGET_DIR CARGO_BUILD_BUILD_DIR; export HOME=$(mktemp -d) XDG_RUNTIME_DIR=$(mktemp -d)";
     env = check.env // {

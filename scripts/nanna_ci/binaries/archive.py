@@ -1,7 +1,7 @@
 """The release archive: a plain ustar in gzip, the same bytes for the same members, and its strict reader.
 
 The reader takes only what the writer makes. It is run over every archive after it was written, and refuses whatever a
-hostile archive may hold: links, devices, names that lead elsewhere, members nobody expects, sizes beyond what was said.
+hostile archive may hold: links, devices, names that lead elsewhere, unexpected members, sizes beyond what was stated.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ArchiveWriter:
 
 
 def verify_archive(stream: BinaryIO, expected: Iterable[Member], source: str) -> None:
-    """Read an archive back and hold it to what it must contain. Raises MalformedData.
+    """Read an archive back and check it against what it must contain. Raises MalformedData.
 
     Reads no more than the expected sizes, so that a compression bomb ends early; memory stays small.
     """

@@ -4,7 +4,7 @@ Every byte of the input is read once: hashed, copied and compressed on the way.
 
 The size gate: the executables' sizes together, uncompressed, may be at most the limit. The archive holds the same
 bytes again and the two text files are small, so neither counts: the rule can be checked with `ls`, before an hour of
-compression, and does not hang on how well a compressor does.
+compression, and does not depend on how well a compressor does.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was written; `changed` is False where the output folder had the very same files already."""
+    """What was written; `changed` is False if the output folder had the very same files already."""
 
     executables: tuple[ArtifactExecutable, ...]
     files: tuple[ArtifactFile, ...]
@@ -107,7 +107,7 @@ def plan_files(request: ArtifactsRequest) -> tuple[str, ...]:
 
 
 def decide_size(sizes_bytes: Sequence[int], limit_bytes: int) -> str | None:
-    """Why the size gate fails, None when it holds: nothing, and more than the limit together, fail."""
+    """Why the size gate fails, None when it passes: no executable, or more than the limit together, fails."""
     total = sum(sizes_bytes)
     if not sizes_bytes or total == 0:
         return "nothing found: there is no executable to prepare"
@@ -128,7 +128,7 @@ def inspect(request: ArtifactsRequest) -> tuple[Checked, ...]:
 
 
 def prepare(request: ArtifactsRequest) -> Prepared:
-    """Check, then write the artifacts. Raises as `inspect`, and NannaError where the output cannot be written."""
+    """Check, then write the artifacts. Raises as `inspect`, and NannaError if the output cannot be written."""
     with open_inputs(request.source, request.target, request.binaries, request.build_folders) as inputs:
         checked = _check(request, inputs)
         with staging(request.output) as stage:

@@ -59,8 +59,8 @@ class CargoCommand:
 class NextestProfile:
     """A profile of ours, in a tool configuration of `render_nextest_config` at `config`.
 
-    Where both define a profile the workspace's nextest.toml outvotes a tool's: a name that a workspace can know, it can
-    also fill, with a filter or with another place for the report. So `name` must be one that nobody can guess.
+    Where both define a profile the workspace's nextest.toml overrides a tool's: a name that a workspace can know, it
+    can also fill, with a filter or with another place for the report. So `name` must be unguessable.
     """
 
     name: str
@@ -90,8 +90,8 @@ def plan_job(
     """The command of a job, in the workspace's folder.
 
     `channel` picks a toolchain of rustup (None: the default one). Without `nextest` it writes no JUnit, which is how a
-    person types it. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries where there are none.
-    `locked` fails where Cargo.lock does not fit the manifests, in place of writing it anew: a check changes nothing.
+    person types it. `has_libraries` as in CargoWorkspace: cargo refuses to look for libraries if there are none.
+    `locked` fails if Cargo.lock does not fit the manifests, instead of writing a new one: a check changes nothing.
     `fix` lets clippy and fmt change the sources. Having no tests is not a nextest failure: the JUnit says it.
     """
     flags = (*settings.flags, *(["--locked"] if locked else []))
@@ -126,7 +126,7 @@ def _job_words(
         case CargoJob.UNIT:
             return (*test, *(["--lib"] if has_libraries else []), "--bins", *chosen)
         case CargoJob.INTEGRATION:
-            # not `--test *`: cargo calls it an error where there are none
+            # not `--test *`: cargo calls it an error if there are none
             kind = "kind(test)" if settings.filter is None else f"kind(test) and ({settings.filter})"
             return (*test, "--tests", "-E", kind)
         case CargoJob.CLIPPY:
@@ -151,7 +151,7 @@ def _job_words(
 
 
 def unguessable_profile() -> str:
-    """A name for a NextestProfile, another one every time."""
+    """A random name for a NextestProfile."""
     return f"{NEXTEST_TOOL}-{secrets.token_hex(8)}"
 
 
@@ -177,7 +177,7 @@ def plan_build(
 ) -> CargoCommand:
     """Build programs in release mode for a target; they end up in `target_folder/TRIPLE/release`.
 
-    `environment` is that of `cross_environment`, empty where the system's own linker serves.
+    `environment` is that of `cross_environment`, empty if the system's own linker serves.
     """
     where = ("--target", target.triple, "--target-dir", str(target_folder))
     programs = (word for name in binaries for word in ("--bin", name))
@@ -190,7 +190,7 @@ def cross_environment(
 ) -> dict[str, str] | None:
     """The variables that make cargo link for a target, and the cc and pkg-config crates of build scripts follow.
 
-    The linker is the one that `environ` configures for cargo, else a GNU one on PATH; None where there is neither. The
+    The linker is the one that `environ` configures for cargo, else a GNU one on PATH; None if there is neither. The
     target's libraries are looked for where Debian puts them. Whatever `environ` sets already stays as it is.
     """
     lower = target.triple.replace("-", "_")
@@ -215,8 +215,8 @@ def is_apple_to_apple(host: System | None, target: BuildTarget) -> bool:
 
 
 def cargo_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """What cargo, and the build scripts and tests that it runs, get of our environment: of secrets the tokens alone
-    that cargo reads crates of private registries with."""
+    """The part of our environment that cargo, and the build scripts and tests that it runs, get: the only secrets in it
+    are the tokens for private registries."""
     return without_secrets(environ, needed="CARGO_REGISTRIES_[A-Z0-9_]+_TOKEN")
 
 
@@ -246,7 +246,7 @@ def run_cargo(
 def query_workspace(*, run: Run, environ: Mapping[str, str], cwd: Path) -> CargoWorkspace:
     """The workspace in `cwd`, no dependency resolved.
 
-    Raises ConfigError where there is none or it is broken, with the innermost cause in cargo's words; ToolMissing where
+    Raises ConfigError if there is none or it is broken, with the innermost cause in cargo's words; ToolMissing if
     there is no cargo, or the toolchain that the workspace is pinned to is not there.
     """
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1")
@@ -271,7 +271,7 @@ def _broken(stderr: str) -> str:
 
 def query_build_folders(source: Path, *, run: Run, environ: Mapping[str, str], cwd: Path) -> tuple[Path, ...]:
     """Where cargo keeps what it builds on the way (`build.build-dir`), for a target folder: by the environment, and by
-    cargo itself in the workspace around that. None where nobody can say."""
+    cargo itself in the workspace around that. None if unknown."""
     configured = environ.get("CARGO_BUILD_BUILD_DIR", "")
     named = [cwd / configured, source.parent / configured] if configured and "{" not in configured else []
     argv = ("cargo", "metadata", "--no-deps", "--format-version", "1", "--offline")

@@ -10,10 +10,10 @@ from nanna_ci.pipeline.definition import Cargo, Pipeline
 
 @dataclass(frozen=True, slots=True)
 class CargoSettings:
-    """What a pipeline.toml that says nothing means.
+    """The settings of an empty pipeline.toml.
 
     `flags` are words of every command that compiles the workspace. `lints` follow clippy's `--`. `filter` is a nextest
-    filterset that tests must match too, `profile` holds lines of nextest's profile: none where the workspace's own
+    filterset that tests must match too, `profile` holds lines of nextest's profile: none if the workspace's own
     nextest.toml shall say it.
     """
 

@@ -34,7 +34,7 @@ def try_run(
     environ: Mapping[str, str],
     which: Callable[[str], str | None],
 ) -> Trial:
-    """Run `path --version`, then `path --help`, where qemu can: foreign Linux executables on Linux.
+    """Run `path --version`, then `path --help`, if qemu can run it: foreign Linux executables on Linux.
 
     It ran when one of them exits with 0. It did not when a signal ended it: an instruction or a library was wrong.
     """
@@ -66,7 +66,7 @@ def try_run(
 
 
 def _find_root(interpreter: str | None, machine: str) -> str | None:
-    """Where the loader is found: `/`, or the cross libraries' folder on Debian; None where it is in neither."""
+    """Where the loader is found: `/`, or the cross libraries' folder on Debian; None if it is in neither."""
     if interpreter is None or Path(interpreter).exists():
         return "/"
     cross = Path(f"/usr/{machine}-linux-gnu")

@@ -44,7 +44,7 @@ def parse_executable(data: bytes | BinaryIO, source: str) -> Executable:
 
 
 def verify_machine(executable: Executable, system: System, source: str) -> None:
-    """Hold an executable to the system it is offered for. Raises WrongMachine, which names both.
+    """Check an executable against the system it is offered for. Raises WrongMachine, which names both.
 
     A fat Mach-O archive passes when the machine is among its architectures.
     """

@@ -1,4 +1,4 @@
-"""What the header parsers share: checked reads of a file nobody vouches for, and what is read out of it."""
+"""What the header parsers share: checked reads of an untrusted file, and the facts read from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_STRING_BYTES: Final = 4096
 class Executable:
     """An executable's header facts.
 
-    `architectures` has one machine, more only for a fat Mach-O archive. `operating_system` is set where an ELF header
+    `architectures` has one machine, more only for a fat Mach-O archive. `operating_system` is set if an ELF header
     asks for another kernel than Linux. `interpreter` is the program loader's path, None for a static executable.
     `glibc_floor` is the oldest GNU C library it loads under, such as `2.34`; None when it needs none.
     `needed` are the libraries it names, in its order, and `search_paths` where its loader looks for them first. Of a PE
@@ -35,7 +35,7 @@ class Executable:
 
     @property
     def loader_facts(self) -> tuple[tuple[str, str], ...]:
-        """What the header says of how it is loaded, for people; of its format alone what was looked for."""
+        """How it is loaded, by its header, for people; only what its format was searched for."""
         loader = ("Loader", self.interpreter or "none: static")
         match self.format:
             case Format.ELF:
@@ -65,7 +65,7 @@ class Executable:
 
 
 class Reader:
-    """Reads at absolute offsets of a seekable file. Whatever is not there is MalformedData, never an IndexError."""
+    """Reads at absolute offsets of a seekable file. A read beyond the end is MalformedData, never an IndexError."""
 
     def __init__(self, stream: BinaryIO, source: str) -> None:
         self._stream = stream

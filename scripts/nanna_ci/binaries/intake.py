@@ -42,7 +42,7 @@ class Input:
     changed_ns: int
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes from the start, in order. Raises MalformedData where the file is written to meanwhile."""
+        """Its bytes from the start, in order. Raises MalformedData if the file is written to meanwhile."""
         self.stream.seek(0)
         left = self.size_bytes
         while left:
@@ -60,7 +60,7 @@ class Input:
 
 
 def resolve_source(path: Path) -> Path:
-    """Follow the path that the user names, once. Raises GateFailed where nothing is, UsageError for a file."""
+    """Follow the path that the user names, once. Raises GateFailed if nothing is, UsageError for a file."""
     try:
         resolved = Path(os.path.realpath(path, strict=True))
     except OSError as error:
@@ -144,7 +144,7 @@ def _open_input(
     problem = _kind_problem(seen)
     if problem is not None:
         raise MalformedData(str(path), problem)
-    try:  # not blocking: whatever takes its place meanwhile must not hold us up
+    try:  # not blocking: whatever takes its place meanwhile must not make us wait
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError as error:
         raise MalformedData(str(path), f"cannot be opened: {error.strerror}") from error
@@ -168,7 +168,7 @@ def _kind_problem(seen: os.stat_result) -> str | None:
     if not stat.S_ISREG(seen.st_mode):
         return "not a file"
     if seen.st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX):
-        return "setuid, setgid or sticky, which no artifact may be"
+        return "setuid, setgid or sticky, which artifacts must not be"
     return None
 
 

@@ -16,7 +16,7 @@ from nanna_ci.pipeline.vocabulary import Strategy
 
 
 class AttemptOutcome(enum.Enum):
-    """What became of an attempt. IMPOSSIBLE: this machine lacks what the strategy needs; nothing was built."""
+    """The outcome of an attempt. IMPOSSIBLE: this machine lacks what the strategy needs; nothing was built."""
 
     BUILT = "built"
     FAILED = "failed"
@@ -51,7 +51,7 @@ Result = Built | Failed | Impossible
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One rung: what was tried, what became of it, why, and how long it took."""
+    """One rung: what was tried, its outcome, why, and how long it took."""
 
     strategy: Strategy
     outcome: AttemptOutcome
@@ -62,7 +62,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class LadderResult:
-    """All attempts, in order. `chosen` and `built` belong to the last one, and are None where none succeeded."""
+    """All attempts, in order. `chosen` and `built` belong to the last one, and are None if none succeeded."""
 
     attempts: tuple[Attempt, ...]
     chosen: Strategy | None = None
@@ -70,7 +70,7 @@ class LadderResult:
 
     @property
     def only_impossible(self) -> bool:
-        """Whether nothing could even be tried: then there is no answer, rather than a no."""
+        """Whether nothing could even be tried: then the result is unavailable rather than a failure."""
         return all(attempt.outcome is AttemptOutcome.IMPOSSIBLE for attempt in self.attempts)
 
 

@@ -15,7 +15,7 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class BinaryOrigin:
-    """Where the executables come from, as far as it is known; None is unknown.
+    """Where the executables come from; None is unknown.
 
     `revision` is the commit of a clean source tree; derivation, output (store paths) and NAR hash are the Nix store's.
     """

@@ -16,7 +16,7 @@ _DEVICES: Final = frozenset(
 
 
 def check_name(name: str, source: str) -> None:
-    """Refuse, as MalformedData, what is not one plain file name everywhere; `source` says who asked for it."""
+    """Refuse, as MalformedData, what is not one plain file name everywhere; `source` names who wants it."""
     problem = _name_problem(name)
     if problem is not None:
         raise MalformedData(source, f"the name {name!r} {problem}")
@@ -49,7 +49,7 @@ def check_member_path(path: str, source: str) -> None:
 
 
 def check_distinct(names: Iterable[str], source: str) -> None:
-    """Refuse names that are one file where case or Unicode form does not count, and duplicates."""
+    """Refuse names that are one file if case or Unicode form does not count, and duplicates."""
     seen: dict[str, str] = {}
     for name in names:
         key = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).upper().casefold())

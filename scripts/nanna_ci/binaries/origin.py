@@ -28,7 +28,7 @@ def query_origin(
 
     In the Nix store nix is queried, and the revision stays unknown unless given: nothing there says it. Elsewhere the
     revision is that of the clean work tree which the folder lies in. Raises as store.nix does, and MalformedData
-    where nix does not know the path.
+    if nix does not know the path.
     """
     if revision is not None and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", revision) is None:
         raise UsageError(f"--revision {revision!r} is not a full commit hash")

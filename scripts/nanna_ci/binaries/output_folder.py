@@ -3,7 +3,7 @@
 Files are written in a hidden folder beside it, which is then renamed. An interruption leaves the old state and nothing
 else. A KILL may leave hidden folders behind, and between two renames the old files in one of them: the next run for the
 same folder puts those back and removes the rest, for a writer holds a lock on its hidden folder. Files are not
-flushed to disk one by one: after a power cut, `sha256sum -c` tells.
+flushed to disk one by one: after a power cut, `sha256sum -c` shows the damage.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def check_replaceable(folder: Path, names: Set[str]) -> None:
     for entry in entries:
         if entry.name not in names or not entry.is_file(follow_symlinks=False):
             raise UsageError(
-                f"{folder} has `{entry.name}` in it, which is none of the artifacts",
+                f"{folder} has `{entry.name}` in it, which is not one of the artifacts",
                 hint="name a folder of its own for each system: its files are replaced as a whole",
             )
 
@@ -117,8 +117,8 @@ def _make_locked(final: Path) -> tuple[Path, int]:
 
 
 def _lock(path: Path) -> int | None:
-    """A descriptor of a hidden folder with its lock; None where somebody else has that, or took the folder away."""
-    import fcntl  # noqa: PLC0415 - there is none on Windows, where nothing is prepared
+    """A descriptor of a hidden folder with its lock; None if somebody else has that, or took the folder away."""
+    import fcntl  # noqa: PLC0415 - Windows has none, and nothing is prepared there
 
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -138,7 +138,7 @@ def _sweep(final: Path) -> None:
     """Remove what killed runs left beside the folder; old files go back where a kill left nothing in their place."""
     for path in _left_behind(final, "new"):
         lock = _lock(path)
-        if lock is None:  # somebody writes: what else is there may be his
+        if lock is None:  # a writer is active: the other folders may be its own
             return
         shutil.rmtree(path, ignore_errors=True)
         os.close(lock)

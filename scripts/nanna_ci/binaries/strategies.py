@@ -34,7 +34,7 @@ _MOST_INCLUDES: Final = 10
 class Workbench:
     """What the strategies work with.
 
-    `host` is this machine's system, None where it is none that we know. `folder` takes results: a link to the Nix
+    `host` is this machine's system, None if unknown. `folder` takes results: a link to the Nix
     output, or cargo's target folder. `cwd` is the workspace's folder for cargo, and `settings` how it is called.
     `on_silence` is as in process.run.
     """
@@ -75,7 +75,7 @@ class Workbench:
 
     def _cross(self) -> Result:
         if self.host is None:
-            return Impossible("this machine is none of the systems that packages are made on")
+            return Impossible("packages are not made on this kind of machine")
         if self.host is self.target.system:
             return Impossible(f"this machine is {self.host.value} itself: there is nothing to cross")
         return self._build_package(self.host, f"{self.workspace}-{self.target.system.value}")
@@ -94,7 +94,7 @@ class Workbench:
         return self._build_package(self.target.system, self.workspace)
 
     def _build_package(self, system: System, package: str) -> Result:
-        """Build `packages.SYSTEM.PACKAGE`: impossible where the flake says unavailable, an error where it lacks it."""
+        """Build `packages.SYSTEM.PACKAGE`: impossible if the flake says unavailable, an error if it lacks it."""
         attribute = f"packages.{system.value}.{package}"
         key = json.dumps(attribute)  # names have no character that Nix's strings would read otherwise
         apply = f"p: {{ unavailable = p.unavailable.{key} or null; derivation = p.derivations.{key} or null; }}"
@@ -172,7 +172,7 @@ def _tail(stderr: str) -> tuple[str, ...]:
 def has_builder(settings: Mapping[str, Any], system: str, read: Callable[[str], str | None]) -> bool:
     """Whether derivations of `system` can be built from here, by emulation or on a remote builder.
 
-    `settings` are Nix's own, name → value. `read` gives the text of a machines file, None where there is none.
+    `settings` are Nix's own, name → value. `read` gives the text of a machines file, None if there is none.
     """
     platforms = settings.get("extra-platforms", [])
     if isinstance(platforms, list) and system in platforms:
@@ -188,7 +188,7 @@ def parse_machines(text: str, read: Callable[[str], str | None]) -> list[frozens
     """
     machines: list[frozenset[str]] = []
     waiting = [text]
-    for _ in range(_MOST_INCLUDES):  # a file that names itself must not hold us
+    for _ in range(_MOST_INCLUDES):  # a file that names itself must not loop
         if not waiting:
             break
         for line in waiting.pop().replace(";", "\n").splitlines():
@@ -201,7 +201,7 @@ def parse_machines(text: str, read: Callable[[str], str | None]) -> list[frozens
 
 
 def read_machines_file(path: str) -> str | None:
-    """The text of a machines file; None where it cannot be read, which Nix takes as having none."""
+    """The text of a machines file; None if it cannot be read, which Nix takes as having none."""
     try:
         return read_file(Path(path), MEBIBYTE).decode("utf-8", "replace")
     except OSError:

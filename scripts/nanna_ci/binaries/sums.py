@@ -1,4 +1,4 @@
-"""Holds a folder of artifacts to its own SHA256SUMS: what was written must still be what is there."""
+"""Checks a folder of artifacts against its own SHA256SUMS: the files must still be what was written."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LINE: Final = re.compile(r"([0-9a-f]{64})  ([^/\x00-\x1f]+)")
 
 
 def damages(folder: Path) -> tuple[str, ...]:
-    """What is wrong with a folder that `prepare-artifacts` wrote, file by file; nothing where there is none, or an
+    """What is wrong with a folder that `prepare-artifacts` wrote, file by file; nothing if there is none, or an
     empty one."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return ()
     try:
         lines = read_file(folder / SUMS, MEBIBYTE, follow_links=False).decode("ascii").splitlines()
     except UnicodeDecodeError:
-        return (f"{SUMS} is not what `sha256sum` reads",)
+        return (f"{SUMS} is not in the format of `sha256sum`",)
     except OSError as error:
         return (f"{SUMS} cannot be read: {error.strerror}",)
     sums: dict[str, str] = {}

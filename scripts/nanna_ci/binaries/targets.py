@@ -10,7 +10,7 @@ from nanna_ci.foundation.errors import UsageError
 
 
 class Machine(enum.Enum):
-    """A processor, by the field's usual name. Executables for other ones are recognised only to be refused by name."""
+    """A processor, by the field's usual name. Others are recognised only for a clear error message."""
 
     X86_64 = "x86_64"
     AARCH64 = "aarch64"
@@ -87,7 +87,7 @@ def parse_system(text: str) -> System:
 
 
 def host_system(platform: str, machine: str) -> System | None:
-    """The system this program runs on, from `sys.platform` and `platform.machine()`; None where it is none of ours."""
+    """The system this program runs on, from `sys.platform` and `platform.machine()`; None if unsupported."""
     kernel, processor = _KERNELS.get(platform), _MACHINES.get(machine.lower())
     if kernel is None or processor is None:
         return None

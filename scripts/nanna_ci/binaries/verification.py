@@ -1,4 +1,4 @@
-"""Holds what a strategy built to its target, before anybody names it."""
+"""Checks what a strategy built against its target, before anything refers to it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def verify_built(
 ) -> tuple[VerifiedExecutable, ...]:
     """Every binary of the workspace in a built folder.
 
-    Raises GateFailed (one is missing, is for another machine, or crashes under emulation), MalformedData (one is no
+    Raises GateFailed (one is missing, is for another machine, or crashes under emulation), MalformedData (one is not an
     executable at all).
     """
     verified = []

@@ -40,7 +40,7 @@ class CachixCache:
     def takes_token(self) -> bool:
         """Whether the token of the environment is meant for it: Cachix itself, or a service on this machine.
 
-        A pipeline.toml, which anyone can propose, must not choose who else gets it; others are for netrc.
+        A pipeline.toml, which anyone can propose, must not choose who else gets it; other hosts are for netrc.
         """
         return self.api == CACHIX_API or urlsplit(self.api).hostname in _THIS_MACHINE
 
@@ -50,7 +50,7 @@ class CacheDescription:
     """What the service says of a cache.
 
     `uri` is what Nix takes from it by; `permission` is Read, Write or Admin; `preferred_compression` as written (XZ,
-    ZSTD), None where the service does not say.
+    ZSTD), None if the service does not say.
     """
 
     name: str
@@ -73,7 +73,7 @@ def parse_cache_name(text: str) -> str:
 
 
 def query_cache(client: WebClient, cache: CachixCache, token: Token | None) -> CacheDescription:
-    """Ask what a cache is, and what the token's owner may do with it.
+    """Query what a cache is, and what the token's owner may do with it.
 
     Raises:
         RequestRefused: there is no such cache, or it is not for everyone and the token does not help.
@@ -91,7 +91,7 @@ def query_missing(client: WebClient, cache: CachixCache, token: Token | None, ha
     """Which of the hashes (32 characters each) the cache has no path for; 32,768 are queried in a call.
 
     Raises:
-        MalformedData: the answer names a hash that was not asked for, or is not a list of hashes.
+        MalformedData: the answer names a hash that was not requested, or is not a list of hashes.
         RequestRefused, ServiceUnavailable: as every request; what other calls answered is lost then.
     """
     url = f"{cache.url}/narinfo"
@@ -104,7 +104,7 @@ def query_missing(client: WebClient, cache: CachixCache, token: Token | None, ha
                 token=token,
                 headers={"content-type": "application/json", "accept": "application/json"},
                 content=json.dumps(part).encode(),
-                repeatable=True,  # a question, though POST asks it
+                repeatable=True,  # a query, although it is a POST
             )
             answered = as_texts(list(response.json_array()), url, "the answer")
             missing.update(_refuse_strangers(answered, frozenset(part), url))
@@ -149,7 +149,7 @@ def _parse_description(answer: JsonObject, cache: CachixCache) -> CacheDescripti
 
 
 def _explain(refusal: RequestRefused, cache: CachixCache, token: Token | None) -> None:
-    """Add a way to fix a refusal, where the client cannot know one."""
+    """Add a hint to a refusal if the client has none."""
     if refusal.hint is None and refusal.status in {401, 403, 404}:
         if token is None or token.value is None:
             may = f"is it public? If not, set {CACHIX_TOKEN_VARIABLE}"

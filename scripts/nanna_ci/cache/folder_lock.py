@@ -21,10 +21,10 @@ LOCK_FILE: Final = "nanna-ci-gc.lock"
 
 @contextlib.contextmanager
 def collection_lock(folder: GuardedFolder) -> Iterator[None]:
-    """Hold the folder alone. Raises NannaError where another collection, or a push, is under way."""
+    """Hold the folder alone. Raises NannaError if another collection, or a push, is under way."""
     with _lock(folder, fcntl.LOCK_EX) as descriptor:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid():<15}\n".encode(), 0)  # of one size: it counts, like any other file
+        os.pwrite(descriptor, f"{os.getpid():<15}\n".encode(), 0)  # of fixed size: it counts, like any other file
         yield
 
 
@@ -32,7 +32,7 @@ def collection_lock(folder: GuardedFolder) -> Iterator[None]:
 def push_lock(path: Path) -> Iterator[None]:
     """Hold the folder together with other pushes; one that is not there yet needs no lock.
 
-    Raises NannaError where a collection is under way.
+    Raises NannaError if a collection is under way.
     """
     if not path.is_dir():
         yield

@@ -132,7 +132,7 @@ def _paths_in(path: Path) -> tuple[StorePath, ...]:
 
 
 def load_root_records(folder: Path) -> tuple[RootRecord, ...]:
-    """All records of a cache's folder, by file name; none where there is no folder of records.
+    """All records of a cache's folder, by file name; none if there is no folder of records.
 
     Raises:
         MalformedData: one of them cannot be read, or is not what its name says: what to keep is then not known.

@@ -1,4 +1,4 @@
-"""What the facts about a project's caches mean: one finding a check, each with its fix. Pure."""
+"""Findings from the facts about a project's caches: one per check, each with its fix. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nanna_ci.report.units import bytes_text
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import Trust
 
-_SLOW_S: Final = 0.5  # a narinfo each, some hundreds a job: half a second is minutes
+_SLOW_S: Final = 0.5  # a job needs hundreds of narinfo files: half a second each adds up to minutes
 _SKEW_WARN_S: Final = 60.0
 _SKEW_BAD_S: Final = 300.0  # tokens and certificates are refused, and TTLs count wrong
 _SHOWN: Final = 3
@@ -24,8 +24,8 @@ _SHOWN: Final = 3
 class Probe:
     """What some requests for a cache's nix-cache-info showed.
 
-    `seconds` of each request (empty for a folder), `skew_s` the server's clock less ours, None where it does not say;
-    `error` where it could not be queried.
+    `seconds` of each request (empty for a folder), `skew_s` the server's clock less ours, None if it does not say;
+    `error` if it could not be queried.
     """
 
     url: str
@@ -198,7 +198,7 @@ def check_negative(url: str, hidden: Mapping[StorePath, float], problem: str | N
 
 
 def check_settings(wanted: Mapping[str, Sequence[str]], settings: Mapping[str, object] | None) -> tuple[Finding, ...]:
-    """Whether Nix runs with the values (setting → words) that pipeline.toml asks for; None: there is no Nix."""
+    """Whether Nix runs with the values (setting → words) that pipeline.toml requires; None: no Nix."""
     if settings is None:
         return (Finding("nix settings", None, Health.UNAVAILABLE, "there is no nix here to query"),)
     found = []

@@ -33,7 +33,7 @@ _QUERY: Final = """
 class NegativeEntries:
     """Fresh entries: URL of a substituter → hash of a path → seconds since it was not there.
 
-    `ttl_s`: at that age Nix asks again. `problem`: why there may be more entries than these, None where that is all.
+    `ttl_s`: at that age Nix asks again. `problem`: why there may be more entries than these, None if that is all.
     """
 
     ages_s: Mapping[str, Mapping[str, float]]
@@ -51,7 +51,7 @@ def load_negative_entries(
 ) -> NegativeEntries:
     """Read what is there; what cannot be read is `problem`, never an exception.
 
-    `settings` are Nix's, None where there is no nix; `now` is Unix time.
+    `settings` are Nix's, None if there is no nix; `now` is Unix time.
     """
     ttl_s = (settings or {}).get("narinfo-cache-negative-ttl")
     if isinstance(ttl_s, bool) or not isinstance(ttl_s, int) or ttl_s < 0:
@@ -71,7 +71,7 @@ def load_negative_entries(
 
 
 def _folders(environ: Mapping[str, str]) -> list[Path]:
-    """Where Nix keeps its caches: the caller's, and root's where a daemon works for others."""
+    """Where Nix keeps its caches: the caller's, and root's if there is a daemon."""
     own = environ.get("NIX_CACHE_HOME")
     if not own:
         cache_home = environ.get("XDG_CACHE_HOME") or (environ.get("HOME") and f"{environ['HOME']}/.cache")
@@ -83,7 +83,7 @@ def _folders(environ: Mapping[str, str]) -> list[Path]:
 
 
 def _newest(folder: Path) -> Path | None:
-    """The file of the newest format: an older one was left behind by an older Nix. None where there is none."""
+    """The file of the newest format: an older one was left behind by an older Nix. None if there is none."""
     try:
         names = [entry.name for entry in folder.iterdir()]
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A few requests for a cache's nix-cache-info: does it answer, how fast, and what time does it think it is."""
+"""A few requests for a cache's nix-cache-info: whether it answers, how fast, and its clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def query_probe(
     clock: Callable[[], float],
     now: Callable[[], float],
 ) -> Probe:
-    """Ask one substituter. Whatever goes wrong is the answer, not an exception."""
+    """Query one substituter. A failure is part of the result, not an exception."""
     try:
         if (folder := substituter.folder) is not None:
             read_cache_info(folder)

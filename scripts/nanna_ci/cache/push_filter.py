@@ -24,5 +24,5 @@ class PushFilter:
                 raise ConfigError(f"push filter {shorten(text)}", problem.says, hint=problem.hint) from None
 
     def matching(self, name: str) -> str | None:
-        """The first pattern that keeps a path of this name from being pushed; None where none does."""
+        """The first pattern that keeps a path of this name from being pushed; None if none does."""
         return next((pattern.pattern for pattern in self._patterns if pattern.search(name)), None)

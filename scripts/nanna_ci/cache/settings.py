@@ -1,4 +1,4 @@
-"""What [cache] of pipeline.toml asks of Nix, as lines of nix.conf, and how they join a NIX_CONFIG. Pure."""
+"""What [cache] of pipeline.toml needs of Nix, as lines of nix.conf, and how they are merged into NIX_CONFIG. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nanna_ci.cache.substituters import named_cache_url, parse_substituter
 
-NEGATIVE_TTL_S: Final = 60  # a fresh push shows within a minute; 0 would make every nix ask for every miss again
+NEGATIVE_TTL_S: Final = 60  # a fresh push shows within a minute; with 0 every nix would query every miss again
 _SUBSTITUTERS: Final = "substituters"
 _KEYS: Final = "trusted-public-keys"
 _TARBALL_TTL: Final = "tarball-ttl"
@@ -43,7 +43,7 @@ class MergedConfig:
 def plan_settings(
     cache_name: str | None, public_keys: Sequence[str], substituters: Sequence[str], tarball_ttl_s: int
 ) -> tuple[Setting, ...]:
-    """The settings that [cache] asks for: caches to take from, keys to trust, and how long answers count.
+    """The settings that [cache] needs: caches to take from, keys to trust, and how long answers count.
 
     Raises:
         UsageError: a substituter cannot be one.
@@ -67,7 +67,7 @@ def render_nix_config(settings: Sequence[Setting]) -> str:
 def merge_nix_config(existing: str, settings: Sequence[Setting]) -> MergedConfig:
     """`existing`, every line as it is, and after it what it lacks; merged once more it stays the same.
 
-    A list gets the words that are not in it. A single value that is there stays: whoever set it meant this run.
+    A list gets the words that are not in it. A single value that is there stays: it was set for this run.
     """
     said = _read(existing)
     added, kept = [], []
@@ -86,7 +86,7 @@ def merge_nix_config(existing: str, settings: Sequence[Setting]) -> MergedConfig
 
 
 def _read(text: str) -> dict[str, tuple[str, ...]]:
-    """What a configuration says in the end, by Nix's rules; lines that Nix refuses are for Nix to refuse."""
+    """The effective values of a configuration, by Nix's rules; invalid lines are left to Nix to report."""
     said: dict[str, tuple[str, ...]] = {}
     for line in text.split("\n"):
         name, *rest = line.partition("#")[0].split() or [""]
@@ -100,7 +100,7 @@ def _read(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def find_ignored(settings: Sequence[Setting], own: Mapping[str, Any]) -> tuple[Setting, ...]:
-    """What a daemon that does not trust the user passes over; `own` are the settings of its nix.conf.
+    """What a daemon that does not trust the user ignores; `own` are the settings of its nix.conf.
 
     Such a daemon takes substituters that its trusted-substituters name, and no keys. Tarballs are not its business.
     """

@@ -1,4 +1,4 @@
-"""Substituters: the caches to ask, parsed and chosen from flags, Nix's settings and pipeline.toml."""
+"""Substituters: the caches to query, parsed and chosen from flags, Nix's settings and pipeline.toml."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Substituter:
     """A binary cache.
 
     `url` has no query, fragment or slash at its end. `is_trusted`: its paths need no signature (`?trusted=true`).
-    `priority` is what the URL says (lower is queried first), None where the cache's own counts.
+    `priority` is what the URL says (lower is queried first), None if the cache's own counts.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Substituter:
 
     @property
     def cachix(self) -> CachixCache | None:
-        """The Cachix cache behind it, which can be queried in bulk; None where it is not such a cache."""
+        """The Cachix cache behind it, which can be queried in bulk; None if it is not such a cache."""
         if self.kind is Kind.FOLDER:
             return None
         parts = urlsplit(self.url)
@@ -70,7 +70,7 @@ def _cachix(api: str, name: str) -> CachixCache | None:
 def parse_substituter(text: str) -> Substituter:
     """Read the URL of a store, or the path of a cache's folder, with Nix's parameters `trusted` and `priority`.
 
-    Parameters that only matter to a download or an upload are passed over.
+    Parameters that only matter to a download or an upload are ignored.
 
     Raises:
         UsageError: for anything that cannot be queried, before anything is.
@@ -123,14 +123,14 @@ def _parameters(query: str, shown: str) -> tuple[bool, int | None]:
 
 
 def named_cache_url(name: str) -> str:
-    """The substituter of a cache of cachix.org. Raises UsageError for a name that is none."""
+    """The substituter of a cache of cachix.org. Raises UsageError for an invalid name."""
     return f"https://{parse_cache_name(name)}{_CACHIX_HOST}"
 
 
 def choose_substituters(
     flags: Sequence[str], settings: Mapping[str, Any] | None, cache_name: str | None, configured: Sequence[str]
 ) -> tuple[Substituter, ...]:
-    """The caches to ask, none twice: those of the flags, else Nix's own, the named cache and the configured ones.
+    """The caches to query, none twice: those of the flags, else Nix's own, the named cache and the configured ones.
 
     `settings` are Nix's (None: there is no nix, its own default counts), `configured` is [cache] substituters.
 

@@ -1,4 +1,4 @@
-"""Around a command: the outside world it gets, where its result goes, and what becomes of an error."""
+"""Around a command: the outside world it gets, where its result goes, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _redacting(run: Callable[..., Completed], secrets: Sequence[str]) -> Callabl
 
 
 def _inert(ports: Ports) -> Ports:
-    """On a runner, nothing that is printed may command it: logs carry other people's text."""
+    """On a runner, nothing that is printed may be a workflow command: logs contain other people's text."""
     return replace(ports, stdout=github.inert_stream(ports.stdout), stderr=github.inert_stream(ports.stderr))
 
 
@@ -109,7 +109,7 @@ def _colored(choice: str, stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
-    """Columns of the terminal, which COLUMNS may set; None for a pipe or a file, where no line is wrapped."""
+    """Columns of the terminal, which COLUMNS may set; None for a pipe or a file, where lines are not wrapped."""
     if not stream.isatty():
         return None
     try:
@@ -146,7 +146,7 @@ def _json(name: str, verdict: Verdict, data: Mapping[str, Any]) -> str:
     members = ",\n".join(f"  {encode(key)}: {_json_member(value, encode)}" for key, value in body.items())
     text = f"{{\n{members}\n}}"
     text = _HIDING.sub(lambda match: f"\\u{ord(match.group()):04x}", text)  # nor to a terminal
-    return text.replace("##[", r"#\u0023[") + "\n"  # the same data, and no command to a runner that logs it
+    return text.replace("##[", r"#\u0023[") + "\n"  # the same data, no longer a workflow command
 
 
 def _json_member(value: object, encode: Callable[[object], str]) -> str:
@@ -167,7 +167,7 @@ def _output(arguments: argparse.Namespace | None, ports: Ports) -> Path | None:
 
 
 def _write_result(text: str, output: Path | None, stdout: TextIO) -> None:
-    """To the file, whole or not at all, or to stdout. A reader of stdout who went away had enough: no error."""
+    """To the file, whole or not at all, or to stdout. A closed reader of stdout is not an error."""
     if output is not None:
         files.write_atomic(output, text.encode("utf-8", "backslashreplace"))
         return
@@ -179,7 +179,7 @@ def report_error(
 ) -> int:
     """Say what went wrong, on stderr and in the result, without secrets, and give the exit code.
 
-    `arguments` is None where `words` could not be parsed: then the words say whether the result is to be JSON.
+    `arguments` is None if `words` could not be parsed: then the words say whether the result is to be JSON.
     """
     real = ports or Ports()
     if isinstance(error, BrokenPipeError) and _reader_gone(real):
@@ -204,12 +204,12 @@ def report_error(
             body = {"error": {"message": message, "hint": hint or None}}
             _write_result(_json(name, verdict, body), _output(arguments, real), real.stdout)
     except (BrokenPipeError, NannaError):
-        pass  # nobody listens any more: the exit code still tells
+        pass  # nobody listens any more: the exit code still says it
     return _error_code(error)
 
 
 def _explain(error: Exception) -> tuple[str, str, str]:
-    """Message, hint and detail; empty where there is none."""
+    """Message, hint and detail; empty if there is none."""
     if not isinstance(error, NannaError):
         return (
             f"unexpected {type(error).__name__}: {error}",
@@ -233,7 +233,7 @@ def _say_error(ports: Ports, message: str, hint: str, detail: str, *, quiet: boo
 
 
 def _error_verdict(error: Exception) -> Verdict:
-    """The answer is no; or there is none, for a reason that was foreseen or by a fault of ours."""
+    """A failure; or no answer, for an expected reason or a bug of ours."""
     if isinstance(error, GateFailed):
         return Verdict.FAIL
     return Verdict.UNAVAILABLE if isinstance(error, NannaError) else Verdict.ERROR

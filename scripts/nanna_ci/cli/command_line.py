@@ -37,7 +37,7 @@ def render_help() -> str:
     lines += [
         "",
         f"`{PROGRAM} COMMAND --help` explains a command, with an example. Each is also a flake app: nix run .#COMMAND",
-        "exit codes: 0 yes, 1 the answer is no, 2 usage or configuration, 3 a tool or service is missing or failed,",
+        "exit codes: 0 pass, 1 fail, 2 usage or configuration, 3 a tool or service is missing or failed,",
         "            4 malformed data refused, 130 and 143 interrupted",
     ]
     return "\n".join(lines) + "\n"
@@ -88,7 +88,7 @@ def find_usage(words: Sequence[str]) -> tuple[str, Usage]:
 def entry() -> NoReturn:
     """The console script: standard streams that never raise over a character, then `main`, then a quiet end."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by our parent process
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open to the end
         getattr(sys, name).reconfigure(errors="backslashreplace")
     code = main()

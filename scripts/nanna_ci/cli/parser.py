@@ -1,4 +1,4 @@
-"""The parser of one command: the flags that all commands share, and mistakes answered with what was meant.
+"""The parser of one command: the flags that all commands share, and suggestions for mistyped words.
 
 Start-up is part of the interface: this module imports argparse and nothing costly, and so do the modules of
 `nanna_ci.usage`.

@@ -50,7 +50,7 @@ def progress_stream(stream: TextIO, redactor: Redactor) -> TextIO:
 
 
 def write_stdout(text: str, stdout: TextIO) -> None:
-    """The result, whole. A reader who went away had enough: no error.
+    """The result, whole. A closed reader is not an error.
 
     Raises:
         NannaError: it cannot be written, such as to a full disk.

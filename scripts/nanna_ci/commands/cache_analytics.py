@@ -39,7 +39,7 @@ from nanna_ci.store.trust import TrustedKeys
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """Collect what is known, ask, report."""
+    """Collect what is known, query, report."""
     # Hundreds of thousands of values are made, and all of them stay: to look for garbage takes a tenth of the time.
     gc.disable()
     try:
@@ -100,7 +100,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _pipeline(context: Context) -> Pipeline:
-    """pipeline.toml; its defaults where nobody named a file and none is there."""
+    """pipeline.toml; its defaults if nobody named a file and none is there."""
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)
     if context.config is None and "NANNA_CI_CONFIG" not in context.ports.environ and not path.exists():
         return parse_pipeline('[workspace]\nname = "none"\n', "the defaults")
@@ -110,7 +110,7 @@ def _pipeline(context: Context) -> Pipeline:
 def _caches(
     arguments: argparse.Namespace, pipeline: Pipeline, nix: Callable[[], Nix]
 ) -> tuple[Mapping[str, Any] | None, tuple[Substituter, ...], TrustedKeys | None]:
-    """Nix's settings, the caches to ask, the keys to trust. For a list of paths nix is only queried where flags leave
+    """Nix's settings, the caches to query, the keys to trust. For a list of paths nix is only queried where flags leave
     something open, and may be absent."""
     cache, flags = pipeline.cache, arguments.substituter
     substituters = choose_substituters(flags, None, None, ()) if flags else ()

@@ -29,7 +29,7 @@ _SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?) ?(?:([KMGTP])(I?)B|B)
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """The plan, or with --execute what was done. The verdict is fail where the size cannot be kept to."""
+    """The plan, or with --execute what was done. The verdict is fail if the size cannot be reached."""
     if arguments.execute and context.dry_run:
         raise UsageError("--execute and --dry-run contradict each other", hint="nothing is deleted without --execute")
     ports = context.ports
@@ -50,7 +50,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _find_folder(text: str) -> tuple[str, Path]:
-    """The URL and the folder of --store. UsageError for any store whose files are not at hand."""
+    """The URL and the folder of --store. UsageError for any store whose files are not on this machine."""
     hint = "name its folder, on the machine that has it: --store file:///FOLDER"
     scheme, colon, _ = text.partition("://")
     if colon and scheme != "file":
@@ -76,7 +76,7 @@ def _count(text: str) -> int:
 
 
 def _build_times(text: str | None, cwd: Path) -> BuildTimes:
-    """What is recorded, nothing where nothing is. UsageError where the file of the flag is not there."""
+    """What is recorded, nothing if nothing is. UsageError if the file of the flag is not there."""
     path = cwd / (text or DEFAULT_FILE)
     if text is not None and not path.exists():
         raise UsageError(f"--build-times {path}: there is no such file", hint="`ci` and `run-job` write one")

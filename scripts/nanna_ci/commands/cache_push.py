@@ -61,7 +61,7 @@ def _check(arguments: argparse.Namespace, destination: Destination, *, dry_run: 
 
 
 def _lock(destination: Destination, *, dry_run: bool) -> AbstractContextManager[None]:
-    """Keeps collections out of a folder, so that nothing goes that the push counts on."""
+    """Keeps collections out of a folder, so that nothing is deleted that the push relies on."""
     folder = None if destination.substituter is None else destination.substituter.folder
     if folder is None or dry_run:
         return nullcontext()
@@ -134,7 +134,7 @@ def _select_pipeline(arguments: argparse.Namespace, pipeline: Pipeline, nix: Nix
     selection = select_derivations(nix, tuple(shown.values()), with_builds=arguments.build_closure)
     here = len(derivations) - len(selection.unbuilt)
     context.say(f"{here} of the {len(derivations)} jobs of the pipeline have an output here")
-    return replace(selection, unbuilt=())  # nobody said that all of them should be
+    return replace(selection, unbuilt=())  # not all of them need to exist
 
 
 def _watch_store(arguments: argparse.Namespace, nix: Nix, context: Context) -> tuple[Watched, Selection]:

@@ -53,7 +53,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:  # noqa
 
 
 def _daemon(settings: Sequence[Setting], context: Context) -> tuple[bool | None, tuple[Setting, ...]]:
-    """Whether Nix's store takes settings from this user, None where that is unknown; and which it would pass over."""
+    """Whether Nix's store takes settings from this user, None if that is unknown; and which it would ignore."""
     ports = context.ports
     environ = {name: value for name, value in ports.environ.items() if name != _VARIABLE}
     try:

@@ -57,7 +57,7 @@ def _outcome(
     reason: str | None = None,
     exit_code: int | None = None,
 ) -> Outcome:
-    """Chosen, result and executables are named only where all was verified."""
+    """Chosen, result and executables are named only if all was verified."""
     built, chosen = (climbed.built, climbed.chosen) if verified else (None, None)
     result = None if built is None else str(built.folder)
     data = {

@@ -27,7 +27,7 @@ from nanna_ci.store.nix import Nix
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """The steps' results; the verdict is fail where any failed, unavailable where nothing could run."""
+    """The steps' results; the verdict is fail if any failed, unavailable if nothing could run."""
     ports = context.ports
     started = ports.clock()
     subject = _subject(context, fix=arguments.fix)
@@ -59,7 +59,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _subject(context: Context, *, fix: bool) -> Subject | None:
-    """The workspace under CI where the working folder has none. UsageError where it is to be fixed and cannot be."""
+    """The workspace under CI where the working folder has none. UsageError if it is to be fixed and cannot be."""
     ports = context.ports
     subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
     if subject is None:
@@ -74,7 +74,7 @@ def _subject(context: Context, *, fix: bool) -> Subject | None:
 
 
 def _find_settings(context: Context, subject: Subject | None) -> Pipeline | None:
-    """The pipeline.toml that the caller names, else the workspace's own, else the nearest; None where there is none."""
+    """The pipeline.toml that the caller names, else the workspace's own, else the nearest; None if there is none."""
     ports = context.ports
     if context.config is not None or ports.environ.get("NANNA_CI_CONFIG"):
         return load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
@@ -91,9 +91,9 @@ def _start(folder: Path, pipeline: Pipeline | None) -> Path:
 
 
 def _find_workspace(context: Context, start: Path) -> CargoWorkspace | None:
-    """The workspace around `start`. ConfigError where there is none; None without cargo: then no step will run.
+    """The workspace around `start`. ConfigError if there is none; None without cargo: then no step will run.
 
-    ToolMissing, with the way to install it, where the workspace is pinned to a toolchain that is not there.
+    ToolMissing, with the way to install it, if the workspace is pinned to a toolchain that is not there.
     """
     ports = context.ports
     try:

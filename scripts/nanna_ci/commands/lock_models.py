@@ -32,7 +32,7 @@ from nanna_ci.usage.lock_models import LOCK_FILE
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """Resolve, compare, and write where nothing is refused."""
+    """Resolve, compare, and write if nothing is refused."""
     path = context.ports.cwd / arguments.lock
     before, present = _load(path)
     declared = _declared(context)
@@ -62,7 +62,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _load(path: Path) -> tuple[dict[str, LockedModel], bytes | None]:
-    """The lock as it is; nothing where there is none yet."""
+    """The lock as it is; nothing if there is none yet."""
     if not path.parent.is_dir():
         hint = f"go to the project's folder, or name the file with --lock (its default is {LOCK_FILE})"
         raise UsageError(f"{path.parent}: no such folder", hint=hint)
@@ -158,7 +158,7 @@ def _document(answer: Mapping[str, Any], differences: Sequence[ModelDifference])
 
 
 def _verified(blobs: Sequence[Mapping[str, Any]]) -> str | None:
-    """How much of a model was verified by what; None where nothing was resolved."""
+    """How much of a model was verified by what; None if nothing was resolved."""
     ways = [blob["verified"] for blob in blobs]
     if None in ways or not ways:
         return None

@@ -14,7 +14,7 @@ from nanna_ci.report.outcome import Outcome
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """The plan. A plan without a job is a fail: nothing would be green because nothing ran."""
+    """The plan. A plan without a job fails: an empty run must not be green."""
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)
     pipeline = load_pipeline(path)
     jobs = plan_jobs(pipeline, Event(arguments.event))

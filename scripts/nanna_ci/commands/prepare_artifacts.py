@@ -68,7 +68,7 @@ def _located(
 
 
 def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
-    """Only where the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
+    """Only if the source is a target folder of cargo, by cargo's own mark or because the environment says more."""
     ports = context.ports
     is_set = "CARGO_BUILD_BUILD_DIR" in ports.environ
     if not is_set and not (source / "CACHEDIR.TAG").exists():
@@ -77,7 +77,7 @@ def _build_folders(source: Path, context: Context) -> tuple[Path, ...]:
 
 
 def _planned(request: ArtifactsRequest, checked: tuple[Checked, ...], damaged: tuple[str, ...]) -> Outcome:
-    """What would be written. Fails where the folder that is there is not what its own SHA256SUMS says."""
+    """What would be written. Fails if the existing folder does not match its own SHA256SUMS."""
     if damaged:
         hint = "without --dry-run it is written afresh"
         raise GateFailed(f"{request.output} is damaged: {'; '.join(damaged)}", hint=hint)

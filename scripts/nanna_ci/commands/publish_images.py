@@ -75,7 +75,7 @@ def _publish(arguments: argparse.Namespace, context: Context, run: GithubRun | N
 
 
 def _hold_to_tests(plans: Sequence[ImagePlan], folder: Path, context: Context) -> None:
-    """Raises UsageError where there is no such folder, GateFailed where something else was tested, or nothing."""
+    """Raises UsageError if there is no such folder, GateFailed if something else was tested, or nothing."""
     if not folder.is_dir():
         raise UsageError(f"--tested {folder}: there is no such folder")
     for part in check_tested(plans, read_tested(folder)):

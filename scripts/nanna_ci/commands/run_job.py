@@ -51,7 +51,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _find_jobs(pipeline: Pipeline, job_id: str) -> tuple[Job, ...]:
-    """The job with this id, of whatever event, behind what it needs. UsageError with the nearest id for none such."""
+    """The job with this id, of whatever event, after what it needs. UsageError with the nearest id if there is none."""
     jobs = {job.id: job for event in Event for job in plan_jobs(pipeline, event)}
     if job_id in jobs:
         return with_needs(jobs[job_id], list(jobs.values()))

@@ -23,7 +23,7 @@ NO_TESTS = 5
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """pytest's answer: its exit code is ours, but that no tests at all is a fail."""
+    """pytest's answer: its exit code is ours, except that finding no tests is a failure."""
     ports = context.ports
     source = find_source(ports)
     flags = ["-k", arguments.expression] if arguments.expression is not None else []
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def find_source(ports: Ports) -> Path:
-    """The folder of Nanna CI's source tree. UsageError where there is none."""
+    """The folder of Nanna CI's source tree. UsageError if there is none."""
     named = ports.environ.get("NANNA_CI_SOURCE")
     candidates = [ports.cwd / Path(named)] if named else [ports.cwd, *ports.cwd.parents]
     for folder in candidates:
@@ -86,7 +86,7 @@ def search_path(environ: Mapping[str, str]) -> str:
 
 
 def _pytest(path: str) -> list[str]:
-    """pytest of this very Python where it has one, else the one on PATH."""
+    """pytest of this very Python if it has one, else the one on PATH."""
     if _has("pytest"):
         return [sys.executable, "-m", "pytest"]
     found = which("pytest", path=path)

@@ -1,1 +1,1 @@
-"""What all else rests on: errors, programs, files, JSON, secrets, HTTP, and the context that a command is given."""
+"""The base of everything else: errors, programs, files, JSON, secrets, HTTP, and a command's context."""

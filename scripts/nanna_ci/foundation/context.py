@@ -20,7 +20,7 @@ class Ports:
     """The outside world, so that tests can put fakes in its place.
 
     `run` has the signature of `process.run`, `clock` is monotonic seconds, `environ` the environment; `stdin` is None
-    where whoever started us closed it.
+    if our parent process closed it.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -37,7 +37,7 @@ class Ports:
 class Context:
     """The common flags, resolved: where progress goes and how much of it.
 
-    `verbosity` is -1 (quiet), 0, or 1 and more (-v). `color` tells whether stderr takes escape codes.
+    `verbosity` is -1 (quiet), 0, or 1 and more (-v). `color` says whether stderr takes escape codes.
     `say` writes one line of progress to stderr unless quiet. `dry_run` is False for commands without it.
     """
 
@@ -53,6 +53,6 @@ class Context:
         return Redactor(known_secrets(self.ports.environ))
 
     def say(self, line: str) -> None:
-        """One line of progress on stderr, nothing with --quiet; what would command a terminal is shown as an escape."""
+        """One line of progress on stderr, nothing with --quiet; what would control a terminal is shown as an escape."""
         if self.verbosity >= 0:
             print(visible(line), file=self.ports.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What can go wrong, as values that carry facts; cli turns them into one line, a hint and an exit code."""
+"""Errors as values that carry facts; cli turns them into one line, a hint and an exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NannaError(Exception):
 
 
 class UsageError(NannaError):
-    """The command line asks for something that cannot be."""
+    """The command line is wrong."""
 
     exit_code = 2
 
@@ -81,7 +81,7 @@ class ServiceUnavailable(NannaError):
 
 
 class RequestRefused(NannaError):
-    """A service answered, and the answer is no: `status` is the HTTP status, `explanation` what it says, or empty."""
+    """A service refused a request: `status` is the HTTP status, `explanation` what it says, or empty."""
 
     def __init__(self, request: str, status: int, explanation: str, *, hint: str | None = None) -> None:
         super().__init__(f"{request}: HTTP {status}{': ' if explanation else ''}{explanation}", hint=hint)
@@ -108,7 +108,7 @@ class Interrupted(NannaError):
 
 
 class GateFailed(NannaError):
-    """The answer is no: a gate, a check, a verification did not hold. Commands turn it into a `fail` outcome."""
+    """A gate, a check or a verification failed. Commands turn it into a `fail` outcome."""
 
     exit_code = 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Health(enum.Enum):
-    """GOOD and BAD decide; WARN will hurt later; UNAVAILABLE could not be checked, and `says` tells why."""
+    """GOOD and BAD decide; WARN will hurt later; UNAVAILABLE could not be checked, and `says` says why."""
 
     GOOD = "good"
     WARN = "warn"

@@ -1,6 +1,6 @@
-"""Reads of files that others can place: a regular file, of a size that was foreseen, and nothing that could hang.
+"""Reads of files that others can place: a regular file, of limited size, and nothing that could block.
 
-A named pipe blocks whoever opens it, a device never ends, a sparse file is larger than all memory, a second hard link
+Opening a named pipe blocks, a device never ends, a sparse file is larger than all memory, a second hard link
 is a file of somebody else under a name that we trust.
 """
 
@@ -35,7 +35,7 @@ def read_file(
     file of ours as theirs. `or_pipe`: a pipe will do too, for a file that the user names, such as `<(command)`.
 
     Raises:
-        OSError: it cannot be opened or read; FileRefused where it is not such a file, or over the limit.
+        OSError: it cannot be opened or read; FileRefused if it is not such a file, or over the limit.
     """
     with open_file(path, follow_links=follow_links, one_link=one_link, or_pipe=or_pipe) as stream:
         if os.fstat(stream.fileno()).st_size > limit_bytes:

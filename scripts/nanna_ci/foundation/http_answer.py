@@ -52,18 +52,18 @@ class Body:
         self._limit = limit_bytes
 
     def add(self, chunk: bytes) -> None:
-        """A piece as it came. Raises MalformedData for what is over the limit or no gzip."""
+        """A piece as it came. Raises MalformedData for what is over the limit or not gzip."""
         self._begun = self._begun or bool(chunk)
-        room = self._limit - len(self._data)
+        remaining = self._limit - len(self._data)
         try:
-            self._data += chunk[: room + 1] if self._gzip is None else self._gzip.decompress(chunk, room + 1)
+            self._data += chunk[: remaining + 1] if self._gzip is None else self._gzip.decompress(chunk, remaining + 1)
         except zlib.error as error:
-            raise MalformedData(self._source, f"the answer is no gzip: {error}") from None
+            raise MalformedData(self._source, f"the answer is not valid gzip: {error}") from None
         if len(self._data) > self._limit:
             raise MalformedData(self._source, f"the answer is over {self._limit} bytes")
 
     def whole(self) -> bytes | None:
-        """The body, or None where the packed data ended too early."""
+        """The body, or None if the packed data ended too early."""
         if self._gzip is not None and self._begun and not self._gzip.eof:
             return None
         return bytes(self._data)

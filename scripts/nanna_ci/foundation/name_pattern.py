@@ -1,4 +1,4 @@
-"""Patterns of store path names: Python's regular expressions, as far as no name can make them slow.
+"""Patterns of store path names: the part of Python's regular expressions that no name can make slow.
 
 A name is searched for the pattern, as `grep -E` does. Python tries one way to match after another, so what multiplies
 ways is limited: no group is repeated, and choices and repetitions are few. Names have at most 211 characters.
@@ -12,7 +12,7 @@ from typing import Final
 
 LIMIT_BYTES: Final = 200
 _WAYS: Final = 2048  # the slowest pattern then takes well below a second
-_REPEAT_WAYS: Final = 16  # what * and + count for: two of them leave 8 for all other choices
+_REPEAT_WAYS: Final = 16  # the cost of * and +: two of them leave 8 for all other choices
 _REPEATS: Final = 2
 _SLOW: Final = "can take exponential time to match"
 _SEVERAL: Final = "write several patterns instead: a name needs to match one"
@@ -52,14 +52,14 @@ def compile_name_pattern(text: str) -> re.Pattern[str]:
     except re.error as error:
         place = f" at byte {error.pos + 1}" if error.pos is not None else ""
         raise PatternProblem(f"is not a regular expression{place}", "any text is .*, a dot \\.") from None
-    # nothing is enough for it, and anything too: unlike ^$, which no name matches
+    # matches every name, even the empty text: unlike ^$, which matches none
     if pattern.search("") and pattern.search("\0"):
         raise PatternProblem("matches every name", "leave out the empty alternative")
     return pattern
 
 
 def _is_read_differently(atom: str) -> bool:
-    """Whether grep and Python differ about it: `\\d`, a class by name or with a backslash in it."""
+    """Whether grep and Python read it differently: `\\d`, a class by name or with a backslash in it."""
     if atom.startswith("\\"):
         return atom[1:].isalnum()
     return len(atom) > 1 and ("\\" in atom or "[" in atom[1:])

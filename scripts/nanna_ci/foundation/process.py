@@ -48,7 +48,7 @@ class Completed:
 
 
 class _Registry:
-    """The live groups, and whether a signal asked everything to stop.
+    """The live groups, and whether a signal stopped everything.
 
     No lock: the signal handler is in the main thread, which would wait for itself. Single operations on a dict, and
     `tuple()` of its values, are atomic. `cleaning` has the threads that clean up, by deadline; their groups are in
@@ -68,7 +68,7 @@ class _Registry:
 
     @contextlib.contextmanager
     def shield(self) -> Iterator[None]:
-        """A block that a signal handler's exception must not tear apart: Interrupted is raised at its end instead."""
+        """A block that a signal handler's exception must not interrupt: Interrupted is raised at its end instead."""
         main = threading.current_thread() is threading.main_thread()
         self.shielded += main
         try:
@@ -88,7 +88,7 @@ _REGISTRY: Final = _Registry()
 
 
 def terminate_all(signal_number: int = signal.SIGTERM) -> None:
-    """Ask every live group to end; each `run`, in its own thread, kills after the grace and raises Interrupted."""
+    """Send TERM to every live group; each `run`, in its own thread, kills after the grace and raises Interrupted."""
     _REGISTRY.stop_signal = signal_number
     for child in tuple(_REGISTRY.live.values()):
         _signal_group(child, kill=False)
@@ -123,7 +123,7 @@ def cleaning_up(limit_s: float) -> Iterator[None]:
 
 
 def handle_signal(signal_number: int, _frame: object = None) -> None:
-    """The handler for SIGINT and SIGTERM. First: groups are asked to end, Interrupted is raised. Second: the end."""
+    """The handler for SIGINT and SIGTERM. First: groups get SIGTERM, Interrupted is raised. Second: the end."""
     if next(_REGISTRY.arrivals) > 0:
         first = _REGISTRY.end_code is None
         _REGISTRY.end_code = 128 + signal_number
@@ -152,7 +152,7 @@ def run(
     passthrough: bool = False,
     finish: bool = False,
 ) -> Completed:
-    """Run a program to its end, and leave nobody behind.
+    """Run a program to its end, and leave no process behind.
 
     `env` is the whole environment (None inherits), `stdin` its input (None: empty; an iterable is read as fast as the
     program takes it, in another thread). `on_stdout` and `on_stderr` get each line as it comes, in the calling thread,
@@ -165,7 +165,7 @@ def run(
     MalformedData (more stdout than the limit), Interrupted (a signal came).
     """
     if passthrough and (secrets or on_stdout or on_stderr):
-        raise ValueError("what passes straight through can be neither redacted nor read")
+        raise ValueError("passed-through output can be neither redacted nor read")
     redactor = Redactor(secrets)
     shown = tuple(redactor.redact_text(word) for word in argv)
     sink = Sink(shown[0], secrets, stdout_limit_bytes, on_stdout, on_stderr)
@@ -256,7 +256,7 @@ def _group_lives(child: subprocess.Popen[bytes]) -> bool:
 
 
 def _end_group(child: subprocess.Popen[bytes], reader: PipeReader) -> None:
-    """TERM, a grace in which output is read and dropped, KILL; where the program has ended, KILL for its orphans."""
+    """TERM, a grace in which output is read and dropped, KILL; if the program has ended, KILL for its orphans."""
     if child.poll() is None:
         _signal_group(child, kill=False)
         deadline = time.monotonic() + GRACE_S

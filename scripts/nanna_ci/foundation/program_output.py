@@ -34,14 +34,14 @@ class LineSplitter:
         self._append(rest)
 
     def finish(self) -> Iterator[tuple[bytes, bool]]:
-        """The last line, where no newline ended it."""
+        """The last line, if no newline ended it."""
         if self._open:
             yield self._take()
 
     def _append(self, piece: bytes) -> None:
-        room = self._limit - len(self._open)
-        self._cut = self._cut or len(piece) > room
-        self._open += piece[:room]
+        remaining = self._limit - len(self._open)
+        self._cut = self._cut or len(piece) > remaining
+        self._open += piece[:remaining]
 
     def _take(self) -> tuple[bytes, bool]:
         taken = bytes(self._open), self._cut
@@ -189,7 +189,7 @@ class PipeReader:
         return (number, chunk) if chunk else None
 
     def abandon(self) -> None:
-        """Nobody will read any more: a thread that waits for space in the queue gets it, and ends."""
+        """Nothing reads any more: a thread that waits for space in the queue gets it, and ends."""
         self._abandoned = True
         with contextlib.suppress(queue.Empty):
             while True:

@@ -20,8 +20,8 @@ _SECRET_NAME = re.compile(
     r"|(API|AUTH|ACCESS|PRIVATE|SIGNING|ENCRYPTION|DEPLOY)_?KEY)(_?[0-9]+|_(BASE64|B64|JSON))?$",
     re.IGNORECASE,
 )
-_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out helps nobody
-_SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to stand for it
+_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out would not help
+_SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to identify it
 _BETWEEN = rb"[ \t\r\n]*"  # what a wrapped secret may have between any two of its bytes
 _BLANKS = b" \t\r\n"
 _BLANK = re.compile(rb"[ \t\r\n]+")
@@ -31,7 +31,7 @@ _NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\
 
 
 def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What the environment holds of secrets, each once.
+    """The secrets in the environment, each once.
 
     The values of variables whose names say so, passwords in URLs, logins in JSON, and the access tokens of NIX_CONFIG.
     """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 LONGEST_WAIT_S: Final = 120.0
-# HTTP: too many requests, or trouble of the server's that may be over soon
+# HTTP: too many requests, or server errors that may be transient
 TRANSIENT_STATUSES: Final = frozenset({429, 500, 502, 503, 504})
 _FIRST_S: Final = 0.5
 _LONGEST_BACKOFF_S: Final = 30.0
@@ -22,7 +22,7 @@ def backoff_s(attempt: int, uniform: Callable[[float, float], float]) -> float:
 
 
 def requested_wait_s(header: str | None, body: bytes, now: float) -> float | None:
-    """What an answer asks for, at most 120 s; None where it asks for nothing that makes sense.
+    """The wait that an answer requests, at most 120 s; None if it requests none that makes sense.
 
     `header` is Retry-After, in seconds or as an HTTP date (`now` is Unix time); else the body may be a JSON object with
     `retry_after` or `retryAfter` in seconds.

@@ -1,4 +1,4 @@
-"""Temporary folders that are gone at the end, also where a signal comes while they are being removed."""
+"""Temporary folders that are gone at the end, even if a signal comes while they are being removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other people's text, made safe to look at: what would hide or reorder it, or command a terminal, is an escape."""
+"""Other people's text, made safe to display: what would hide or reorder it, or control a terminal, is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP client for services (httpx): time limits, capped bodies, bounded retries, and no token to strangers.
+"""The HTTP client for services (httpx): time limits, capped bodies, bounded retries, tokens for their origin only.
 
 It serves Cachix and container and model registries, the probes of caches, and the servers in tested containers. Narinfo
 queries in bulk have a client of their own, `nanna_ci.cache.client`; they share only `foundation.retry`.
@@ -54,7 +54,7 @@ class _Passing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token and the environment variable that it came from; `value` is None where that is not set."""
+    """A bearer token and the environment variable that it came from; `value` is None if that is not set."""
 
     variable: str
     value: str | None = field(repr=False)
@@ -65,7 +65,7 @@ class WebClient:
 
     `timeout_s` limits each step (connect, one read), `deadline_s` a whole request with its retries and waits.
     `direct`: through no proxy, whatever the environment says, and no redirect followed: for servers on this machine.
-    `sleep`, `uniform`, `clock` (monotonic) and `now` (Unix time) are the outside world; `log` takes a line a retry.
+    `sleep`, `uniform`, `clock` (monotonic) and `now` (Unix time) can be replaced in tests; `log` gets a line per retry.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class WebClient:
         accept: frozenset[int] = _OK,
         repeatable: bool | None = None,
     ) -> Response:
-        """Ask, and ask again where that may help.
+        """Send a request, with retries if they may help.
 
         Connection errors and 429, 500, 502, 503, 504 are tried again; after a request that is not `repeatable`
         (default: GET, HEAD, PUT and DELETE are) only where the service cannot have acted on it. Redirects are followed
@@ -180,7 +180,7 @@ class WebClient:
         except httpx.TimeoutException as error:
             raise _Passing(f"silent for {self._timeout_s:g} s", sent=True) from error
         except httpx.InvalidURL:
-            raise MalformedData(_shown(request.url), "this URL, or where it redirects to, cannot be read") from None
+            raise MalformedData(_shown(request.url), "this URL, or its redirect, is not valid") from None
         except httpx.TransportError as error:
             raise _Passing(f"the connection broke: {error}", sent=True) from error
 
@@ -189,7 +189,7 @@ class WebClient:
             return kind(timeout=self._timeout_s, follow_redirects=False, trust_env=not self._direct)
         except OSError as error:  # it reads all certificates now, whatever the request
             if self._direct:
-                # trusts nobody: servers of this machine speak plain HTTP
+                # no certificates: servers on this machine use plain HTTP
                 nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 return kind(timeout=self._timeout_s, follow_redirects=False, trust_env=False, verify=nobody)
             file = os.environ.get("SSL_CERT_FILE") or "not set, and where this Python looks by itself"
@@ -228,7 +228,7 @@ class _Request:
     content: bytes | None
 
     def moved_to(self, location: str) -> _Request:
-        """The request after a redirect. Another host, port or scheme is a stranger, who gets no token."""
+        """The request after a redirect. Another host, port or scheme gets no token."""
         try:
             url = urljoin(self.url, location)
             _host(url)
@@ -264,7 +264,7 @@ def _shown(url: str) -> str:
 
 
 def _explanation(response: Response) -> str:
-    """What the service says about its refusal, where it says it in JSON; bounded."""
+    """What the service says about its refusal, if it says it in JSON; bounded."""
     try:
         answer = response.json_object()
     except MalformedData:

@@ -76,7 +76,7 @@ def run_build_job(request: EffectRequest, pipeline: Pipeline, origin: RunOrigin,
 def _climb(
     strategies: Sequence[Strategy], prebuilt: Prebuilt | None, bench: Workbench, clock: Callable[[], float]
 ) -> LadderResult:
-    """The ladder, where the rung that the one `nix build` has taken already is neither evaluated nor built again."""
+    """The ladder, in which the rung that the one `nix build` has taken already is neither evaluated nor built again."""
     taken = _taken(bench)
 
     def attempt(strategy: Strategy) -> Result:
@@ -97,7 +97,7 @@ def _climb(
 
 
 def _fault(ladder: LadderResult, prebuilt: Prebuilt | None) -> JobFault | None:
-    """The fault of ours or of the machine that the last rung met which was tried at all."""
+    """The fault, ours or the machine's, of the last rung that was tried."""
     tried = [attempt for attempt in ladder.attempts if attempt.outcome is AttemptOutcome.FAILED]
     if not tried:
         return None
@@ -125,7 +125,7 @@ def _taken(bench: Workbench) -> Strategy:
 
 
 def _log_lines(ladder: LadderResult, prebuilt: Prebuilt | None, bench: Workbench) -> Iterator[str]:
-    """The attempts for the job's log, with their last lines where these are not in it from the one `nix build`."""
+    """The attempts for the job's log, with their last lines if these are not in it from the one `nix build`."""
     for attempt in ladder.attempts:
         why = f": {attempt.reason}" if attempt.reason else ""
         yield f"{attempt.strategy.value}: {attempt.outcome.value}{why}"
@@ -145,7 +145,7 @@ def _state(ladder: LadderResult, prebuilt: Prebuilt | None) -> JobState:
 
 
 def _used(ladder: LadderResult, prebuilt: Prebuilt | None) -> Prebuilt | None:
-    """`prebuilt` where it is what the ladder ended on."""
+    """`prebuilt` if it is what the ladder ended on."""
     if prebuilt is None or ladder.built is None or ladder.built.derivation != str(prebuilt.result.derivation):
         return None
     return prebuilt
@@ -163,7 +163,7 @@ def _evidence(ladder: LadderResult, prebuilt: Prebuilt | None) -> dict[str, Any]
 
 
 def find_target(pipeline: Pipeline, system: str) -> Target:
-    """The target of a system. UsageError where pipeline.toml has none, ConfigError where there is nothing to build."""
+    """The target of a system. UsageError if pipeline.toml has none, ConfigError if there is nothing to build."""
     target = next((target for target in pipeline.targets if target.system == system), None)
     if target is None:
         known = ", ".join(target.system for target in pipeline.targets) or "none"

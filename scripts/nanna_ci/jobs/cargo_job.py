@@ -34,11 +34,11 @@ from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_enviro
 
 
 def job_environment(ports: Ports) -> CargoEnvironment:
-    """What cargo's jobs get of our own environment."""
+    """The part of our own environment that cargo's jobs get."""
     return decide_environment(ports.environ)
 
 
-# cargo then says how many crates there are, also to a pipe; a width must be given where there is no terminal
+# cargo then says how many crates there are, also to a pipe; a width must be given if there is no terminal
 _PROGRESS = {"CARGO_TERM_PROGRESS_WHEN": "always", "CARGO_TERM_PROGRESS_WIDTH": "80"}
 
 
@@ -77,9 +77,9 @@ def make_cargo_step(
     channel: str | None = None,
     fix: bool = False,
 ) -> CargoStep:
-    """A job as a step whose tests report to `junit`, with nextest's configuration beside it where there are tests.
+    """A job as a step whose tests report to `junit`, with nextest's configuration beside it if there are tests.
 
-    `workspace` is None where there is no cargo that could say: then no step will run.
+    `workspace` is None if there is no cargo that could say: then no step will run.
     """
 
     def plan(nextest: NextestProfile | None) -> CargoCommand:
@@ -136,7 +136,7 @@ def run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> J
 
 
 def _chooses_toolchains(channel: Channel, run: RunProgram, ports: Ports) -> bool:
-    """Whether `cargo +CHANNEL` means something here: only where the cargo on PATH is rustup's.
+    """Whether `cargo +CHANNEL` means something here: only if the cargo on PATH is rustup's.
 
     A distribution's cargo may stand before it; that one calls `+stable` a command that it does not have.
     """

@@ -62,7 +62,7 @@ def run_locally(
 
 
 def _known_times(ports: Ports) -> BuildTimes:
-    """What builds took here before; nothing where the file is not such a file, which `_record_times` will say."""
+    """What builds took here before; nothing if the file is not such a file, which `_record_times` will say."""
     try:
         return load_build_times(ports.cwd / DEFAULT_FILE)
     except MalformedData:

@@ -1,4 +1,4 @@
-"""Watches one `nix build` for the jobs in it: who runs, who is done and how, and each job's own log lines."""
+"""Watches one `nix build` for the jobs in it: which run, which are done and how, and each job's own log lines."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class BuildWatch:
         self._note(f"{_short(path)}, which jobs need: failed{spent}: {why}", Tone.BAD)
 
     def announce(self, job: NixJob, *, failed: bool, seconds: float | None, how: str | None = None) -> None:
-        """One line for a job that came to an end, once; with the reason where it failed."""
+        """One line for a job that came to an end, once; with the reason if it failed."""
         if job.id in self.announced:
             return
         self.announced.add(job.id)

@@ -1,4 +1,4 @@
-"""Makes a result of a cargo command: the same jobs where there is no Nix, and the quick loop in the work tree."""
+"""Turns a cargo command into a result: the same jobs on a machine without Nix, and the quick loop in the work tree."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KILL = 9
 
 @dataclass(frozen=True, slots=True)
 class EndedProgram:
-    """A program that ran to its end, whatever its exit code. `stdout` is empty where lines were handed on."""
+    """A program that ran to its end, whatever its exit code. `stdout` is empty if lines were handed on."""
 
     returncode: int
     seconds: float
@@ -70,9 +70,9 @@ class RunProgram(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CargoStep:
-    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest was asked to write, None: none.
+    """`cargo [+CHANNEL] TOOL …` in a workspace. `junit` is the file that nextest shall write, None: none.
 
-    `typed` is the same as a person types it, where that is not `argv`: without the files of this very run.
+    `typed` is the same as a person types it, if that is not `argv`: without the files of this very run.
     """
 
     argv: tuple[str, ...]
@@ -82,7 +82,7 @@ class CargoStep:
 
     @property
     def base(self) -> tuple[str, ...]:
-        """The command line up to the tool: asked for `--version` it says whether the tool is there."""
+        """The command line up to the tool: with `--version` it says whether the tool is there."""
         return self.argv[: 3 if self.argv[1].startswith("+") else 2]
 
     @property
@@ -119,8 +119,8 @@ def run_step(
     """A step's result. `root` is the workspace's folder; no older JUnit file may be where the step writes its own.
 
     `on_line` gets each plain line of output, `on_progress` each state of cargo's progress bar. A tool that is not
-    there, or that could not ask its question, is unavailable with the reason: never a pass. `environment` is what `run`
-    gives to programs, to tell what it changed.
+    there, or that could not check anything, is unavailable with the reason: never a pass. `environment` is what `run`
+    gives to programs, to report what it changed.
     """
     try:
         tool, missing = query_version(step, run)
@@ -152,7 +152,7 @@ def run_step(
 
 
 def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
-    """nextest's answer, from its JUnit and its exit code; its words only where there is no JUnit."""
+    """nextest's answer, from its JUnit and its exit code; its output only if there is no JUnit."""
     report, refused = _junit(step.junit)
     named = () if report is not None else failing_tests(output.lines)
     code = output.ended.returncode
@@ -200,7 +200,7 @@ def _result(
     evidence: Mapping[str, Any],
     said: tuple[str, ...] = (),
 ) -> JobResult:
-    """`answer` and `said` are what structured results say; where they say nothing the lines do."""
+    """`answer` and `said` are what structured results say; if they say nothing, the lines count."""
     verdict, reason, failing = answer.verdict, answer.reason, answer.failing
     if verdict is not Verdict.PASS and (stale := _stale_lock(output.lines)) is not None:
         reason = stale
@@ -222,7 +222,7 @@ def _result(
 
 
 def _stale_lock(lines: Sequence[str]) -> str | None:
-    """What to do about a Cargo.lock that cargo would have to write; None where that is not what it says."""
+    """What to do about a Cargo.lock that cargo would have to write; None if that is not what it says."""
     if not any(_STALE_LOCK.search(line) for line in lines):
         return None
     return "Cargo.lock does not fit the manifests: run `cargo update --workspace`, and commit it"
@@ -231,7 +231,7 @@ def _stale_lock(lines: Sequence[str]) -> str | None:
 def query_version(step: CargoStep, run: RunProgram) -> tuple[str | None, str | None]:
     """The version of a step's tool and None; or None and why it cannot run here.
 
-    GateFailed where something else replaces the tool, whose exit code would say nothing.
+    GateFailed if something else replaces the tool, whose exit code would say nothing.
     """
     # cargo's own subcommands have no version of their own
     base = step.base if step.tool in _INSTALL else step.base[:-1]
@@ -254,14 +254,14 @@ def query_version(step: CargoStep, run: RunProgram) -> tuple[str | None, str | N
 
 
 def nothing_to_ask(step: CargoStep, root: Path) -> str | None:
-    """Why a step has no question to answer in this workspace; None where it has one."""
+    """Why a step has nothing to check in this workspace; None if it has one."""
     if step.tool == "deny" and not any((root / name).is_file() for name in _DENY_FILES):
         return "the workspace has no deny.toml, which says what to deny"
     return None
 
 
 def parse_channel(rustc_version: str) -> Channel | None:
-    """The channel in `rustc 1.96.0-beta.3 (…)`; None where that is not a version."""
+    """The channel in `rustc 1.96.0-beta.3 (…)`; None if that is not a version."""
     match = re.match(r"rustc \d+\.\d+\.\d+(?:-(\w+))?", rustc_version)
     if match is None:
         return None
@@ -269,7 +269,7 @@ def parse_channel(rustc_version: str) -> Channel | None:
 
 
 def _junit(path: Path | None) -> tuple[JunitReport | None, str | None]:
-    """What the file says, why it is refused; nothing where none was written."""
+    """The report, or why it is refused; neither if none was written."""
     if path is None:
         return None, None
     try:

@@ -1,4 +1,4 @@
-"""How far cargo is, from its own output: the crates it has begun, and of how many where its progress bar says so."""
+"""cargo's progress, from its own output: the crates begun, and the total if its progress bar shows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class CrateCount:
 
     @property
     def summary(self) -> str | None:
-        """`45 of 210 crates`, `12 crates`, None where cargo has not said anything."""
+        """`45 of 210 crates`, `12 crates`, None if cargo has not said anything."""
         if self.total is not None:
             return f"{self._done} of {self.total} crates"
         return f"{len(self._begun)} crates" if self._begun else None

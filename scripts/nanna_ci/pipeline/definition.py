@@ -197,7 +197,7 @@ def load_pipeline(path: Path) -> Pipeline:
 
 
 def parse_pipeline(text: str, source: str) -> Pipeline:
-    """The pipeline in a TOML text; `source` names the text in a ConfigError, which tells the first problem."""
+    """The pipeline in a TOML text; `source` names the text in a ConfigError, which reports the first problem."""
     try:
         raw = tomllib.loads(text.removeprefix("\ufeff"))  # Nix takes a byte order mark too
     except tomllib.TOMLDecodeError as error:
@@ -216,7 +216,7 @@ def parse_pipeline(text: str, source: str) -> Pipeline:
 
 
 def _where(error: tomllib.TOMLDecodeError) -> str:
-    """The library's words where nothing of the file is quoted in them, else the place alone."""
+    """The library's words if nothing of the file is quoted in them, else the place alone."""
     text, place = re.fullmatch(r"(.*?)(?: \((at .*)\))?", str(error), re.DOTALL).groups()  # type: ignore[union-attr]
     plain = re.fullmatch("[A-Za-z, -]+", text) is not None
     return f"{text} {place or ''}".strip() if plain else f"a parser stops {place or 'somewhere'}"

@@ -26,7 +26,7 @@ class Evaluation:
     unavailable: Mapping[str, str]
 
     def locate(self, attribute: str) -> StorePath | Unavailable:
-        """The derivation behind an attribute. ConfigError where the flake has none: a mistake, not a reason to skip."""
+        """The derivation behind an attribute. ConfigError if the flake has none: a mistake, not a reason to skip."""
         if attribute in self.derivations:
             return self.derivations[attribute]
         if attribute in self.unavailable:
@@ -44,7 +44,7 @@ def pipeline_attribute(system: str) -> str:
 
 
 def parse_evaluation(value: Any, source: str) -> Evaluation:
-    """Read the evaluated attribute. Raises MalformedData where it has another shape."""
+    """Read the evaluated attribute. Raises MalformedData if it has another shape."""
     if not isinstance(value, dict):
         raise MalformedData(source, "not an attribute set")
     derivations = _texts(value.get("derivations"), source, "derivations")

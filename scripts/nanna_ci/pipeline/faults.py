@@ -1,4 +1,4 @@
-"""Whether a job that ended badly says anything about the workspace, or met a fault of ours, of Nix or of the machine.
+"""Whether a failed job says anything about the workspace, or hit a fault of ours, of Nix or of the machine.
 
 A full disk, a compiler that the kernel killed, a sandbox that cannot start, a crash of our own builder: none of them is
 a failing test. What tests print is never read here: where a test run has structured results, those decide.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 BUILDER_FAULT = 70  # with which our builder ends after a fault of its own, as the line that it then prints last says
-KILLED = 128 + 9  # how our builder tells that what it ran was killed
+KILLED = 128 + 9  # how our builder reports that what it ran was killed
 _BUILDER_LINE = re.compile(r"nanna-ci builder error: (?P<what>.+)$")
 _TRACEBACK = "Traceback (most recent call last):"
 _OUR_FRAME = re.compile(r'\s+File "/nix/store/[^"/]+-builder/\w+\.py", line \d+')
@@ -37,7 +37,7 @@ _EXIT_CODE = re.compile(r"failed with exit code (\d+)")
 
 
 class FaultKind(enum.Enum):
-    """Whose fault it is that there is no answer."""
+    """The origin of a fault."""
 
     BUILDER = "our own builder"
     DISK = "a full disk"
@@ -47,14 +47,14 @@ class FaultKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class JobFault:
-    """`detail` is what was said, where the kind alone does not tell it; without what differs from job to job."""
+    """`detail` is the message, if the kind alone does not say it; without what differs from job to job."""
 
     kind: FaultKind
     detail: str = ""
 
     @property
     def reason(self) -> str:
-        """One line; the same for every job that met the same fault."""
+        """One line; the same for every job with the same fault."""
         match self.kind:
             case FaultKind.BUILDER:
                 return f"a fault of Nanna CI's own builder: {self.detail}"
@@ -69,13 +69,13 @@ class JobFault:
 
 
 def exit_code(reason: str) -> int | None:
-    """The exit code in what Nix says of a failed builder; None where it says none (a signal, a time limit)."""
+    """The exit code in what Nix says of a failed builder; None if it says none (a signal, a time limit)."""
     match = _EXIT_CODE.search(reason)
     return None if match is None else int(match[1])
 
 
 def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = None) -> JobFault | None:
-    """The fault that a job met; None where nothing speaks for one.
+    """The fault of a job; None if nothing indicates one.
 
     `lines` are plain and its own, `nix_says` is Nix's reason, `code` the exit code of our builder or of cargo.
     """
@@ -99,13 +99,13 @@ def find_fault(lines: Sequence[str], *, nix_says: str = "", code: int | None = N
 
 
 def start_fault(nix_says: str) -> JobFault:
-    """The fault of a build that never began, or of which Nix knows no end."""
+    """The fault of a build that never began, or whose end Nix does not report."""
     first = nix_says.strip().partition("\n")[0].rstrip(";:").strip() or "it does not say why"
     return JobFault(FaultKind.START, _STORE_PATH.sub(r"\1", first).removeprefix("error: "))
 
 
 def _crash(lines: Sequence[str]) -> str | None:
-    """The last line of a Python traceback through our builder that ends a log; None where none does."""
+    """The last line of a Python traceback through our builder that ends a log; None if none does."""
     starts = [number for number, line in enumerate(lines) if line == _TRACEBACK]
     if not starts or not any(_OUR_FRAME.match(line) for line in lines[starts[-1] :]):
         return None

@@ -63,9 +63,9 @@ def distance(first: bytes, second: bytes) -> int:
 
 
 def nearest(word: str, options: Sequence[str]) -> str | None:
-    """The option within two edits of the word, the first of equals; None where nothing is near."""
+    """The option within two edits of the word, the first of equals; None if nothing is near."""
     raw = word.encode()
-    if len(raw) > 64:  # longer than any name: not worth the time
+    if len(raw) > 64:  # longer than any name: skip it
         return None
     near = [(distance(raw, option.encode()), index) for index, option in enumerate(options)]
     far, index = min(near, default=(len(raw), 0))
@@ -245,7 +245,7 @@ def twice(path: Callable[[int], str], values: Sequence[str]) -> Iterator[Problem
 
 
 def declared(path: str, what: str, options: Collection[str], word: str) -> Iterator[Problem]:
-    """A problem where the word, which is a name, names nothing that the file declares."""
+    """A problem if the word, which is a name, names nothing that the file declares."""
     if word not in options:
         yield Problem(path, f"{quoted(word)} is not one of {what}", suggest(word, list(options), known(options)))
 

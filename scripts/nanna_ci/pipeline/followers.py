@@ -47,7 +47,7 @@ class Followers:
         return frozenset(need for job in self._waiting.values() for need in job.needs)
 
     def there(self, job: Job, output: Path) -> None:
-        """A job has passed: start those that waited for nothing else. Said twice it counts once."""
+        """A job has passed: start those that waited for nothing else. Repeated calls count once."""
         self._there[job.id] = Needed(job, output)
         for follower in [one for one in self._waiting.values() if self._there.keys() >= set(one.needs)]:
             del self._waiting[follower.id]

@@ -1,4 +1,4 @@
-"""What the cache commands look at where nobody names anything: the results of the planned jobs on this system."""
+"""What the cache commands look at by default: the results of the planned jobs on this system."""
 
 from __future__ import annotations
 

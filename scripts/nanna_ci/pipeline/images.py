@@ -18,7 +18,7 @@ def image_attribute(name: str, architecture: str, host: str) -> str:
 
 
 def choose_images(pipeline: Pipeline, names: Sequence[str]) -> tuple[Image, ...]:
-    """The images with these names, all where there are none. Raises UsageError for a name that is not declared."""
+    """The images with these names, all if there are none. Raises UsageError for a name that is not declared."""
     known = {image.name: image for image in pipeline.images}
     for name in names:
         if name not in known:

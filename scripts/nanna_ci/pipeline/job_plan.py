@@ -108,7 +108,7 @@ def with_needs(job: Job, jobs: Sequence[Job]) -> tuple[Job, ...]:
 def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """The `include` list of a GitHub matrix, plain JSON: an entry a machine, with `jobs` that it must account for.
 
-    UsageError where GitHub would not take so many.
+    UsageError if GitHub would not take so many.
     """
     mains = parallel_jobs(jobs)
     if len(mains) > MATRIX_LIMIT:
@@ -131,7 +131,7 @@ def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
 
 
 def _test_jobs(pipeline: Pipeline) -> Iterator[Job]:
-    """Of the suites that nobody asked for by name, integration tests may turn out not to be there."""
+    """Of the suites that were not requested by name, integration tests may turn out not to be there."""
     by_default = tuple(suite.kind for suite in pipeline.tests) == DEFAULT_SUITES
     for suite in pipeline.tests:
         for runner in suite.runners:
@@ -226,7 +226,7 @@ def _image_id(kind: JobKind, image: Image, system: str) -> str:
 
 
 def _image_host(image: Image) -> str:
-    """The system that builds an image for all architectures, and tests it: its own where it is for one alone."""
+    """The system that builds an image for all architectures, and tests it: its own if it is for one alone."""
     return f"{'x86_64' if 'x86_64' in image.architectures else image.architectures[0]}-linux"
 
 

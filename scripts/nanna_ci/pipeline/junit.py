@@ -1,4 +1,4 @@
-"""Reader of JUnit XML as cargo-nextest writes it: a testsuite a binary, reruns and flaky tests told apart.
+"""Reader of JUnit XML as cargo-nextest writes it: a testsuite a binary, with reruns and flaky tests distinguished.
 
 Neither a document type nor entities are accepted: nextest writes none, and they are how XML readers are attacked.
 Characters that XML forbids (a test may print anything) are stripped before parsing, raw or as character references.
@@ -37,7 +37,7 @@ class TestStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """One test, or a setup script. `seconds` is its last try's time, None where the file has none.
+    """One test, or a setup script. `seconds` is its last try's time, None if the file has none.
 
     `message` says why it failed, `output` is what it printed then, the last 64 Ki characters of each stream.
     """
@@ -71,7 +71,7 @@ class JunitReport:
     cases: tuple[TestCase, ...]
 
     def count(self, status: TestStatus) -> int:
-        """How many tests ended so; setup scripts are none."""
+        """How many tests ended so; setup scripts do not count."""
         return sum(case.status is status for case in self.cases if not case.is_setup_script)
 
     @property
@@ -108,7 +108,7 @@ class JunitReport:
 
 
 def read_junit(path: Path) -> tuple[bytes, JunitReport]:
-    """The file's bytes and what they say. Raises MalformedData over 64 MiB or where `parse_junit` does."""
+    """The file's bytes and what they say. Raises MalformedData over 64 MiB or if `parse_junit` does."""
     try:
         data = read_file(path, MAXIMUM_BYTES)
     except FileRefused as error:

@@ -25,7 +25,7 @@ _LINES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What the section says. `junit` is None where the run left none; `start` is the number of its first line."""
+    """What the section says. `junit` is None if the run left none; `start` is the number of its first line."""
 
     exit_code: int
     junit: bytes | None
@@ -33,9 +33,9 @@ class Section:
 
 
 def read_section(lines: Sequence[str]) -> Section | None:
-    """The section that ends a log; None where none does. Lines are plain.
+    """The section that ends a log; None if none does. Lines are plain.
 
-    Raises MalformedData where one ends it whose content is not what it says: what came on the way spoiled it.
+    Raises MalformedData if one ends it whose content is not what it says: what came on the way spoiled it.
     """
     last = next((number for number in range(len(lines) - 1, -1, -1) if lines[number].strip()), None)
     end = _END.fullmatch(lines[last].strip()) if last is not None else None

@@ -73,9 +73,9 @@ def render_frame(progress: RunProgress, *, width: int, color: bool) -> list[str]
             lines.append(paint(_YELLOW, fit(f"  {_running(activity)}", width)))
         else:
             name = fit(f"  {activity.name}  {_how_far(activity)}", width)
-            room = width - display_width(name)
-            shows_line = activity.last_line and room >= LEAST_OF_A_LINE
-            lines.append(name + (paint(_DIM, fit(f"  {activity.last_line}", room)) if shows_line else ""))
+            columns_left = width - display_width(name)
+            shows_line = activity.last_line and columns_left >= LEAST_OF_A_LINE
+            lines.append(name + (paint(_DIM, fit(f"  {activity.last_line}", columns_left)) if shows_line else ""))
     if len(ranked) > SHOWN_ACTIVITIES:
         lines.append(fit(f"  and {len(ranked) - SHOWN_ACTIVITIES} more", width))
     return lines
@@ -144,7 +144,7 @@ class LiveView:
         self._write(self._erase)
 
     def note(self, line: str, tone: Tone = Tone.NEUTRAL) -> None:
-        """One lasting line; its tone shows as colour only where there is colour, the words must do without."""
+        """One lasting line; its tone shows as colour only if there is colour, so the words must suffice."""
         code = _TONES[tone] if self._color else ""
 
         def write() -> None:
@@ -157,7 +157,7 @@ class LiveView:
         self._write(write)
 
     def tick(self) -> None:
-        """Redraw; or print a heartbeat where 30 s passed without a line, or something newly stalled."""
+        """Redraw; or print a heartbeat if 30 s passed without a line, or something newly stalled."""
         self._write(self._redraw if self._interactive else self._beat)
 
     def _loop(self) -> None:

@@ -39,7 +39,7 @@ from nanna_ci.store.nix import Nix
 
 @dataclass(frozen=True, slots=True)
 class EffectRequest:
-    """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None where there is none.
+    """A job for our own code. `prebuilt` is what the one `nix build` made of its attribute, None if there is none.
 
     `needed` are the jobs that it needs, which passed. `on_line` takes each plain line of output, for the log and the
     live view, `on_progress` what is for the view alone; `folder` takes the job's other files.
@@ -58,9 +58,9 @@ RunEffect = Callable[[EffectRequest], JobResult]
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """What a run needs. `host` is this machine's system double, None where it is none that is known.
+    """What a run needs. `host` is this machine's system double, None if unknown.
 
-    `nix` is only queried where a job on this machine needs it. `reproduce` gives the command that builds an attribute.
+    `nix` is only called if a job on this machine needs it. `reproduce` gives the command that builds an attribute.
     `on_built` gets the log of the one `nix build` once it is over, whatever its end.
     """
 
@@ -233,9 +233,9 @@ class LocalRun:
 
 
 def why_not_here(job: Job, host: str | None) -> str | None:
-    """Why this machine cannot run a job; None where it can try."""
+    """Why this machine cannot run a job; None if it can try."""
     if host is None:
-        return "this machine is none of the systems that jobs run on"
+        return "jobs do not run on this kind of machine"
     needed = RUNNERS[job.runner]
     return None if needed == host else f"needs {needed}, this machine is {host}"
 

@@ -12,7 +12,7 @@ NAMES_AT_ONCE = 3
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
 # cargo-nextest: `  FAIL [   0.004s] (1/4) demo tests::wrong`, `  TRY 2 ABRT [ … ] (2/4) …`, `   FLAKY 2/2 [ … ] …`,
-# ` FAIL + LEAK [ … ] …`. Its words change with its versions: they are the last resort, where no JUnit is at hand.
+# ` FAIL + LEAK [ … ] …`. Its words change with its versions: they are the last resort, without JUnit.
 _NEXTEST = re.compile(
     r"\s*(?:TRY \d+ )?(?P<status>[A-Z][A-Z+ -]*?)(?: \d+/\d+)? +"
     r"\[(?P<going>[ >]*)[\d.]+s\] (?:\([^)]*\) )?(?P<name>\S.*)$"
@@ -42,7 +42,7 @@ def plain_line(line: str) -> str:
 
 def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
     """What the log names as failed, in order, at most 50: tests (nextest, pytest), else compiler and format findings;
-    warnings only where no error is among those.
+    warnings only if no error is among those.
 
     A test that failed and then passed is not named. Lines are plain.
     """
@@ -70,7 +70,7 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def name_some(names: Sequence[str]) -> str:
-    """`: a, b, c and 4 more`, to end a sentence with; nothing where there are no names."""
+    """`: a, b, c and 4 more`, to end a sentence with; nothing if there are no names."""
     if not names:
         return ""
     more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
@@ -103,7 +103,7 @@ def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str
 
 
 def left_out(lines: Iterable[str]) -> str | None:
-    """How many tests the workspace's own default filter left out, where nextest says so: a pass must not hide it."""
+    """How many tests the workspace's own default filter left out, if nextest says so: a pass must not hide it."""
     said = next((match for line in lines if (match := _LEFT_OUT.search(line))), None)
     if said is None:
         return None

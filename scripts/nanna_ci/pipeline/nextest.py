@@ -1,7 +1,7 @@
-"""What a run of cargo-nextest says: its exit code by its documented meaning, held against the JUnit that it left.
+"""The result of a cargo-nextest run: its exit code by its documented meaning, checked against the JUnit that it left.
 
-Neither is believed alone. An exit code of 0 without evidence that a test ran is not a pass, and one that names failed
-tests beside a JUnit without any is reported as just that: a number of failed tests is only ever counted, never assumed.
+Neither is trusted alone. An exit code of 0 without evidence that a test ran is not a pass, and one that means failed
+tests beside a JUnit without any is reported as just that: failed tests are counted, never assumed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _MEANING: Final = {
 }
 ANSWERS: Final = frozenset({NextestExit.TEST_RUN_FAILED, NextestExit.SETUP_SCRIPT_FAILED, NextestExit.NO_TESTS_RUN})
 """Where a run ends with one of these, tests or scripts of the workspace's own decided it, whatever they printed."""
-# nextest's own trouble or the machine's: no word about the workspace
+# an error of nextest or the machine: it says nothing about the workspace
 _NO_ANSWER: Final = frozenset({NextestExit.DOUBLE_SPAWN_ERROR, NextestExit.WRITE_OUTPUT_ERROR})
 NOTHING_EXECUTED: Final = (
     "no test was executed: the workspace has none of this kind, or its configuration leaves them out"
@@ -72,10 +72,10 @@ class NextestResult:
 def judge_tests(
     returncode: int, report: JunitReport | None, *, refused: str | None = None, named: tuple[str, ...] = ()
 ) -> NextestResult:
-    """The answer of a run that ended with `returncode` (negative: a signal) and left `report`, None where it left none.
+    """The answer of a run that ended with `returncode` (negative: a signal) and left `report`, None if it left none.
 
     `refused` says why the JUnit that it left was not read. `named` are the failed tests by the words of the log: they
-    count where there is no JUnit, and never make a pass.
+    count if there is no JUnit, and never make a pass.
     """
     failing = report.failing if report is not None else named
     if returncode == 0:
@@ -92,7 +92,7 @@ def _judge_good_end(report: JunitReport | None, refused: str | None) -> NextestR
     if refused is not None:
         return NextestResult(Verdict.FAIL, f"its JUnit file is refused: {refused}")
     if report is None:
-        return NextestResult(Verdict.ERROR, "it ended well and left no JUnit file: nothing shows that a test ran")
+        return NextestResult(Verdict.ERROR, "it ended well and left no JUnit file: no evidence that a test ran")
     if report.failing:
         reason = f"it ended well, but its JUnit file names {len(report.failing)} failed tests"
         return NextestResult(Verdict.FAIL, reason, report.failing)
@@ -108,7 +108,7 @@ def _reason(code: NextestExit | None, returncode: int, failing: tuple[str, ...],
         if refused is not None:
             return f"tests failed; its JUnit file, which names them, is refused: {refused}"
         if not failing:
-            return "tests failed, says nextest by its exit code, and nothing names them"
+            return "tests failed by nextest's exit code, but nothing names them"
         return f"{len(failing)} tests failed" if len(failing) != 1 else "1 test failed"
     if code is NextestExit.SETUP_SCRIPT_FAILED and failing:
         return f"{failing[0]} failed, so that no test was run"

@@ -1,4 +1,4 @@
-"""What a build that failed says of its job: from structured results, from a fault of ours, and last from its words."""
+"""What a failed build means for its job: from structured results, from faults of ours, and last from the log's text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BUILDER_FAILED = re.compile(r"^builder for '[^']*' (?=failed )")
 class FailedBuild:
     """A job whose own derivation failed. `lines` is its log, plain.
 
-    `nix_says` is Nix's reason, empty where a signal came before Nix said it.
+    `nix_says` is Nix's reason, empty if a signal came before Nix said it.
     """
 
     job_id: str
@@ -42,7 +42,7 @@ class FailedBuild:
 
 
 def judge_failure(build: FailedBuild) -> JobResult:
-    """The job's result; its JUnit, where the log ends with one, is written to the job's folder."""
+    """The job's result; its JUnit, if the log ends with one, is written to the job's folder."""
     code = exit_code(build.nix_says)
     section, refused = _section(build.lines)
     if section is not None and build.nix_says and section.exit_code != code:
@@ -68,7 +68,7 @@ def judge_failure(build: FailedBuild) -> JobResult:
 
 
 def explain(lines: Sequence[str]) -> str | None:
-    """Why a build failed as far as its log alone tells, in one line, at the moment when it ends; None: it does not.
+    """Why a build failed as far as its log shows, in one line, at the moment when it ends; None: it does not.
 
     Nix names exit codes later, so the verdict waits for `judge_failure`.
     """
@@ -98,7 +98,7 @@ def by_fault(
     *,
     seconds: float | None,
 ) -> JobResult:
-    """The result of a job that a fault kept from its answer."""
+    """The result of a job that could not be judged because of a fault."""
     report = str(folder.log_path)
     tail = last_lines(lines)
     return no_answer(job_id, fault.reason, report=report, evidence=evidence, log_tail=tail, seconds=seconds)

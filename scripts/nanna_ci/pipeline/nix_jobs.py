@@ -34,7 +34,7 @@ PRESENT = "already in the store"
 _HOW = {
     BuildOutcome.SUBSTITUTED: "fetched from a cache",
     BuildOutcome.PRESENT: PRESENT,
-    BuildOutcome.DEPENDENCY_FAILED: "failed, for a dependency failed",
+    BuildOutcome.DEPENDENCY_FAILED: "failed because a dependency failed",
 }
 
 ENDED_BADLY = frozenset({Verdict.FAIL, Verdict.ERROR})
@@ -90,7 +90,7 @@ def judge_jobs(
 ) -> tuple[list[JobResult], dict[str, Prebuilt]]:
     """A result for each job that is its derivation, and for the others what was built, by id.
 
-    Asks Nix once for hashes, and once more where a dependency failed. `reproduce` makes a command of an attribute.
+    Asks Nix once for hashes, and once more if a dependency failed. `reproduce` makes a command of an attribute.
     """
     there = {path for one in built.values() if one.state.there for path in one.outputs.values() if path is not None}
     known = nix.path_info(sorted(there)) if there else {}
@@ -147,7 +147,7 @@ def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder:
     state = JOB_STATES[one.state]
     if not folder.has_log:
         folder.log(f"{job.id}: {state.value}, nothing was built in this run.")
-        folder.log(f"The log of the build, where Nix still has it: nix log {one.derivation}")
+        folder.log(f"The log of the build, if Nix still has it: nix log {one.derivation}")
     report: JunitReport | None = None
     refused: str | None = None
     junit = junit_path(one)

@@ -1,4 +1,4 @@
-"""What is going on right now, shared between the thread that runs jobs and the one that draws."""
+"""The progress of a run, shared between the thread that runs jobs and the one that draws."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STALLED_AFTER_S = 300.0
 class Activity:
     """Something that runs: its age, how long it has printed nothing, and its last line of output.
 
-    `crates` tells how far cargo is in it, None where cargo does not; `expected_s` is what it took the last time.
+    `crates` is cargo's progress in it, None if cargo does not; `expected_s` is what it took the last time.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Activity:
 
     @property
     def left_s(self) -> float | None:
-        """What is left of the time that it took the last time; None where nobody knows, or where it takes longer."""
+        """What is left of the time that it took the last time; None if unknown, or if it takes longer."""
         return None if self.expected_s is None or self.seconds >= self.expected_s else self.expected_s - self.seconds
 
     @property
@@ -40,7 +40,7 @@ class Activity:
 class RunProgress:
     """One moment of a run: `finished` of `total` jobs, those that can run here, have an answer.
 
-    `failed` counts jobs, or derivations where that is more: Nix may count a failure before it names it. `running` has
+    `failed` counts jobs, or derivations if that is more: Nix may count a failure before it names it. `running` has
     the oldest activity first.
     """
 
@@ -77,7 +77,7 @@ class Tracker:
         self._built = self._substituted = self._builds_failed = 0
 
     def begin(self, key: object, name: str, *, expected_s: float | None = None) -> None:
-        """An activity starts; `key` identifies it. `expected_s` is what it took the last time, where that is known."""
+        """An activity starts; `key` identifies it. `expected_s` is what it took the last time, if that is known."""
         with self._lock:
             now = self._clock()
             self._running[key] = _Running(name, now, now, expected_s=expected_s)
@@ -92,7 +92,7 @@ class Tracker:
                     activity.last_line = line
 
     def end(self, key: object) -> None:
-        """An activity is over; one that is not known is none's loss."""
+        """An activity is over; an unknown one is ignored."""
         with self._lock:
             self._running.pop(key, None)
 
@@ -102,7 +102,7 @@ class Tracker:
             self._built, self._substituted, self._builds_failed = built, substituted, failed
 
     def finish_job(self, job_id: str, *, failed: bool) -> None:
-        """A job has its answer; said twice it counts once."""
+        """A job has its answer; repeated calls count once."""
         with self._lock:
             self._finished[job_id] = failed
 

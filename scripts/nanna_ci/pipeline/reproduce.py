@@ -1,4 +1,4 @@
-"""The exact command that does a job again, to copy from a failure."""
+"""The exact command that reproduces a job, to copy from a failure."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class RunOrigin:
     cwd: Path
 
     def build_command(self, attribute: str) -> str:
-        """`./nixw build .#ATTRIBUTE -L`, or `nix build` where nixw did not start us; with the caller's overrides."""
+        """`./nixw build .#ATTRIBUTE -L`, or `nix build` if nixw did not start us; with the caller's overrides."""
         return shlex.join([*self._nix("build", attribute), "-L", *self._override_words()])
 
     def run_command(self, app: str, *words: str) -> str:
-        """`./nixw run .#APP -- WORDS`, or `nix run`; `nanna-ci APP WORDS` where no flake started us."""
+        """`./nixw run .#APP -- WORDS`, or `nix run`; `nanna-ci APP WORDS` if no flake started us."""
         if not self.environ.get(NIXW_VARIABLE) and not self.environ.get(FLAKE_VARIABLE):
             return shlex.join(["nanna-ci", app, *words])
         return shlex.join([*self._nix("run", app), *self._override_words(), "--", *words])

@@ -1,4 +1,4 @@
-"""What became of one job, as a value and as `result.json`; and what that makes of the whole run."""
+"""The result of one job, as a value and as `result.json`; and the verdict of the whole run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASONS_IN_VERDICT_LINE = 3
 
 
 class JobState(enum.Enum):
-    """How a job that has an answer came to it."""
+    """How a job with an answer got it."""
 
     BUILT = "built"
     SUBSTITUTED = "substituted"
@@ -30,9 +30,9 @@ class JobState(enum.Enum):
 class JobResult:
     """One job's answer.
 
-    `seconds` is None where nobody measured it (an output that was there before). `state` is None where nothing was
+    `seconds` is None if it was not measured (an output that was there before). `state` is None if nothing was
     built or run. `evidence` is plain JSON: what the answer rests on (derivation, outputs, NAR hashes, test counts).
-    A result that is not a pass has a `reason`; a pass has a `state`: nothing is green because it was skipped.
+    A result that is not a pass has a `reason`; a pass has a `state`: skipped is never green.
     """
 
     id: str
@@ -46,7 +46,7 @@ class JobResult:
     reproduce: str | None = None
 
     def __post_init__(self) -> None:
-        # a test is named by whoever wrote it: no name commands a terminal, here or in whatever reads result.json
+        # a test's name is untrusted text: it must not control a terminal, here or in whatever reads result.json
         object.__setattr__(self, "failing_tests", tuple(map(visible, self.failing_tests)))
         if self.reason is not None:
             object.__setattr__(self, "reason", visible(self.reason))
@@ -168,8 +168,8 @@ class _Reader:
 def decide_verdict(results: Iterable[JobResult], *, strict: bool) -> Verdict:
     """The run's verdict: one failure fails it, no pass is not a pass; `strict` takes unavailable for failed.
 
-    A failure outvotes an error: the answer is no, whatever the jobs without an answer would have said. An error
-    outvotes every pass: with a part of the answers missing nobody can say yes.
+    A failure outweighs an error, whatever the jobs without an answer would have said. An error
+    outweighs every pass: with some answers missing the run cannot pass.
     """
     verdicts = [result.verdict for result in results]
     if Verdict.FAIL in verdicts or (strict and (Verdict.UNAVAILABLE in verdicts or not verdicts)):
@@ -180,7 +180,7 @@ def decide_verdict(results: Iterable[JobResult], *, strict: bool) -> Verdict:
 
 
 def shared_by(results: Iterable[JobResult]) -> list[list[JobResult]]:
-    """The results in groups that say the same: one cause that several jobs met is reported once, with their names."""
+    """The results grouped by cause: one cause that several jobs share is reported once, with their names."""
     groups: dict[tuple[object, ...], list[JobResult]] = {}
     for result in results:
         same = (result.verdict, result.reason, result.failing_tests, result.log_tail)

@@ -1,4 +1,4 @@
-"""What pipeline.toml may say: its tables, the defaults that depend on other fields, and fields against each other.
+"""What pipeline.toml may contain: its tables, the defaults that depend on other fields, and fields against each other.
 
 keys.json holds the keys, their types and defaults; nix/pipeline.nix reads it too, and fills in the same values.
 """
@@ -152,13 +152,13 @@ def cross_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _program_problems(images: Sequence[Mapping[str, Any]], binaries: Collection[str]) -> Iterator[Problem]:
-    """An image without port is a program of the workspace: it is tested by running it, and has no health."""
+    """An image without port is a program of the workspace: it is tested by running it, and has no health path."""
     for i, image in enumerate(images):
         if image["port"] is not None:
             continue
         first = image["contents"][0]
         if first not in binaries:
-            says = f"is missing: without it this image is a program, and {quoted(first)} is none of workspace.binaries"
+            says = f"is missing: without it this image is a program, and {quoted(first)} is not in workspace.binaries"
             yield Problem(f"image[{i}].port", says, suggest(first, list(binaries)))
         for key in ("health_path", "health_timeout_s", "probe_paths"):
             if image[key]:

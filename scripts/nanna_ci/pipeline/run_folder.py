@@ -1,6 +1,6 @@
-"""Where a run leaves its files: `.nanna-ci/runs/TIME-PID/`, and `.nanna-ci/latest` that points at the last one.
+"""The files of a run: `.nanna-ci/runs/TIME-PID/`, and `.nanna-ci/latest` that points at the last one.
 
-    jobs/ID/result.json, log.txt, junit.xml    one folder a job; junit.xml only where the job made one
+    jobs/ID/result.json, log.txt, junit.xml    one folder a job; junit.xml only if the job made one
     result.json, summary.md, report.html       the whole run
 
 Two runs at once have folders of their own. Whole files and the link appear at once or not at all; logs grow.
@@ -67,7 +67,7 @@ class JobFolder:
 
     @property
     def junit_path(self) -> Path:
-        """Where the job's JUnit file is, where it has one."""
+        """Where the job's JUnit file is, if it has one."""
         return self.path / "junit.xml"
 
     def clear(self) -> None:
@@ -96,7 +96,7 @@ class JobFolder:
             write_atomic(path, redacted)
 
     def close(self) -> None:
-        """Close the log; nothing where there is none."""
+        """Close the log; nothing if there is none."""
         if self._log is not None:
             with _named(self.log_path):
                 self._log.close()
@@ -174,7 +174,7 @@ def create_run_folder(cwd: Path, *, now: float, pid: int, redactor: Redactor | N
 
 
 def ensure_base(cwd: Path) -> Path:
-    """The folder `.nanna-ci` below `cwd`, made where it is not there; it keeps itself out of git."""
+    """The folder `.nanna-ci` below `cwd`, made if it is not there; it keeps itself out of git."""
     base = cwd / ".nanna-ci"
     ignore = base / ".gitignore"
     with _named(base):

@@ -70,7 +70,7 @@ def report_document(report: RunReport) -> Document:
 
 
 def results_table(results: Sequence[JobResult]) -> Table:
-    """Every job: verdict, how, time, and the reason where it did not pass. What ran comes before what could not."""
+    """Every job: verdict, how, time, and the reason if it did not pass. What ran comes before what could not."""
     return Table(
         header=("Job", "Verdict", "How", "Time", "Why"),
         rows=tuple(
@@ -97,7 +97,7 @@ def result_note(result: JobResult) -> tuple[str, Tone]:
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
     """For each failed job, and each without an answer: the tests, why, the useful lines, the command.
 
-    What several jobs met, as a crate that does not build, is shown once, with their names.
+    What several jobs share, such as a crate that does not build, is shown once, with their names.
     """
     shown: dict[tuple[str, ...], str] = {}
     for verdict in (Verdict.FAIL, Verdict.ERROR):

@@ -38,9 +38,9 @@ class Subject:
 
 
 def find_subject(cwd: Path, overrides: Iterable[tuple[str, str]]) -> Subject | None:
-    """The workspace that `overrides` ([input, flake reference]) name, where neither `cwd` nor a folder above has one.
+    """The workspace that `overrides` ([input, flake reference]) name, if neither `cwd` nor a folder above has one.
 
-    None where cargo finds a Cargo.toml by itself, and where no folder with one, or with a pipeline.toml that says where
+    None if cargo finds a Cargo.toml by itself, and if no folder with one, or with a pipeline.toml that says where
     it is, is named.
     """
     if any((folder / "Cargo.toml").is_file() for folder in (cwd, *cwd.parents)):

@@ -51,7 +51,7 @@ class OperatingSystem(enum.StrEnum):
 
 @functools.cache
 def key_table() -> dict[str, Any]:
-    """keys.json: what pipeline.toml may say, and what follows from each system."""
+    """keys.json: what pipeline.toml may contain, and what follows from each system."""
     table: dict[str, Any] = json.loads(Path(__file__).with_name("keys.json").read_bytes())
     return table
 

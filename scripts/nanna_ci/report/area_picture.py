@@ -13,12 +13,12 @@ _TINTS: Final = 6
 AREAS_STYLE: Final = """
 .areas { width: 100%; height: auto; display: block; border: 1px solid var(--line); border-radius: 8px; }
 .areas text { font: 13px system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif; fill: var(--ink); }
-.areas .group { font-weight: 600; } .areas rect { stroke: #ffffff; stroke-width: 1.5; }
+.areas .group { font-weight: 600; } .areas rect { stroke: var(--background); stroke-width: 1.5; }
 .areas .band { fill: var(--panel); }
 .areas .t0 { fill: #cfe0fb; } .areas .t1 { fill: #d3efdb; } .areas .t2 { fill: #fbe6bd; }
 .areas .t3 { fill: #f6d5de; } .areas .t4 { fill: #dfd8f7; } .areas .t5 { fill: #cdeaf0; }
 .areas .tile:hover { stroke: var(--ink); }
-@media (prefers-color-scheme: dark) { .areas rect { stroke: #0e1116; }
+@media (prefers-color-scheme: dark) {
   .areas .t0 { fill: #1d3a66; } .areas .t1 { fill: #1c4a2c; } .areas .t2 { fill: #55400f; }
   .areas .t3 { fill: #5a2638; } .areas .t4 { fill: #3a2f66; } .areas .t5 { fill: #174650; } }
 """

@@ -11,7 +11,7 @@ from nanna_ci.foundation.errors import NannaError
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Write `data` to `path`: whoever reads sees the old file or the new one, also after a crash.
+    """Write `data` to `path`: readers see the old file or the new one, also after a crash.
 
     The folder must exist. A symlink at `path` is replaced, not followed. On any failure (disk full, no permission)
     the old file is intact, nothing temporary is left, and NannaError names the path and the reason.

@@ -52,7 +52,7 @@ def environment(environ: Mapping[str, str]) -> GithubFiles | None:
 
 @dataclass(frozen=True, slots=True)
 class GithubRun:
-    """What the runner tells of the run; None where it does not. `identity` is what a keyless signature names."""
+    """What the runner says about the run; None if it does not. `identity` is what a keyless signature names."""
 
     event: str | None
     owner: str | None
@@ -74,7 +74,7 @@ def run_of(environ: Mapping[str, str]) -> GithubRun | None:
 
 
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
-    """Write summary, outputs and annotations. What cannot be written is warned of in the log: gates still decide."""
+    """Write summary, outputs and annotations. What cannot be written is a warning in the log: gates still decide."""
     log.writelines(f"{line}\n" for line in render_annotations(document))
     for what, problem in (
         ("step summary", _append_summary(github.summary, document)),
@@ -106,7 +106,7 @@ def _append_summary(path: Path | None, document: Document) -> str | None:
 
 
 def _append(path: Path | None, data: bytes) -> str | None:
-    """Append; the problem where that fails. The runner makes the files: one that is missing is not made here."""
+    """Append; the problem if that fails. The runner makes the files: one that is missing is not made here."""
     if path is None:
         return "the runner did not name a file"
     try:
@@ -161,13 +161,13 @@ def render_summary(document: Document, limit_bytes: int) -> bytes:
         return whole
     head = f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n"
     parts = [head.encode("utf-8", "backslashreplace")]
-    room = limit_bytes - len(parts[0])
+    remaining_bytes = limit_bytes - len(parts[0])
     for block in _failures_first(document.blocks):
         for part in (block, *_smaller(block)):
             data = ("\n" + render_block(part)).encode("utf-8", "backslashreplace")
-            if len(data) <= room:
+            if len(data) <= remaining_bytes:
                 parts.append(data)
-                room -= len(data)
+                remaining_bytes -= len(data)
                 break
     return b"".join(parts)[: max(0, limit_bytes)].decode("utf-8", "ignore").encode()
 
@@ -226,5 +226,5 @@ class _InertStream(io.TextIOBase):
 
 
 def inert_stream(stream: TextIO) -> TextIO:
-    """The stream, so that nothing written to it commands the runner."""
+    """The stream, so that nothing written to it is a workflow command."""
     return cast(TextIO, _InertStream(stream))

@@ -29,14 +29,14 @@ from nanna_ci.report.literal import NOT_KNOWN, SYMBOLS, part_shares, shares
 
 _STYLE: Final = (
     """
-:root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
+:root { color-scheme: light dark; --background: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
   --faint: #59636e;  --good: #1a7f37; --bad: #c9252d; --warn: #8a5a00; --bar: #3b6fd4;
-  --good-ground: #dff5e3; --bad-ground: #ffe6e4; --warn-ground: #fff1cc; }
-@media (prefers-color-scheme: dark) { :root { --ground: #0e1116; --panel: #171b22; --line: #303741; --ink: #e6eaef;
+  --good-background: #dff5e3; --bad-background: #ffe6e4; --warn-background: #fff1cc; }
+@media (prefers-color-scheme: dark) { :root { --background: #0e1116; --panel: #171b22; --line: #303741; --ink: #e6eaef;
   --faint: #97a1ad; --good: #4cc76a; --bad: #ff7b72; --warn: #e3b341; --bar: #6c9cf5;
-  --good-ground: #12301b; --bad-ground: #3d1716; --warn-ground: #35290b; } }
+  --good-background: #12301b; --bad-background: #3d1716; --warn-background: #35290b; } }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink);
+body { margin: 0; background: var(--background); color: var(--ink);
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif; }
 main { max-width: 72rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; letter-spacing: -0.01em; margin: 0 0 1.5rem; }
@@ -46,9 +46,9 @@ h3 { font-size: 1.1rem; }
 p { margin: 0.75rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 .notice { display: flex; gap: 0.7rem; margin: 0.75rem 0; padding: 0.7rem 1rem; border: 1px solid var(--line);
   border-left: 4px solid var(--faint); border-radius: 6px; background: var(--panel); overflow-wrap: anywhere; }
-.notice.good { border-left-color: var(--good); background: var(--good-ground); }
-.notice.bad { border-left-color: var(--bad); background: var(--bad-ground); }
-.notice.warn { border-left-color: var(--warn); background: var(--warn-ground); }
+.notice.good { border-left-color: var(--good); background: var(--good-background); }
+.notice.bad { border-left-color: var(--bad); background: var(--bad-background); }
+.notice.warn { border-left-color: var(--warn); background: var(--warn-background); }
 .good > b { color: var(--good); } .bad > b { color: var(--bad); } .warn > b { color: var(--warn); }
 .scroll { overflow-x: auto; margin: 1rem 0; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
@@ -100,7 +100,7 @@ def render_html(document: Document) -> str:
 
 
 def _escape(text: str) -> str:
-    """Literal text; written to a runner's log it commands nothing either."""
+    """Literal text; in a runner's log it contains no workflow command either."""
     return html.escape(text, quote=True).replace("::", ":&#58;").replace("##[", "#&#35;[")
 
 

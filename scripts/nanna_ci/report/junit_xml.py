@@ -22,7 +22,7 @@ class CaseStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test case. `message` says why it is not a pass; `output` is what it had to tell."""
+    """A test case. `message` says why it is not a pass; `output` is what it printed."""
 
     name: str
     status: CaseStatus

@@ -28,7 +28,7 @@ def cell_text(cell: Cell) -> str:
 
 
 def shares(values: Iterable[float | None]) -> list[float | None]:
-    """Each value of a bar chart as a share (0..1) of the largest; None where there is no finite value."""
+    """Each value of a bar chart as a share (0..1) of the largest; None if there is no finite value."""
     finite = [value if value is not None and abs(value) < float("inf") else None for value in values]
     largest = max((value for value in finite if value is not None), default=0.0)
     return [
@@ -47,7 +47,7 @@ def bars_of_areas(block: Areas) -> Bars:
 
 
 def part_shares(values: Sequence[float] | None) -> list[float]:
-    """Each part of a stacked bar as a share (0..1) of the whole; none where there is nothing to divide."""
+    """Each part of a stacked bar as a share (0..1) of the whole; none if there is nothing to divide."""
     if values is None or not all(0 <= value < float("inf") for value in values):
         return []
     largest = max(values, default=0.0)
@@ -58,7 +58,7 @@ def part_shares(values: Sequence[float] | None) -> list[float]:
 
 
 def part_columns(values: Sequence[float] | None, width: int) -> list[int]:
-    """Columns of each part, together `width`; a small part still shows. None where there is nothing to divide."""
+    """Columns of each part, together `width`; a small part still shows. None if there is nothing to divide."""
     parts = part_shares(values)
     columns = [max(1, int(share * width)) if share > 0 else 0 for share in parts]
     if columns:

@@ -32,7 +32,7 @@ class Outcome:
     camelCase and its values plain JSON. `document` is the same for people. The exit code follows the
     verdict: pass 0, fail 1, unavailable and error 3, unless `exit_code` says otherwise. `outputs` are the step's
     outputs on GitHub, name to value, and what `--format github` prints. `text` stands for the document with
-    `--format text`, where another program reads that.
+    `--format text`, if another program reads that.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""A document as aligned lines: wrapped at blanks where a terminal is known, never inside a word; colour on request."""
+"""A document as aligned lines: wrapped at blanks if a terminal is known, never inside a word; colour on request."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ def _fit(columns: Sequence[Sequence[_CellText]], numeric: frozenset[int], width:
     """
     widths = [max(cell.width for cell in column) for column in columns]
     least = [max(_NARROWEST_COLUMN, *(cell.narrowest for cell in column)) for column in columns]
-    room = width - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room:
+    available = width - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > available:
         shrinkable = [i for i, w in enumerate(widths) if i not in numeric and w > least[i]]
         if not shrinkable:
             break

@@ -3,7 +3,7 @@
 Nix says that a build began, but not plainly that it ended well: the counters of the BUILDS activity go up, the
 activity of a derivation that was requested stops only when everything is over (in 2.26), and its error comes last of
 all. With `-vvv` Nix also says `builder process for '…' finished`, right before the counters go up; that is how this log
-tells builds apart and times them. Without it, a state stays open until something settles it: nothing is guessed.
+distinguishes builds and times them. Without it, a state stays open until something settles it: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class BuildLog:
             self._running.clear()
 
     def derivation(self, path: StorePath) -> DerivationLog | None:
-        """What is known of one derivation; None where it was neither begun nor failed."""
+        """What is known of one derivation; None if it was neither begun nor failed."""
         with self._lock:
             entry = self._states.entries.get(path)
             return None if entry is None else entry.snapshot()
@@ -142,7 +142,7 @@ class BuildLog:
 
     @property
     def last_activity_s(self) -> float:
-        """When anything was heard last, by the clock; the start where nothing was."""
+        """When anything was heard last, by the clock; the start if nothing was."""
         return self._last_activity_s
 
     @property
@@ -159,7 +159,7 @@ class BuildLog:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What stood on stderr and was no event, the last 200 lines."""
+        """The lines on stderr that were not events, the last 200."""
         with self._lock:
             return tuple(self._notes)
 

@@ -14,7 +14,7 @@ from nanna_ci.store.store_path import StorePath, parse_store_path
 
 
 class BuildOutcome(Enum):
-    """What became of a derivation. The first three: its outputs are in the store, and how they came there."""
+    """The outcome of a derivation. The first three: its outputs are in the store, and how they came there."""
 
     BUILT = "built"
     SUBSTITUTED = "substituted"
@@ -33,8 +33,8 @@ class BuildOutcome(Enum):
 class DerivationResult:
     """One derivation that was requested.
 
-    `outputs` are those requested, with None for a path that only the build shows. `seconds` is None where nothing ran.
-    `reason` says what went wrong, None where nothing did. `log_tail` is plain text, at most 200 lines.
+    `outputs` are those requested, with None for a path that only the build shows. `seconds` is None if nothing ran.
+    `reason` says what went wrong, None if nothing did. `log_tail` is plain text, at most 200 lines.
     """
 
     installable: str
@@ -48,7 +48,7 @@ class DerivationResult:
 
 @dataclass(frozen=True, slots=True)
 class BuildResult:
-    """What one `nix build` did. `success` holds where nix said so; then all results are `there`.
+    """What one `nix build` did. `success` is true if nix said so; then all results are `there`.
 
     `results` are in the order of the installables; `log` also knows the dependencies. `seconds` is nix's whole run.
     """
@@ -100,7 +100,7 @@ def wanted_outputs(target: DerivationTarget, derivation: Derivation) -> dict[str
     """The outputs that `target` asks for, with their paths.
 
     Raises:
-        MalformedData: where the derivation lacks one.
+        MalformedData: if the derivation lacks one.
     """
     missing = [name for name in target.outputs or () if name not in derivation.outputs]
     if missing:
@@ -115,7 +115,7 @@ def judge(
     log: BuildLog,
     valid: Collection[StorePath] | None,
 ) -> DerivationResult:
-    """Decide one result. `valid` are the paths that are in the store now; None where nix ended well, so that all are.
+    """Decide one result. `valid` are the paths that are in the store now; None if nix ended well, so that all are.
 
     The log alone never makes a success: only outputs that are there do.
     """

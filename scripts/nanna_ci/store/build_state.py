@@ -28,7 +28,7 @@ class DerivationLog:
     """One derivation at a moment. Times are the clock's seconds; a state still open with `ended_s` set: not known how.
 
     `log_tail` is the last 200 lines, plain text of at most 4,096 characters each, `dropped_lines` how many came before.
-    `machine` is the remote builder's URL, None for this machine. `reason` says why it failed, None where it did not.
+    `machine` is the remote builder's URL, None for this machine. `reason` says why it failed, None if it did not.
     """
 
     derivation: StorePath
@@ -43,7 +43,7 @@ class DerivationLog:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None where it has not ended, or was never begun."""
+        """How long it took; None if it has not ended, or was never begun."""
         return None if self.started_s is None or self.ended_s is None else self.ended_s - self.started_s
 
 
@@ -98,7 +98,7 @@ class DerivationStates:
         return entry
 
     def name_ended(self, derivation: StorePath) -> None:
-        """The builder is gone, and the counters tell next how it went (or an error does)."""
+        """The builder is gone, and the counters show next how it went (or an error does)."""
         self._named = True
         if derivation in self._building:
             self._note_end(self._building[derivation])
@@ -121,7 +121,7 @@ class DerivationStates:
         self._unclaimed_failed += max(0, failed)
         self._settle()
         if self._named:
-            # Builds are named before they are counted, so what nobody claims is a build that Nix counted twice.
+            # Builds are named before they are counted, so an unclaimed count is a build that Nix counted twice.
             self._unclaimed_built = self._unclaimed_failed = 0
 
     def fail(self, derivation: StorePath, reason: str, *, dependency: bool) -> None:
@@ -137,7 +137,7 @@ class DerivationStates:
         self._settle()
 
     def close(self, *, success: bool) -> None:
-        """Nix ended; only its success tells that what it never reported on went well."""
+        """Nix ended; only its success shows that what it never reported on went well."""
         for entry in self.entries.values() if success else ():
             if entry.state is BuildState.BUILDING:
                 self._finish(entry, BuildState.BUILT)
@@ -145,7 +145,7 @@ class DerivationStates:
                 self._finish(entry, BuildState.SUBSTITUTED)
 
     def _settle(self) -> None:
-        """Give what the counters reported to the builds that ended, where only one reading is possible."""
+        """Give what the counters reported to the builds that ended, if only one reading is possible."""
         ended = [entry for entry in self._building.values() if entry.ended_s is not None]
         if self._unclaimed_failed == 0 and 0 < len(ended) <= self._unclaimed_built:
             self._unclaimed_built -= len(ended)

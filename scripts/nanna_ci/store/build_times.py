@@ -38,7 +38,7 @@ class _Build:
 
 
 class BuildTimes:
-    """Look-up of build times, by derivation or by name; never a guess where neither was built."""
+    """Look-up of build times, by derivation or by name; never a guess if neither was built."""
 
     def __init__(self, builds: Mapping[StorePath, _Build] | None = None) -> None:
         self._builds = dict(builds or {})
@@ -62,7 +62,7 @@ class BuildTimes:
 
 
 def load_build_times(path: Path) -> BuildTimes:
-    """What is recorded in `path`; nothing where there is no such file.
+    """What is recorded in `path`; nothing if there is no such file.
 
     Raises:
         MalformedData: the file cannot be read, or is not such a file.
@@ -85,7 +85,7 @@ def record_build_times(path: Path, seconds: Mapping[StorePath, float], now_s: fl
     Of two runs that end in the same moment one may lose its times; the file is whole in any case.
 
     Raises:
-        MalformedData: what is there is no such file; it is left as it is.
+        MalformedData: what is there is not such a file; it is left unchanged.
         NannaError: the file cannot be written.
     """
     builds = _read(path) | {derivation: _Build(round(spent, 3), now_s) for derivation, spent in seconds.items()}

@@ -15,7 +15,7 @@ from nanna_ci.store.nix import parse_overrides
 ROOT_VARIABLE = "NANNA_CI_ROOT"
 # nixw's record of what was chosen when the root was made (nix/toolkits/debian/root/plan.py)
 RECORD = "etc/nanna-ci-root.json"
-FIX = "it is tried again by itself after a day; `./nixw --check` says whether the root could have it now"
+FIX = "it is retried automatically after a day; `./nixw --check` says whether the root could have it now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def _texts(record: JsonObject, name: str, source: str) -> dict[str, str]:
 
 
 def _missing_inputs(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Wheels, crates and the model server: each input holds missing/NAME where it could not be had."""
+    """Wheels, crates and the model server: each input holds missing/NAME if it could not be had."""
     for name, url in parse_overrides(environ.get("NANNA_CI_OVERRIDES", "")):
         if "nixpkgs/" in name and url.startswith("path:/nix/store/"):
             for path in sorted(Path(url.removeprefix("path:")).glob("missing/*")):
@@ -63,7 +63,7 @@ def check_debian_root(environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     if root is None:
         return
-    passed = "".join(f"; passed over: {line}" for line in root.passed_over)
+    passed = "".join(f"; skipped: {line}" for line in root.passed_over)
     yield Finding("toolkit", "debian", Health.GOOD, f"Rust {root.rust}{passed}")
     for name, reason in root.missing.items():
         yield Finding("toolkit", name, Health.WARN, f"the Debian toolkit is without it: {reason}", FIX)

@@ -14,12 +14,12 @@ from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_object, as_t
 from nanna_ci.store.store_path import StorePath, parse_either
 
 _DOCUMENT_VERSION = 4
-_VERSIONS = (3, 4)  # of one derivation, where it says so
+_VERSIONS = (3, 4)  # of one derivation, if it says so
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """`path` is None where only the build shows it, or nix does not say it; `is_fixed`: a hash promises the content."""
+    """`path` is None if only the build shows it, or nix does not say it; `is_fixed`: a hash promises the content."""
 
     path: StorePath | None
     is_fixed: bool

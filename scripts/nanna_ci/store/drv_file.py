@@ -1,7 +1,7 @@
 """Derivation files as they lie in the store: `Derive([outputs],[inputs],[sources],system,builder,[args],[env])`.
 
 Reading the files of a whole graph takes a quarter of the time of `nix derivation show --recursive` and reading its
-JSON. The format is Nix's ATerm (nix: src/libstore/derivations.cc), held to the letter.
+JSON. The format is Nix's ATerm (nix: src/libstore/derivations.cc), read strictly.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class VerifyingKey:
 
 
 def _decode(encoded: bytes) -> _Point | None:
-    """The point that 32 bytes encode; None where there is none, or where they are not its only encoding."""
+    """The point that 32 bytes encode; None if there is none, or if they are not its canonical encoding."""
     number = int.from_bytes(encoded, "little")
     y, is_odd = number & ~_SIGN, bool(number & _SIGN)
     if len(encoded) != 32 or y >= _P:

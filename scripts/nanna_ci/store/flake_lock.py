@@ -52,7 +52,7 @@ def parse_flake_lock(data: bytes, source: str) -> FlakeLock:
     """
     document = as_object(load_json(data, source), source, "the document")
     if document.get("version") not in _VERSIONS:
-        raise MalformedData(source, f"version {describe(document.get('version'))} is none of 5, 6 and 7")
+        raise MalformedData(source, f"version {describe(document.get('version'))} is not 5, 6 or 7")
     root = as_text(document.get("root"), source, "root")
     raw = {
         name: as_object(value, source, f"node {shorten(name)}")

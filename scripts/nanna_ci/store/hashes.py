@@ -1,4 +1,4 @@
-"""What vouches for content: hashes in Nix's notations, content addresses, and the names on signatures."""
+"""Proofs of content: hashes in Nix's notations, content addresses, and the names on signatures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def render_nix32(digest: bytes) -> str:
 
 
 def parse_hash(text: str, source: str) -> NixHash:
-    """Read `ALGORITHM-BASE64` (SRI), or `ALGORITHM:` with base 16, Nix's base 32 or base 64, told apart by length.
+    """Read `ALGORITHM-BASE64` (SRI), or `ALGORITHM:` with base 16, Nix's base 32 or base 64, distinguished by length.
 
     Raises:
         MalformedData: for anything else, a digest of the wrong length included.
@@ -92,7 +92,7 @@ def _decode(encoded: str, size: int, *, base64_only: bool) -> bytes | None:
 
 
 def decode_nix32(encoded: str, size: int) -> bytes | None:
-    """The digest of `size` bytes that Nix's base 32 writes so; None where it is none."""
+    """The digest of `size` bytes that Nix's base 32 writes so; None if invalid."""
     try:
         number = int(encoded.encode("ascii", "replace").translate(_PYTHON32), 32)
     except ValueError:

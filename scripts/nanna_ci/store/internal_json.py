@@ -76,7 +76,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Talk of Nix itself, without colours; `level` 0 is an error, 1 a warning, 3 the usual, up to 7 with -v."""
+    """A message of Nix itself, without colours; `level` 0 is an error, 1 a warning, 3 the usual, up to 7 with -v."""
 
     level: int
     text: str
@@ -86,7 +86,7 @@ Event = Start | Stop | Result | Message
 
 
 def parse_line(line: bytes) -> Event | None:
-    """Read one line of stderr, without its newline; None where it is plain output (does not begin `@nix `).
+    """Read one line of stderr, without its newline; None if it is plain output (does not begin `@nix `).
 
     Raises:
         MalformedData: for a line that begins `@nix ` and is not an event that Nix writes.
@@ -109,7 +109,7 @@ def parse_line(line: bytes) -> Event | None:
         return Start(identity, kind, plain_text(as_text(event.get("text"), SOURCE, "text")), fields)
     if action == "result":
         return Result(identity, kind, fields)
-    raise MalformedData(SOURCE, "the action is none of start, stop, result and msg")
+    raise MalformedData(SOURCE, "the action is not start, stop, result or msg")
 
 
 def _parse_fields(value: object) -> tuple[Field, ...]:
@@ -147,7 +147,7 @@ _DEPENDENCY = re.compile(r"\b\d+ dependenc(?:y|ies) of derivation '|\bReason: \d
 def parse_failure(message: str) -> BuildFailure | None:
     """Read an error message of Nix: the failure of the one derivation that it names.
 
-    None where it names no derivation, or several ("build of 'a', 'b' failed", a summary). Hash mismatches, time-outs, a
+    None if it names no derivation, or several ("build of 'a', 'b' failed", a summary). Hash mismatches, time-outs, a
     missing output, a system that cannot be built here and lost substitutes all name the derivation, and count.
     """
     named = {match[1] for match in _DERIVATION.finditer(message)}

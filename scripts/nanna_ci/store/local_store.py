@@ -17,7 +17,7 @@ _LOCAL: Final = frozenset({"", "auto", "daemon", "local"})  # stores whose folde
 
 
 def store_folder(environ: Mapping[str, str]) -> Path | None:
-    """The folder on this machine that holds what Nix calls /nix/store; None where the store is not here."""
+    """The folder on this machine that holds what Nix calls /nix/store; None if the store is not here."""
     remote = environ.get("NIX_REMOTE", "")
     if remote in _LOCAL:
         return Path(STORE_DIR)
@@ -32,7 +32,7 @@ def store_folder(environ: Mapping[str, str]) -> Path | None:
 
 
 class LocalStore:
-    """What is valid in the local store. `nix` makes the program, once it is needed; `is_optional`: where there is none,
+    """What is valid in the local store. `nix` makes the program, once it is needed; `is_optional`: if there is none,
     nothing is valid."""
 
     def __init__(self, nix: Callable[[], Nix], folder: Path | None, *, is_optional: bool) -> None:
@@ -42,8 +42,8 @@ class LocalStore:
         self._queried: set[StorePath] = set()
         self.valid: dict[StorePath, PathInfo] = {}
 
-    def ask(self, paths: Iterable[StorePath]) -> None:
-        """Fill `valid`. What does not lie in the store's folder is not asked for: it cannot be valid.
+    def load(self, paths: Iterable[StorePath]) -> None:
+        """Fill `valid`. What is not in the store's folder is not queried: it cannot be valid.
 
         Raises:
             ToolMissing: there is no nix, and it is not optional.

@@ -1,4 +1,4 @@
-"""`HASH.narinfo` of a binary cache: where a path's archive is, what it weighs, and who vouches for it."""
+"""`HASH.narinfo` of a binary cache: where a path's archive is, its size, and its signatures."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _KEYS = frozenset(
 )
 _T = TypeVar("_T")
 
-# What Nix writes for nearly every path, its lines in its order. It takes nothing that the careful reader refuses; what
-# it does not take is for that reader, which knows the lines.
+# What Nix writes for nearly every path, its lines in its order. It accepts nothing that the careful reader refuses;
+# whatever it does not match goes to that reader, which reports line numbers.
 _USUAL = re.compile(
     rf"StorePath: {STORE_DIR}/(?P<path>[!-~]+)\n"
     r"URL: (?P<url>[!-~]+)\n"
@@ -48,8 +48,8 @@ _USUAL = re.compile(
 class NarInfo:
     """One path of a binary cache. `url` is relative to the cache.
 
-    `file_*` are of the compressed archive, None where the file does not say. `compression` is as written: xz, zstd,
-    none, …; bzip2 where the file does not say.
+    `file_*` are of the compressed archive, None if the file does not say. `compression` is as written: xz, zstd,
+    none, …; bzip2 if the file does not say.
     """
 
     store_path: StorePath
@@ -66,13 +66,13 @@ class NarInfo:
 
 
 def parse_narinfo(data: bytes, source: str, known: dict[str, StorePath] | None = None) -> NarInfo:
-    """Read a narinfo file; keys that Nix does not know are passed over, as Nix does.
+    """Read a narinfo file; unknown keys are ignored, as Nix does.
 
     `known` holds store paths by base name, and gets the new ones: thousands of files that name the same paths then
     share them, which saves most of the memory and a third of the time.
 
     Raises:
-        MalformedData: with the line, where Nix would call the file corrupt, and for any key but Sig that stands twice.
+        MalformedData: with the line, if Nix would call the file corrupt, and for any repeated key except Sig.
     """
     return _parse_usual(data, {} if known is None else known) or _parse_careful(data, source)
 

@@ -61,7 +61,7 @@ class Nix:
     `NANNA_CI_FLAKE` in `environ` is the flake (default `.`); `NANNA_CI_OVERRIDES` is a JSON array of [input, flake
     reference], handed to every call that reads the flake. No call writes a lock file.
 
-    Raises ConfigError where one of the two is wrong. Every method may raise, besides what it says: ToolMissing (there
+    Raises ConfigError if one of the two is wrong. Every method may raise, besides what it says: ToolMissing (there
     is not a nix), CommandFailed, CommandTimedOut, and MalformedData for output that cannot be what nix writes.
     """
 
@@ -82,7 +82,7 @@ class Nix:
         self.overrides = parse_overrides(environ.get(OVERRIDES_VARIABLE, ""))
 
     def version(self) -> Version:
-        """What `nix --version` says, asked once."""
+        """What `nix --version` says, queried once."""
         if self._version is None:
             self._version = parse_version(self.call(["--version"], _QUICK_S).text().strip())
         return self._version
@@ -106,7 +106,7 @@ class Nix:
         """The value of an attribute of the flake, as JSON; `apply` is a Nix function that it goes through first.
 
         Raises:
-            ConfigError: where the flake has no such attribute.
+            ConfigError: if the flake has no such attribute.
         """
         argv = ["eval", "--json", *self.flake_flags(), f"{self.flake}#{attribute}"]
         if apply is not None:
@@ -273,7 +273,7 @@ def _said(log: BuildLog) -> str:
 
 
 def query_is_trusted(nix: Nix) -> bool | None:
-    """Whether substituters and keys that this user sets count; None where the store does not say, or is not there.
+    """Whether substituters and keys that this user sets count; None if the store does not say, or is not there.
 
     Raises ToolMissing, CommandTimedOut and MalformedData as every call of nix does.
     """

@@ -141,7 +141,7 @@ def query_built_since(nix: Nix, folder: Path, started_s: float) -> list[StorePat
     """The outputs that were built for the local store since `started_s` (Unix time), whoever built them.
 
     Built is what Nix says it built itself, and what came without a signature: from a remote builder, not from a
-    cache. Asking nix for all of a store costs up to 0.2 ms a path; the folder tells in 6 µs which ones are new.
+    cache. Asking nix for all of a store costs up to 0.2 ms a path; the folder shows in 6 µs which ones are new.
     """
     fresh: list[StorePath] = []
     with os.scandir(folder) as entries:

@@ -39,7 +39,7 @@ _VERSIONS = (2, 3)
 class PathInfo:
     """One path of a store. None means unknown or not so; `registered_s` is seconds since 1970.
 
-    `is_ultimate`: built on this machine rather than fetched. `ca` is set where the path vouches for itself.
+    `is_ultimate`: built on this machine rather than fetched. `ca` is set if the path is content-addressed.
     """
 
     path: StorePath

@@ -25,7 +25,7 @@ class StorePath:
     name: str
 
     def __hash__(self) -> int:
-        """The hash part tells paths apart by itself; this is asked for hundreds of thousands of times."""
+        """The hash part alone identifies a path; this is called hundreds of thousands of times."""
         return hash(self.hash)
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ def parse_base_name(text: str, source: str = "store path") -> StorePath:
     """Read `HASH-NAME`.
 
     Raises:
-        MalformedData: where it is anything else; as in Nix, no name is `.` or `..`, or begins with `.-` or `..-`.
+        MalformedData: if it is anything else; as in Nix, no name is `.` or `..`, or begins with `.-` or `..-`.
     """
     match = _BASE_NAME.fullmatch(text)
     if match is None:
@@ -58,7 +58,7 @@ def parse_store_path(text: str, source: str = "store path") -> StorePath:
     """Read `/nix/store/HASH-NAME`; nothing below such a path, no other store folder.
 
     Raises:
-        MalformedData: where it is anything else.
+        MalformedData: if it is anything else.
     """
     if not text.startswith(STORE_DIR + "/"):
         raise MalformedData(source, f"{shorten(text)} is not under {STORE_DIR}")

@@ -1,4 +1,4 @@
-"""Who vouches for a path of a binary cache: signatures by trusted keys, or the path's own name (Nix's path-info.cc)."""
+"""Why a path of a binary cache is trusted: signatures by trusted keys, or the path's own name (Nix's path-info.cc)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PublicKey:
 
 
 def parse_public_key(text: str, source: str) -> PublicKey:
-    """Read `NAME:BASE64`, as Nix's trusted-public-keys has it; `source` says where it stands.
+    """Read `NAME:BASE64`, as Nix's trusted-public-keys has it; `source` says where it is from.
 
     Raises:
         ConfigError: for anything else, a secret key above all.
@@ -129,7 +129,7 @@ def render_fingerprint(info: NarInfo) -> str:
 def content_addressed_path(path: StorePath, ca: ContentAddress, references: Collection[StorePath]) -> StorePath | None:
     """The store path that follows from the name of `path`, a content address and the references.
 
-    None where Nix makes no such path: a flat file with references, a text that refers to itself.
+    None if Nix makes no such path: a flat file with references, a text that refers to itself.
     """
     others = sorted(str(reference) for reference in references if reference != path)
     is_own = path in references

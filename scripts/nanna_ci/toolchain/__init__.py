@@ -1,1 +1,1 @@
-"""What Rust's own tools say and what they are given, for every domain that runs them: values, no effects."""
+"""Messages and environment of Rust's own tools, for every domain that runs them: values, no effects."""

@@ -1,4 +1,4 @@
-"""The environment that cargo's jobs get: without the variables that would change an answer behind the job's back.
+"""The environment that cargo's jobs get: without the variables that would silently change a result.
 
 A verdict must rest on the workspace and on the command that is reported with it. What silences a lint, replaces a tool
 or filters tests from outside is removed; what may be needed and can still change an answer (a linker's flags, a wrapper
@@ -16,10 +16,10 @@ from typing import Final
 _HARMLESS: Final = frozenset({"NEXTEST_TEST_THREADS"})
 _REMOVED: Final = re.compile(
     r"NEXTEST(?:_\w+)?"
-    r"|CARGO_ALIAS_\w+"  # another command in the place of clippy, fmt or nextest
-    r"|CARGO_TARGET_\w+_RUNNER"  # what runs the tests: `true` passes or hides them all
+    r"|CARGO_ALIAS_\w+"  # another command instead of clippy, fmt or nextest
+    r"|CARGO_TARGET_\w+_RUNNER"  # the test runner: `true` passes or hides them all
     r"|CARGO_BUILD_WARNINGS"
-    r"|CARGO_ENCODED_RUSTDOCFLAGS"  # outvotes the RUSTDOCFLAGS that the job sets
+    r"|CARGO_ENCODED_RUSTDOCFLAGS"  # overrides the RUSTDOCFLAGS that the job sets
     r"|CLIPPY_ARGS|CLIPPY_CONF_DIR"
     r"|(?:CARGO_BUILD_)?RUSTC_WORKSPACE_WRAPPER"
     r"|RUSTFMT"
@@ -43,7 +43,7 @@ class CargoEnvironment:
     kept: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, list[str]]:
-        """For a result's evidence; empty where there is nothing to tell."""
+        """For a result's evidence; empty if there is nothing to report."""
         names_by = {"removed": list(self.removed), "kept": list(self.kept)}
         return {key: names for key, names in names_by.items() if names}
 

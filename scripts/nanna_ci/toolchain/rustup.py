@@ -1,4 +1,4 @@
-"""What rustup says when it has no toolchain to run: that is the machine's lack, and no word about a workspace."""
+"""rustup's messages about a missing toolchain: they are about the machine, not about a workspace."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MissingToolchain:
 
 
 def find_missing_toolchain(stderr: str) -> MissingToolchain | None:
-    """What a program of rustup's, in cargo's or rustc's place, could not run with; None where it said no such thing."""
+    """The toolchain that rustup's cargo or rustc proxy could not run with; None if it did not say so."""
     for pattern in (_NOT_INSTALLED, _CUSTOM, _LACKS):
         if match := pattern.search(stderr):
             name = match["name"]

@@ -20,7 +20,7 @@ removed by the next one. Logs of a failure, junit.xml and result.json are kept i
 machine does not enforce is reported. Without an engine, or for an image that cannot be made here, the result is
 `unavailable`.
 
-podman is the user's own; where it has no store that it can write to, root gives it namespaces and a store of its own.
+podman is the user's own; if it has no store that it can write to, root gives it namespaces and a store of its own.
 docker is the daemon of DOCKER_HOST or of the context in use, on this machine.
 
 example: nanna-ci container-test harness qwen3-container --engine podman

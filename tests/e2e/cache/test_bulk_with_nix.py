@@ -16,7 +16,7 @@ import pytest
 
 from nanna_ci.store.path_info import parse_path_info
 from nanna_ci.store.store_path import StorePath, parse_store_path
-from support.bulk_queries import Asking
+from support.bulk_queries import BulkClient
 from support.fake_store_paths import path
 from support.stand_in_cache import CacheStandIn, serving
 
@@ -65,7 +65,7 @@ def test_a_walk_over_http_and_one_over_files_find_what_nix_finds(
     said = nix("path-info", "--json", "-r", "--store", cache.url, str(top), home=tmp_path)
     infos = {one: info for one, info in parse_path_info(said.encode(), "nix").items() if info is not None}
     assert len(infos) == 13
-    for result in Asking().ask_all([cache.url, f"file://{folder}"], [top], walk=True):
+    for result in BulkClient().query_all([cache.url, f"file://{folder}"], [top], walk=True):
         assert (result.missing, dict(result.corrupt), dict(result.failed), result.error) == (frozenset(), {}, {}, None)
         assert result.found.keys() == infos.keys()
         for one, info in infos.items():
@@ -77,7 +77,7 @@ def test_a_walk_over_http_and_one_over_files_find_what_nix_finds(
 
 
 def test_a_path_that_nix_does_not_find_is_missing(made: tuple[StorePath, Path], cache: CacheStandIn) -> None:
-    result = Asking().ask(cache.url, [made[0], path("absent")])
+    result = BulkClient().query(cache.url, [made[0], path("absent")])
     assert (set(result.found), result.missing) == ({made[0]}, {path("absent")})
 
 
@@ -92,7 +92,7 @@ def test_the_priority_is_the_one_that_nix_goes_by(
         shutil.copytree(folder, tmp_path / name)
         (tmp_path / name / "nix-cache-info").write_text(f"StoreDir: /nix/store\n{line}")
         urls.append(f"file://{tmp_path}/{name}?trusted=true")
-    results = Asking().ask_all(urls, [top])
+    results = BulkClient().query_all(urls, [top])
     argv = ["nix-store", "--realise", str(top), "--store", str(tmp_path / "store"), "--option", "substituters"]
     environ = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run(

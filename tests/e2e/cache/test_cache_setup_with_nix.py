@@ -121,7 +121,7 @@ def distrustful(environ: dict[str, str], tmp_path: Path) -> Iterator[dict[str, s
             daemon.terminate()
 
 
-def test_a_daemon_that_does_not_trust_the_user_is_told_of(distrustful: dict[str, str], tmp_path: Path) -> None:
+def test_a_daemon_that_does_not_trust_the_user_is_reported(distrustful: dict[str, str], tmp_path: Path) -> None:
     answer = json.loads(setup({**distrustful, "USER": "me"}, tmp_path, "--format", "json"))
     assert answer["trusted"] is False
     assert [one["name"] for one in answer["ignored"]] == [

@@ -1,4 +1,4 @@
-"""Real engines, each in namespaces of its own, and images made for the tests."""
+"""Real engines, each in private namespaces, and images made for the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.fake_images import COMPILERS, compile_server
 
 @pytest.fixture(scope="module", params=ENGINES)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[EngineSandbox]:
-    """An engine that nobody else uses: every test with it runs on podman and on docker."""
+    """An engine for these tests alone: every test with it runs on podman and on docker."""
     require(why_no_engine(request.param))
     made = EngineSandbox(request.param)
     try:

@@ -66,13 +66,13 @@ def broken(
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_broken_image_fails_for_its_own_reason(broken, name):
     answer = broken[0]
-    title, cause, told = EXPECTED[name]
+    title, cause, message = EXPECTED[name]
     title = title.replace(MODEL, "phi:1") if name == "no-tokens" else title
     image = answer.images[name]
     failed = [check for check in image["checks"] if check["status"] == "failed"]
     assert [f"{check['check']} {check['subject']}".strip() for check in failed] == [title]
     assert failed[0]["cause"] == cause
-    assert told in failed[0]["reason"]
+    assert message in failed[0]["reason"]
     assert image["verdict"] == "fail"
     assert image["reason"] == failed[0]["reason"]
 

@@ -38,7 +38,7 @@ def test_a_model_server_and_its_client_over_the_container_network(sandbox: Engin
     assert sandbox.everything() == before
 
 
-def test_ollama_is_recognised_and_asked_for_its_own_list_too(sandbox: EngineSandbox, bakery: Bakery, folder: Path):
+def test_ollama_is_recognised_and_its_own_list_checked_too(sandbox: EngineSandbox, bakery: Bakery, folder: Path):
     model = bakery.image("ollama", "--model", MODEL, "--tags", models=[MODEL])
     answer = answer_of(sandbox.popen(command(folder, sandbox.engine, [model]), folder))
     assert checks_of(answer.images["ollama"])[f"model {MODEL}"] == ("passed", "Ollama lists it too")

@@ -55,7 +55,7 @@ def test_a_signal_removes_everything_and_ends(sandbox, folder, never_ready, numb
 
 @pytest.mark.parametrize("delay_s", [0.3, 0.6, 0.9, 1.2])
 def test_a_signal_at_any_moment_leaves_nothing_that_the_next_run_does_not_remove(sandbox, folder, bakery, delay_s):
-    """An engine may finish what it was asked for after we are gone: then the next run finds it."""
+    """An engine may finish a request after we are gone: then the next run finds it."""
     good = bakery.image("good", probe_paths=["/extra"])
     before = sandbox.everything()
     process = sandbox.popen(command(folder, sandbox.engine, [good]), folder)

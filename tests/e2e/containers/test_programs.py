@@ -69,12 +69,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_broken_program_fails_for_its_own_reason(programs_run, name):
-    title, cause, told = EXPECTED[name]
+    title, cause, message = EXPECTED[name]
     image = programs_run[0].images[name]
     failed = [check for check in image["checks"] if check["status"] == "failed"]
     assert [f"{check['check']} {check['subject']}".strip() for check in failed] == [title]
     assert failed[0]["cause"] == cause
-    assert told in failed[0]["reason"]
+    assert message in failed[0]["reason"]
     assert (image["verdict"], image["reason"]) == ("fail", failed[0]["reason"])
 
 
@@ -99,7 +99,7 @@ def test_a_good_program_passes_and_nothing_is_said_of_health_or_stopping(program
     assert (image["startSeconds"], image["peakMemoryBytes"], image["files"]) == (None, None, [])
 
 
-def test_podman_verifies_the_confinement_and_docker_says_where_it_could_not(sandbox, programs_run):
+def test_podman_verifies_the_confinement_and_docker_says_what_it_could_not(sandbox, programs_run):
     image = programs_run[0].images["good"]
     (confined,) = [check for check in image["checks"] if check["check"] == "confined"]
     limits = {limit["name"]: limit["force"] for limit in image["limits"]}

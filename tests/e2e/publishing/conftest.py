@@ -94,7 +94,7 @@ def work(tmp_path: Path) -> Path:
 def publish(
     work: Path, environment: dict[str, str], images: dict[str, Path], keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Publish:
-    """Publishes `app` from its layouts, signed by our key, unless told otherwise; checks the answer's schema."""
+    """Publishes `app` from its layouts, signed by our key, by default; checks the answer's schema."""
     monkeypatch.setenv("TMPDIR", environment["TMPDIR"])
     monkeypatch.setattr("tempfile.tempdir", None)
 

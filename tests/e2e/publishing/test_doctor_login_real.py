@@ -46,7 +46,7 @@ def doctor(tmp_path: Path) -> Doctor:
 
 
 def left(registry: local_registry.Registry) -> list[Path]:
-    """Uploads that nobody cancelled, and images. (Of a cancelled one the registry keeps an empty hash.)"""
+    """Uploads that were not cancelled, and images. (Of a cancelled one the registry keeps an empty hash.)"""
     return [*registry.data.rglob("startedat"), *registry.data.rglob("_manifests"), *registry.data.rglob("data")]
 
 

@@ -90,8 +90,8 @@ def test_another_identity_or_issuer_does_not_verify_and_latest_stays(
 def test_a_bundle_that_was_tampered_with_does_not_count(plain: local_registry.Registry, on_github: Publish) -> None:
     digest = on_github().data["images"][0]["digest"]
     url = f"http://{plain.address}/v2/owner/lone/manifests/sha256-{digest[7:]}.sig"
-    asked = urllib.request.Request(url, headers={"Accept": MANIFEST})
-    with urllib.request.urlopen(asked, timeout=30) as response:
+    request = urllib.request.Request(url, headers={"Accept": MANIFEST})
+    with urllib.request.urlopen(request, timeout=30) as response:
         manifest = json.load(response)
     annotations = manifest["layers"][0]["annotations"]
     bundle = json.loads(annotations["dev.sigstore.cosign/bundle"])

@@ -100,7 +100,7 @@ def test_a_changed_application_layer_is_all_that_is_sent(
         assert len(counts.of_blob(shared)) <= 2
 
 
-def test_a_commits_tag_is_not_moved_unless_told(
+def test_a_commits_tag_is_not_moved_unless_requested(
     plain: local_registry.Registry, publish: Publish, tmp_path: Path
 ) -> None:
     to = f"http://{plain.address}/owner"

@@ -1,4 +1,4 @@
-"""`cache-analytics` on a stand-in for a Cachix service: asked in bulk, with the token, and what it refuses."""
+"""`cache-analytics` on a stand-in for a Cachix service: queried in bulk, with the token, and what it refuses."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def cachix_words(sandbox: Sandbox, service: StandInCachix) -> list[str]:
     return ["--paths-from", sandbox.list(*PATHS), "--substituter", f"{service.api}/cache/mine?trusted=true"]
 
 
-def test_a_cachix_cache_is_asked_in_bulk_and_then_for_what_it_has(sandbox: Sandbox, service: StandInCachix) -> None:
+def test_a_cachix_cache_is_queried_in_bulk_and_then_for_what_it_has(sandbox: Sandbox, service: StandInCachix) -> None:
     has = {path.hash: render_narinfo(narinfo(path)) for path in PATHS[:2]}
     service.add(StandInCache("mine", narinfos=has))
     sandbox.ports.environ["CACHIX_AUTH_TOKEN"] = "hunter2hunter2"
     answer = sandbox.analyse(*cachix_words(sandbox, service))
     assert answer["combined"] == {"present": 2, "missing": 3, "untrusted": 0, "unknown": 0}
-    posted = [asked for asked in service.requests if asked.method == "POST"]
+    posted = [request for request in service.requests if request.method == "POST"]
     assert len(posted) == 1
     assert sorted(json.loads(posted[0].body)) == sorted(path.hash for path in PATHS)
     assert posted[0].authorization == "Bearer hunter2hunter2"
-    fetched = {asked.path.rpartition("/")[2] for asked in service.requests if asked.path.endswith(".narinfo")}
+    fetched = {request.path.rpartition("/")[2] for request in service.requests if request.path.endswith(".narinfo")}
     assert fetched == {f"{name}.narinfo" for name in has}
 
 

@@ -68,7 +68,7 @@ def test_a_list_that_is_wrong_names_the_line(sandbox: Sandbox) -> None:
         (["--paths-from", "paths.txt", "--config", "gone.toml"], "gone.toml"),
     ],
 )
-def test_what_is_asked_for_wrongly_is_a_usage_error(sandbox: Sandbox, words: list[str], said: str) -> None:
+def test_a_wrong_request_is_a_usage_error(sandbox: Sandbox, words: list[str], said: str) -> None:
     sandbox.list(*PATHS)
     substituter = f"file://{sandbox.cache}"
     sandbox.run(*words, "--substituter", substituter, "--trusted-key", KEY, code=2)
@@ -104,12 +104,12 @@ def test_the_gate(sandbox: Sandbox, minimum: str, code: int, verdict: str) -> No
     assert (answer["verdict"], answer["gate"]["verdict"], answer["gate"]["hitRate"]) == (verdict, verdict, 0.6)
 
 
-def test_no_data_is_no_pass(sandbox: Sandbox) -> None:
+def test_no_data_is_not_a_pass(sandbox: Sandbox) -> None:
     answer = sandbox.analyse_list(paths=[], code=3)
     assert (answer["verdict"], answer["hitRate"]["paths"], answer["closure"]["paths"]) == ("unavailable", None, 0)
     gated = sandbox.analyse_list("--minimum-hit-rate", "0", paths=[], code=1)
     assert (gated["verdict"], gated["gate"]["reason"]) == ("fail", "nothing was measured")
-    assert "No data" in sandbox.told(code=3)
+    assert "No data" in sandbox.messages(code=3)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_no_data_is_no_pass(sandbox: Sandbox) -> None:
         ("<html>", "line 6"),
     ],
 )
-def test_a_corrupt_answer_is_refused_with_its_line_and_is_no_miss(sandbox: Sandbox, damage: str, said: str) -> None:
+def test_a_corrupt_answer_is_refused_with_its_line_and_is_not_a_miss(sandbox: Sandbox, damage: str, said: str) -> None:
     sandbox.add(*PATHS)
     file = sandbox.cache / f"{PATHS[0].hash}.narinfo"
     file.write_text(file.read_text().replace("NarSize: 200", damage))
@@ -131,7 +131,7 @@ def test_a_corrupt_answer_is_refused_with_its_line_and_is_no_miss(sandbox: Sandb
     assert unknown["storePath"] == str(PATHS[0])
     assert said in unknown["problem"]
     assert answer["misses"] == []
-    assert said in sandbox.told(code=4)
+    assert said in sandbox.messages(code=4)
 
 
 def test_a_cache_that_is_not_there_is_unavailable_and_named(sandbox: Sandbox) -> None:
@@ -144,8 +144,8 @@ def test_a_cache_that_is_not_there_is_unavailable_and_named(sandbox: Sandbox) ->
     sandbox.add(*PATHS)
     both = sandbox.analyse(*words, "--substituter", sandbox.url)
     assert (both["verdict"], both["hitRate"]["paths"]) == ("pass", 1.0)
-    assert "⚠ file:///" in sandbox.told("--substituter", gone)
-    assert "could not be queried" in sandbox.told("--substituter", gone)
+    assert "⚠ file:///" in sandbox.messages("--substituter", gone)
+    assert "could not be queried" in sandbox.messages("--substituter", gone)
 
 
 def test_of_two_caches_one_suffices(sandbox: Sandbox) -> None:
@@ -192,7 +192,7 @@ def test_pipeline_toml_says_filter_limit_and_target(sandbox: Sandbox) -> None:
     answer = sandbox.analyse_list()
     assert {miss["because"] for miss in answer["misses"]} == {"filtered: the push filter ^path-[34]$ keeps it out"}
     assert (answer["store"]["limitBytes"], answer["store"]["sizeBytes"] > 10) == (10, True)
-    shown = sandbox.told()
+    shown = sandbox.messages()
     assert "over its limit of 10 B" in shown
     assert "50.0 %" in shown
 

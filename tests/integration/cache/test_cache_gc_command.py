@@ -92,7 +92,7 @@ def test_bytes_add_up(machine: Machine) -> None:
     assert all(plan["bytes"][place] > 0 for place in ("release", "fresh", "fits", "delete", "other"))
 
 
-def test_releases_commits_and_pins_are_kept_and_told_of(machine: Machine) -> None:
+def test_releases_commits_and_pins_are_kept_and_reported(machine: Machine) -> None:
     for number in range(1, 8):
         machine.cache.add(number, name=f"tool-{number}")
     machine.cache.record("release", "v1", [path_of(1, "tool-1")])
@@ -147,7 +147,7 @@ def test_the_limit_of_pipeline_toml_counts_without_a_flag(machine: Machine) -> N
     assert (code, plan["limitBytes"], len(plan["delete"])) == (0, 100, 1)
 
 
-def test_faults_are_told_of_and_stay(machine: Machine) -> None:
+def test_faults_are_reported_and_stay(machine: Machine) -> None:
     machine.cache.add(1, url="../../outside")
     machine.cache.add(2, nar_bytes=None)
     (machine.place / "outside").write_text("precious")
@@ -205,7 +205,7 @@ def test_a_collection_under_way_keeps_another_out(machine: Machine) -> None:
         ((), "pipeline.toml: cannot be read"),
     ],
 )
-def test_what_cannot_be_asked_is_exit_2_and_nothing_goes(
+def test_what_cannot_be_queried_is_exit_2_and_nothing_goes(
     machine: Machine, words: tuple[str, ...], problem: str
 ) -> None:
     machine.cache.add(1)
@@ -216,7 +216,7 @@ def test_what_cannot_be_asked_is_exit_2_and_nothing_goes(
     assert machine.cache.files() == before
 
 
-def test_a_folder_that_is_no_cache_is_left_alone(machine: Machine) -> None:
+def test_a_folder_that_is_not_a_cache_is_left_alone(machine: Machine) -> None:
     (machine.cache.path / "nix-cache-info").unlink()
     machine.cache.add(1)
     assert machine("--max-size", "0", "--execute") == 2

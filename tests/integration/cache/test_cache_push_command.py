@@ -49,7 +49,7 @@ def test_paths_come_on_stdin_too_and_a_flag_replaces_the_filter(sandbox: PushSan
     assert (code, names(answer["pushed"]), answer["filter"]) == (0, ["a-foo", "b-source"], ["^$"])
 
 
-def test_standard_input_without_a_path_is_no_success(sandbox: PushSandbox) -> None:
+def test_standard_input_without_a_path_is_not_a_success(sandbox: PushSandbox) -> None:
     code, answer = sandbox.push("--to", sandbox.url, "-")
     assert (code, answer["verdict"], answer["reason"]) == (1, "fail", "standard input names no path")
 
@@ -102,7 +102,7 @@ def test_a_record_keeps_what_was_pushed(sandbox: PushSandbox) -> None:
     assert record["recordedS"] == 1_700_001_000
 
 
-def test_no_record_is_written_where_nothing_is_there(sandbox: PushSandbox) -> None:
+def test_no_record_is_written_if_nothing_is_there(sandbox: PushSandbox) -> None:
     sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "error"), "a-foo")
     code, answer = sandbox.push("--to", sandbox.url, "--as", "release:v1", str(sandbox.nix.add("a-foo")))
     assert (code, answer["recordedAs"]) == (1, None)
@@ -152,7 +152,7 @@ class TestCachix:
             ({"stdout": b"cachix 1.0.1"}, "older than 1.7.0"),
         ],
     )
-    def test_a_missing_or_old_cachix_is_told_before_anything_is_built(
+    def test_a_missing_or_old_cachix_is_reported_before_anything_is_built(
         self, sandbox: PushSandbox, what: dict[str, Any], problem: str
     ) -> None:
         sandbox.ports.environ["CACHIX_AUTH_TOKEN"] = TOKEN
@@ -164,7 +164,7 @@ class TestCachix:
         assert "hint: nix profile install nixpkgs#cachix" in said
 
 
-def test_what_is_watched_is_pushed_also_where_the_command_fails(sandbox: PushSandbox, tmp_path: Path) -> None:
+def test_what_is_watched_is_pushed_even_if_the_command_fails(sandbox: PushSandbox, tmp_path: Path) -> None:
     store = tmp_path / "nix/store"
     (store / ".links").mkdir(parents=True)
     sandbox.nix.settings["store"] = f"local?root={tmp_path}"

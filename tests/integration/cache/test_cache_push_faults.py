@@ -1,4 +1,4 @@
-"""`nanna-ci cache-push` where something is missing, damaged, interrupted, or asked wrongly."""
+"""`nanna-ci cache-push` where something is missing, damaged, interrupted, or requested wrongly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.cache.push.sending import COLLECTED, PATIENCE
+from nanna_ci.cache.push.sending import COLLECTED, GIVE_UP_AFTER
 from nanna_ci.foundation.errors import CommandFailed, Interrupted
 from support.cache_push_without_nix import TOKEN, PushSandbox, names
 from support.fake_ports import FakePorts
@@ -81,11 +81,11 @@ def test_what_is_there_and_damaged_fails_by_name(sandbox: PushSandbox, damage: A
     assert problem in answer["failed"][0]["reason"]
 
 
-def test_a_cache_that_cannot_be_asked_is_no_receipt(sandbox: PushSandbox) -> None:
+def test_a_cache_that_cannot_be_queried_is_not_a_receipt(sandbox: PushSandbox) -> None:
     foo = sandbox.nix.add("a-foo")
     sandbox.push("--to", sandbox.url, str(foo))
     (sandbox.cache / "nix-cache-info").write_text("StoreDir: /gnu/store\n")
-    sandbox.nix._copy = lambda *_: None  # type: ignore[method-assign] # it would mend the file
+    sandbox.nix._copy = lambda *_: None  # type: ignore[method-assign] # it would repair the file
     code, answer = sandbox.push("--to", sandbox.url, str(foo))
     assert (code, answer["pushed"], answer["receipt"]["verified"]) == (1, [], 0)
     assert "/gnu/store" in answer["failed"][0]["reason"]
@@ -96,7 +96,7 @@ def test_no_network_ends_after_some_failures_in_a_row(sandbox: PushSandbox) -> N
     sandbox.nix.spoil = failing(CommandFailed(["nix"], 1, "error: no route to host"), *(f"p{n}" for n in range(30)))
     code, answer = sandbox.push("--to", sandbox.url, *words)
     assert (code, answer["pushed"], len(answer["failed"])) == (1, [], 30)
-    assert len(sandbox.nix.of("copy")) == 1 + PATIENCE
+    assert len(sandbox.nix.of("copy")) == 1 + GIVE_UP_AFTER
 
 
 def test_an_interrupted_push_says_how_far_it_came(sandbox: PushSandbox) -> None:

@@ -125,7 +125,7 @@ def test_without_nix_the_rest_is_still_checked(fake_ports, cachix):
     assert findings["token", "CACHIX_AUTH_TOKEN"]["health"] == "warn"
 
 
-def test_each_finding_is_said_once_what_is_to_be_mended_first(fake_ports, cachix):
+def test_each_finding_is_shown_once_what_is_to_be_fixed_first(fake_ports, cachix):
     cachix.add(StandInCache("mine", keys=["mine-2:" + "B" * 43 + "="]))
     write_config(fake_ports, keys=[SIGNER.public])
     without_nix(fake_ports)
@@ -143,8 +143,8 @@ def test_each_finding_is_said_once_what_is_to_be_mended_first(fake_ports, cachix
     assert len([line for line in lines[3:] if line.strip(" ─")]) == len(findings) + 1  # the table's header
 
 
-def test_where_nothing_could_be_checked_nothing_is_called_well():
-    findings = [Finding("clock", None, Health.UNAVAILABLE, "nobody says the time")] * 2
+def test_if_nothing_could_be_checked_nothing_is_called_good():
+    findings = [Finding("clock", None, Health.UNAVAILABLE, "no server says the time")] * 2
     text = render_text(doctor.document_of("T", findings), color=False, width=None)
     assert "⚠ nothing could be checked" in text
     assert "✔" not in text

@@ -111,7 +111,7 @@ def job(fake_ports, monkeypatch, tmp_path):
     return Job(fake_ports, monkeypatch, tmp_path)
 
 
-def test_a_pass_rests_on_what_the_engine_was_asked_for(job):
+def test_a_pass_rests_on_what_the_engine_was_given(job):
     result = job()
     assert (result.verdict, result.state, result.reason) == (Verdict.PASS, JobState.RAN, None)
     assert result.evidence["engine"] == {"name": "podman", "version": "5.4.2", "private": False}

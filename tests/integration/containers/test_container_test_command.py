@@ -53,17 +53,17 @@ def world(fake_ports, monkeypatch, tmp_path):
 @pytest.fixture
 def requests(monkeypatch):
     """What would be tested, in place of the test."""
-    asked = []
+    requests = []
 
     def run_image_tests(request, engine, facts, mark, locks, **_):
-        asked.append(request)
+        requests.append(request)
         passed = (CheckResult(Check(CheckKind.LOAD), Status.PASSED, 0.0),)
         return EngineRun(
             facts, False, tuple(ImageResult(one.name, passed, ImageFacts(), 0.0) for one in request.subjects)
         )
 
     monkeypatch.setattr("nanna_ci.containers.testing.engine_run.run_image_tests", run_image_tests)
-    return asked
+    return requests
 
 
 def answer(world, *words: str):
@@ -91,7 +91,7 @@ def test_an_unknown_image_is_a_usage_error_with_the_nearest(world):
 
 
 @pytest.mark.parametrize("word", ["harness", "harness=", "nothing=/x"])
-def test_a_source_that_is_none_is_a_usage_error(world, word):
+def test_an_invalid_source_is_a_usage_error(world, word):
     assert answer(world, "--from", word)[0] == 2
 
 
@@ -101,7 +101,7 @@ def test_a_source_that_no_test_takes_is_a_usage_error(world, tmp_path):
     assert data["error"] == {"message": "--from qwen3-container: no test takes this image", "hint": "tested: harness"}
 
 
-def test_a_source_that_is_no_image_is_refused(world, tmp_path):
+def test_a_source_that_is_not_an_image_is_refused(world, tmp_path):
     (tmp_path / "empty").mkdir()
     code, data = answer(world, "harness", "--from", f"harness={tmp_path / 'empty'}")
     assert code == 4

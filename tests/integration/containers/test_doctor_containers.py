@@ -125,7 +125,7 @@ def test_a_machine_without_engine_nix_and_login_gets_reasons_and_does_not_fail(p
         assert findings[name, None]["health"] == "unavailable"
 
 
-def test_an_engine_is_asked_once_for_itself_and_its_limits(ports: FakePorts) -> None:
+def test_an_engine_is_queried_once_for_itself_and_its_limits(ports: FakePorts) -> None:
     script_podman(ports, "memory", "pids")
     _, findings = run(ports)
     assert findings["container engine", "podman"]["says"] == "podman 5.4.2 works"
@@ -145,7 +145,7 @@ def test_an_engine_without_controllers_is_a_warning(ports: FakePorts) -> None:
         ({"returncode": 1, "stderr": b"unshare: Operation not permitted"}, "warn", "unshare: Operation not permitted"),
     ],
 )
-def test_a_podman_that_works_nowhere_else_is_tried_in_a_room(ports, monkeypatch, what, health, said) -> None:
+def test_a_podman_that_works_nowhere_else_is_tried_in_namespaces(ports, monkeypatch, what, health, said) -> None:
     tools = ports.cwd / "bin"
     tools.mkdir()
     for name in ("podman", "unshare", "setpriv", "mount"):
@@ -256,14 +256,14 @@ def test_no_secret_is_shown_whatever_the_registry_says(ports: FakePorts, registr
         assert secret not in shown(ports, outcome)
 
 
-def test_on_github_a_denial_is_mended_by_the_jobs_permissions(ports: FakePorts, registry: TokenRegistry) -> None:
+def test_on_github_a_denial_is_fixed_by_the_jobs_permissions(ports: FakePorts, registry: TokenRegistry) -> None:
     registry.may_push.clear()
     ports.environ.update({"GITHUB_ACTIONS": "true", **LOGIN})
     _, findings = run(ports, f"http://{registry.address}/owner")
     assert "packages: write" in findings["registry login", f"{registry.address}/owner"]["fix"]
 
 
-def test_half_a_login_fails_and_nothing_is_asked(ports: FakePorts, registry: TokenRegistry) -> None:
+def test_half_a_login_fails_without_any_request(ports: FakePorts, registry: TokenRegistry) -> None:
     ports.environ["REGISTRY_USERNAME"] = "robot"
     outcome, findings = run(ports, f"http://{registry.address}/owner")
     assert outcome.verdict is Verdict.FAIL
@@ -278,12 +278,12 @@ def test_no_login_is_a_warning(ports: FakePorts, registry: TokenRegistry) -> Non
 
 
 def test_on_github_the_registry_is_ghcr_and_the_owner_the_runs(ports: FakePorts) -> None:
-    """Half a login, so that nobody is asked."""
+    """Half a login, so that no registry is queried."""
     ports.environ.update({"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY_OWNER": "OWNER", "REGISTRY_USERNAME": "robot"})
     assert run(ports)[1]["registry login", "ghcr.io/owner"]["health"] == "bad"
 
 
-def test_a_to_that_is_no_registry_is_refused_before_anything_is_asked(ports: FakePorts) -> None:
+def test_a_to_that_is_not_a_registry_is_refused_before_any_request(ports: FakePorts) -> None:
     with pytest.raises(UsageError):
         run(ports, "nonsense")
     assert not [call for call in ports.run.calls if call.argv[0] != "nix"]

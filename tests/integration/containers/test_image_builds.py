@@ -45,7 +45,7 @@ def ports(fake_ports: FakePorts) -> FakePorts:
     return fake_ports
 
 
-def test_each_image_has_a_path_or_its_own_reason_in_the_order_asked(ports: FakePorts) -> None:
+def test_each_image_has_a_path_or_its_own_reason_in_the_requested_order(ports: FakePorts) -> None:
     made = build_images(WANTED, ports.context())
     assert list(made) == WANTED
     assert made[WANTED[0]] == NotBuilt("the toolkit has no ollama")
@@ -57,19 +57,19 @@ def test_each_image_has_a_path_or_its_own_reason_in_the_order_asked(ports: FakeP
     assert failed.reason.endswith(f"; nix log {BAD}.drv")
 
 
-def test_one_build_makes_all_and_an_image_asked_for_twice_is_built_once(ports: FakePorts) -> None:
+def test_one_build_makes_all_and_an_image_requested_twice_is_built_once(ports: FakePorts) -> None:
     build_images([*WANTED, WANTED[2]], ports.context())
     (build,) = [call.argv for call in ports.run.calls if call.argv[3] == "build"]
     assert [word for word in build if word.endswith("^out")] == [f"{BAD}.drv^out", f"{GOOD}.drv^out"]
     assert ports.stderr.getvalue() == "building 2 images\n"
 
 
-def test_where_nothing_can_be_made_nothing_is_built(ports: FakePorts) -> None:
+def test_if_nothing_can_be_made_nothing_is_built(ports: FakePorts) -> None:
     assert isinstance(build_images(WANTED[:1], ports.context())[WANTED[0]], NotBuilt)
     assert not [call for call in ports.run.calls if call.argv[3] == "build"]
 
 
-def test_where_nothing_is_wanted_nix_is_not_asked(fake_ports: FakePorts) -> None:
+def test_if_nothing_is_wanted_nix_is_not_queried(fake_ports: FakePorts) -> None:
     assert build_images([], fake_ports.context()) == {}
     assert not fake_ports.run.calls
 

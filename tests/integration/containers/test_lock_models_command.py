@@ -86,7 +86,7 @@ def test_every_model_of_the_pipeline_is_locked_and_makes_its_manifest_again(
         assert locked.registry == stand_in.url
 
 
-def test_small_blobs_are_hashed_and_of_a_large_one_only_the_size_is_asked(
+def test_small_blobs_are_hashed_and_of_large_ones_only_the_size_is_checked(
     lock: Lock, stand_in: registry.StandIn
 ) -> None:
     _, answer = lock("alpha:1b")
@@ -98,7 +98,7 @@ def test_small_blobs_are_hashed_and_of_a_large_one_only_the_size_is_asked(
         "params": "digest",
     }
     large = registry.digest(registry.LARGE)
-    assert {one.method for one in stand_in.asked if one.path.endswith(large)} == {"HEAD"}
+    assert {one.method for one in stand_in.requests if one.path.endswith(large)} == {"HEAD"}
 
 
 def test_locking_again_changes_nothing(lock: Lock, folder: Path) -> None:
@@ -143,12 +143,12 @@ def test_update_takes_what_moved(lock: Lock, folder: Path, stand_in: registry.St
     assert after["beta:2b"] == before["beta:2b"]
 
 
-def test_only_the_named_model_is_asked_for(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
+def test_only_the_named_model_is_requested(lock: Lock, folder: Path, stand_in: registry.StandIn) -> None:
     lock()
     stand_in.add("alpha:1b", *registry.model(template=b"another"))
-    stand_in.asked.clear()
+    stand_in.requests.clear()
     assert lock("beta:2b")[0] == 0
-    assert not [one for one in stand_in.asked if "alpha" in one.path]
+    assert not [one for one in stand_in.requests if "alpha" in one.path]
 
 
 def test_a_model_that_the_pipeline_dropped_is_dropped(lock: Lock, folder: Path) -> None:
@@ -168,13 +168,13 @@ def test_a_dry_run_writes_nothing(lock: Lock, folder: Path) -> None:
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_locked_model_keeps_its_registry_unless_told(
+def test_a_locked_model_keeps_its_registry_by_default(
     fake_ports: FakePorts, lock: Lock, stand_in: registry.StandIn
 ) -> None:
     lock()
-    stand_in.asked.clear()
+    stand_in.requests.clear()
     assert main(["lock-models"], fake_ports.ports) == 0
-    assert stand_in.asked
+    assert stand_in.requests
     assert DEFAULT_REGISTRY not in fake_ports.stderr.getvalue()
 
 
@@ -184,7 +184,7 @@ def test_the_token_goes_to_the_registry_and_not_where_blobs_are_redirected_to(
     fake_ports.environ["MODEL_REGISTRY_TOKEN"] = SECRET
     assert lock()[0] == 0
     tokens = {
-        server: {one.authorization for one in stand_in.asked if one.server == server}
+        server: {one.authorization for one in stand_in.requests if one.server == server}
         for server in ("registry", "store")
     }
     assert tokens == {"registry": {f"Bearer {SECRET}"}, "store": {None}}
@@ -226,7 +226,7 @@ def test_a_model_that_the_registry_lacks_is_a_mistake_in_pipeline_toml(
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_busy_registry_is_asked_again(lock: Lock, stand_in: registry.StandIn) -> None:
+def test_a_busy_registry_is_queried_again(lock: Lock, stand_in: registry.StandIn) -> None:
     def once(handler: registry.Handler) -> None:
         del stand_in.faults["/manifests/1b"]
         registry.reply(handler, 429, retry_after="0")
@@ -241,7 +241,7 @@ HTML = b"<html><body>Please log in</body></html>"
 
 
 @pytest.mark.parametrize(
-    ("path_end", "status", "body", "headers", "told"),
+    ("path_end", "status", "body", "headers", "message"),
     [
         (TEMPLATE, 200, b"{{ .Prompy }}", {}, "the template's digest is sha256:"),
         (TEMPLATE, 200, b"{{ .Prompt }} ", {}, "14 bytes, 13 in the manifest"),
@@ -262,16 +262,14 @@ def test_what_is_not_what_the_manifest_says_is_refused(
     status: int,
     body: bytes,
     headers: dict[str, str],
-    told: str,
+    message: str,
 ) -> None:
     stand_in.fault(path_end, status, body, **headers)
-    assert told in refused(lock, 4)
+    assert message in refused(lock, 4)
     assert not (folder / "nix/models.lock.json").exists()
 
 
-def test_a_size_is_asked_for_as_it_is_stored_and_not_as_it_would_be_packed(
-    lock: Lock, stand_in: registry.StandIn
-) -> None:
+def test_a_size_is_requested_as_stored_and_not_as_compressed(lock: Lock, stand_in: registry.StandIn) -> None:
     def packing(handler: registry.Handler) -> None:
         length = len(registry.LARGE) if handler.headers["accept-encoding"] == "identity" else 1000
         registry.reply(handler, 200, content_length=str(length))
@@ -312,12 +310,12 @@ def test_a_lock_that_someone_edited_is_refused(lock: Lock, folder: Path) -> None
     "url",
     ["http://registry.example.org", "ftp://127.0.0.1", "registry.example.org", "https://u:p@h", "https://h/path", "-x"],
 )
-def test_a_registry_that_is_no_https_url_is_refused_before_anything_is_asked(
+def test_a_registry_that_is_not_an_https_url_is_refused_before_any_request(
     fake_ports: FakePorts, lock: Lock, stand_in: registry.StandIn, url: str
 ) -> None:
     words = ["lock-models", f"--registry={url}"]
     assert main(words, fake_ports.ports) == 2
-    assert not stand_in.asked
+    assert not stand_in.requests
 
 
 def test_an_unknown_model_is_refused_with_those_that_are_known(fake_ports: FakePorts, lock: Lock) -> None:

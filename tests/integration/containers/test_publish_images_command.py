@@ -140,7 +140,7 @@ def test_a_changed_work_tree_has_no_commit(ports: FakePorts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "told"),
+    ("code", "words", "message"),
     [
         (2, ("app", "--to", "owner", "--unsigned", "--revision", REVISION, *BOTH), "does not begin with a registry"),
         (2, ("app", "--to", "http://registry.example.org/o", "--unsigned", "--revision", REVISION), "over TLS"),
@@ -163,9 +163,9 @@ def test_a_changed_work_tree_has_no_commit(ports: FakePorts) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(
-    ports: FakePorts, code: int, words: tuple[str, ...], told: str
+    ports: FakePorts, code: int, words: tuple[str, ...], message: str
 ) -> None:
-    assert told in refused(ports, code, *words)
+    assert message in refused(ports, code, *words)
 
 
 def test_an_attestation_of_an_image_that_is_not_published_is_refused(ports: FakePorts) -> None:

@@ -1,4 +1,4 @@
-"""Asking a registry whether it takes a push, against a stand-in with a token service."""
+"""BulkClient a registry whether it takes a push, against a stand-in with a token service."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def registry() -> Iterator[TokenRegistry]:
         yield server
 
 
-def ask(registry: TokenRegistry, basic: str | None, *names: str) -> list[PushAnswer]:
+def try_push(registry: TokenRegistry, basic: str | None, *names: str) -> list[PushAnswer]:
     base = Repository(registry.address, "owner", plain_http=True)
     with WebClient(timeout_s=5, deadline_s=5, attempts=1, direct=True) as client:
         return list(query_push(client, [base.child(name) for name in names or ("app",)], basic).values())
 
 
 def test_a_login_that_may_push_is_taken_and_nothing_stays_open(registry: TokenRegistry) -> None:
-    assert ask(registry, RIGHT) == [PushAnswer.TAKEN]
+    assert try_push(registry, RIGHT) == [PushAnswer.TAKEN]
     assert not registry.open_uploads
     assert [method for method, _, _ in registry.requests] == ["GET", "GET", "POST", "DELETE"]
 
 
 def test_the_password_goes_to_the_token_service_alone(registry: TokenRegistry) -> None:
-    ask(registry, RIGHT)
+    try_push(registry, RIGHT)
     assert [path.partition("?")[0] for _, path, given in registry.requests if given == f"Basic {RIGHT}"] == ["/token"]
 
 
-def test_each_repository_is_asked_for_and_the_registry_once_what_it_wants(registry: TokenRegistry) -> None:
-    assert ask(registry, RIGHT, "app", "other") == [PushAnswer.TAKEN, PushAnswer.DENIED]
+def test_each_repository_is_tried_and_the_registry_queried_once(registry: TokenRegistry) -> None:
+    assert try_push(registry, RIGHT, "app", "other") == [PushAnswer.TAKEN, PushAnswer.DENIED]
     assert [path for _, path, _ in registry.requests].count("/v2/") == 1
 
 
 @pytest.mark.parametrize(("status", "expected"), [(401, PushAnswer.REFUSED), (403, PushAnswer.DENIED)])
-def test_a_token_service_that_gives_no_token_is_told_by_its_status(registry, status, expected) -> None:
+def test_a_token_service_that_gives_no_token_is_reported_by_status(registry, status, expected) -> None:
     registry.bad_login = status
-    assert ask(registry, WRONG) == [expected]
+    assert try_push(registry, WRONG) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_token_service_that_gives_no_token_is_told_by_its_status(registry, sta
 )
 def test_a_token_is_not_yet_the_right_to_push(registry, status, expected) -> None:
     registry.denial = status
-    assert ask(registry, RIGHT, "other") == [expected]
+    assert try_push(registry, RIGHT, "other") == [expected]
 
 
-def test_without_a_login_a_registry_that_wants_one_is_asked_nothing_more(registry: TokenRegistry) -> None:
-    assert ask(registry, None) == [PushAnswer.LOGIN_NEEDED]
+def test_without_a_login_a_registry_that_wants_one_gets_no_further_request(registry: TokenRegistry) -> None:
+    assert try_push(registry, None) == [PushAnswer.LOGIN_NEEDED]
     assert len(registry.requests) == 1
 
 
@@ -70,33 +70,33 @@ def test_without_a_login_a_registry_that_wants_one_is_asked_nothing_more(registr
 def test_the_password_is_not_sent_without_tls_to_another_machine(registry: TokenRegistry, realm: str) -> None:
     registry.realm = realm
     with pytest.raises(MalformedData, match="without TLS"):
-        ask(registry, RIGHT)
+        try_push(registry, RIGHT)
     assert not [given for _, _, given in registry.requests if given is not None]
 
 
 def test_a_refusal_that_repeats_the_login_does_not_bring_it_out(registry: TokenRegistry) -> None:
     registry.overrides["/token"] = (418, f'{{"message":"I know {RIGHT}"}}'.encode())
     with pytest.raises(MalformedData, match="HTTP 418") as refused:
-        ask(registry, RIGHT)
+        try_push(registry, RIGHT)
     assert RIGHT not in refused.value.message
 
 
 def test_a_token_that_would_break_a_header_is_refused(registry: TokenRegistry) -> None:
     registry.overrides["/token"] = (200, b'{"token":"a\\r\\nb"}')
     with pytest.raises(MalformedData, match="no token"):
-        ask(registry, RIGHT)
+        try_push(registry, RIGHT)
 
 
-def test_something_that_is_no_registry_is_said_so(registry: TokenRegistry) -> None:
+def test_something_that_is_not_a_registry_is_reported(registry: TokenRegistry) -> None:
     registry.overrides["/v2/"] = (401, b"")
-    with pytest.raises(MalformedData, match="no way that is known"):
-        ask(registry, RIGHT)
+    with pytest.raises(MalformedData, match="in an unknown way"):
+        try_push(registry, RIGHT)
 
 
 def test_a_registry_that_fails_is_not_a_refusal(registry: TokenRegistry) -> None:
     registry.overrides["/v2/owner/app/blobs/uploads/"] = (500, b"")
     with pytest.raises(ServiceUnavailable, match="HTTP 500"):
-        ask(registry, RIGHT)
+        try_push(registry, RIGHT)
 
 
 @pytest.mark.parametrize(

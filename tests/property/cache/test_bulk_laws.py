@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nanna_ci.cache.client.pace import Pace
+from nanna_ci.cache.client.connection_window import ConnectionWindow
 from nanna_ci.cache.client.wire import AnswerReader, BrokenAnswer, WireAnswer
 
 BODIES = st.binary(max_size=300)
@@ -68,17 +68,17 @@ EVENTS = st.lists(
 
 
 @given(start=st.integers(-5, 1000), most=st.integers(-5, 500), events=EVENTS)
-def test_the_limit_stays_between_one_and_the_most_and_moves_as_told(
+def test_the_limit_stays_between_one_and_the_most_and_moves_as_documented(
     start: int, most: int, events: list[tuple[str, float]]
 ) -> None:
-    pace, now_s = Pace(start, most), 0.0
+    window, now_s = ConnectionWindow(start, most), 0.0
     for kind, value in events:
-        before = pace.limit
+        before = window.limit
         now_s += 1.0
         if kind == "answer":
-            pace.succeed(value)
-            assert before <= pace.limit <= before + 1
+            window.succeed(value)
+            assert before <= window.limit <= before + 1
         else:
-            pace.halve(now_s - value, now_s)
-            assert before // 2 <= pace.limit <= before
-        assert 1 <= pace.limit <= max(1, most)
+            window.halve(now_s - value, now_s)
+            assert before // 2 <= window.limit <= before
+        assert 1 <= window.limit <= max(1, most)

@@ -203,8 +203,8 @@ def test_every_byte_is_counted_once_shared_archives_too(cache: Cache) -> None:
         plan = sandbox.run()
         assert plan.before_bytes == sum(files.values())
         gone = files.keys() - sandbox.folder.files().keys()
-        told = sum(one.freed_bytes for one in plan.evictions) + sum(file.size_bytes for file in plan.leftovers)
-        assert told == sum(files[name] for name in gone)
+        freed_bytes = sum(one.freed_bytes for one in plan.evictions) + sum(file.size_bytes for file in plan.leftovers)
+        assert freed_bytes == sum(files[name] for name in gone)
 
 
 @given(caches())
@@ -270,7 +270,7 @@ ALL_GO = Cache(
 
 @given(caches(), st.frozensets(st.integers(0, 8)), st.integers(0, 20), st.sampled_from([1, 64]))
 @example(ALL_GO, frozenset({0, 2}), 5, 1)  # between an archive's deletion and that of the next narinfo
-def test_an_upload_meanwhile_keeps_what_it_needs_or_is_told_of(
+def test_an_upload_meanwhile_keeps_what_it_needs_or_is_reported(
     cache: Cache, wanted: frozenset[int], at: int, batch: int
 ) -> None:
     named: list[tuple[set[str], str | None]] = []
@@ -319,7 +319,7 @@ def test_every_candidate_goes_once_and_none_before_what_refers_to_it(cache: Cach
 
 
 @given(caches(), st.integers(0, 9))
-def test_the_order_goes_on_where_it_was_left(cache: Cache, at: int) -> None:
+def test_the_order_continues_after_an_interruption(cache: Cache, at: int) -> None:
     graph = candidates(cache)
     order = list(EvictionOrder(graph))
     left = {key: graph[key] for key, _ in order[at:]}

@@ -78,8 +78,8 @@ def explain(before: Specs, after: Specs) -> tuple[tuple[Miss, ...], dict[str, ob
     records = DerivationRecords(old)
     baseline = Baseline("before.json", records, {"top": old_paths["top"]}, has, {})
     lineage = trace_lineage(DerivationRecords(new), records, [(new_paths["top"], old_paths["top"])])
-    asked = outputs_of(new)
-    cache = holdings([path for path in asked if path in has], [path for path in asked if path not in has])
+    requested = outputs_of(new)
+    cache = holdings([path for path in requested if path in has], [path for path in requested if path not in has])
     evidence = Evidence(combine([cache]), [cache], new, {}, (), {}, lambda name: None, baseline, lineage)
     return explain_misses(evidence), dict(new_paths)
 
@@ -112,7 +112,7 @@ def test_one_mutation_is_named_as_the_only_cause(specs: Specs, data: st.DataObje
 
 @given(graphs(), st.data())
 def test_what_was_not_touched_is_not_named(specs: Specs, data: st.DataObject) -> None:
-    """A change of a value, a source, the builder or an argument is the only difference that is told."""
+    """A change of a value, a source, the builder or an argument is the only difference that is reported."""
     key = data.draw(st.sampled_from(sorted(specs)))
     choices: dict[str, Callable[[DerivationChange], bool]] = {
         "value": lambda change: change == DerivationChange(ChangeKind.ENVIRONMENT, "flags"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nanna_ci.cache.gc_roots import RootKind, RootRecord, parse_root_record, write_root_record
 from nanna_ci.cache.push.push_plan import plan_push
-from nanna_ci.cache.push.sending import PATIENCE, send_paths
+from nanna_ci.cache.push.sending import GIVE_UP_AFTER, send_paths
 from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
@@ -71,7 +71,7 @@ def test_who_needs_a_bad_path_is_who_reaches_it(graph: Graph, candidates: list[S
         assert (one in broken) == bool(plan.needed_by([one]) & bad)
 
 
-@given(st.integers(0, 450), st.sets(st.sampled_from(MANY), max_size=PATIENCE - 1), st.sets(st.sampled_from(MANY)))
+@given(st.integers(0, 450), st.sets(st.sampled_from(MANY), max_size=GIVE_UP_AFTER - 1), st.sets(st.sampled_from(MANY)))
 def test_all_but_the_bad_paths_are_sent_and_every_path_is_accounted_for(
     count: int, bad: set[StorePath], collected: set[StorePath]
 ) -> None:

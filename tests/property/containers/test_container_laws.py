@@ -135,7 +135,7 @@ def test_a_run_that_holds_its_lock_is_never_dead(listed, alive, now_s):
 
 
 @given(subjects, st.lists(companions, max_size=2, unique_by=lambda one: one.name), st.data())
-def test_nothing_is_asked_of_what_did_not_start_and_removal_always_comes(subject, others, data):
+def test_what_did_not_start_is_not_tested_and_removal_always_follows(subject, others, data):
     """Whatever passes and fails: each planned check has one answer, in order, and a skip has a failure before it."""
     plan = plan_checks(subject, others)
     assert plan[-1].kind is CheckKind.REMOVED
@@ -194,7 +194,7 @@ def test_a_folder_is_not_named_beside_what_is_in_it(changes):
     st.none() | st.floats(0),
     st.none() | st.floats(0),
 )
-def test_a_limit_is_called_held_only_where_the_kernel_says_so(size, timeout_s, memory, pids, seen_memory, seen_pids):
+def test_a_limit_is_called_held_only_if_the_kernel_says_so(size, timeout_s, memory, pids, seen_memory, seen_pids):
     wanted = plan_limits(size, timeout_s)
     given_limits = possible_limits(wanted, Controllers(memory, pids))
     reports = {one.name: one for one in report_limits(wanted, given_limits, Effective(seen_memory, seen_pids), None)}

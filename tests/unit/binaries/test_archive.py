@@ -86,7 +86,7 @@ def test_an_archive_cut_short_is_refused(length: int) -> None:
     refused(written(FILES)[:length])
 
 
-def test_what_is_no_archive_is_refused() -> None:
+def test_what_is_not_an_archive_is_refused() -> None:
     assert "not a gzip stream" in refused(b"PK\x03\x04" + bytes(100))
     assert "not a tar archive" in refused(gzip.compress(b"x" * 20_000))
 
@@ -120,7 +120,7 @@ def test_the_hostile_archives_differ_from_a_good_one_by_their_change_only() -> N
         (tarfile.CONTTYPE, "no plain file"),
     ],
 )
-def test_members_that_are_no_plain_files_are_refused(kind: bytes, says: str) -> None:
+def test_members_that_are_not_plain_files_are_refused(kind: bytes, says: str) -> None:
     def change(info: tarfile.TarInfo) -> None:
         info.type, info.size, info.linkname = kind, 0, "/etc/passwd"
 

@@ -33,7 +33,7 @@ def test_the_machines_file_is_read_and_a_missing_one_has_none(tmp_path: Path) ->
     assert not has_builder({"builders": f"@{tmp_path}/gone"}, "aarch64-linux", read_machines_file)
 
 
-def test_nothing_configured_is_no_builder() -> None:
+def test_nothing_configured_means_no_builder() -> None:
     assert not has_builder({}, "aarch64-linux", none)
     assert not has_builder({"builders": "", "extra-platforms": []}, "aarch64-linux", none)
 

@@ -67,17 +67,17 @@ def test_what_the_caller_set_stays() -> None:
 
 
 def test_debians_libraries_of_the_target_are_found() -> None:
-    asked: list[str] = []
+    probed: list[str] = []
 
     def exists(path: str) -> bool:
-        asked.append(path)
+        probed.append(path)
         return True
 
     found = cross_environment(ARM, {}, on_path("aarch64-linux-gnu-gcc"), exists)
-    assert asked == ["/usr/lib/aarch64-linux-gnu/pkgconfig"]
+    assert probed == ["/usr/lib/aarch64-linux-gnu/pkgconfig"]
     assert found is not None
     assert found["PKG_CONFIG_ALLOW_CROSS_aarch64_unknown_linux_gnu"] == "1"
-    assert found["PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu"] == f"{asked[0]}:/usr/share/pkgconfig"
+    assert found["PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu"] == f"{probed[0]}:/usr/share/pkgconfig"
 
 
 def test_macs_build_for_macs_only() -> None:

@@ -51,7 +51,7 @@ def test_help_is_tried_where_version_is_unknown() -> None:
     assert trial(run, only("qemu-aarch64-static")).ran is True
 
 
-def test_neither_flag_is_no_answer() -> None:
+def test_neither_flag_is_not_an_answer() -> None:
     run = FakeRun()
     run.script("/usr/bin/qemu-aarch64", returncode=2)
     assert trial(run) == Trial(None, "exits with 2 on --version and 2 on --help under qemu-aarch64")
@@ -63,7 +63,7 @@ def test_a_crash_is_a_no() -> None:
     assert trial(run) == Trial(False, "`--version` under qemu-aarch64 was ended by signal 4")
 
 
-def test_a_program_that_does_not_end_is_no_answer() -> None:
+def test_a_program_that_does_not_end_is_not_an_answer() -> None:
     run = FakeRun()
     run.script("/usr/bin/qemu-aarch64", error=CommandTimedOut(["qemu"], 30, ""))
     assert trial(run).ran is None
@@ -89,7 +89,7 @@ def test_a_loader_that_is_not_here_is_said(tmp_path: Path) -> None:
     assert trial(run, interpreter=loader).ran is True
 
 
-def test_the_cross_libraries_folder_is_used_where_the_loader_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cross_libraries_folder_is_used_if_the_loader_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "exists", lambda self: str(self) == "/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1")
     run = FakeRun()
     run.script("/usr/bin/qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "/build/harness")

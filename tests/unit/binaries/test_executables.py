@@ -32,7 +32,7 @@ def test_versions_compare_as_numbers_and_others_do_not_count() -> None:
     assert parse_executable(elf(versions=("GLIBC_PRIVATE", "GCC_3.0")), "x").glibc_floor is None
 
 
-def test_the_marker_for_packed_relocations_asks_for_2_36() -> None:
+def test_the_marker_for_packed_relocations_needs_2_36() -> None:
     assert parse_executable(elf(versions=("GLIBC_2.17", "GLIBC_ABI_DT_RELR")), "x").glibc_floor == "2.36"
 
 
@@ -85,7 +85,7 @@ def test_class_and_byte_order_belong_to_the_machine(number: int, bits: int, litt
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_whatever_is_no_executable_is_refused_by_what_it_is(data: bytes, says: str) -> None:
+def test_whatever_is_not_an_executable_is_refused_by_what_it_is(data: bytes, says: str) -> None:
     assert says in refused(data)
 
 
@@ -172,7 +172,7 @@ def test_an_executable_passes_for_its_own_system_only(system: System, other: Sys
             verify_machine(found, other, "x")
 
 
-def test_a_wrong_machine_is_told_with_both_names() -> None:
+def test_a_wrong_machine_is_reported_with_both_names() -> None:
     with pytest.raises(WrongMachine) as caught:
         verify_machine(parse_executable(elf(), "x"), System.AARCH64_LINUX, "result/bin/harness")
     assert caught.value.exit_code == 1

@@ -131,7 +131,7 @@ def test_a_device_is_refused() -> None:
 
 
 def test_a_sticky_file_is_refused(tmp_path: Path) -> None:
-    # setuid and setgid are tested in e2e: Nix's sandbox, where this runs too, lets nobody make such a file
+    # setuid and setgid are tested in e2e: Nix's sandbox, where this runs too, does not let anyone make such a file
     path = put(tmp_path / "harness")
     path.chmod(0o1755)
     assert "setuid, setgid or sticky" in refused(tmp_path)

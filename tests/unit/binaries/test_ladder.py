@@ -41,12 +41,12 @@ def test_nothing_is_chosen_where_all_fail() -> None:
     assert len(result.attempts) == 2
 
 
-def test_a_climb_of_impossible_attempts_is_told_apart() -> None:
+def test_a_climb_of_impossible_attempts_is_distinguished() -> None:
     assert climb([Strategy.NIX], lambda _: Impossible("no"), clock_of(0, 1)).only_impossible
 
 
 @pytest.mark.parametrize("error", [ConfigError("flake .", "there is no attribute x"), ToolMissing("rustc", "gone")])
-def test_an_error_is_no_reason_to_fall_back(error: NannaError) -> None:
+def test_an_error_is_not_a_reason_to_fall_back(error: NannaError) -> None:
     tried: list[Strategy] = []
 
     def attempt(strategy: Strategy) -> Result:

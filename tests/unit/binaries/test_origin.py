@@ -41,7 +41,7 @@ def test_a_clean_work_tree_gives_its_commit() -> None:
     assert origin(git(), "/src/target").revision == COMMIT
 
 
-def test_a_changed_work_tree_is_no_commit() -> None:
+def test_a_dirty_work_tree_has_no_commit() -> None:
     assert origin(git(changes=b" M src/main.rs\n"), "/src/target").revision is None
 
 

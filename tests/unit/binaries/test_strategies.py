@@ -179,10 +179,12 @@ def test_a_failed_build_moves_on_with_its_reason_and_log(bench: Workbench) -> No
     assert result == Failed("builder failed with exit code 1", ("boom",))
 
 
-@pytest.mark.parametrize("error", [CommandFailed(["nix"], 1, "a\nno room"), CommandTimedOut(["nix"], 5, "a\nno room")])
+@pytest.mark.parametrize(
+    "error", [CommandFailed(["nix"], 1, "a\nno space"), CommandTimedOut(["nix"], 5, "a\nno space")]
+)
 def test_a_build_that_nix_could_not_do_moves_on(bench: Workbench, error: NannaError) -> None:
     nix = FakeNix({"packages.x86_64-linux.nanna-aarch64-linux": DRV}, build_fails=error)
-    assert replace(bench, nix=typed(nix)).attempt(Strategy.NIX_CROSS) == Failed(error.message, ("a", "no room"))
+    assert replace(bench, nix=typed(nix)).attempt(Strategy.NIX_CROSS) == Failed(error.message, ("a", "no space"))
 
 
 def test_cargo_builds_with_the_cross_linker_into_the_given_folder(bench: Workbench) -> None:

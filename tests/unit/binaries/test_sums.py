@@ -34,7 +34,7 @@ def test_a_folder_as_it_was_written_is_whole(folder: Path) -> None:
     assert damages(folder) == ()
 
 
-def test_no_folder_and_an_empty_one_are_no_damage(tmp_path: Path) -> None:
+def test_no_folder_and_an_empty_one_are_not_damage(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert damages(tmp_path / "empty") == damages(tmp_path / "none") == ()
 
@@ -53,7 +53,7 @@ def test_a_flipped_bit_is_found_in_every_file(folder: Path, name: str) -> None:
         (lambda folder: (folder / "harness").unlink(), "harness cannot be read"),
         (lambda folder: (folder / "SHA256SUMS").unlink(), "SHA256SUMS cannot be read"),
         (lambda folder: (folder / "SHA256SUMS").write_bytes(b""), "names no file"),
-        (lambda folder: (folder / "SHA256SUMS").write_bytes(b"\xff"), "not what `sha256sum` reads"),
+        (lambda folder: (folder / "SHA256SUMS").write_bytes(b"\xff"), "not in the format of `sha256sum`"),
         (lambda folder: (folder / "extra").touch(), "extra is not in SHA256SUMS"),
         (lambda folder: replace_by(folder, os.mkfifo), "not a regular file"),
         (lambda folder: replace_by(folder, lambda place: place.symlink_to("manifest.json")), "it is a link"),

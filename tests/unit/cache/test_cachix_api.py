@@ -1,4 +1,4 @@
-"""Cachix's API against a stand-in of the service: what is asked, and what is refused of the answers."""
+"""Cachix's API against a stand-in of the service: requests, and answers that are refused."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def test_a_cache_is_described(service: StandInCachix, client: WebClient) -> None
         permission="Write",
         preferred_compression="ZSTD",
     )
-    (asked,) = service.requests
-    assert (asked.method, asked.path, asked.authorization) == ("GET", "/api/v1/cache/mine", None)
+    (request,) = service.requests
+    assert (request.method, request.path, request.authorization) == ("GET", "/api/v1/cache/mine", None)
 
 
 def test_the_token_opens_a_private_cache(service: StandInCachix, client: WebClient) -> None:
     service.add(StandInCache("mine", is_public=False, token=TOKEN.value))
     assert query_cache(client, at(service), TOKEN).is_public is False
     assert query_missing(client, at(service), TOKEN, hashes(1)) == frozenset(hashes(1))
-    assert {asked.authorization for asked in service.requests} == {f"Bearer {TOKEN.value}"}
+    assert {request.authorization for request in service.requests} == {f"Bearer {TOKEN.value}"}
 
 
 def test_without_a_token_the_variable_is_named(service: StandInCachix, client: WebClient) -> None:
@@ -82,12 +82,12 @@ def test_a_wrong_token_names_the_variable_and_never_the_value(service: StandInCa
     service.answers = [lambda handler: reply(handler, 401, {"error": f"{TOKEN.value} is not for you"})]
     with pytest.raises(RequestRefused) as caught:
         query_cache(client, at(service), TOKEN)
-    told = f"{caught.value} {caught.value.hint}"
-    assert CACHIX_TOKEN_VARIABLE in told
-    assert str(TOKEN.value) not in told
+    message = f"{caught.value} {caught.value.hint}"
+    assert CACHIX_TOKEN_VARIABLE in message
+    assert str(TOKEN.value) not in message
 
 
-def test_a_cache_that_is_not_there_is_not_asked_for_again(service: StandInCachix, client: WebClient) -> None:
+def test_a_cache_that_is_not_there_is_not_requested_again(service: StandInCachix, client: WebClient) -> None:
     with pytest.raises(RequestRefused, match="HTTP 404: no cache named mine") as caught:
         query_cache(client, at(service), TOKEN)
     assert caught.value.hint == f"is there a cache mine, and may the token in {CACHIX_TOKEN_VARIABLE} see it?"
@@ -104,7 +104,9 @@ def test_a_refusal_is_final(status: int, service: StandInCachix, client: WebClie
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_passes_is_asked_again_though_it_is_a_post(status: int, service: StandInCachix, client: WebClient) -> None:
+def test_what_passes_is_queried_again_though_it_is_a_post(
+    status: int, service: StandInCachix, client: WebClient
+) -> None:
     service.add(StandInCache("mine"))
     service.answers = [lambda handler: reply(handler, status, {"error": "later"}, retry_after="0")]
     assert query_missing(client, at(service), None, hashes(2)) == frozenset(hashes(2))
@@ -121,37 +123,37 @@ def test_a_service_that_keeps_failing_is_unavailable(service: StandInCachix, cli
 @pytest.mark.parametrize(
     ("count", "calls"), [(0, []), (1, [1]), (HASHES_A_CALL, [32_768]), (HASHES_A_CALL + 1, [32_768, 1])]
 )
-def test_hashes_are_asked_in_calls_of_the_size_that_the_service_takes(
+def test_hashes_are_queried_in_calls_of_the_size_that_the_service_takes(
     count: int, calls: list[int], service: StandInCachix, client: WebClient
 ) -> None:
     cache = service.add(StandInCache("mine"))
-    asked = hashes(count)
-    cache.narinfos = dict.fromkeys(asked[::3], b"")
-    missing = query_missing(client, at(service), None, asked)
-    assert missing == frozenset(asked) - frozenset(asked[::3])
+    wanted = hashes(count)
+    cache.narinfos = dict.fromkeys(wanted[::3], b"")
+    missing = query_missing(client, at(service), None, wanted)
+    assert missing == frozenset(wanted) - frozenset(wanted[::3])
     bodies = [json.loads(request.body) for request in service.requests]
     assert [len(body) for body in bodies] == calls
-    assert [one for body in bodies for one in body] == asked
+    assert [one for body in bodies for one in body] == wanted
     assert {(request.method, request.path) for request in service.requests} <= {("POST", "/api/v1/cache/mine/narinfo")}
 
 
-def test_a_hash_that_comes_twice_is_asked_once(service: StandInCachix, client: WebClient) -> None:
+def test_a_hash_that_comes_twice_is_queried_once(service: StandInCachix, client: WebClient) -> None:
     service.add(StandInCache("mine"))
     assert query_missing(client, at(service), None, ["a" * 32, "b" * 32, "a" * 32]) == {"a" * 32, "b" * 32}
     assert json.loads(service.requests[0].body) == ["a" * 32, "b" * 32]
 
 
-def test_an_answer_that_names_what_was_not_asked_for_is_refused(service: StandInCachix, client: WebClient) -> None:
+def test_an_answer_that_names_what_was_not_requested_is_refused(service: StandInCachix, client: WebClient) -> None:
     service.answers = [lambda handler: reply(handler, 200, ["0" * 32, "f" * 32])]
     with pytest.raises(MalformedData, match=r"/cache/mine/narinfo: the answer names 'f{32}', which was not requested"):
         query_missing(client, at(service), None, ["0" * 32])
 
 
-def test_a_hash_of_another_call_was_not_asked_for_in_this_one(service: StandInCachix, client: WebClient) -> None:
-    asked = hashes(HASHES_A_CALL + 1)
-    service.answers = [lambda handler: reply(handler, 200, []), lambda handler: reply(handler, 200, asked[:1])]
+def test_a_hash_of_another_call_was_not_requested_in_this_one(service: StandInCachix, client: WebClient) -> None:
+    wanted = hashes(HASHES_A_CALL + 1)
+    service.answers = [lambda handler: reply(handler, 200, []), lambda handler: reply(handler, 200, wanted[:1])]
     with pytest.raises(MalformedData, match="was not requested"):
-        query_missing(client, at(service), None, asked)
+        query_missing(client, at(service), None, wanted)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_hash_of_another_call_was_not_asked_for_in_this_one(service: StandInCa
         (b"\xff", "application/json"),
     ],
 )
-def test_an_answer_of_another_kind_is_refused_and_is_no_empty_list(
+def test_an_answer_of_another_kind_is_refused_and_is_not_an_empty_list(
     body: bytes, content_type: str, service: StandInCachix, client: WebClient
 ) -> None:
     service.answers = [lambda handler: reply_text(handler, 200, body, content_type=content_type)]
@@ -200,7 +202,7 @@ def test_a_description_with_something_else_in_it_is_refused(
         query_cache(client, at(service), None)
 
 
-def test_a_description_without_a_compression_is_one_all_the_same(service: StandInCachix, client: WebClient) -> None:
+def test_a_description_without_a_compression_is_accepted(service: StandInCachix, client: WebClient) -> None:
     answer = {
         key: value for key, value in describe(StandInCache("mine")).items() if key != "preferredCompressionMethod"
     }

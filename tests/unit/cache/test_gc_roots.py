@@ -108,7 +108,7 @@ def test_a_name_says_why_and_what(text: str, kind: RootKind, name: str) -> None:
         "tag:v1",
     ],
 )
-def test_a_name_that_is_no_safe_file_is_refused(text: str) -> None:
+def test_a_name_that_is_not_a_safe_file_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_root_name(text)
 
@@ -130,7 +130,7 @@ GOOD: dict[str, Any] = {"schemaVersion": 1, "kind": "pin", "name": "x", "recorde
         {"name": None},
     ],
 )
-def test_a_record_that_is_none_is_refused(change: dict[str, Any]) -> None:
+def test_an_invalid_record_is_refused(change: dict[str, Any]) -> None:
     parse_root_record(json.dumps(GOOD).encode(), "x")
     with pytest.raises(MalformedData):
         parse_root_record(json.dumps(GOOD | change).encode(), "x")

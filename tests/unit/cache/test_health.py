@@ -45,7 +45,7 @@ def test_one_of_the_caches_keys_is_enough():
     assert keys(announced=(OTHER, KEY)).health is Health.GOOD
 
 
-def test_a_cache_that_does_not_tell_its_keys_leaves_the_check_open():
+def test_a_cache_that_does_not_name_its_keys_leaves_the_check_open():
     finding = keys(announced=None, problem="HTTP 503")
     assert finding.health is Health.UNAVAILABLE
     assert "HTTP 503" in finding.says

@@ -56,7 +56,7 @@ def test_fresh_entries_of_absent_paths_are_given_with_their_age(tmp_path: Path) 
     assert (entries.ttl_s, entries.problem) == (3600, None)
 
 
-def test_only_what_is_asked_for_and_only_that_substituter(tmp_path: Path) -> None:
+def test_only_what_is_requested_and_only_that_substituter(tmp_path: Path) -> None:
     write_cache(
         tmp_path / "nix", [(URL, A, int(NOW), 0), (URL, B, int(NOW), 0), ("https://other.example.org", C, int(NOW), 0)]
     )
@@ -67,10 +67,10 @@ def test_only_what_is_asked_for_and_only_that_substituter(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("written", [URL, f"{URL}/", f"{URL}?priority=1"])
-@pytest.mark.parametrize("asked", [URL, f"{URL}/", f"{URL}/?trusted=1"])
-def test_a_url_is_the_same_with_a_slash_or_parameters(written: str, asked: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", [URL, f"{URL}/", f"{URL}/?trusted=1"])
+def test_a_url_is_the_same_with_a_slash_or_parameters(written: str, wanted: str, tmp_path: Path) -> None:
     write_cache(tmp_path / "nix", [(written, A, int(NOW), 0)])
-    assert set(load(tmp_path).for_(asked, [A])) == {A}
+    assert set(load(tmp_path).for_(wanted, [A])) == {A}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_the_file_is_looked_for_where_nix_puts_it(environ: dict[str, str], folde
     assert set(load_negative_entries(filled, None, now=NOW).for_(URL, [A, B])) == {A}
 
 
-def test_no_file_no_folder_and_no_home_are_no_entries_and_no_problem(tmp_path: Path) -> None:
+def test_no_file_no_folder_and_no_home_give_no_entries_and_no_problem(tmp_path: Path) -> None:
     (tmp_path / "empty/nix").mkdir(parents=True)
     for environ in ({"XDG_CACHE_HOME": str(tmp_path / "empty")}, {"HOME": str(tmp_path / "none")}, {}):
         entries = load_negative_entries(environ, None, now=NOW)
@@ -147,7 +147,7 @@ def test_a_schema_that_is_not_known_is_a_problem_and_no_crash(script: str, tmp_p
 
 
 @pytest.mark.parametrize("content", [b"", b"no database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 5000])
-def test_a_file_that_is_no_database_is_a_problem_and_no_crash(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_a_problem_and_no_crash(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "nix/binary-cache-v6.sqlite"
     file.parent.mkdir()
     file.write_bytes(content)

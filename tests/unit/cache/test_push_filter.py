@@ -38,7 +38,7 @@ def test_a_filtered_path_does_not_take_those_after_it_along() -> None:
     assert pushed == ["foo", "bar"]
 
 
-def test_a_pattern_of_a_flag_that_is_none_is_named_with_a_way_to_mend_it() -> None:
+def test_an_invalid_pattern_of_a_flag_is_named_with_a_fix() -> None:
     with pytest.raises(ConfigError, match=r"push filter '\*-source': is not a regular expression at byte 1") as caught:
         PushFilter(["ok", "*-source"])
     assert caught.value.hint is not None

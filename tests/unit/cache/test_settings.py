@@ -42,7 +42,7 @@ def test_the_named_cache_comes_first_and_nothing_twice() -> None:
 
 
 @pytest.mark.parametrize(("name", "url"), [("../x", "https://a.example.org"), ("mine", "s3://bucket")])
-def test_what_is_no_cache_is_refused(name: str, url: str) -> None:
+def test_what_is_not_a_cache_is_refused(name: str, url: str) -> None:
     with pytest.raises(UsageError):
         plan_settings(name, [], [url], 300)
 
@@ -86,18 +86,18 @@ def test_the_old_names_of_the_lists_count() -> None:
     assert merge_nix_config(existing, SETTINGS[:2]).text == existing
 
 
-def test_a_single_value_that_is_there_stays_and_is_told_where_it_differs() -> None:
+def test_an_existing_single_value_stays_and_is_reported_if_it_differs() -> None:
     merged = merge_nix_config(f"tarball-ttl = 0\nnarinfo-cache-negative-ttl = {NEGATIVE_TTL_S}\n", SETTINGS)
     assert merged.kept == (Setting("tarball-ttl", ("0",)),)
     assert "tarball-ttl = 300" not in merged.text
 
 
-def test_comments_and_lines_that_say_nothing_are_no_settings() -> None:
+def test_comments_and_lines_that_say_nothing_are_not_settings() -> None:
     existing = "# tarball-ttl = 0\ntarball-ttl=0\ntarball-ttl\n!include /x\n#"
     assert merge_nix_config(existing, SETTINGS).text == f"{existing}\n{LINES}"
 
 
-def test_a_comment_after_a_value_is_no_part_of_it() -> None:
+def test_a_comment_after_a_value_is_not_part_of_it() -> None:
     merged = merge_nix_config("tarball-ttl = 300 # five minutes\n", SETTINGS)
     assert merged.kept == ()
     assert merged.text.count("tarball-ttl") == 1

@@ -1,4 +1,4 @@
-"""Which caches are asked, and which keys count."""
+"""Which caches are queried, and which keys count."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ def test_only_a_folder_has_a_folder() -> None:
         ("https://a.example.org?priority=1e5", "not a whole number"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(text: str, problem: str) -> None:
+def test_what_cannot_be_queried_is_refused(text: str, problem: str) -> None:
     with pytest.raises(UsageError, match=problem):
         parse_substituter(text)
 
 
-def test_what_can_be_asked_is_named_where_something_else_was() -> None:
+def test_what_can_be_queried_is_named_if_something_else_was_given() -> None:
     with pytest.raises(UsageError) as caught:
         parse_substituter("s3://bucket")
     assert caught.value.hint == "supported caches: http://, https:// and file://"
@@ -145,7 +145,7 @@ def test_nix_may_have_no_substituter_at_all() -> None:
     assert choose_substituters([], {"substituters": []}, None, []) == ()
 
 
-def test_of_nixs_own_one_that_cannot_be_asked_is_an_error_and_no_silent_gap() -> None:
+def test_of_nixs_own_one_that_cannot_be_queried_is_an_error_and_no_silent_gap() -> None:
     with pytest.raises(UsageError, match="not a cache that can be queried") as caught:
         choose_substituters([], {"substituters": ["s3://bucket"]}, None, [])
     assert "--substituter" in str(caught.value.hint)
@@ -168,7 +168,7 @@ def test_keys_are_nixs_own_and_the_pipelines() -> None:
     assert choose_keys([], None, [ONE]).names == ("cache.nixos.org-1", "one-1")
 
 
-def test_a_key_that_is_none_is_refused_with_the_place_where_it_stands() -> None:
+def test_an_invalid_key_is_refused_with_its_place() -> None:
     with pytest.raises(ConfigError) as caught:
         choose_keys(["nonsense"], None, [])
     assert caught.value.where == "--trusted-key"

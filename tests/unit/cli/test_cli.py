@@ -68,7 +68,7 @@ def test_no_command_is_a_usage_error(fake_ports):
     assert "no command given" in fake_ports.stderr.getvalue()
 
 
-def test_version_is_told(fake_ports):
+def test_version_is_reported(fake_ports):
     assert run(fake_ports, "--version") == 0
     assert fake_ports.stdout.getvalue() == f"nanna-ci {__version__}\n"
 
@@ -103,7 +103,7 @@ def test_wrong_arguments_are_usage_errors(fake_ports, command, words):
     assert fake_ports.stdout.getvalue() == ""
 
 
-def test_dry_run_is_a_flag_only_where_the_command_has_it(fake_ports, command):
+def test_dry_run_is_a_flag_only_if_the_command_has_it(fake_ports, command):
     assert run(fake_ports, "fake", "--dry-run") == 0
     assert command.context.dry_run
     command.DRY_RUN = False
@@ -296,7 +296,7 @@ def test_an_unexpected_exception_keeps_its_traceback(fake_ports, command):
 
 
 @pytest.mark.parametrize("words", [["--format", "json"], ["--format=json"]])
-def test_an_error_is_json_too_where_json_was_asked_for(fake_ports, command, words):
+def test_an_error_is_json_too_where_json_was_requested(fake_ports, command, words):
     command.error = ToolMissing("nix", "not found", hint="install nix")
     run(fake_ports, "fake", *words)
     assert json.loads(fake_ports.stdout.getvalue()) == {

@@ -40,7 +40,7 @@ def test_what_is_just_within_the_limits_is_taken(pattern: str) -> None:
     "pattern",
     ["a" * (LIMIT_BYTES + 1), "é" * (LIMIT_BYTES // 2 + 1), "(a|b|c|d|e|f|g|h|i)x*y+", "a?" * 12, "a*b*c*", "(a*)*"],
 )
-def test_what_could_take_for_ever_is_refused_with_a_way_to_mend_it(pattern: str) -> None:
+def test_what_could_take_forever_is_refused_with_a_fix(pattern: str) -> None:
     with pytest.raises(PatternProblem, match="can take exponential time") as caught:
         compile_name_pattern(pattern)
     assert caught.value.hint

@@ -1,4 +1,4 @@
-"""process.run against real programs: output, limits, and nobody left behind."""
+"""process.run against real programs: output, limits, and no process left behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def python(code: str) -> list[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie has ended: whoever adopted it has only not looked yet."""
+    """A zombie has ended: its new parent has only not reaped it yet."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -123,7 +123,7 @@ def test_large_input_and_output_do_not_block_each_other():
     assert process.run(["cat"], timeout_s=30, stdin=data).stdout == data
 
 
-def test_a_program_that_ignores_its_input_is_no_error():
+def test_a_program_that_ignores_its_input_is_not_an_error():
     assert process.run(["true"], timeout_s=10, stdin=b"x" * 1_000_000).returncode == 0
 
 
@@ -265,7 +265,7 @@ def test_an_orphan_that_holds_the_pipe_does_not_hold_us(tmp_path):
     os.kill(pid_in(pid_file), signal.SIGKILL)
 
 
-def test_silence_is_told(monkeypatch):
+def test_silence_is_reported(monkeypatch):
     monkeypatch.setattr(process, "SILENCE_S", 0.2)
     silences: list[float] = []
     process.run(["sleep", "1.2"], timeout_s=10, on_silence=silences.append)

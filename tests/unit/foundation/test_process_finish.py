@@ -1,4 +1,4 @@
-"""Programs that a first signal lets come to their end: what they would leave half done, nobody would find."""
+"""Programs that a first signal lets come to their end: what they would leave half done would not be found."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def is_gone(folder: Path) -> bool:
-    """A zombie has ended: whoever adopted it, as the first process of a sandbox does, may never look."""
+    """A zombie has ended: its new parent, such as the first process of a sandbox, may never reap it."""
     try:
         status = Path("/proc", (folder / "pid").read_text().strip() or "0", "stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -108,7 +108,7 @@ def test_two_signals_while_it_is_being_started_leave_nobody_behind(tmp_path):
         wait_for(lambda: is_gone(tmp_path))
 
 
-def test_its_own_time_limit_holds_all_the_same(tmp_path):
+def test_its_own_time_limit_holds_anyway(tmp_path):
     with started(tmp_path, "true", 0.5) as ours:
         ours.send_signal(signal.SIGTERM)
         assert ours.wait(30) in (9, 128 + signal.SIGTERM)

@@ -65,7 +65,7 @@ def test_a_key_of_several_lines_is_found_whole_escaped_and_line_by_line():
     assert redactor.redact_text("only MIGHAgEAMBMGByqGSM49 of it") == "only [redacted] of it"
 
 
-def test_what_is_no_secret_stays():
+def test_what_is_not_a_secret_stays():
     text = "a line, s3cr3t and with~signs, \x00 \udcff"
     assert Redactor([SECRET]).redact_text(text) == text
 

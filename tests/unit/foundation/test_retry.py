@@ -43,17 +43,17 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         (None, b"\xff", None),
     ],
 )
-def test_what_a_service_asks_for(header, body, wait_s):
+def test_what_a_service_requests(header, body, wait_s):
     assert requested_wait_s(header, body, NOW) == wait_s
 
 
 @pytest.mark.parametrize(("attempt", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 30.0), (1000, 30.0)])
 def test_backoff_is_anything_up_to_a_bound_that_doubles(attempt, bound):
-    asked: list[tuple[float, float]] = []
+    ranges: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
-        asked.append((low, high))
+        ranges.append((low, high))
         return random.uniform(low, high)
 
     assert 0 <= backoff_s(attempt, uniform) <= bound
-    assert asked == [(0.0, bound)]
+    assert ranges == [(0.0, bound)]

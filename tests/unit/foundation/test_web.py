@@ -333,16 +333,16 @@ def test_a_gzip_bomb_is_refused_before_it_is_unpacked(server, waits):
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "br", "deflate"])
-def test_a_coding_that_was_not_asked_for_is_refused(server, waits, coding):
+def test_a_coding_that_was_not_requested_is_refused(server, waits, coding):
     server.answers = [says(200, b"x", content_encoding=coding)]
     with client(waits) as web, pytest.raises(MalformedData, match="coded as"):
         web.request("GET", server.url)
 
 
-def test_gzip_that_is_none_is_refused_and_half_of_it_is_tried_again(server, waits):
+def test_invalid_gzip_is_refused_and_half_of_it_is_retried(server, waits):
     packed = gzip.compress(b"packed" * 1000)
-    server.answers = [says(200, b"no gzip at all", content_encoding="gzip")]
-    with client(waits) as web, pytest.raises(MalformedData, match="no gzip"):
+    server.answers = [says(200, b"not gzip at all", content_encoding="gzip")]
+    with client(waits) as web, pytest.raises(MalformedData, match="not valid gzip"):
         web.request("GET", server.url)
     for half in (packed[: len(packed) // 2], packed[:5]):
         server.answers = [says(200, half, content_encoding="gzip"), says(200, packed, content_encoding="gzip")]
@@ -405,7 +405,7 @@ def test_a_redirect_to_nowhere_is_an_error(server, waits, location):
 
 
 @pytest.mark.parametrize("url", ["", "file:///etc/passwd", "example.org/x", "http://", "http://[::1", "http://a:x/"])
-def test_what_is_no_url_is_a_usage_error(waits, url):
+def test_what_is_not_a_url_is_a_usage_error(waits, url):
     with client(waits) as web, pytest.raises(UsageError, match="not an http or https URL"):
         web.request("GET", url)
 
@@ -430,7 +430,7 @@ def test_json_of_the_right_type_is_given(server, waits):
         (b"<!doctype html>", {"content_type": "text/html; charset=utf-8"}),
     ],
 )
-def test_anything_but_the_json_asked_for_is_malformed(server, waits, body, headers):
+def test_anything_but_the_expected_json_is_malformed(server, waits, body, headers):
     server.answers = [says(200, body, **headers)]
     with client(waits) as web:
         response = web.request("GET", server.url)
@@ -470,7 +470,7 @@ def test_a_file_of_certificates_that_holds_none_is_named_with_its_variable(tmp_p
 
 
 @pytest.mark.parametrize("direct", [True, False])
-def test_without_certificates_only_a_server_of_this_machine_is_asked(server, monkeypatch, direct):
+def test_without_certificates_only_a_server_of_this_machine_is_queried(server, monkeypatch, direct):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     monkeypatch.setattr("certifi.where", lambda: "/no-cert-file.crt")

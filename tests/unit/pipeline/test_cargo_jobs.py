@@ -128,7 +128,7 @@ def test_a_test_run_that_left_no_evidence_is_an_error_whatever_its_exit_code(tmp
     result = run(junit_step(tmp_path / "junit.xml"), Machine())
     assert (result.verdict, result.reason) == (
         Verdict.ERROR,
-        "it ended well and left no JUnit file: nothing shows that a test ran",
+        "it ended well and left no JUnit file: no evidence that a test ran",
     )
     assert "tests" not in result.evidence
 
@@ -138,7 +138,7 @@ def test_a_test_run_that_left_no_evidence_is_an_error_whatever_its_exit_code(tmp
     ["", '<testsuite name="demo"><testcase name="t"><skipped/></testcase></testsuite>'],
     ids=["empty", "skipped"],
 )
-def test_a_test_run_in_which_nothing_was_executed_is_no_pass(inside: str, tmp_path: Path) -> None:
+def test_a_test_run_in_which_nothing_was_executed_is_not_a_pass(inside: str, tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
     junit.write_text(f"<testsuites>{inside}</testsuites>")
     result = run(junit_step(junit), Machine())
@@ -146,12 +146,12 @@ def test_a_test_run_in_which_nothing_was_executed_is_no_pass(inside: str, tmp_pa
     assert "no test was executed" in str(result.reason)
 
 
-def test_a_failing_exit_code_is_never_told_beside_no_failed_test(tmp_path: Path) -> None:
+def test_a_failing_exit_code_is_never_reported_without_a_failed_test(tmp_path: Path) -> None:
     junit = tmp_path / "junit.xml"
     junit.write_text('<testsuites><testsuite name="demo"><testcase name="t"/></testsuite></testsuites>')
     result = run(junit_step(junit), Machine(b"", 100))
     assert (result.verdict, result.failing_tests) == (Verdict.FAIL, ())
-    assert result.reason == "tests failed, says nextest by its exit code, and nothing names them"
+    assert result.reason == "tests failed by nextest's exit code, but nothing names them"
 
 
 @pytest.mark.parametrize("returncode", [-9, 70, 110])
@@ -181,7 +181,7 @@ def test_a_pass_does_not_hide_what_the_workspaces_own_filter_left_out() -> None:
     assert (result.verdict, result.reason) == (Verdict.PASS, "1 test was left out by profile.default.default-filter")
 
 
-def test_an_alias_in_the_place_of_a_tool_is_no_answer() -> None:
+def test_an_alias_in_the_place_of_a_tool_is_not_an_answer() -> None:
     said = "warning: user-defined alias `clippy` is shadowing an external subcommand found at `/bin/cargo-clippy`\n"
     machine = Machine(probe=EndedProgram(0, 0.0, b"cargo 1.95.0\n", said))
     result = run(CargoStep(("cargo", "clippy", "--workspace")), machine)
@@ -199,7 +199,7 @@ def test_a_tool_that_is_there_and_does_not_work_is_not_called_absent() -> None:
     assert "not installed" not in str(result.reason)
 
 
-def test_a_lock_file_that_does_not_fit_fails_with_the_way_to_mend_it() -> None:
+def test_a_lock_file_that_does_not_fit_fails_with_the_way_to_fix_it() -> None:
     said = b"error: cannot update the lock file /x/Cargo.lock because --locked was passed to prevent this\nhelp: to"
     for step, code in ((NEXTEST, 102), (CargoStep(("cargo", "clippy", "--locked")), 101)):
         result = run(step, Machine(said, code))
@@ -207,7 +207,7 @@ def test_a_lock_file_that_does_not_fit_fails_with_the_way_to_mend_it() -> None:
         assert "cargo update --workspace" in str(result.reason)
 
 
-def test_what_was_left_out_of_the_environment_is_told_by_name() -> None:
+def test_what_was_left_out_of_the_environment_is_reported_by_name() -> None:
     environment = decide_environment({"NEXTEST_NO_TESTS": "pass", "RUSTFLAGS": "-C link-arg=-fuse-ld=lld"})
     lines: list[str] = []
     result = run_step("the-job", FMT, Machine(), root=DATA, on_line=lines.append, environment=environment)
@@ -256,7 +256,7 @@ def test_a_machine_without_cargo_makes_its_step_unavailable() -> None:
         (DENY, b"2026-01-01 [ERROR] failed to fetch advisory database https://example.org"),
     ],
 )
-def test_an_audit_that_could_not_ask_is_no_answer(step: CargoStep, said: bytes, tmp_path: Path) -> None:
+def test_an_audit_that_could_not_ask_is_not_an_answer(step: CargoStep, said: bytes, tmp_path: Path) -> None:
     (tmp_path / "deny.toml").touch()
     result = run(step, Machine(said, 1), tmp_path)
     assert (result.verdict, result.reason) == (Verdict.UNAVAILABLE, "the advisory database cannot be fetched")

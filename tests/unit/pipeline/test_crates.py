@@ -25,7 +25,7 @@ def test_a_running_job_says_how_many_crates_of_all_are_done_and_what_is_left() -
     assert "13 of 40 crates" in render_heartbeat(tracker.snapshot()), "the phase of a Nix build"
     assert "Checking serde v1.0.0" in frame, "the bar is not a line worth showing"
     now[0] = 90.0
-    assert "left" not in render_heartbeat(tracker.snapshot()), "longer than the last time: nobody knows"
+    assert "left" not in render_heartbeat(tracker.snapshot()), "longer than the last time: unknown"
 
 
 def test_cargos_progress_bar_is_for_the_view_and_not_for_the_log() -> None:

@@ -79,5 +79,5 @@ def test_the_same_fault_reads_the_same_for_every_job() -> None:
         ("", 1),
     ],
 )
-def test_what_a_workspace_does_wrong_is_no_fault(text: str, code: int) -> None:
+def test_what_a_workspace_does_wrong_is_not_a_fault(text: str, code: int) -> None:
     assert find_fault(text.splitlines(), nix_says=f"builder for 'x' failed with exit code {code}", code=code) is None

@@ -113,5 +113,5 @@ def test_a_mistake_of_ours_in_a_job_is_its_error_and_leaves_the_others_their_res
     assert results["follower"].verdict is Verdict.ERROR
     assert results["follower"].reason == "a bug in nanna-ci: KeyError: 'a mistake'"
     log = Path(results["follower"].evidence["report"])
-    assert "Traceback" in log.read_text(), "whoever mends it needs the place"
+    assert "Traceback" in log.read_text(), "whoever fixes it needs the place"
     assert results[FMT].verdict is Verdict.PASS

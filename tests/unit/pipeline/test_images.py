@@ -49,6 +49,6 @@ def test_files_of_images_are_pairs_in_their_order_also_of_one_image() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "=", "app", "app=", "=amd64"])
-def test_a_word_that_is_no_pair_is_refused_with_its_flag(word: str) -> None:
+def test_a_word_that_is_not_a_pair_is_refused_with_its_flag(word: str) -> None:
     with pytest.raises(UsageError, match=r"--sbom '.*': not IMAGE=PATH"):
         parse_image_files([word], "--sbom", Path("/w"))

@@ -120,16 +120,16 @@ def test_only_nightly_is_a_declared_skip() -> None:
     assert [job.id for job in plan_jobs(OWN, Event.PUSH) if job.skippable] == ["unit-x86_64-linux-nightly"]
 
 
-def test_nightly_is_no_skip_for_those_who_build_with_it() -> None:
+def test_nightly_is_not_a_skip_for_those_who_build_with_it() -> None:
     jobs = plan('[toolchain]\nchannels = ["nightly", "stable"]\n')
     assert jobs
     assert not any(job.skippable for job in jobs.values() if job.kind is not JobKind.INTEGRATION)
 
 
-def test_integration_tests_that_nobody_asked_for_by_name_may_not_be_there() -> None:
+def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert [name for name, job in plan("").items() if job.skippable] == ["integration-x86_64-linux-stable"]
-    asked = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
-    assert not any(job.skippable for job in asked.values())
+    jobs = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
+    assert not any(job.skippable for job in jobs.values())
 
 
 def test_every_test_kind_is_a_job_kind() -> None:
@@ -193,7 +193,7 @@ def test_an_image_is_a_derivation_for_each_architecture_made_on_one_machine() ->
     assert (arm.attribute, arm.runner) == ("packages.aarch64-linux.arm-image", "ubuntu-24.04-arm")
 
 
-def test_an_image_is_tested_where_it_is_built_and_needs_it() -> None:
+def test_an_image_is_tested_on_the_machine_that_builds_it_and_needs_it() -> None:
     jobs = plan(IMAGES)
     test = jobs["container-test-client-x86_64-linux"]
     assert (test.effect, test.attribute, test.route) == (Effect.EFFECTFUL, None, JobRoute.NIX)

@@ -1,4 +1,4 @@
-"""JUnit as cargo-nextest writes it, and as nobody should."""
+"""JUnit as cargo-nextest writes it, and as it should not be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def one(inside: str, *, attributes: str = 'name="t" time="0.5"') -> junit.TestCa
     return case
 
 
-def test_a_file_of_nextest_tells_failed_flaky_and_passed_tests_apart() -> None:
+def test_a_file_of_nextest_distinguishes_failed_flaky_and_passed_tests() -> None:
     _, report = read_junit(RECORDED)
     assert report.counts == {"passed": 1, "flaky": 1, "failed": 2, "skipped": 0}
     assert report.failing == ("demo tests::killed", "demo tests::wrong")
@@ -55,7 +55,7 @@ def test_the_elements_of_a_case_decide_how_it_ended(inside: str, status: TestSta
     assert one(inside).status is status
 
 
-def test_a_time_that_is_no_time_is_unknown() -> None:
+def test_a_time_that_is_not_a_time_is_unknown() -> None:
     assert one("", attributes='name="t"').seconds is None
     assert one("", attributes='name="t" time="soon"').seconds is None
     assert one("", attributes='name="t" time="nan"').seconds is None

@@ -118,10 +118,10 @@ def test_every_job_has_its_result_on_disk(failing: Run) -> None:
 
 def test_each_job_is_announced_once_and_counted_once(failing: Run) -> None:
     failing()
-    told = [line for line, _ in failing.notes]
-    assert sum(line.startswith(f"{UNIT}: ") for line in told) == 1
+    lines = [line for line, _ in failing.notes]
+    assert sum(line.startswith(f"{UNIT}: ") for line in lines) == 1
     assert (f"{FMT}: already in the store", Tone.GOOD) in failing.notes
-    assert (f"{DOC}: failed, for a dependency failed", Tone.BAD) in failing.notes
+    assert (f"{DOC}: failed because a dependency failed", Tone.BAD) in failing.notes
     now = failing.tracker.snapshot()
     assert (now.finished, now.total, now.running) == (6, 6, ())  # the other five cannot run here
     assert now.failed == 3
@@ -194,7 +194,7 @@ def test_a_signal_after_a_failure_and_a_success_keeps_both(failing: Run) -> None
     assert results[BUILD].reason == results[DOC].reason == "interrupted before it ended"
 
 
-def test_without_a_nix_job_for_this_machine_nix_is_not_asked(tmp_path: Path) -> None:
+def test_without_a_nix_job_for_this_machine_nix_is_not_queried(tmp_path: Path) -> None:
     run = Run(tmp_path, RecordedNix("passing"), host="aarch64-darwin")
     results = run()
     assert run.nix.calls == []
@@ -210,7 +210,7 @@ def test_an_unknown_machine_runs_nothing(tmp_path: Path) -> None:
     run = Run(tmp_path, RecordedNix("passing"), host=None)
     assert {result.verdict for result in run().values()} == {Verdict.UNAVAILABLE}
     assert run.nix.calls == []
-    assert why_not_here(JOBS[0], None) == "this machine is none of the systems that jobs run on"
+    assert why_not_here(JOBS[0], None) == "jobs do not run on this kind of machine"
 
 
 def test_a_tool_that_a_job_misses_makes_it_unavailable_and_a_time_out_makes_it_fail(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_tool_that_a_job_misses_makes_it_unavailable_and_a_time_out_makes_it_f
     assert (result.verdict, result.log_tail) == (Verdict.FAIL, ("Compiling a", "Compiling b"))
 
 
-def test_a_tool_of_ours_that_fails_is_no_failure_of_the_job(passing: Run) -> None:
+def test_a_tool_of_ours_that_fails_is_not_a_failure_of_the_job(passing: Run) -> None:
     def broken(request: EffectRequest) -> JobResult:
         raise CommandFailed(("podman", "load"), 125, "storage is broken\nno space\n")
 
@@ -274,19 +274,19 @@ def let_nix_say(run: Run, old: bytes, new: bytes) -> None:
     run.nix.log = [line.replace(old, new) for line in run.nix.log]
 
 
-def test_a_build_that_ended_well_without_junit_is_no_pass_of_its_tests(
+def test_a_build_that_ended_well_without_junit_is_not_a_pass_of_its_tests(
     passing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nix_jobs, "junit_path", lambda one: None)
     results = passing()
     assert results[UNIT].verdict is results[INTEGRATION].verdict is Verdict.ERROR
-    assert "nothing shows that a test ran" in str(results[UNIT].reason)
+    assert "no evidence that a test ran" in str(results[UNIT].reason)
     assert results[UNIT].evidence["report"] == str(passing.folder / UNIT / "log.txt")
     assert results[CLIPPY].verdict is Verdict.PASS
 
 
 @pytest.mark.parametrize("inside", ["", '<testsuite name="a"><testcase name="t"><skipped/></testcase></testsuite>'])
-def test_a_build_in_which_no_test_was_executed_is_no_pass(
+def test_a_build_in_which_no_test_was_executed_is_not_a_pass(
     passing: Run, inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty.xml").write_text(f"<testsuites>{inside}</testsuites>")
@@ -352,17 +352,17 @@ def test_results_that_name_another_exit_code_than_nix_does_are_not_believed(
     assert "another exit code" in str(unit.reason)
 
 
-def test_a_failure_is_told_with_its_reason_when_it_happens(failing: Run) -> None:
+def test_a_failure_is_reported_with_its_reason_when_it_happens(failing: Run) -> None:
     failing()
-    told = [line for line, tone in failing.notes if tone is Tone.BAD]
-    unit = next(line for line in told if line.startswith(f"{UNIT}: failed"))
+    lines = [line for line, tone in failing.notes if tone is Tone.BAD]
+    unit = next(line for line in lines if line.startswith(f"{UNIT}: failed"))
     assert unit.endswith((": demo tests::wrong, demo tests::killed", ": demo tests::killed, demo tests::wrong"))
-    blocker = next(line for line in told if line.startswith("demo-doc-deps, which jobs need: failed"))
+    blocker = next(line for line in lines if line.startswith("demo-doc-deps, which jobs need: failed"))
     assert "could not compile `broken`" in blocker
-    assert told.index(blocker) < told.index(f"{DOC}: failed, for a dependency failed")
+    assert lines.index(blocker) < lines.index(f"{DOC}: failed because a dependency failed")
 
 
-def test_a_job_that_was_said_to_be_there_and_has_failed_tests_is_told_too(
+def test_a_job_reported_as_there_with_failed_tests_is_reported_too(
     passing: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_junit(monkeypatch, DATA.parent / "cargo" / "junit.xml")

@@ -19,11 +19,11 @@ def test_nextest_names_each_failed_test_once_and_no_flaky_one() -> None:
 
 def test_the_useful_lines_of_nextest_are_each_failures_own_words() -> None:
     lines = useful_lines(recorded("nextest.log"))
-    told = "\n".join(lines)
-    assert "assertion `left == right` failed: sum is wrong" in told
-    assert "(test aborted with signal 6: SIGABRT)" in told
-    assert "PASS" not in told
-    assert "running 1 test" not in told
+    text = "\n".join(lines)
+    assert "assertion `left == right` failed: sum is wrong" in text
+    assert "(test aborted with signal 6: SIGABRT)" in text
+    assert "PASS" not in text
+    assert "running 1 test" not in text
     assert len(lines) <= 30
 
 

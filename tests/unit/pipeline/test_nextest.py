@@ -26,7 +26,7 @@ def test_only_a_good_end_with_a_test_that_passed_is_a_pass(code: int, junit: Jun
     assert not str(answer.reason).startswith("0 tests")
 
 
-def test_what_the_words_name_counts_where_there_is_no_junit_alone() -> None:
+def test_what_the_text_names_counts_only_without_junit() -> None:
     assert judge_tests(100, None, named=("s c",)).reason == "1 test failed"
     assert judge_tests(100, FAILED, named=("s c", "s d")).failing == ("s b",)
     assert judge_tests(0, None, named=()).verdict is Verdict.ERROR

@@ -41,7 +41,7 @@ def test_the_callers_overrides_are_in_it_and_nixws_own_are_not(tmp_path: Path) -
     )
 
 
-def test_an_advisory_database_is_in_it_only_where_the_caller_gave_one(tmp_path: Path) -> None:
+def test_an_advisory_database_is_in_it_only_if_the_caller_gave_one(tmp_path: Path) -> None:
     debian = f"path:{tmp_path}/nix/toolkits/debian"
     for prefix in ("", "pipeline/"):
         ours = ((f"{prefix}nixpkgs", debian), (f"{prefix}advisory-db", f"{debian}/empty"))
@@ -52,13 +52,13 @@ def test_an_advisory_database_is_in_it_only_where_the_caller_gave_one(tmp_path: 
         assert command.endswith(f"-L --override-input {prefix}advisory-db path:/home/user/advisory-db")
 
 
-def test_an_override_of_the_ground_itself_is_in_it(tmp_path: Path) -> None:
+def test_an_override_of_nixpkgs_itself_is_in_it(tmp_path: Path) -> None:
     mine = (("nixpkgs", "path:/home/user/toolkit"), ("nixpkgs/root", "path:/home/user/root"))
     command = origin(tmp_path, overrides=mine, NANNA_CI_NIXW=str(tmp_path / "nixw")).build_command(ATTRIBUTE)
     assert command.count("--override-input") == 2
 
 
-def test_the_flake_is_the_working_folder_only_where_it_is_the_one_that_ran(tmp_path: Path) -> None:
+def test_the_flake_is_the_working_folder_only_if_it_is_the_one_that_ran(tmp_path: Path) -> None:
     ran, here = tmp_path / "store", tmp_path / "here"
     for folder, text in ((ran, "{ one }"), (here, "{ one }")):
         folder.mkdir()

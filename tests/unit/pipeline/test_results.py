@@ -34,7 +34,7 @@ ABSENT = unavailable("audit", "no cargo-audit")
         ([], Verdict.UNAVAILABLE, Verdict.FAIL),
     ],
 )
-def test_a_run_passes_only_where_something_passed_and_nothing_failed(
+def test_a_run_passes_only_if_something_passed_and_nothing_failed(
     results: list[JobResult], verdict: Verdict, strict_verdict: Verdict
 ) -> None:
     assert decide_verdict(results, strict=False) is verdict
@@ -105,6 +105,6 @@ def test_a_file_that_no_result_renders_to_is_refused(changes: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"schemaVersion": NaN}', b"\xff", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(data: bytes) -> None:
+def test_what_is_not_a_json_object_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedData):
         parse_result(data, "result.json")

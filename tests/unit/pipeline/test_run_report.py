@@ -38,7 +38,7 @@ def test_the_verdict_comes_first_then_the_failed_job_its_test_its_lines_its_comm
     )
 
 
-def test_the_same_lines_are_told_once() -> None:
+def test_the_same_lines_are_reported_once() -> None:
     other = JobResult("doc", Verdict.FAIL, reason="deps failed to build", log_tail=FAILED.log_tail)
     blocks = report_document(report(FAILED, other)).blocks
     assert sum(block == Code("error: unused variable", "text") for block in blocks) == 1
@@ -90,7 +90,7 @@ def test_what_ran_stands_before_what_could_not_and_failures_before_both() -> Non
     assert [row[0].text for row in table.rows] == ["clippy", "unit", "audit"]
 
 
-def test_one_cause_that_several_jobs_met_is_told_once_with_their_names() -> None:
+def test_one_cause_of_several_jobs_is_reported_once_with_their_names() -> None:
     faults = [
         no_answer(name, "no space left on this machine", report=f"/run/{name}/log.txt") for name in ("unit", "doc")
     ]

@@ -67,7 +67,7 @@ def test_a_missing_folder_is_an_error_that_names_the_path(tmp_path):
         write_atomic(tmp_path / "none" / "a", b"new")
 
 
-def test_a_long_name_is_no_obstacle(tmp_path):
+def test_a_long_name_is_not_an_obstacle(tmp_path):
     write_atomic(tmp_path / ("n" * 250), b"data")
     assert (tmp_path / ("n" * 250)).read_bytes() == b"data"
 

@@ -91,7 +91,7 @@ def test_a_value_that_knows_an_old_delimiter_makes_no_extra_output():
     assert read_outputs(github.render_outputs({"a": evil})) == {"a": evil}
 
 
-def test_a_name_that_is_none_is_refused():
+def test_an_invalid_name_is_refused():
     with pytest.raises(ValueError, match="not a name for an output"):
         github.render_outputs({"a\nb": "1"})
 
@@ -158,7 +158,7 @@ def test_a_cut_in_multibyte_text_is_valid_utf8_and_closes_its_fence(limit):
 
 
 @pytest.mark.parametrize("limit", [0, -5, 3, 40])
-def test_a_summary_with_no_room_is_short_and_valid(limit):
+def test_a_summary_with_no_space_is_short_and_valid(limit):
     summary = github.render_summary(Document("日本語" * 30, (Paragraph("x" * 100),)), limit)
     assert len(summary) <= max(0, limit)
     summary.decode("utf-8")

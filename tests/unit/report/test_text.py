@@ -117,7 +117,7 @@ def test_bars_are_in_proportion_and_a_small_value_still_shows():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -3.0])
-def test_a_value_that_is_no_length_draws_no_bar(value):
+def test_a_value_that_is_not_a_length_draws_no_bar(value):
     shown = text(Bars((("a", value, "?"), ("b", 2.0, "2 s")), "Time"))
     assert [line.count("█") for line in shown.splitlines()[1:]] == [0, 30]
 
@@ -152,5 +152,5 @@ def test_a_stack_is_as_long_as_any_other_and_a_small_part_still_shows():
 
 
 @pytest.mark.parametrize("values", [(float("nan"), 1.0), (float("inf"), 1.0), (-1.0, 2.0), ()])
-def test_parts_that_are_no_numbers_are_not_drawn(values):
+def test_parts_that_are_not_numbers_are_not_drawn(values):
     assert text(Stacks(PARTS, (("a", values, "?"),), "Paths")).splitlines()[1] == "a  " + " " * 30 + "  ?"

@@ -129,7 +129,7 @@ def test_the_first_reason_stays() -> None:
     assert failed.reason == f"builder for '{A}' failed with exit code 1"
 
 
-def test_a_warning_that_names_a_derivation_is_no_failure() -> None:
+def test_a_warning_that_names_a_derivation_is_not_a_failure() -> None:
     log = fed(say(f"warning: ignoring substitute for '{A}'", 1))
     assert (log.derivations(), log.warnings) == ((), (f"warning: ignoring substitute for '{A}'",))
 

@@ -62,7 +62,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", ["keep-going.log", "keep-going-quiet.log"])
-def test_every_way_to_fail_is_told_apart_from_a_failed_dependency(name: str, samples: Path) -> None:
+def test_every_failure_is_distinguished_from_a_failed_dependency(name: str, samples: Path) -> None:
     log = recorded(samples, name)
     assert states(log) == FAILURES
     reasons = {name: one.reason or "" for name, one in by_name(log).items()}
@@ -98,7 +98,7 @@ def test_failures_without_a_failing_builder_have_their_reason(
     assert reason in (by_name(log)[derivation].reason or "")
 
 
-def test_a_missing_attribute_is_an_error_of_nobody(samples: Path) -> None:
+def test_a_missing_attribute_is_not_a_failed_build_of_any_job(samples: Path) -> None:
     log = recorded(samples, "missing-attribute.log")
     assert log.derivations() == ()
     assert log.errors == ("error: attribute 'nothere' in selection path 'nothere' not found",)
@@ -117,7 +117,7 @@ def test_builds_side_by_side_each_have_their_own_end(name: str, samples: Path) -
     assert {one: log.log_tail for one, log in by_name(log).items()}["b.drv"] == ("log of b",)
 
 
-def test_what_was_asked_for_ends_with_its_builder_and_not_with_nix(samples: Path) -> None:
+def test_what_was_requested_ends_with_its_builder_and_not_with_nix(samples: Path) -> None:
     """In parallel.log the activities of a, b, c and d all stop after the last of them ended."""
     clock = Clock()
     log = BuildLog(clock=clock)

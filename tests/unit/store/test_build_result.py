@@ -48,20 +48,20 @@ def failed(*events: dict[str, Any], valid: set[StorePath] | None = None) -> Deri
     return judge(str(A), DerivationTarget(A, None), {"out": OUT}, log_of(*events, success=False), valid or set())
 
 
-def test_where_nix_succeeded_the_log_tells_how_it_came() -> None:
+def test_if_nix_succeeded_the_log_tells_how_it_came() -> None:
     assert succeeded().state is BuildOutcome.PRESENT
     assert succeeded(BEGIN, STOP).state is BuildOutcome.BUILT
     assert succeeded(SUBSTITUTE, STOP).state is BuildOutcome.SUBSTITUTED
     assert succeeded(SUBSTITUTE, STOP, BEGIN, STOP).state is BuildOutcome.BUILT
 
 
-def test_where_nix_succeeded_an_error_on_the_way_is_no_failure() -> None:
+def test_if_nix_succeeded_an_error_on_the_way_is_not_a_failure() -> None:
     result = succeeded(BEGIN, error(f"error: builder for '{A}' failed"))
     assert (result.state, result.reason) == (BuildOutcome.BUILT, None)
     assert succeeded(error(f"error: builder for '{A}' failed")).state is BuildOutcome.PRESENT
 
 
-def test_where_nix_failed_a_derivation_is_there_only_if_its_outputs_are() -> None:
+def test_if_nix_failed_a_derivation_is_there_only_if_its_outputs_are() -> None:
     """It may have lost its store, its daemon or its life between the log line and the registration."""
     for events in ((), (BEGIN, STOP), (SUBSTITUTE, STOP)):
         assert failed(*events).state is BuildOutcome.UNKNOWN
@@ -70,7 +70,7 @@ def test_where_nix_failed_a_derivation_is_there_only_if_its_outputs_are() -> Non
     assert failed(SUBSTITUTE, STOP, valid={OUT}).state is BuildOutcome.SUBSTITUTED
 
 
-def test_where_nix_failed_every_output_must_be_there() -> None:
+def test_if_nix_failed_every_output_must_be_there() -> None:
     outputs = {"out": OUT, "dev": DEV}
     assert judge(str(A), DerivationTarget(A, None), outputs, log_of(success=False), {OUT}).state is BuildOutcome.UNKNOWN
     assert (
@@ -130,7 +130,7 @@ def test_any_other_installable_is_refused(text: str) -> None:
         parse_target(text)
 
 
-def test_only_the_outputs_asked_for_are_looked_at_and_each_must_exist() -> None:
+def test_only_the_outputs_requested_are_looked_at_and_each_must_exist() -> None:
     outputs = {"out": Output(OUT, False), "dev": Output(DEV, False)}
     derivation = Derivation(A, "a", "x86_64-linux", "/bin/sh", (), {}, outputs, {}, ())
     assert wanted_outputs(DerivationTarget(A, None), derivation) == {"out": OUT, "dev": DEV}

@@ -49,7 +49,7 @@ def test_a_later_build_replaces_an_earlier_one_and_leaves_the_others(file: Path)
     assert times.of(OTHER, "y") == BuildTime(5.0, is_exact=True)
 
 
-def test_the_oldest_go_where_there_are_too_many(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_go_if_there_are_too_many(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_times, "MAX_BUILDS", 2)
     for now_s, path in ((300.0, NEW), (100.0, OLD), (200.0, OTHER)):
         record_build_times(file, {path: now_s}, now_s)
@@ -86,7 +86,7 @@ def test_only_what_was_built_to_a_good_end_counts() -> None:
         ('{"schemaVersion": 1, "builds": {"a": NaN}}', "NaN is not JSON"),
     ],
 )
-def test_a_file_that_is_none_is_refused_and_left_as_it_is(file: Path, text: str, problem: str) -> None:
+def test_an_invalid_file_is_refused_and_left_as_it_is(file: Path, text: str, problem: str) -> None:
     file.write_text(text)
     with pytest.raises(MalformedData, match=problem) as caught:
         load_build_times(file)
@@ -103,7 +103,7 @@ def test_a_folder_in_its_place_is_named(file: Path) -> None:
         load_build_times(file)
 
 
-def test_no_room_for_it_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(NannaError, match="nowhere/build-times"):
         record_build_times(tmp_path / "nowhere/build-times.json", {OLD: 1.0}, 1.0)
 

@@ -30,7 +30,7 @@ def test_outside_of_a_root_nothing_is_found() -> None:
 def test_the_chosen_rust_and_what_was_passed_over_are_shown_with_the_reason(tmp_path: Path) -> None:
     found = next(check_debian_root(make_root(tmp_path, json.dumps(RECORD))))
     assert found.health is Health.GOOD
-    assert found.says.startswith("Rust 1.96.0 (rustc-web of trixie); passed over: 1.97.1 (rustc of trixie-backports)")
+    assert found.says.startswith("Rust 1.96.0 (rustc-web of trixie); skipped: 1.97.1 (rustc of trixie-backports)")
 
 
 def test_a_missing_group_is_a_warning_with_the_package_and_a_fix(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_every_shape_gives_the_same_derivations(shape: str, samples: Path) -> No
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_fixed_output_has_its_path_even_where_nix_leaves_it_out(shape: str, samples: Path) -> None:
+def test_a_fixed_output_has_its_path_even_if_nix_leaves_it_out(shape: str, samples: Path) -> None:
     outputs = parse_derivations((samples / shape).read_bytes(), shape)[MISMATCH].outputs
     path = parse_store_path("/nix/store/bj43vjkahj98dfc25dhpc2i45f4i86d7-mismatch")
     assert outputs == {"out": Output(path, is_fixed=True)}
@@ -102,7 +102,7 @@ def test_a_derivation_with_a_part_missing_or_wrong_is_refused_by_name(changes: d
         parse_derivations(json.dumps(minimal(**changes)).encode(), "source")
 
 
-def test_a_key_that_is_no_derivation_is_refused() -> None:
+def test_a_key_that_is_not_a_derivation_is_refused() -> None:
     data = {"/nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top": minimal()[str(TOP)]}
     with pytest.raises(MalformedData, match="is not a derivation"):
         parse_derivations(json.dumps(data).encode(), "source")

@@ -53,7 +53,7 @@ def test_outputs_of_every_kind(output: str, expected: Output) -> None:
     assert parse_drv_file(text.encode(), TOP).outputs == {"out": expected}
 
 
-def test_bytes_that_are_no_utf_8_are_kept() -> None:
+def test_bytes_that_are_not_utf_8_are_kept() -> None:
     data = LOW_TEXT.replace('"builtin:fetchurl",[],[]', '"b",[],[("x","@")]').encode().replace(b"@", b"\xff\xfe")
     assert parse_drv_file(data, LOW).environment["x"].encode("utf-8", "surrogateescape") == b"\xff\xfe"
 

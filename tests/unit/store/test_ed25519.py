@@ -156,7 +156,7 @@ def test_every_commitment_of_small_order_is_refused() -> None:
     ],
     ids=repr,
 )
-def test_a_key_that_is_no_point_or_written_in_another_way_is_refused(key: bytes) -> None:
+def test_a_key_that_is_not_a_point_or_written_in_another_way_is_refused(key: bytes) -> None:
     with pytest.raises(ValueError, match="not a point of the curve"):
         VerifyingKey(key)
 

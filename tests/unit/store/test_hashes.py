@@ -57,7 +57,7 @@ def test_a_hash_is_written_as_nix_writes_it() -> None:
         "sha512-" + SRI.removeprefix("sha256-"),
     ],
 )
-def test_what_is_no_hash_is_refused(text: str) -> None:
+def test_what_is_not_a_hash_is_refused(text: str) -> None:
     with pytest.raises(MalformedData, match=r"^source: "):
         parse_hash(text, "source")
 
@@ -76,7 +76,7 @@ def test_a_structured_hash_is_the_same_hash(value: str | dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("value", [None, 5, [], {}, {"algorithm": "sha256"}, {"algorithm": "sha1", "hash": SRI}])
-def test_json_that_is_no_hash_is_refused(value: object) -> None:
+def test_json_that_is_not_a_hash_is_refused(value: object) -> None:
     with pytest.raises(MalformedData, match="narHash"):
         parse_json_hash(value, "source", "narHash")  # type: ignore[arg-type]
 
@@ -97,7 +97,7 @@ def test_a_content_address_is_the_same_in_both_notations(text: str, structured: 
 
 
 @pytest.mark.parametrize("value", ["", "fixed:", "other:" + NIX32, 5, {"method": "tar", "hash": SRI}, {"hash": SRI}])
-def test_what_is_no_content_address_is_refused(value: object) -> None:
+def test_what_is_not_a_content_address_is_refused(value: object) -> None:
     with pytest.raises(MalformedData):
         parse_content_address(value, "source")  # type: ignore[arg-type]
 
@@ -110,6 +110,6 @@ def test_a_signature_is_the_same_in_both_notations() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "name", ":AAAA", "name:", "na me:AAAA", "name:A*A", "n\n:AAAA", 5, {"sig": "A"}])
-def test_what_is_no_signature_is_refused(value: object) -> None:
+def test_what_is_not_a_signature_is_refused(value: object) -> None:
     with pytest.raises(MalformedData):
         parse_signature(value, "source")  # type: ignore[arg-type]

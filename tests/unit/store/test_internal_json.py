@@ -126,7 +126,7 @@ def test_an_error_that_names_one_derivation_is_its_failure(message: str) -> None
         f"error: Cannot build '{A}'.\n       Reason: 12 dependencies failed.",
     ],
 )
-def test_a_failed_dependency_is_told_apart(message: str) -> None:
+def test_a_failed_dependency_is_distinguished(message: str) -> None:
     failure = parse_failure(message)
     assert failure is not None
     assert (str(failure.derivation), failure.dependency) == (A, True)
@@ -142,7 +142,7 @@ def test_a_failed_dependency_is_told_apart(message: str) -> None:
         f"error: '{A.replace('-a.drv', '-..drv')}'".replace("..drv", "..-x.drv"),
     ],
 )
-def test_an_error_that_names_no_derivation_or_several_is_nobodys(message: str) -> None:
+def test_an_error_that_names_no_derivation_or_several_is_not_assigned(message: str) -> None:
     assert parse_failure(message) is None
 
 

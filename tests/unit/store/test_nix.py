@@ -1,4 +1,4 @@
-"""Questions to the nix program: what it is asked, and what its answers are taken for."""
+"""Calls of the nix program: its arguments, and how its answers are read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nix_with(run: FakeRun, **environ: str) -> Nix:
     return Nix(run, environ=environ)
 
 
-def asked(run: FakeRun, *words: str) -> tuple[str, ...]:
+def arguments_of(run: FakeRun, *words: str) -> tuple[str, ...]:
     """The argv of the only call that begins with `words`, without the base."""
     found = [call.argv[len(BASE) :] for call in run.calls if call.argv[len(BASE) :][: len(words)] == words]
     assert len(found) == 1, run.calls
@@ -61,7 +61,7 @@ def test_what_names_no_version_is_refused(text: str) -> None:
         parse_version(text)
 
 
-def test_the_version_is_asked_once(run: FakeRun) -> None:
+def test_the_version_is_queried_once(run: FakeRun) -> None:
     nix = nix_with(run)
     assert nix.version() == nix.version()
     assert len(run.calls) == 1
@@ -87,16 +87,16 @@ def test_every_call_has_the_environment_and_a_time_limit(run: FakeRun) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"x86_64", b"x86_64-linux\nextra", b"<html>"])
-def test_a_system_that_is_none_is_refused(run: FakeRun, answer: bytes) -> None:
+def test_an_invalid_system_is_refused(run: FakeRun, answer: bytes) -> None:
     run.script(*BASE, "eval", stdout=answer)
     with pytest.raises(MalformedData):
         nix_with(run).current_system()
 
 
-def test_evaluation_stands_on_the_flake_here_unless_told_otherwise(run: FakeRun) -> None:
+def test_evaluation_uses_the_flake_here_by_default(run: FakeRun) -> None:
     run.script(*BASE, "eval", stdout=b'{"a": 1}')
     assert nix_with(run).evaluate("checks.x86_64-linux.unit") == {"a": 1}
-    assert asked(run, "eval") == ("eval", "--json", "--no-write-lock-file", ".#checks.x86_64-linux.unit")
+    assert arguments_of(run, "eval") == ("eval", "--json", "--no-write-lock-file", ".#checks.x86_64-linux.unit")
 
 
 def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
@@ -106,7 +106,7 @@ def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
     assert nix.evaluate("x", apply="builtins.attrNames") == []
     given = ("--override-input", "nixpkgs", "path:/a b", "--override-input", "nanna-coder", "path:/c")
     flags = ("--no-write-lock-file", *given)
-    assert asked(run, "eval") == ("eval", "--json", *flags, "path:/repo#x", "--apply", "builtins.attrNames")
+    assert arguments_of(run, "eval") == ("eval", "--json", *flags, "path:/repo#x", "--apply", "builtins.attrNames")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_flake_overrides_and_function_are_handed_on(run: FakeRun) -> None:
         '[["a", "-b"]]',
     ],
 )
-def test_overrides_that_are_no_pairs_are_a_configuration_error(run: FakeRun, overrides: str) -> None:
+def test_overrides_that_are_not_pairs_are_a_configuration_error(run: FakeRun, overrides: str) -> None:
     with pytest.raises(ConfigError, match=r"^NANNA_CI_OVERRIDES: "):
         nix_with(run, NANNA_CI_OVERRIDES=overrides)
 
@@ -139,7 +139,7 @@ def test_warnings_on_stderr_never_mix_into_the_value(run: FakeRun) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"warning: dirty\n1", b"[NaN]", b"[" * 10_000])
-def test_a_value_that_is_no_json_is_refused(run: FakeRun, answer: bytes) -> None:
+def test_a_value_that_is_not_json_is_refused(run: FakeRun, answer: bytes) -> None:
     run.script(*BASE, "eval", stdout=answer)
     with pytest.raises(MalformedData, match=r"^nix eval \.#x: "):
         nix_with(run).evaluate("x")
@@ -186,20 +186,20 @@ def info(path: StorePath) -> dict[str, Any]:
     return {str(path): {"narHash": SRI, "narSize": 1, "references": []}}
 
 
-def test_path_info_tells_what_is_there(run: FakeRun) -> None:
+def test_path_info_says_what_is_there(run: FakeRun) -> None:
     run.script(*BASE, "path-info", stdout=json.dumps(info(OUT_A) | {str(OUT_B): None}).encode())
     known = nix_with(run).path_info([OUT_A, OUT_B])
     assert known[OUT_A] is not None
     assert known[OUT_B] is None
-    assert asked(run, "path-info") == ("path-info", "--json", "--offline", str(OUT_A), str(OUT_B))
+    assert arguments_of(run, "path-info") == ("path-info", "--json", "--offline", str(OUT_A), str(OUT_B))
 
 
-def test_the_json_format_is_asked_for_only_where_nix_knows_it(run: FakeRun) -> None:
+def test_the_json_format_is_requested_only_if_nix_knows_it(run: FakeRun) -> None:
     run.script(*BASE, "--version", stdout=b"nix (Nix) 2.33.1\n")
     answer = {"version": 2, "storeDir": "/nix/store", "info": {OUT_A.base_name: None}}
     run.script(*BASE, "path-info", stdout=json.dumps(answer).encode())
     assert nix_with(run).path_info([OUT_A]) == {OUT_A: None}
-    assert asked(run, "path-info")[2:-1] == ("--offline", "--json-format", "2")
+    assert arguments_of(run, "path-info")[2:-1] == ("--offline", "--json-format", "2")
 
 
 def test_an_answer_that_leaves_out_a_path_is_refused(run: FakeRun) -> None:
@@ -208,7 +208,7 @@ def test_an_answer_that_leaves_out_a_path_is_refused(run: FakeRun) -> None:
         nix_with(run).path_info([OUT_A, OUT_B])
 
 
-def test_many_paths_are_asked_for_in_parts() -> None:
+def test_many_paths_are_requested_in_parts() -> None:
     paths = [StorePath(f"{number:032d}", "x") for number in range(1201)]
 
     class Answering(FakeRun):
@@ -247,4 +247,4 @@ def test_derivations_are_shown_alone_or_with_all_they_need(
 ) -> None:
     run.script(*BASE, "derivation", stdout=shown((A, OUT_A), (B, OUT_B)))
     assert set(nix_with(run).derivation_show([A], recursive=recursive)) == {A, B}
-    assert asked(run, "derivation") == ("derivation", "show", *flags, str(A))
+    assert arguments_of(run, "derivation") == ("derivation", "show", *flags, str(A))

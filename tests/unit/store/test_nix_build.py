@@ -1,4 +1,4 @@
-"""Builds by the nix program: what nix is asked to do, and what its end is taken for."""
+"""Builds by the nix program: the arguments of nix, and how its end is read."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ STOP = {"action": "stop", "id": 5}
 ERROR_B = {"action": "msg", "level": 0, "msg": f"error: builder for '{B}' failed with exit code 1"}
 
 
-def test_a_build_asks_for_events_without_a_link_and_keeps_going_if_told(run: FakeRun, tmp_path: Path) -> None:
+def test_a_build_requests_events_without_a_link_and_keeps_going_if_requested(run: FakeRun, tmp_path: Path) -> None:
     run.script(*BASE, "build")
     nix = nix_with(run)
     base = ("build", "--log-format", "internal-json", "-v", "-v", "-v")
@@ -114,7 +114,7 @@ def test_a_nix_that_is_killed_after_some_builds_still_gives_their_results(run: F
     assert [one.state for one in result.results] == [BuildOutcome.BUILT, BuildOutcome.UNKNOWN]
 
 
-def test_a_build_that_runs_out_of_time_tells_what_nix_said_and_not_its_events(run: FakeRun) -> None:
+def test_a_build_that_times_out_reports_what_nix_said_and_not_its_events(run: FakeRun) -> None:
     run.script(*BASE, "build", error=CommandTimedOut(["nix"], 5, "@nix {}"))
     with pytest.raises(CommandTimedOut) as caught:
         nix_with(run).build([str(A)], keep_going=True, timeout_s=5)
@@ -136,7 +136,7 @@ def test_each_event_is_handed_on_once_the_log_has_it(run: FakeRun) -> None:
     assert seen[1][1] is not None
 
 
-def test_an_installable_that_is_no_derivation_never_reaches_nix(run: FakeRun) -> None:
+def test_an_installable_that_is_not_a_derivation_never_reaches_nix(run: FakeRun) -> None:
     with pytest.raises(MalformedData):
         nix_with(run).build([".#a"], keep_going=True)
     assert run.calls == []

@@ -1,4 +1,4 @@
-"""What is asked of nix around a push, by script."""
+"""The calls of nix around a push, by script."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scripted(version: str = "nix (Nix) 2.26.3") -> FakeRun:
     return run
 
 
-def test_a_copy_gets_paths_on_stdin_fetches_nothing_and_tells_each_path() -> None:
+def test_a_copy_gets_paths_on_stdin_fetches_nothing_and_reports_each_path() -> None:
     run = scripted()
     said = f"copying 2 paths...\ncopying path '{A}' to 'file:///c'...\ncopying path '{C}' to 'file:///c'...\n"
     run.script(*NIX, "copy", stderr=said.encode())
@@ -65,7 +65,7 @@ def test_another_store_is_queried_with_an_empty_cache_in_the_shape_of_this_nix(t
     assert call.options["env"] == {"X": "1", "XDG_CACHE_HOME": str(tmp_path)}
 
 
-def test_nothing_to_ask_starts_nothing(tmp_path: Path) -> None:
+def test_nothing_to_query_starts_nothing(tmp_path: Path) -> None:
     run = FakeRun()
     nix = Nix(run, environ={})
     assert (
@@ -94,19 +94,19 @@ def test_the_closure_has_references_and_what_the_store_lacks() -> None:
 def test_a_path_that_is_collected_during_the_closure_query_is_missing() -> None:
     store = StandInNix()
     foo, bar = store.add("a-foo"), store.add("c-bar")
-    asked = store._path_info
+    original = store._path_info
 
-    def collecting(asked_for: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
+    def collecting(requested: Sequence[str], words: tuple[str, ...], *, recursive: bool) -> dict[str, Any]:
         if recursive:
             store.infos.pop(bar, None)
-        return asked(asked_for, words, recursive=recursive)
+        return original(requested, words, recursive=recursive)
 
     store._path_info = collecting  # type: ignore[method-assign, assignment]
     known = query_closure(Nix(store, environ={}), [foo, bar])
     assert {one.name: info is not None for one, info in known.items()} == {"a-foo": True, "c-bar": False}
 
 
-def test_installables_stand_on_the_callers_ground() -> None:
+def test_installables_use_the_callers_overrides() -> None:
     run = scripted()
     run.script(*NIX, "derivation", stdout=b"{}")
     nix = Nix(run, environ={"NANNA_CI_OVERRIDES": '[["nixpkgs", "path:/ground"]]'})
@@ -146,7 +146,7 @@ def test_a_store_elsewhere_has_no_folder_to_watch(setting: str) -> None:
         watched_folder(Nix(store, environ={}))
 
 
-def test_only_new_files_are_asked_about(tmp_path: Path) -> None:
+def test_only_new_files_are_queried_about(tmp_path: Path) -> None:
     store = StandInNix()
     new = store.add("a-foo", deriver=path("a.drv"), registered_s=2_000_000_000)
     for name in (new.base_name, ".links", f"{C.base_name}.lock", "x" * 10, path("x.drv").base_name):
@@ -155,6 +155,6 @@ def test_only_new_files_are_asked_about(tmp_path: Path) -> None:
     stamp = (tmp_path / new.base_name).stat().st_ctime
     assert query_built_since(nix, tmp_path, stamp) == [new]
     assert query_built_since(nix, tmp_path, stamp + 60) == []
-    asked = [words for words, _ in store.of("path-info")]
-    assert len(asked) == 1
-    assert not any(word.endswith(".drv") for word in asked[0])
+    queries = [words for words, _ in store.of("path-info")]
+    assert len(queries) == 1
+    assert not any(word.endswith(".drv") for word in queries[0])

@@ -44,7 +44,7 @@ def test_a_derivation_is_not_evaluated(run: FakeRun, text: str, outputs: tuple[s
 @pytest.mark.parametrize(
     ("text", "outputs"), [(".#top", ("out", "doc")), (".#top^dev", ("dev",)), (".#top^*", None), (".", ("out", "doc"))]
 )
-def test_an_attribute_is_evaluated_on_the_ground_of_the_caller(
+def test_an_attribute_is_evaluated_with_the_callers_overrides(
     run: FakeRun, text: str, outputs: tuple[str, ...] | None
 ) -> None:
     answer = {"derivation": str(DRV), "outputs": ["out", "doc"]}
@@ -71,7 +71,7 @@ def test_an_answer_of_another_form_is_refused(run: FakeRun, answer: bytes) -> No
         evaluate_installable(make(run), ".#y")
 
 
-def test_a_store_path_is_no_derivation(run: FakeRun) -> None:
+def test_a_store_path_is_not_a_derivation(run: FakeRun) -> None:
     with pytest.raises(UsageError, match="is a store path"):
         evaluate_installable(make(run), str(OUT))
 
@@ -94,7 +94,7 @@ def test_where_the_folder_of_the_store_is(remote: str, folder: str | None) -> No
     assert store_folder({}) == Path("/nix/store")
 
 
-def test_files_are_read_where_they_are_and_nix_is_asked_where_not(run: FakeRun, tmp_path: Path) -> None:
+def test_files_are_read_if_present_and_else_nix_is_queried(run: FakeRun, tmp_path: Path) -> None:
     shown = {
         "args": [],
         "builder": "b",
@@ -114,34 +114,34 @@ def test_files_are_read_where_they_are_and_nix_is_asked_where_not(run: FakeRun, 
     assert len(run.calls) == 2
 
 
-def test_only_what_lies_in_the_folder_is_asked_for_and_once(run: FakeRun, tmp_path: Path) -> None:
+def test_only_what_lies_in_the_folder_is_requested_and_once(run: FakeRun, tmp_path: Path) -> None:
     (tmp_path / OUT.base_name).touch()
     run.script(*FLAGS, "path-info", stdout=json.dumps({str(OUT): INFO}).encode())
     store = LocalStore(lambda: make(run), tmp_path, is_optional=False)
-    store.ask([OUT, GONE])
-    store.ask([OUT, GONE])
+    store.load([OUT, GONE])
+    store.load([OUT, GONE])
     assert set(store.valid) == {OUT}
-    asked = [call.argv for call in run.calls if "path-info" in call.argv]
-    assert len(asked) == 1
-    assert str(GONE) not in asked[0]
+    queries = [call.argv for call in run.calls if "path-info" in call.argv]
+    assert len(queries) == 1
+    assert str(GONE) not in queries[0]
 
 
 def test_what_lies_there_and_is_not_valid_is_not(run: FakeRun, tmp_path: Path) -> None:
     (tmp_path / OUT.base_name).symlink_to("nowhere")
     run.script(*FLAGS, "path-info", stdout=json.dumps({str(OUT): None}).encode())
     store = LocalStore(lambda: make(run), tmp_path, is_optional=False)
-    store.ask([OUT])
+    store.load([OUT])
     assert store.valid == {}
 
 
-def test_nix_is_not_needed_where_nothing_lies_there_or_it_is_optional(tmp_path: Path) -> None:
+def test_nix_is_not_needed_if_nothing_is_there_or_it_is_optional(tmp_path: Path) -> None:
     def missing() -> Nix:
         raise ToolMissing("nix", "not found")
 
-    LocalStore(missing, tmp_path, is_optional=False).ask([OUT])
+    LocalStore(missing, tmp_path, is_optional=False).load([OUT])
     (tmp_path / OUT.base_name).touch()
     optional = LocalStore(missing, tmp_path, is_optional=True)
-    optional.ask([OUT])
+    optional.load([OUT])
     assert optional.valid == {}
     with pytest.raises(ToolMissing):
-        LocalStore(missing, tmp_path, is_optional=False).ask([OUT])
+        LocalStore(missing, tmp_path, is_optional=False).load([OUT])

@@ -102,6 +102,6 @@ def test_a_wrong_or_missing_field_is_refused_with_the_path(changes: dict[str, An
 
 
 @pytest.mark.parametrize("data", [b"", b"5", b'["x"]', b'[{"valid": false}]', b"{", b'{"version": 2}', b'{"info": {}}'])
-def test_what_is_no_path_info_is_refused(data: bytes) -> None:
+def test_what_is_not_path_info_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedData, match=r"^source: "):
         parse_path_info(data, "source")

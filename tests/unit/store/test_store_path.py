@@ -51,7 +51,7 @@ def test_both_spellings_are_read_where_either_may_stand() -> None:
         f"/nix/store/{HASH}-..-a",
     ],
 )
-def test_what_is_no_store_path_is_refused(text: str) -> None:
+def test_what_is_not_a_store_path_is_refused(text: str) -> None:
     with pytest.raises(MalformedData):
         parse_store_path(text)
 

@@ -203,7 +203,7 @@ def test_a_public_key_is_read_and_written() -> None:
         (f"a-1:{base64.b64encode(bytes(64)).decode()}", "that is a secret key"),
     ],
 )
-def test_what_is_no_public_key_is_refused(text: str, problem: str) -> None:
+def test_what_is_not_a_public_key_is_refused(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem) as caught:
         parse_public_key(text, "--trusted-key")
     assert caught.value.where == "--trusted-key"

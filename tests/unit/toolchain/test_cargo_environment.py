@@ -42,7 +42,7 @@ def test_what_may_be_needed_stays_and_is_named_without_its_value(name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["CARGO_HOME", "CARGO_TARGET_DIR", "NEXTEST_TEST_THREADS", "CARGO_TERM_COLOR", "PATH"])
-def test_what_changes_no_verdict_is_left_alone_and_not_told(name: str) -> None:
+def test_what_changes_no_verdict_is_left_alone_and_not_reported(name: str) -> None:
     environment = decide_environment({name: "x"})
     assert environment.variables == {name: "x"}
     assert environment.to_json() == {}

@@ -38,7 +38,7 @@ error: unclosed table, expected `]`
         ("", "no output on stderr"),
     ],
 )
-def test_the_innermost_cause_is_told_in_cargos_own_words(said: str, cause: str) -> None:
+def test_the_innermost_cause_is_reported_in_cargos_own_words(said: str, cause: str) -> None:
     assert innermost_cause(said) == cause
 
 
@@ -75,5 +75,5 @@ def test_a_missing_toolchain_is_named_with_its_installation(said: str, reason: s
     assert (found.reason, found.hint) == (reason, hint)
 
 
-def test_a_broken_workspace_is_no_missing_toolchain() -> None:
+def test_a_broken_workspace_is_not_a_missing_toolchain() -> None:
     assert find_missing_toolchain(INHERITED) is None

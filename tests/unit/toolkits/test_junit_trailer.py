@@ -1,4 +1,4 @@
-"""The test results at the end of a failed build's log: what the builder writes, its reader reads, and nobody forges."""
+"""The test results at the end of a failed build's log: written by the builder, read back, safe from forgery."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_what_the_builder_wrote_is_read_back_whole(tmp_path: Path, capsys: pytes
     assert lines[: read.start] == ["the log", ""]
 
 
-def test_a_run_without_junit_has_its_exit_code_all_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_junit_has_its_exit_code_anyway(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read = read_section(section(tmp_path, capsys, None, 101))
     assert read is not None
     assert (read.exit_code, read.junit) == (101, None)

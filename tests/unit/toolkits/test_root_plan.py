@@ -74,7 +74,7 @@ def test_an_older_rust_for_both_architectures_beats_a_newer_one_for_this_machine
     assert made.passed[0].reason == "std: 1.97.1 on amd64, 1.96.1 on arm64"
 
 
-def test_where_no_rust_has_both_architectures_the_newest_is_taken_without_cross() -> None:
+def test_if_no_rust_has_both_architectures_the_newest_is_taken_without_cross() -> None:
     versions = everything()
     del versions["std:arm64", "stable"], versions["std:arm64", "backports"]
     made = plan(FakeMirror(versions))

@@ -25,7 +25,7 @@ def test_a_stand_in_that_does_not_compile_is_missed_by_nobody() -> None:
     assert missing([], ["own"]) is None
 
 
-def test_another_error_is_told_in_cargos_words() -> None:
+def test_another_error_is_reported_in_cargos_words() -> None:
     assert missing(["error: the lock file needs to be updated"], ["own"]) == "error: the lock file needs to be updated"
 
 
@@ -50,7 +50,7 @@ def test_programs_are_those_that_cargo_says_it_made() -> None:
     assert executables(b"\n".join(lines)) == {"tool": "/build/elsewhere/x86_64/release/tool"}
 
 
-def test_a_test_that_failed_for_want_of_the_network_is_told_from_others(tmp_path: Path) -> None:
+def test_a_failure_for_lack_of_network_is_distinguished_from_others(tmp_path: Path) -> None:
     cargo = "help: if this error is too confusing you may wish to retry without `--offline`"
     words = "failed to lookup address information: Temporary failure in name resolution"
     junit = tmp_path / "junit.xml"
@@ -101,7 +101,7 @@ def test_a_fault_of_the_builder_is_one_last_line_with_an_exit_code_of_its_own(ca
     assert last.endswith(f"(test_rust_builder.py:{full_disk.__code__.co_firstlineno + 1})")
 
 
-def test_a_programs_failure_and_a_wrong_definition_are_no_faults_of_the_builder(capsys: Any) -> None:
+def test_a_programs_failure_and_a_wrong_definition_are_not_faults_of_the_builder(capsys: Any) -> None:
     def fail() -> None:
         raise SystemExit(101)
 

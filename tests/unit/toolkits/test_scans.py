@@ -45,7 +45,7 @@ def test_a_finding_of_cargo_audit_is_one_line_with_id_crate_title_and_versions()
 
 
 @pytest.mark.parametrize("text", ["", "error: no database", "[]", "null", "{}", audit_report(vulnerabilities={})])
-def test_what_is_no_report_of_cargo_audit_is_never_taken_for_a_clean_one(text: str) -> None:
+def test_what_is_not_a_report_of_cargo_audit_is_never_taken_for_a_clean_one(text: str) -> None:
     with pytest.raises(ValueError):
         parse_audit(text)
 
@@ -122,7 +122,7 @@ def test_a_finding_of_cargo_deny_is_one_line_that_names_the_crate_and_what_is_wr
     }
 
 
-def test_crates_that_the_index_was_asked_for_in_vain_are_counted_and_no_findings() -> None:
+def test_crates_not_found_in_the_index_are_counted_and_are_not_findings() -> None:
     report = parse_deny("\n".join([NO_INDEX, NO_INDEX, SUMMARY]))
     assert (report.not_looked_up, report.findings) == (2, {})
     assert report.errors == dict.fromkeys(["advisories", "bans", "licenses", "sources"], 0)

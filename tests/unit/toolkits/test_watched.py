@@ -48,7 +48,7 @@ def test_states_of_the_bar_become_phases_and_leave_the_log(
     assert lines == [b"   Compiling one v1.0.0", b"error: it does not compile"]
 
 
-def test_a_fast_bar_is_not_told_more_often_than_twice_a_second(
+def test_a_fast_bar_is_shown_at_most_twice_a_second(
     cargo: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     watched.run_watched([str(cargo)], cwd=tmp_path, env=os.environ)

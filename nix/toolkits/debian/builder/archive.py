@@ -9,7 +9,7 @@ from pathlib import Path
 from plain import run
 
 NAME = "target.tar.zst"
-# where nothing was built before: any time that zip files know, which is after 1980
+# for a first build: any time that zip files can hold, which is after 1980
 LONG_AGO = 946684800
 # what is packed is read five times on the same machine: fast before small
 ZSTD = "zstd -1 -T0"

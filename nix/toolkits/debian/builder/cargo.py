@@ -43,7 +43,7 @@ def environment(attributes: Attributes) -> dict[str, str]:
         **os.environ,
         **attributes["environment"],
         "CARGO_HOME": str(TOP / "cargo"),
-        # the workspace's own configuration may say other folders, where nothing would be found again
+        # the workspace's own configuration may set other folders, in which nothing would be found again
         "CARGO_TARGET_DIR": target,
         "CARGO_BUILD_BUILD_DIR": target,
         # and a compiler cache that is not here, and has no network
@@ -72,7 +72,7 @@ def environment(attributes: Attributes) -> dict[str, str]:
 
 
 def person() -> dict[str, str]:
-    """What programs ask of whoever runs them: a name, folders of their own that are empty, a time zone, no terminal."""
+    """What programs need of their environment: a name, empty folders of their own, a time zone, no terminal."""
     home, runtime = TOP / "home", TOP / "run"
     for folder in (home, runtime):
         folder.mkdir(mode=0o700, exist_ok=True)

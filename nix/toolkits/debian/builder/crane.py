@@ -4,7 +4,7 @@ crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
 crane.py FOLDER doctests FLAG…              tests the examples in the documentation
 crane.py FOLDER inherit LAYER…              puts layers under the source, before cargo runs
-crane.py FOLDER refuse-alias COMMAND        ends the build where an alias stands in the place of cargo COMMAND
+crane.py FOLDER refuse-alias COMMAND        ends the build if an alias replaces cargo COMMAND
 
 FOLDER is where the workspace is below the source, and the working folder; flags are those of every command that
 compiles.

@@ -12,7 +12,7 @@ METADATA = ("cargo", "metadata", "--no-deps", "--format-version=1", "--offline")
 
 
 def run_doctests(place: Place) -> None:
-    """`cargo test --doc`; its failure is the build's. Nothing where there is no library: cargo calls that an error."""
+    """`cargo test --doc`; its failure is the build's. Nothing if there is no library: cargo calls that an error."""
     if not has_doctests(place):
         print("nanna-ci: no library of the workspace has examples to test", file=sys.stderr, flush=True)
         return

@@ -15,7 +15,7 @@ from plain import Attributes
 
 ALIGNMENT = 32
 UINT32, INT32, FLOAT32, STRING, ARRAY = 4, 5, 6, 8, 9
-# what a token may be, as the tokenizer tells it
+# the types of tokens, as the tokenizer has them
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 
 BLOCKS, EMBEDDING, HEADS, FEED_FORWARD, CONTEXT = 2, 64, 4, 128, 2048

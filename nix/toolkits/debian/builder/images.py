@@ -30,7 +30,7 @@ def server(attributes: Attributes, out: Path) -> None:
         target = out / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    # it does not start without, even where no model is
+    # it does not start without it, even if no model is
     (out / "models").mkdir()
 
 

@@ -4,7 +4,7 @@ A failed derivation has no output, so the log is all that leaves the sandbox; an
 The section that `print_section` writes there cannot be forged by them:
 
 - Before it is written, every process that came of the test run is dead: we adopt what a test leaves behind
-  (PR_SET_CHILD_SUBREAPER), and kill all our descendants until there are none. From then on nobody but this process
+  (PR_SET_CHILD_SUBREAPER), and kill all our descendants until there are none. From then on no other process
   has the log open, so what follows is ours and stands last. A reader takes only a section that ends the log.
 - Every line of it bears a number drawn at random after that moment. Nothing that was printed before knows it, so a
   section cannot be begun by a test and ended by us, and its content, packed, holds no line of a test's own.
@@ -102,7 +102,7 @@ def end_descendants(of: int, *, limit_s: float = 10.0) -> bool:
 
 
 def descendants(of: int) -> set[int]:
-    """The living processes that came of a process, by /proc; empty where there is none."""
+    """The living processes that came of a process, by /proc; empty if there is none."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -122,7 +122,7 @@ def descendants(of: int) -> set[int]:
 
 
 def print_section(code: int, report: Path) -> None:
-    """The section, on standard error; without content where there is no report, or where it is too large."""
+    """The section, on standard error; without content if there is no report, or if it is too large."""
     content = read_report(report)
     packed = base64.b64encode(zlib.compress(content, 9)).decode() if content else ""
     nonce = secrets.token_hex(16)
@@ -136,7 +136,7 @@ def print_section(code: int, report: Path) -> None:
 
 
 def read_report(report: Path) -> bytes:
-    """The JUnit, whole or with its outputs cut to their last characters; nothing where even that is too large."""
+    """The JUnit, whole or with its outputs cut to their last characters; nothing if even that is too large."""
     try:
         with report.open("rb") as file:
             content = file.read(RAW_LIMIT_BYTES + 1)

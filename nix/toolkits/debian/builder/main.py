@@ -1,6 +1,6 @@
 """Runs one step of the Debian toolkit inside Nix's sandbox: the derivation's structured attributes in, outputs out.
 
-How a build ends tells whose fault it is. A program that fails (cargo, nextest, pkg-config) ends the build with its own
+How a build ends shows whose fault it is. A program that fails (cargo, nextest, pkg-config) ends the build with its own
 exit code; a wrong pipeline.toml ends it with 1 and a sentence. A fault of the builder itself, or of the machine under
 it (a full disk), ends it with exit code 70, sysexits.h's EX_SOFTWARE, and this last line, after a traceback:
 

@@ -22,7 +22,7 @@ def run(argv: list[str], **options: Any) -> None:
 
 
 def end_like(code: int) -> None:
-    """Ends the build as a program ended that failed; goes on where it did not. Negative: a signal."""
+    """Ends the build as a program ended that failed; goes on if it did not. Negative: a signal."""
     if code:
         sys.exit(code if code > 0 else 128 - code)
 

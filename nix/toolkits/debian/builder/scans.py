@@ -29,9 +29,9 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """What cargo-deny printed. `errors` counts them by check, and is None where it did not finish.
+    """What cargo-deny printed. `errors` counts them by check, and is None if it did not finish.
 
-    `failures` are log lines that say why. `not_looked_up` is the number of crates that it asked the registry's
+    `failures` are log lines that say why. `not_looked_up` is the number of crates that it queried the registry's
     index for in vain.
     """
 
@@ -42,7 +42,7 @@ class Deny:
 
 
 def parse_audit(text: str) -> Audit:
-    """Reads cargo-audit's JSON; ValueError where the text is something else."""
+    """Reads cargo-audit's JSON; ValueError if the text is something else."""
     try:
         report = json.loads(text)
         warnings = {kind: tuple(map(_advisory, found)) for kind, found in sorted(report["warnings"].items())}
@@ -66,7 +66,7 @@ def _advisory(finding: dict[str, Any]) -> str:
 
 
 def denied_kinds(configuration: str, kinds: Sequence[str]) -> set[str]:
-    """The kinds of warnings that the workspace's audit.toml wants to fail; TOMLDecodeError where that is not TOML."""
+    """The kinds of warnings that the workspace's audit.toml wants to fail; TOMLDecodeError if that is not TOML."""
     output = tomllib.loads(configuration).get("output", {})
     denied = set(output.get("deny", ()) if isinstance(output, dict) else ())
     return set(kinds) if "warnings" in denied else denied & set(kinds)
@@ -116,9 +116,9 @@ def _diagnostic(fields: dict[str, Any]) -> str:
 
 
 def without_database(policy: str) -> str | None:
-    """A deny.toml that says nothing of where advisories come from, in one line a table; None where it does not anyway.
+    """A deny.toml that says nothing of where advisories come from, in one line a table; None if it does not anyway.
 
-    TOMLDecodeError where it is not TOML.
+    TOMLDecodeError if it is not TOML.
     """
     tables = tomllib.loads(policy)
     advisories = tables.get("advisories")

@@ -94,7 +94,7 @@ def _declare(top: Path, manifest: Path) -> bool:
     names = [(kind, target.get("name")) for kind, target in declared] + [("bin", package.get("default-run"))]
     wrote = False
     for kind, name in names:
-        # a program called like its package is in src/main.rs, where there is one
+        # a program called like its package is in src/main.rs, if there is one
         main = kind == "bin" and name == package.get("name") and (manifest.parent / "src/main.rs").exists()
         if isinstance(name, str) and not main:
             wrote |= _write(top, manifest.parent / FOLDERS[kind] / f"{name}.rs", EMPTY_MAIN)

@@ -90,7 +90,7 @@ def commands(profile: str, words: Sequence[str]) -> list[list[str]]:
 
 
 def attempt(place: Place, arguments: Sequence[str]) -> list[str]:
-    """Runs cargo where its failure is no one's: the lines in which it said what is wrong, none where all went well."""
+    """Runs cargo and ignores its failure: the lines in which it said what is wrong, none if all went well."""
     argv = ["cargo", *arguments]
     say_command(argv)
     errors: list[str] = []
@@ -104,7 +104,7 @@ def attempt(place: Place, arguments: Sequence[str]) -> list[str]:
 
 
 def missing(errors: Sequence[str], own: Collection[str]) -> str | None:
-    """What cargo could not compile, each crate once; None where these are stand-ins alone, on which nothing rests."""
+    """What cargo could not compile, each crate once; None if only stand-ins failed, which do not matter."""
     failed = [re.match(r"error: could not compile `([^`]+)`", error) for error in errors]
     names = dict.fromkeys(match[1] for match in failed if match)
     others = [name for name in names if name not in own]

@@ -1,4 +1,4 @@
-"""Runs cargo and says how far it is: Nix shows a build's phase, and whoever follows Nix can read it there.
+"""Runs cargo and says how far it is: Nix shows a build's phase, and anything that follows Nix can read it there.
 
 cargo draws its progress bar on a terminal, or if configured to; here each state of it becomes a message to Nix,
 `@nix {"action": "setPhase", "phase": "12 of 60 crates"}`, which no log keeps. All other output passes as it is.

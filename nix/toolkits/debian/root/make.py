@@ -26,9 +26,9 @@ ARCHITECTURES = ("amd64", "arm64")
 NEEDED_BYTES = 5_000_000_000
 # mmdebstrap's own words for what takes time
 STEPS = ("I: extracting", "I: installing")
-# what a person asks for first, by the package that tells
+# what a person wants to know first, by the package that shows it
 SHOWN = {"Nix": "nix-bin", "Python": "python3", "podman": "podman"}
-# a mirror may change once between its index and its files; twice is a mirror to tell people about
+# a mirror may change once between its index and its files; twice is a mirror to report
 ROUNDS = 4
 
 
@@ -79,7 +79,7 @@ def update(apt: Apt) -> None:
 def hint_for(reason: str) -> str:
     """What to do about a mirror that does not serve."""
     if reason == FULL:
-        return "free some room, or set XDG_CACHE_HOME to a folder on a larger disk"
+        return "free some disk space, or set XDG_CACHE_HOME to a folder on a larger disk"
     if STALE in reason:
         return (
             "the mirror is not kept up to date: name another one in /etc/apt, "
@@ -87,7 +87,7 @@ def hint_for(reason: str) -> str:
         )  # fmt: skip
     if UNSIGNED in reason:
         return "apt-get install debian-archive-keyring, or add the key of your mirror to /etc/apt/trusted.gpg.d"
-    return "check the network, and the mirror and proxy in /etc/apt; `./nixw --check` tells when it is well again"
+    return "check the network, and the mirror and proxy in /etc/apt; `./nixw --check` says when it works again"
 
 
 def keep_log(text: str) -> Path:
@@ -119,7 +119,7 @@ def files_of(apt: Apt, plan: Plan) -> dict[str, int]:
 
 
 def fetch(apt: Apt, plan: Plan, minimum: str | None) -> Plan:
-    """Fetch a plan's files, or another plan's where they are not what the mirror promised. Raises CannotMakeError."""
+    """Fetch a plan's files, or another plan's if they are not what the mirror promised. Raises CannotMakeError."""
     for attempt in range(ROUNDS):
         total = sum(files_of(apt, plan).values())
         with Heartbeat(partial(how_far, apt, total)):
@@ -181,15 +181,15 @@ def check(scratch: Path, minimum: str | None) -> str:
     started = time.monotonic()
     server: list[str] = []
     address = mirror_address()
-    asked = threading.Thread(target=lambda: server.append(server_problem(scratch / "next", address)))
-    asked.start()
+    answering = threading.Thread(target=lambda: server.append(server_problem(scratch / "next", address)))
+    answering.start()
     try:
         apt = open_mirror(scratch / "apt", address)
         plan = plan_with(apt, minimum)
         files = files_of(apt, plan)
     finally:
         # it writes below the folder that our caller removes
-        asked.join()
+        answering.join()
     versions = ", ".join(
         f"{name} {upstream(apt.version(package, SUITES[0]) or '?')}" for name, package in SHOWN.items()
     )
@@ -211,7 +211,7 @@ def check(scratch: Path, minimum: str | None) -> str:
 
 
 def server_problem(scratch: Path, address: str) -> str:
-    """Why the model server cannot be had; nothing where it can."""
+    """Why the model server cannot be had; nothing if it can."""
     try:
         apt = open_suite(scratch, address, *ARCHITECTURES)
         apt.run("apt-get", "install", "-q", "--print-uris", *PACKAGES)
@@ -257,7 +257,7 @@ def folder_of(cache: Path, key: str, plan: Plan) -> Path:
 def install(apt: Apt, plan: Plan, folder: Path) -> None:
     """mmdebstrap over what was fetched."""
     partial = folder.with_name(f"{folder.name}.partial")
-    # nixw's lock is held: nobody is making one
+    # nixw's lock is held: no other process is making one
     for left in folder.parent.glob("debian-*.partial"):
         remove(left)
     if partial.exists():

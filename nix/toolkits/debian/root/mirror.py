@@ -54,7 +54,7 @@ class AptError(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """A package's file that could not be fetched. `refused`: this version of it is no good, another may be."""
+    """A package's file that could not be fetched. `refused`: this version of it is unusable, another may work."""
 
     file: str
     reason: str
@@ -143,7 +143,7 @@ class Apt:
         (folder / "apt.conf").write_text(configuration + "\n".join((*network_settings(), *settings)) + "\n")
 
     def _copy_keys(self) -> None:
-        """What this machine's apt trusts, and Debian's own keys where it keeps them elsewhere."""
+        """What this machine's apt trusts, and Debian's own keys if it keeps them elsewhere."""
         shown = re.search(r"'(.*)'", _run(["apt-config", "shell", "folder", "Dir::Etc::trustedparts/d"]).stdout)
         trusted = Path(shown[1]) if shown else Path("/etc/apt/trusted.gpg.d")
         for path in (*sorted(trusted.glob("*.gpg")), *sorted(trusted.glob("*.asc")), DEBIAN_KEYS):
@@ -209,7 +209,7 @@ class Apt:
         return next((version for version in found if version not in refused), None)
 
     def conflict(self, packages: Sequence[str], rust: Candidate) -> str | None:
-        """Why these cannot be installed together; None where they can, and `files` then has what is to be fetched."""
+        """Why these cannot be installed together; None if they can, and `files` then has what is to be fetched."""
         self._prefer(rust)
         try:
             listed = self.run("apt-get", "install", "-q", "--print-uris", *ESSENTIAL, *packages)
@@ -219,7 +219,7 @@ class Apt:
         return None
 
     def _prefer(self, rust: Candidate) -> None:
-        """Rust of another suite than the main one counts where it was chosen; what was refused never does."""
+        """Rust of another suite than the main one counts if it was chosen; what was refused never does."""
         wanted = []
         if rust.suite != self.suites[0]:
             wanted.append(f"Package: src:{rust.package}:any\nPin: release n={rust.suite}\nPin-Priority: 600\n")
@@ -231,7 +231,7 @@ class Apt:
     def download(self, packages: Sequence[str]) -> Iterator[Failure]:
         """Fetch these packages and all that they need; what was fetched before is not fetched again.
 
-        Raises AptError where something else failed than single files.
+        Raises AptError if something else failed than single files.
         """
         try:
             self.run("apt-get", "install", "-qy", "--download-only", *packages)

@@ -23,7 +23,7 @@ PARTS = ("bin/llama-server", "lib", "lib64", "share/ca-certificates")
 
 def open_suite(folder: Path, address: str, *architectures: str) -> Apt:
     """The next release's indices, fetched; packages are of the first architecture. Raises AptError."""
-    # a mirror may hold an older state of the suite; its signature is checked all the same
+    # a mirror may hold an older state of the suite; its signature is checked anyway
     apt = Apt(folder, address, (SUITE,), architectures, settings=('Acquire::Check-Valid-Until "false";',))
     apt.update()
     return apt

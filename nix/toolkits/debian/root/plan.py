@@ -22,7 +22,7 @@ class Mirror(Protocol):
         """The newest version of `name` or `name:arm64` in a suite and its updates."""
 
     def conflict(self, packages: Sequence[str], rust: Candidate) -> str | None:
-        """Why these cannot be installed together, with Rust from the candidate's suite; None where they can."""
+        """Why these cannot be installed together, with Rust from the candidate's suite; None if they can."""
 
 
 class NoRootError(Exception):
@@ -58,9 +58,9 @@ class Plan:
         return not self.missing
 
     def lines(self) -> Iterator[str]:
-        """What was chosen, what was passed over and what is missing, a line each."""
+        """What was chosen, what was skipped and what is missing, a line each."""
         yield f"Rust {self.rust} ({self.candidate})"
-        yield from (f"passed over: Rust {passed}" for passed in self.passed)
+        yield from (f"skipped: Rust {passed}" for passed in self.passed)
         yield from (f"without {group}: {reason}" for group, reason in self.missing.items())
 
     def to_json(self) -> dict[str, Any]:

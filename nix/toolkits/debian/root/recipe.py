@@ -52,7 +52,7 @@ class Recipe:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """Read packages.txt. Raises ValueError, with the line, where it has another form."""
+    """Read packages.txt. Raises ValueError, with the line, if it has another form."""
     groups: dict[str, tuple[str, ...]] = {}
     rust: dict[Candidate, dict[str, tuple[str, ...]]] = {}
     place: dict[str, tuple[str, ...]] | None = None

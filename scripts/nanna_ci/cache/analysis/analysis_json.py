@@ -141,6 +141,6 @@ def _full_paths(paths: Iterable[StorePath]) -> list[str]:
 
 
 def _sum(values: Iterable[int | None]) -> int | None:
-    """What is known; None where nothing is."""
+    """What is known; None if nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None

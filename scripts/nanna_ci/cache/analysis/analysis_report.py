@@ -41,7 +41,7 @@ def render_document(analysis: Analysis) -> Document:
 
 
 def percent(share: float | None) -> str | None:
-    """`85.0 %`; 100 % and 0 % only where it is all and nothing."""
+    """`85.0 %`; 100 % and 0 % only for all and nothing."""
     if share is None:
         return None
     shown = round(share * 100, 1)
@@ -139,7 +139,7 @@ def _hits_and_misses(analysis: Analysis) -> Stacks:
 
 
 def _drawn(parts: tuple[float, ...], weights: Weights) -> tuple[float, ...]:
-    """Nothing, where a part of the whole is not known: a bar would hide that."""
+    """Nothing if a part of the whole is not known: a bar would hide that."""
     return () if weights.unweighed else parts
 
 

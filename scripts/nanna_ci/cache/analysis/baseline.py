@@ -1,4 +1,4 @@
-"""What a report is held against: an earlier one, or the same installables in another revision of the flake."""
+"""What a report is compared with: an earlier one, or the same installables in another revision of the flake."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Baseline:
     """`source` is its file or flake reference.
 
     `records` are its derivations, `roots` what was requested, by label. `present` are the paths that its caches had,
-    None where they were not queried. `sizes` are the bytes of cache folders by URL.
+    None if they were not queried. `sizes` are the bytes of cache folders by URL.
     """
 
     source: str

@@ -33,7 +33,7 @@ _VERSION: Final = re.compile(r"-[^a-zA-Z]")  # where Nix sees a name end (nix: s
 class DerivationRecord:
     """A derivation as a report keeps it.
 
-    `outputs` are None where only the build shows the path. `builder` is normalised text; `arguments` and `environment`
+    `outputs` are None if only the build shows the path. `builder` is normalised text; `arguments` and `environment`
     are digests of normalised text. `inputs` maps a derivation to those of its outputs that are used.
     """
 
@@ -53,7 +53,7 @@ class DerivationRecord:
 
 
 class DerivationRecords(Mapping[StorePath, DerivationRecord]):
-    """The records of a graph, each made when it is first asked for."""
+    """The records of a graph, each made on first use."""
 
     def __init__(self, graph: Mapping[StorePath, Derivation]) -> None:
         self._graph = graph

@@ -1,4 +1,4 @@
-"""What tells two versions of a derivation apart: changes of its own, and inputs that changed themselves."""
+"""How two versions of a derivation differ: changes of its own, and inputs that changed themselves."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Comparison:
         }
 
     def producer(self, path: StorePath) -> StorePath | None:
-        """The derivation of before that makes an output of `path`, which is of now."""
+        """The baseline's derivation that makes an output of `path`, a current derivation."""
         places = self.now[path].outputs.values()
         return next((self._producers[place] for place in places if place in self._producers), None)
 
@@ -93,7 +93,7 @@ class Comparison:
         return all((mine.outputs.get(name) or path) == (other.outputs.get(name) or before) for name in names)
 
     def compare(self, path: StorePath, before: StorePath) -> DerivationDifference:
-        """What tells a derivation of now from one of before."""
+        """How a derivation of now differs from one of before."""
         mine, other = self.now[path], self.before[before]
         pairs, added, removed = self._match(mine.inputs, other.inputs)
         own = [DerivationChange(ChangeKind.INPUT_ADDED, _name(one)) for one in added]

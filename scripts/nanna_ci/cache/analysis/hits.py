@@ -33,7 +33,7 @@ class Holdings:
 
     @property
     def error(self) -> str | None:
-        """Why the cache could not be queried at all, and how to fix it; None where it was queried."""
+        """Why the cache could not be queried at all, and how to fix it; None if it was queried."""
         error = self.result.error
         if error is None:
             return None
@@ -41,13 +41,13 @@ class Holdings:
 
     @property
     def download_bytes(self) -> int | None:
-        """What its hits weigh as files; None where it does not say of one."""
+        """What its hits weigh as files; None if it does not say of one."""
         return _sum_or_none(info.file_size_bytes for info in self.present.values())
 
 
 @dataclass(frozen=True, slots=True)
 class HitTally:
-    """All caches together: a path is present where one of them has it, else unknown, else untrusted, else missing."""
+    """All caches together: a path is present if one of them has it, else unknown, else untrusted, else missing."""
 
     present: frozenset[StorePath]
     untrusted: Mapping[StorePath, Trust]
@@ -67,7 +67,7 @@ class HitTally:
 
 @dataclass(frozen=True, slots=True)
 class HitRate:
-    """Shares of 0..1; None where nothing was requested, or where a part of the whole is not known."""
+    """Shares of 0..1; None if nothing was requested, or if a part of the whole is not known."""
 
     paths: float | None
     bytes: float | None
@@ -218,7 +218,7 @@ def weigh_sizes(
 def weigh_seconds(
     tally: HitTally, graph: Mapping[StorePath, Derivation], view: Mapping[StorePath, NarInfo], times: BuildTimes | None
 ) -> Weights:
-    """Seconds to build: a derivation once, a hit where all its outputs are. `times` None: none are recorded."""
+    """Seconds to build: a derivation once, a hit if all its outputs are. `times` None: none are recorded."""
     builds: dict[StorePath, bool] = {}  # derivation, or a path whose derivation is not known → whether it hits
     if graph:
         for path, derivation in graph.items():

@@ -22,7 +22,7 @@ STANDARD_INPUT: Final = "-"
 
 
 def subject_of_words(nix: Nix, words: Sequence[str], cwd: Path, folder: Path | None) -> AnalysisSubject:
-    """The graph behind installables, evaluated. `folder` holds the store's files, None where they are elsewhere.
+    """The graph behind installables, evaluated. `folder` holds the store's files, None if they are elsewhere.
 
     Raises:
         UsageError: a word is a store path rather than a derivation, or nix does not know it.
@@ -86,7 +86,7 @@ def _stored(word: str, cwd: Path) -> StorePath | None:
 
 
 def read_baseline(text: str, cwd: Path) -> Baseline | None:
-    """The report in a file; None where there is no such file, and so it is a flake reference.
+    """The report in a file; None if there is no such file, and so it is a flake reference.
 
     Raises:
         UsageError: it is called .json and is not there, or cannot be read.
@@ -127,11 +127,11 @@ def baseline_of_jobs(nix: Nix, derivations: Mapping[str, StorePath], folder: Pat
 
 
 def read_paths(source: str, stdin: TextIO | None, cwd: Path) -> tuple[StorePath, ...]:
-    """The store paths of a file, or of standard input for `-`: one a line, empty lines passed over, none twice.
+    """The store paths of a file, or of standard input for `-`: one a line, empty lines ignored, duplicates dropped.
 
     Raises:
         UsageError: the file cannot be read.
-        MalformedData: with the line, where it is not a store path.
+        MalformedData: with the line, if it is not a store path.
     """
     if source == STANDARD_INPUT:
         text = "" if stdin is None else stdin.read()

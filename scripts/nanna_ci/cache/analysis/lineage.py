@@ -1,4 +1,4 @@
-"""What became of each derivation of a graph since the baseline: the same, changed itself, following its inputs, new."""
+"""How each derivation of a graph changed since the baseline: the same, changed itself, following its inputs, new."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DifferenceOrigin(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """What became of one derivation; `before` is what it was in the baseline.
+    """How one derivation changed; `before` is what it was in the baseline.
 
     `causes` are the derivations, changed themselves or new, that it follows: at most MOST_CAUSES of them.
     """
@@ -39,7 +39,7 @@ def trace_lineage(
 ) -> dict[StorePath, Descent]:
     """Every derivation that is reached from `roots` and is not the very same one in the baseline.
 
-    A root comes with what it was in the baseline, None where it was not asked for there.
+    A root comes with what it was in the baseline, None if it was not queried there.
     """
     comparison = Comparison(now, baseline)
     by_name: dict[str, StorePath | None] = {}

@@ -43,7 +43,7 @@ class Reason(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """A path that a cache has, and that Nix on this machine will not ask for again for `seconds`."""
+    """A path that a cache has, and that Nix on this machine will not query again for `seconds`."""
 
     url: str
     seconds: float
@@ -51,7 +51,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A path that is not a hit, or is none for Nix on this machine. `because` is a sentence.
+    """A path that is not a hit, or not one for Nix on this machine. `because` is a sentence.
 
     `roots` are the derivations that a cascade follows, at most MOST_CAUSES; `changes` are what differs from the
     baseline, for a root.
@@ -120,7 +120,7 @@ class _Explainer:
         return baseline.records[descent.before].outputs.get(name)
 
     def _was_present(self, path: StorePath) -> bool | None:
-        """Whether the baseline's caches had it, or what it was then; None where that is not known."""
+        """Whether the baseline's caches had it, or what it was then; None if that is not known."""
         baseline = self._evidence.baseline
         if baseline is None or baseline.present is None:
             return None
@@ -187,7 +187,7 @@ class _Explainer:
             because = f"no archive: {hollow.substituter.url} has its narinfo, but {hollow.hollow[path]}"
             return Miss(path, derivation, root, Reason.NO_ARCHIVE, because)
         if self._was_present(path) and self._before(path) == path:
-            return Miss(path, derivation, root, Reason.EVICTED, "evicted: it was there in the baseline")
+            return Miss(path, derivation, root, Reason.EVICTED, "evicted: the baseline had it")
         if path in self._patterns:
             because = f"filtered: the push filter {self._patterns[path]} keeps it out"
             return Miss(path, derivation, root, Reason.FILTERED, because)
@@ -211,7 +211,7 @@ class _Explainer:
                 names = dict.fromkeys(signature.key_name for signature in one.result.found[path].signatures)
                 return f"{url} has it, signed by {', '.join(names)}, not a trusted key"
             case Trust.BAD_SIGNATURE:
-                return f"{url} has it, with a signature that does not hold"
+                return f"{url} has it, with a signature that does not verify"
             case Trust.SIGNED | Trust.CONTENT_ADDRESSED:
                 raise AssertionError(f"{path} is trusted")
             case _:

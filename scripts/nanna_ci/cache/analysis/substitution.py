@@ -1,4 +1,4 @@
-"""What Nix would download and what it would build: the answer of `nix build --dry-run`, without asking it.
+"""What Nix would download and what it would build: the answer of `nix build --dry-run`, without running it.
 
 Follows Nix's Store::queryMissing (nix: src/libstore/misc.cc). A derivation is queried for by its wanted outputs. Where
 all of them are valid, nothing is done; where caches have all that are not, these are downloaded, and with them what
@@ -30,7 +30,7 @@ class SubstitutionPlan:
     """What Nix would do.
 
     `unknown` is neither valid nor in a cache, and no derivation says how it is built. `unqueried` are paths that are
-    needed but were not queried for: the plan holds only once there are none. `download_bytes` is None where a cache
+    needed but were not queried for: the plan holds only once there are none. `download_bytes` is None if a cache
     does not say what a file weighs.
     """
 
@@ -140,7 +140,7 @@ class _Planner:
 
 
 def allows_substitutes(derivation: Derivation) -> bool:
-    """Whether its outputs may come from a cache: the attribute allowSubstitutes, true where it is absent."""
+    """Whether its outputs may come from a cache: the attribute allowSubstitutes, true if it is absent."""
     environment = derivation.environment
     if "__json" in environment:
         return json.loads(environment["__json"]).get("allowSubstitutes", True) is not False

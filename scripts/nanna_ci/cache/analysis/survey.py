@@ -1,4 +1,4 @@
-"""Asks the caches, the local store and Nix's own narinfo cache, and has the answers judged."""
+"""Queries the caches, the local store and Nix's own narinfo cache, and has the answers judged."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SurveyRequest:
 
 
 def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
-    """The recorded times of the file that is named, else of the one that `ci` keeps; None where nothing is recorded.
+    """The recorded times of the file that is named, else of the one that `ci` keeps; None if nothing is recorded.
 
     Raises:
         UsageError: the file that is named is not there.
@@ -75,7 +75,7 @@ def find_build_times(named: str | None, cwd: Path) -> BuildTimes | None:
 
 
 def analyse(request: SurveyRequest, local: LocalStore, query: Query, clock: Callable[[], float]) -> Analysis:
-    """Ask, judge, explain."""
+    """Query, judge, explain."""
     begun_s = clock()
     subject = request.subject
     queried = _queried(subject)
@@ -84,7 +84,7 @@ def analyse(request: SurveyRequest, local: LocalStore, query: Query, clock: Call
         queried = list(dict.fromkeys([*queried, *(path for one in results for path in _answered(one))]))
     holdings = tuple(judge_holdings(one, request.keys, queried) for one in results)
     tally = combine(holdings)
-    local.ask(queried)
+    local.load(queried)
     view = combined_view(holdings)
     plan = _plan(request, local, query, view, queried)
     sizes = weigh_sizes(tally, holdings, view, local.valid)
@@ -129,7 +129,7 @@ def _queried(subject: AnalysisSubject) -> list[StorePath]:
 
 
 def _notes(request: SurveyRequest) -> Iterator[str]:
-    """What the figures leave out."""
+    """What the figures do not include."""
     if request.negative.problem is not None:
         yield f"Nix's own narinfo cache is not known in full: {request.negative.problem}"
     graph = request.subject.graph
@@ -162,7 +162,7 @@ def _plan(
         )
         if not plan.unqueried or not subject.graph:  # of a plain list, only its own paths count
             return plan
-        local.ask(plan.unqueried)
+        local.load(plan.unqueried)
         known.update(plan.unqueried)
         rest = [path for path in plan.unqueried if path not in local.valid]
         results = query(request.substituters, rest, walk=True) if rest else ()

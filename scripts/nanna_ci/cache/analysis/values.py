@@ -39,7 +39,7 @@ class Analysis:
 
     `plan` is what Nix's dry run says, which checks no signatures. `view` are all paths that were found, trusted or not.
     `sizes` weigh NARs in bytes, `seconds_to_build` derivations in seconds. `store_sizes` are in the order of
-    `holdings`. `limit_bytes` and `target` are what pipeline.toml asks for.
+    `holdings`. `limit_bytes` and `target` are what pipeline.toml requires.
     """
 
     subject: AnalysisSubject
@@ -61,19 +61,19 @@ class Analysis:
 
     @property
     def refused(self) -> int:
-        """How many paths of the plan Nix will not take when it comes to it, for want of a trusted signature."""
+        """How many paths of the plan Nix will not take when it comes to it, for lack of a trusted signature."""
         return len(self.plan.download.intersection(self.tally.untrusted))
 
     @property
     def verdict(self) -> Verdict:
-        """The gate's where there is one; unavailable where an answer is unknown, or nothing was requested."""
+        """The gate's if there is one; unavailable if an answer is unknown, or nothing was requested."""
         if self.gate is not None:
             return self.gate.verdict
         return Verdict.UNAVAILABLE if self.tally.unknown or not self.tally.paths else Verdict.PASS
 
     @property
     def exit_code(self) -> int | None:
-        """4 where answers are unknown only because they were refused as malformed; None leaves it to the verdict."""
+        """4 if answers are unknown only because they were refused as malformed; None leaves it to the verdict."""
         results = [one.result for one in self.holdings]
         errors = {error.exit_code for one in results if (error := one.error) is not None}
         malformed = MalformedData.exit_code

@@ -1,4 +1,4 @@
-"""Work beside an event loop: tasks whose errors are not lost, and blocking calls in threads that nobody waits for."""
+"""Work beside an event loop: tasks whose errors are not lost, and blocking calls in threads that are not waited for."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Tasks:
 async def run_in_daemon(function: Callable[[], _T]) -> _T:
     """What `function` gives or raises.
 
-    asyncio.to_thread would hold up the end of the program until the call is over, a name that does not resolve for
-    half a minute.
+    asyncio.to_thread would delay the end of the program until the call is over: half a minute for a name that does
+    not resolve.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[_T] = loop.create_future()

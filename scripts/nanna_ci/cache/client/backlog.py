@@ -20,7 +20,7 @@ class Backlog:
         self.waiting: dict[CacheRequest, None] = {}
 
     def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> list[CacheRequest]:
-        """Forget what an owner asked, nobody wants it any more, but for the paths of `keep`; what was forgotten."""
+        """Drop an owner's requests, except for the paths of `keep`; returns what was dropped."""
         gone = [
             request
             for requests in (self.ready, self.fresh, self.waiting)

@@ -13,18 +13,18 @@ from nanna_ci.cache.substituters import Substituter
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 
-_CACHIX_USER: Final = "cachix"  # any name does: the token is the password
+_CACHIX_USER: Final = "cachix"  # any user name does: the token is the password
 
 
 def find_authorization(
     substituter: Substituter, origin: HttpOrigin, netrc_file: Path | None, environ: Mapping[str, str]
 ) -> str | None:
-    """The value of the Authorization header for a cache, None where it gets none.
+    """The value of the Authorization header for a cache, None if it gets none.
 
     The token of the environment goes to caches of Cachix itself alone, and to a service on this machine.
 
     Raises:
-        ConfigError: the netrc file cannot be understood. One that is not there is no error, as for Nix.
+        ConfigError: the netrc file cannot be understood. A missing one is not an error, as in Nix.
     """
     known = None if netrc_file is None else _look_up(netrc_file, origin.host)
     if known is not None:
@@ -37,7 +37,7 @@ def find_authorization(
 
 def _look_up(file: Path, host: str) -> tuple[str, str] | None:
     try:
-        read_file(file, MEBIBYTE)  # netrc opens it by its name: nothing that hangs it
+        read_file(file, MEBIBYTE)  # netrc opens it by its name: refuse what could block it
         found = netrc.netrc(str(file)).authenticators(host)
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""nix-cache-info: what a binary cache says of itself."""
+"""nix-cache-info: what a binary cache says about itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CacheInfo:
 
 
 def parse_cache_info(data: bytes, source: str) -> CacheInfo:
-    """Read the file; keys that do not matter here are passed over.
+    """Read the file; keys that do not matter here are ignored.
 
     Raises:
         MalformedData: it is of no cache for /nix/store, or is not such a file at all.

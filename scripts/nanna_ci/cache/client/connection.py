@@ -14,7 +14,7 @@ from nanna_ci.cache.client.route import Proxy, ProxyRoute
 from nanna_ci.cache.client.wire import HEAD_LIMIT_BYTES, AnswerReader, BrokenAnswer, WireAnswer, parse_head
 from nanna_ci.foundation.retry import TRANSIENT_STATUSES
 
-_NEXT_ADDRESS_S: Final = 2.0  # the patience with an address where there is another one
+_NEXT_ADDRESS_S: Final = 2.0  # time limit of an address if there is another one
 Address = tuple[socket.AddressFamily, tuple[str | int, ...] | tuple[int, bytes]]  # and what connect() takes
 
 
@@ -27,17 +27,17 @@ class ConnectFailed(Exception):
 
 
 class ConnectionListener(Protocol):
-    """Who is notified of what becomes of a connection."""
+    """Who is notified about a connection."""
 
     def answered(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
-        """The request that was sent is answered; there is none under way now."""
+        """The request that was sent is answered; none is in flight now."""
 
     def broke(self, connection: Connection, problem: str, *, may_pass: bool) -> None:
-        """The connection is of no use any more. `connection.request` is the one that was not answered, or None."""
+        """The connection is unusable. `connection.request` is the one that was not answered, or None."""
 
 
 class Connection(asyncio.Protocol):
-    """A connection. `request` is the one under way; `sent_s` and `deadline_s`, on the loop's clock, are its times.
+    """A connection. `request` is the one in flight; `sent_s` and `deadline_s`, on the loop's clock, are its times.
 
     `served` counts the requests that were answered.
     """
@@ -53,11 +53,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_stale(self) -> bool:
-        """Whether it served before and nothing of an answer has come: the server may have closed it meanwhile."""
+        """Whether it was reused and no part of an answer has come: the server may have closed it meanwhile."""
         return self.served > 0 and not self._reader.has_begun
 
     def send(self, request: CacheRequest, sent_s: float, deadline_s: float) -> None:
-        """Send a request; there must be none under way."""
+        """Send a request; none may be in flight."""
         assert self._transport is not None
         self.request = request
         self.sent_s = sent_s

@@ -29,7 +29,7 @@ def read_cache_info(folder: Path) -> CacheInfo:
 
 
 def read_narinfo(folder: Path, path: StorePath) -> bytes | None:
-    """The narinfo of a path, not parsed; None where the cache has none.
+    """The narinfo of a path, not parsed; None if the cache has none.
 
     Raises:
         MalformedData: it is too large, or no file.
@@ -42,7 +42,7 @@ def read_narinfo(folder: Path, path: StorePath) -> bytes | None:
 
 
 def archive_problem(folder: Path, info: NarInfo) -> str | None:
-    """Why the archive behind a narinfo is none that Nix could take: it is not there, or not of its size."""
+    """Why Nix could not use the archive behind a narinfo: it is not there, or has another size."""
     place = folder / info.url
     if ".." in place.parts or not place.is_relative_to(folder):
         return f"{info.url} is not a place in the cache"
@@ -70,7 +70,7 @@ def _read(file: Path) -> bytes:
 
 
 def query_size_bytes(folder: Path) -> int | None:
-    """What all files below weigh, a hard link counted once and links not followed; None where that cannot be read."""
+    """The size of all files below, a hard link counted once and links not followed; None if that cannot be read."""
     sizes: dict[tuple[int, int], int] = {}
     waiting = [folder]
     try:

@@ -1,4 +1,4 @@
-"""`bulk.query` with all but its question: what Nix's settings, the environment and the flags say of how to ask."""
+"""`bulk.query` with everything but the paths: how to query, by Nix's settings, the environment and the flags."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 
 from nanna_ci.cache.cachix_api import CACHIX_TOKEN_VARIABLE, CachixCache, query_missing
 from nanna_ci.cache.client.bulk import query
-from nanna_ci.cache.client.http_asker import MissingQuery
-from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.http_lookup import MissingQuery
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.foundation.errors import ServiceUnavailable, UsageError, shorten
 from nanna_ci.foundation.web import Token, WebClient
@@ -24,7 +24,7 @@ _PROGRESS_EVERY_S: Final = 5.0
 
 
 class Query(Protocol):
-    """Asks all substituters for all paths, and with `walk` for all that these refer to."""
+    """Queries all substituters for all paths, and with `walk` for all that these refer to."""
 
     def __call__(
         self, substituters: Sequence[Substituter], paths: Sequence[StorePath], *, walk: bool
@@ -68,7 +68,7 @@ def make_query(
     say: Callable[[str], None],
     clock: Callable[[], float],
 ) -> Query:
-    """`settings` are Nix's, None where there is none. `say` takes progress lines.
+    """`settings` are Nix's, None if there is none. `say` takes progress lines.
 
     `deadline_s` is each substituter's, None for our own choice.
     """
@@ -79,7 +79,7 @@ def make_query(
         nonlocal said_s
         if clock() - said_s >= _PROGRESS_EVERY_S:
             said_s = clock()
-            say(f"{progress.answered:,} of {progress.asked:,} answers")
+            say(f"{progress.answered:,} of {progress.queried:,} answers")
 
     return partial(
         query,
@@ -90,7 +90,7 @@ def make_query(
         netrc=Path(netrc) if isinstance(netrc, str) and netrc else None,
         log=say,
         on_progress=tell,
-        patience=Patience() if deadline_s is None else Patience(deadline_s=deadline_s),
+        policy=RetryPolicy() if deadline_s is None else RetryPolicy(deadline_s=deadline_s),
     )
 
 
@@ -103,7 +103,7 @@ def make_missing_queries(
 
 
 def _ask(cache: CachixCache, token: str | None, log: Callable[[str], None], hashes: Sequence[str]) -> frozenset[str]:
-    """One question in bulk. Where the service does not answer, the cache itself may: then none are called missing."""
+    """One bulk query. If the service does not answer, the cache itself may: then no path counts as missing."""
     own = Token(CACHIX_TOKEN_VARIABLE, token) if token is not None and cache.takes_token else None
     try:
         with WebClient(log=log) as client:

@@ -1,7 +1,7 @@
-"""The connections to one host: a queue of requests over as many connections as the host's pace allows.
+"""The connections to one host: a queue of requests over as many connections as the host's limit allows.
 
 No task, timer or future belongs to a request: an answer is handled where it arrives, and its connection sends the next
-request at once; a sweep now and then finds those that take too long. Only what goes wrong costs a task that waits.
+request at once; a sweep now and then finds those that take too long. Only failures cost a task that waits.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final
 from nanna_ci.cache.client.background import Tasks
 from nanna_ci.cache.client.backlog import Backlog
 from nanna_ci.cache.client.connection import Address, ConnectFailed, Connection, open_connection, query_addresses
-from nanna_ci.cache.client.pace import ConnectionLimits, Pace
-from nanna_ci.cache.client.patience import HostFailures, Patience
+from nanna_ci.cache.client.connection_window import ConnectionLimits, ConnectionWindow
 from nanna_ci.cache.client.request import CacheRequest, Owner
+from nanna_ci.cache.client.retry_policy import HostFailures, RetryPolicy
 from nanna_ci.cache.client.route import ProxyRoute, follow_redirect, is_near
 from nanna_ci.cache.client.wire import WireAnswer
 from nanna_ci.foundation.errors import UsageError
@@ -30,7 +30,7 @@ _SWEEP_S: Final = 0.5
 
 
 class Pool:
-    """Asks one host, from within the running loop, from the first `ask` on; `close` it.
+    """Queries one host, from within the running loop, from the first `submit` on; `close` it.
 
     `peak_connections` is how many there were at once.
     """
@@ -39,17 +39,17 @@ class Pool:
         self,
         route: ProxyRoute,
         limits: ConnectionLimits,
-        patience: Patience,
+        policy: RetryPolicy,
         tls: ssl.SSLContext | None,
         log: Callable[[str], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._route = route
         self._limits = limits
-        self._patience = patience
+        self._policy = policy
         self._tls = tls
-        self._failures = HostFailures(route.origin.host, patience, log)
-        self._pace = Pace(1, 1)
+        self._failures = HostFailures(route.origin.host, policy, log)
+        self._window = ConnectionWindow(1, 1)
         self._addresses: tuple[Address, ...] = ()
         self._backlog = Backlog()
         self._ready, self._fresh = self._backlog.ready, self._backlog.fresh
@@ -57,21 +57,21 @@ class Pool:
         self._idle: list[Connection] = []
         self._width = 0  # connections, those being opened included
         self._holds = 1  # until the host's addresses are known
-        self._down: tuple[str, int] | None = None  # the problem, and how often it was met
+        self._down: tuple[str, int] | None = None  # the problem, and how often it occurred
         self._pump_is_due = False
         self._tasks = Tasks()
-        self._sweep_s = min(_SWEEP_S, patience.answer_s / 4)
+        self._sweep_s = min(_SWEEP_S, policy.answer_s / 4)
         self._sweep_timer = self._loop.call_later(self._sweep_s, self._sweep)
         self.peak_connections = 0
         self._tasks.spawn(self._start())
 
-    def ask(self, request: CacheRequest) -> None:
+    def submit(self, request: CacheRequest) -> None:
         """Put a request into the queue. Its owner hears of it later, never from within this call."""
         self._ready.append(request)
         self._pump_soon()
 
     def discard(self, owner: Owner, keep: Container[StorePath] = ()) -> int:
-        """Forget what an owner asked and was not sent, but for the paths of `keep`; how many questions that were."""
+        """Drop an owner's unsent requests, except for the paths of `keep`; returns how many."""
         return len(self._backlog.discard(owner, keep))
 
     async def close(self) -> None:
@@ -92,7 +92,7 @@ class Pool:
             self._redirected(request, location)
             self._reuse(connection, answer)
         else:
-            self._pace.succeed(self._loop.time() - connection.sent_s)
+            self._window.succeed(self._loop.time() - connection.sent_s)
             self._failures.end()
             self._reuse(connection, answer)
             request.owner.answered(request, answer)
@@ -106,31 +106,31 @@ class Pool:
         elif request is not None and is_stale:
             self._fresh.append(request)
         elif request is not None:
-            self._pace.halve(connection.sent_s, self._loop.time())
+            self._window.halve(connection.sent_s, self._loop.time())
             self._retry(request, problem, None)
         self._pump_soon()
 
     def _time_out(self, connection: Connection, request: CacheRequest) -> None:
         self._forget(connection)
-        self._pace.halve(connection.sent_s, self._loop.time())
-        self._retry(request, f"no whole answer within {self._patience.answer_s:g} s", None)
+        self._window.halve(connection.sent_s, self._loop.time())
+        self._retry(request, f"no whole answer within {self._policy.answer_s:g} s", None)
         self._pump_soon()
 
     async def _start(self) -> None:
-        for attempt in range(1, self._patience.attempts + 1):
+        for attempt in range(1, self._policy.attempts + 1):
             try:
                 self._addresses = await query_addresses(self._route)
                 break
             except ConnectFailed as error:
                 problem = str(error)
-            if attempt == self._patience.attempts:
+            if attempt == self._policy.attempts:
                 self._give_up(problem, attempt)
                 return
             wait_s = self._failures.backoff_s(attempt)
             self._failures.say(problem, attempt, wait_s)
-            await self._patience.sleep(wait_s)
+            await self._policy.sleep(wait_s)
         near = self._route.proxy is None and is_near(str(address[0]) for _, address in self._addresses)
-        self._pace = self._limits.pace(is_near=near)
+        self._window = self._limits.window(is_near=near)
         self._holds -= 1
         self._pump()
 
@@ -146,7 +146,7 @@ class Pool:
             self._fail_all(*self._down)
         if self._holds:
             return
-        limit = self._pace.limit
+        limit = self._window.limit
         while self._idle and (self._width > limit or (self._fresh and self._width == limit)):
             self._forget(self._idle[-1])
         while self._fresh and self._width < limit:
@@ -159,7 +159,7 @@ class Pool:
 
     def _send(self, connection: Connection, request: CacheRequest) -> None:
         now_s = self._loop.time()
-        connection.send(request, now_s, now_s + self._patience.answer_s)
+        connection.send(request, now_s, now_s + self._policy.answer_s)
 
     def _open(self, request: CacheRequest) -> None:
         self._width += 1
@@ -169,7 +169,7 @@ class Pool:
     async def _connect(self, request: CacheRequest) -> None:
         started_s = self._loop.time()
         try:
-            connection = await open_connection(self._route, self._addresses, self._tls, self._patience.connect_s, self)
+            connection = await open_connection(self._route, self._addresses, self._tls, self._policy.connect_s, self)
         except ConnectFailed as error:
             self._width -= 1
             self._unconnected(request, error, started_s)
@@ -179,7 +179,7 @@ class Pool:
 
     def _unconnected(self, request: CacheRequest, error: ConnectFailed, started_s: float) -> None:
         self._ready.appendleft(request)
-        self._pace.halve(started_s, self._loop.time())
+        self._window.halve(started_s, self._loop.time())
         if not error.may_pass or (not self._connections and self._failures.exhausts(request)):
             self._give_up(str(error), max(1, request.attempts))
         elif not self._connections:  # else the host only takes no more of them
@@ -187,14 +187,14 @@ class Pool:
         self._pump_soon()
 
     def _reuse(self, connection: Connection, answer: WireAnswer) -> None:
-        if not answer.is_reusable or self._width > self._pace.limit or self._fresh:
+        if not answer.is_reusable or self._width > self._window.limit or self._fresh:
             self._forget(connection)
         elif self._ready and not self._holds:
             self._send(connection, self._ready.popleft())
         else:
             self._idle.append(connection)
             return
-        if (self._ready or self._fresh) and self._width < self._pace.limit:
+        if (self._ready or self._fresh) and self._width < self._window.limit:
             self._pump()
 
     def _forget(self, connection: Connection) -> None:
@@ -207,11 +207,11 @@ class Pool:
 
     def _turned_away(self, connection: Connection, request: CacheRequest, answer: WireAnswer) -> None:
         status = answer.head.status
-        wait_s = requested_wait_s(answer.head.retry_after, answer.body, self._patience.now())
+        wait_s = requested_wait_s(answer.head.retry_after, answer.body, self._policy.now())
         if status not in _TOO_MANY:
             self._retry(request, f"HTTP {status}", wait_s)
             return
-        self._pace.halve(connection.sent_s, self._loop.time())
+        self._window.halve(connection.sent_s, self._loop.time())
         if self._failures.exhausts(request):
             self._fail(request, f"HTTP {status}")
         else:
@@ -244,7 +244,7 @@ class Pool:
         self._tasks.spawn(self._later(request, wait_s))
 
     async def _later(self, request: CacheRequest, wait_s: float) -> None:
-        await self._patience.sleep(wait_s)
+        await self._policy.sleep(wait_s)
         if request in self._backlog.waiting:
             del self._backlog.waiting[request]
             self._ready.appendleft(request)
@@ -261,7 +261,7 @@ class Pool:
         self._tasks.spawn(self._release(wait_s))
 
     async def _release(self, wait_s: float) -> None:
-        await self._patience.sleep(wait_s)
+        await self._policy.sleep(wait_s)
         self._holds -= 1
         self._pump()
 
@@ -272,7 +272,7 @@ class Pool:
             self._give_up(problem, request.attempts)
 
     def _give_up(self, problem: str, attempts: int) -> None:
-        """The host is down: what is asked now and later fails, in the loop's next round."""
+        """The host is down: what is requested from now on fails, in the loop's next round."""
         self._down = self._down or (problem, attempts)
         self._pump_soon()
 

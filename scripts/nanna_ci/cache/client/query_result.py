@@ -1,4 +1,4 @@
-"""What `bulk.query` answers."""
+"""The results of `bulk.query`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class QueryResult:
     values say why. `hollow` are paths of `missing` that it has a narinfo of, but no archive; `has_archives`: those of
     what was found were looked at, too. `priority` is that of the URL, else of nix-cache-info; lower is queried first.
     `retries` are requests sent again after a failure, `peak_connections` those to its host. With `error` it could not
-    be asked at all, and all is empty.
+    be queried at all, and all is empty.
     """
 
     substituter: Substituter
@@ -40,10 +40,10 @@ class QueryResult:
 
 @dataclass(frozen=True, slots=True)
 class QueryProgress:
-    """How many questions there are so far, a path to a substituter each, and how many of them are answered."""
+    """How many queries there are so far, one per path and substituter, and how many of them are answered."""
 
     answered: int
-    asked: int
+    queried: int
 
 
 def reached_paths(roots: Iterable[StorePath], caches: Sequence[Mapping[StorePath, NarInfo]]) -> set[StorePath]:

@@ -31,22 +31,22 @@ class Owner(Protocol):
         """The request as it goes over the wire."""
 
     def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
-        """An answer, of any status but those that may pass and redirects."""
+        """An answer of any status except transient ones and redirects."""
 
     def refused(self, request: CacheRequest, problem: str) -> None:
-        """An answer that is none to take, and that would be the same another time."""
+        """A refused answer that would be the same another time."""
 
     def failed(self, request: CacheRequest, problem: str) -> None:
-        """No answer, after as many attempts as make sense."""
+        """No answer after all attempts."""
 
     def elsewhere(self, request: CacheRequest) -> None:
         """The archive is on another server, which is not queried."""
 
 
 class CacheRequest:
-    """What is wanted: the narinfo of `path`, or nix-cache-info where that is None.
+    """What is wanted: the narinfo of `path`, or nix-cache-info if that is None.
 
-    `archive` is the narinfo that came already, where what is wanted is only whether the archive behind it is there.
+    `archive` is the narinfo that came already, if only the archive behind it is to be checked.
     `target` is where a redirect led. `attempts` are those that failed.
     """
 

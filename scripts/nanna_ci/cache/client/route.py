@@ -1,4 +1,4 @@
-"""The way to a cache: its host, the environment's proxy if there is one, certificates. Nothing is sent from here."""
+"""The way to a cache: its host, the environment's proxy if there is one, certificates. Nothing here sends anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CERTIFICATES: Final = ("NIX_SSL_CERT_FILE", "SSL_CERT_FILE")
 
 @dataclass(frozen=True, slots=True)
 class HttpOrigin:
-    """Whom requests are for. `host` is in lower case, without the brackets of an IPv6 address."""
+    """The server that requests are for. `host` is in lower case, without the brackets of an IPv6 address."""
 
     scheme: str
     host: str
@@ -38,7 +38,7 @@ class HttpOrigin:
 
     @property
     def authority(self) -> str:
-        """The Host header: no port where it is the scheme's own."""
+        """The Host header: no port if it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -48,7 +48,7 @@ class HttpOrigin:
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy; `authorization` is the value of Proxy-Authorization, None where it wants none."""
+    """An HTTP proxy; `authorization` is the value of Proxy-Authorization, None if it wants none."""
 
     host: str
     port: int
@@ -80,7 +80,7 @@ class ProxyRoute:
 
 
 def parse_origin(url: str) -> HttpOrigin:
-    """Whom an http or https URL is for. Raises UsageError for any other URL."""
+    """The server of an http or https URL. Raises UsageError for any other URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -26,7 +26,7 @@ _BODILESS: Final = frozenset({204, 304})
 
 
 class BrokenAnswer(Exception):
-    """What came is not an answer to take. `may_pass`: the same request may do better another time."""
+    """The answer is refused. `may_pass`: the same request may succeed another time."""
 
     def __init__(self, problem: str, *, may_pass: bool) -> None:
         super().__init__(problem)
@@ -37,9 +37,9 @@ class BrokenAnswer(Exception):
 class Head:
     """The part of an answer's head that counts here.
 
-    `length` is of the body in bytes, None where it is chunked or goes on until the connection ends. `keeps_alive`: the
-    connection may be used again. `coding` is how the body is packed, None where it is not. The rest is as sent,
-    None where the head lacks them.
+    `length` is of the body in bytes, None if it is chunked or goes on until the connection ends. `keeps_alive`: the
+    connection may be used again. `coding` is how the body is packed, None if it is not. The rest is as sent,
+    None if the head lacks them.
     """
 
     status: int
@@ -128,7 +128,7 @@ def _length(fields: dict[bytes, list[str]], status: int, *, is_chunked: bool) ->
 
 
 def unpack(head: Head, body: bytes) -> bytes:
-    """The body as it was before it was packed: some caches pack unasked, and Nix reads that.
+    """The body as it was before it was packed: some caches compress without being asked to, and Nix reads that.
 
     Raises:
         BrokenAnswer: it is cut short, not packed as the head says, or over the limit when unpacked.
@@ -197,7 +197,7 @@ class AnswerReader:
         return None
 
     def end(self) -> WireAnswer | None:
-        """The connection ended: the answer, where its body goes on until then; None: it was cut short, or is none."""
+        """The connection ended: the answer, if its body goes on until then; None: it was cut short, or is not one."""
         head = self._head
         if head is None or head.is_chunked or head.length is not None:
             return None
@@ -215,7 +215,7 @@ class AnswerReader:
             return None
         if len(self._body) < head.length:
             return None
-        is_clean = len(self._body) == head.length  # more than the body: nobody asked for that
+        is_clean = len(self._body) == head.length  # more than the body was sent: unsolicited
         return self._finish(head, bytes(self._body[: head.length]), is_reusable=is_clean)
 
     def _finish(self, head: Head, body: bytes, *, is_reusable: bool) -> WireAnswer:
@@ -243,7 +243,7 @@ class _Chunks:
         return not self._rest
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes; tells whether the body is whole. Raises BrokenAnswer."""
+        """Take bytes; returns whether the body is whole. Raises BrokenAnswer."""
         self._rest += data
         while True:
             if self._left:
@@ -277,7 +277,7 @@ class _Chunks:
         self._left = size + 2 if size else 0
 
     def _take(self) -> bool:
-        """Move what is there of the chunk into the body; tells whether the chunk is done."""
+        """Move what is there of the chunk into the body; returns whether the chunk is done."""
         part = min(len(self._rest), self._left - 2)
         if part > 0:
             self.body += self._rest[:part]

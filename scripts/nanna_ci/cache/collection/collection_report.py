@@ -32,7 +32,7 @@ _PLACES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What to tell. `collected` is None for a plan. `keeps_access_times`: whether the file system notes reads."""
+    """What to report. `collected` is None for a plan. `keeps_access_times`: whether the file system records reads."""
 
     store: str
     inventory: Inventory
@@ -57,7 +57,7 @@ class GcReport:
 
     @property
     def reason(self) -> str | None:
-        """Why it fails; None where it passes."""
+        """Why it fails; None if it passes."""
         if self.collected is not None and self.collected.broken:
             return f"{_counted(len(self.collected.broken), 'upload')} lost, at the same moment, what was deleted"
         if self.after_bytes <= self.plan.limit_bytes:
@@ -70,7 +70,7 @@ class GcReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the cache keeps to its limit, or will."""
+        """Whether the cache is within its limit, or will be."""
         return Verdict.PASS if self.reason is None else Verdict.FAIL
 
     def sizes(self) -> dict[str, int]:
@@ -156,7 +156,7 @@ def _facts(report: GcReport) -> Facts:
 def _roots(report: GcReport) -> Iterator[Block]:
     yield Heading("Kept for")
     if not report.plan.roots:
-        yield Paragraph("No releases, commits or pins are recorded in this cache: what was not used for longest goes.")
+        yield Paragraph("No releases, commits or pins are recorded in this cache: the least recently used goes first.")
         return
     rows = [
         (

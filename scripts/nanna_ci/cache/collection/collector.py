@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was done. `deleted` are hashes; `spared` those that were to go and stayed, for they came into use.
+    """What was done. `deleted` are hashes; `spared` those that were planned and stayed, because they came into use.
 
     `broken` are narinfo files that came meanwhile, and name what was deleted.
     """

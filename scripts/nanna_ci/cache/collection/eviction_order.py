@@ -30,10 +30,10 @@ class EvictionOrder:
 
     Each is the one that is worth least, in seconds a byte, of those that no candidate left refers to; of equal ones,
     that which was not used for longest. A path counts together with what nothing but it refers to, as far as that is
-    worth less: a wrapper of a few bytes, quickly made, does not protect the gigabyte that only it holds.
+    worth less: a small wrapper that is quick to build does not protect the gigabyte that only it refers to.
 
-    What comes next depends on the candidates left, and on nothing that came before: whoever stops, and begins again
-    with what is left, ends where he would have ended.
+    What comes next depends on the candidates left, and on nothing that came before: a run that stops and begins again
+    with what is left gives the same result.
 
     `candidates` must not refer to each other in a circle.
     """

@@ -1,4 +1,4 @@
-"""Decides what a cache in a folder keeps, and in which order the rest goes until it has a size. Nothing is touched.
+"""Decides what a cache in a folder keeps, and in which order the rest goes until it is within a size. Pure.
 
 The rules:
 - The closure of every root is kept, also where that alone exceeds the limit.
@@ -9,7 +9,7 @@ The rules:
   off; all more than an hour old.
 - The others go in the order of `eviction_order`, until the limit is kept. A path whose build time is not known counts
   as 0 s: mostly it was not built by this pipeline, but came from another cache, and can come from there again. So does
-  a path whose archive is missing: nobody can fetch it.
+  a path whose archive is missing: it cannot be fetched.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeptRoot:
-    """A root, how many paths its closure has in the cache, and their bytes. Closures overlap: there is no sum."""
+    """A root, how many paths its closure has in the cache, and their bytes. Closures overlap: do not add these up."""
 
     root: Root
     closure_paths: int
@@ -54,8 +54,8 @@ class KeptRoot:
 class Eviction:
     """A path that goes. `freed_bytes` leaves out an archive that others still need.
 
-    `build_time` is None where it is not known. `rate` is what the path was worth: seconds a byte, together with what
-    only it held. `has_nar` is False where its archive was missing.
+    `build_time` is None if it is not known. `rate` is what the path was worth: seconds a byte, together with what
+    only it held. `has_nar` is False if its archive was missing.
     """
 
     path: CachedPath
@@ -68,7 +68,7 @@ class Eviction:
 
 @dataclass(frozen=True, slots=True)
 class CollectionPlan:
-    """What becomes of a cache. `kept` is by hash, `evictions` in the order in which they are safe.
+    """The plan for a cache. `kept` is by hash, `evictions` in the order in which they are safe.
 
     `bytes_by` has the bytes of each reason to keep, a shared archive counted once, by its first reason. `young_bytes`
     are of files that belong to nothing, but are too young to be leftovers.
@@ -187,7 +187,7 @@ def is_fresh(file: CacheFile, now_s: float) -> bool:
 
 
 def _unowned(inventory: Inventory, users: Mapping[str, int]) -> Iterator[CacheFile]:
-    """Files that belong to nothing; what speaks of an archive before it."""
+    """Files that belong to nothing; those about an archive before it."""
     yield from inventory.strays
     for name, archive in inventory.nars.items():
         if name not in users:
@@ -204,7 +204,7 @@ def _bytes_by(kept: Mapping[str, Why], inventory: Inventory) -> dict[Why, int]:
 
 
 def _bytes_of(keys: Iterable[str], inventory: Inventory, counted: set[str]) -> int:
-    """All files of some paths; an archive only where it is not among `counted` yet."""
+    """All files of some paths; an archive only if it is not among `counted` yet."""
     total = 0
     for key in keys:
         path = inventory.paths[key]
@@ -217,5 +217,5 @@ def _bytes_of(keys: Iterable[str], inventory: Inventory, counted: set[str]) -> i
 
 
 def _companions_bytes(inventory: Inventory, key: str) -> int:
-    """The files that speak of a path or an archive, and go with it."""
+    """The files about a path or an archive, which go with it."""
     return sum(file.size_bytes for file in inventory.companions.get(key, ()))

@@ -44,7 +44,7 @@ def check_cache_info(folder: GuardedFolder) -> None:
     """Make sure that the folder is a binary cache of /nix/store.
 
     Raises:
-        UsageError: it is none. Nothing should be deleted in a folder that was named by mistake.
+        UsageError: it is not one. Nothing should be deleted in a folder that was named by mistake.
     """
     hint = "`nix copy --to file:///FOLDER` makes one; its nix-cache-info says so"
     try:
@@ -169,7 +169,7 @@ class _Reader:
         return dict(companions)
 
     def _read_word(self, file: CacheFile, key: str) -> str | None:
-        """One string of a JSON file; None, and a fault, where it cannot be had."""
+        """One string of a JSON file; None, and a fault, if it cannot be had."""
         try:
             document = load_json(self._folder.read(file.name, _LIMIT_BYTES), file.name)
             return as_text(as_object(document, file.name, "it").get(key), file.name, key)
@@ -181,7 +181,7 @@ class _Reader:
 
 
 def read_names(folder: GuardedFolder, name: str) -> Named:
-    """What a narinfo names, whether it is a good one or not; nothing where it cannot be read."""
+    """What a narinfo names, whether it is a good one or not; nothing if it cannot be read."""
     try:
         return names_in(folder.read(name, _LIMIT_BYTES))
     except OSError:
@@ -219,7 +219,7 @@ def _cached_path(info: NarInfo, narinfo: CacheFile, listing: CacheFile | None) -
 
 
 def _problem(info: NarInfo, file_name: str) -> str | None:
-    """Why a well-formed narinfo is none of this cache."""
+    """Why a well-formed narinfo is not one of this cache."""
     if file_name != info.store_path.hash + NARINFO:
         return f"is of {info.store_path}, which has another hash"
     folder, _, base = info.url.partition("/")

@@ -15,13 +15,13 @@ from nanna_ci.foundation.guarded_read import FileRefused, check_descriptor
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset((errno.ELOOP, errno.ENOTDIR))
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe must not make us wait
-_NO_TRACE = getattr(os, "O_NOATIME", 0)  # looking at a file is no use of it
+_NO_TRACE = getattr(os, "O_NOATIME", 0)  # looking at a file does not count as use
 
 
 class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
     """An open folder. Names are `FILE` or `SUBFOLDER/FILE`, relative to it; a subfolder that is a link is refused.
 
-    Opening raises NannaError where it cannot be opened.
+    Opening raises NannaError if it cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +38,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
         self._folders = {}
 
     def names(self, folder: str = "") -> list[str]:
-        """The names in a subfolder, none where it is not there. Raises MalformedData for a link in its place."""
+        """The names in a subfolder, none if it is not there. Raises MalformedData for a link in its place."""
         descriptor = self._open_folder(folder)
         return [] if descriptor is None else os.listdir(descriptor)  # noqa: PTH208 - a descriptor has no Path
 
@@ -53,7 +53,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
                     yield entry.name, entry.stat(follow_symlinks=False)
 
     def status(self, name: str) -> os.stat_result | None:
-        """A file as it is now, a link not followed; None where it is not there."""
+        """A file as it is now, a link not followed; None if it is not there."""
         descriptor, base = self._place(name)
         if descriptor is None:
             return None
@@ -63,7 +63,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
             return None
 
     def read(self, name: str, limit_bytes: int) -> bytes:
-        """A file's bytes, at most `limit_bytes` and one more. Its time of last use stays, where that can be had.
+        """A file's bytes, at most `limit_bytes` and one more. Its time of last use stays, if that can be had.
 
         Raises:
             OSError: it is not there, no regular file, or cannot be read.
@@ -80,7 +80,7 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
             os.close(file)
 
     def delete(self, name: str) -> bool:
-        """Delete a file; False where it was gone already.
+        """Delete a file; False if it was gone already.
 
         Raises:
             NannaError: it cannot be deleted.
@@ -101,9 +101,9 @@ class GuardedFolder(contextlib.AbstractContextManager["GuardedFolder"]):
         return not os.fstatvfs(self._folders[""]).f_flag & getattr(os, "ST_NOATIME", 0)
 
     def open_lock(self, name: str) -> int:
-        """A descriptor of a file for a lock, made where there is none; the caller may write, and closes it.
+        """A descriptor of a file for a lock, made if there is none; the caller may write, and closes it.
 
-        Raises NannaError where it cannot be opened, or is a file of somebody else under this name.
+        Raises NannaError if it cannot be opened, or is a file of somebody else under this name.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         place = self.path / name
@@ -151,7 +151,7 @@ def _read_all(file: int, limit_bytes: int) -> bytes:
     data = os.read(file, limit_bytes)
     if not data or len(data) == limit_bytes:
         return data
-    parts = [data]  # one more read tells the end; nearly always that is all
+    parts = [data]  # one more read finds the end; nearly always that is all
     left = limit_bytes - len(data)
     while left > 0 and (data := os.read(file, left)):
         parts.append(data)

@@ -1,4 +1,4 @@
-"""What lies in the folder of a `file://` cache, as values."""
+"""The contents of the folder of a `file://` cache, as values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class CacheFile:
     """A regular file. `name` is relative to the cache; times are seconds since 1970.
 
     `added_s` is when it was written: when it came there, unless something copied it with its old time. `used_s` is when
-    it was last read or written, as far as the file system tells. `stamp` tells it from a later file of its name.
+    it was last read or written, as far as the file system records it. `stamp` distinguishes it from a later file of
+    its name.
     """
 
     name: str
@@ -43,7 +44,7 @@ class CachedPath:
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """A file that is not what it should be; it is left alone."""
+    """A faulty file; it is left alone."""
 
     file: str
     problem: str
@@ -57,7 +58,7 @@ class Named:
     nars: frozenset[str]
 
     def union(self, other: Named) -> Named:
-        """What either names."""
+        """The union of both."""
         return Named(self.hashes | other.hashes, self.nars | other.nars)
 
 
@@ -68,10 +69,10 @@ NOTHING_NAMED = Named(frozenset(), frozenset())
 class Inventory:
     """A cache's folder. Each file of it is in one place here, or in `other_bytes`.
 
-    `paths` are by hash, `nars` by file name. `companions` are by the hash or the NAR that they speak of: realisations
-    and the index of debugging symbols. `strays` are temporary files, and listings and symbols without what they speak
-    of. `named` is what faulty narinfo files name. `other_bytes` is of what is never deleted: build logs, root records,
-    faulty files, files of unknown kind.
+    `paths` are by hash, `nars` by file name. `companions` are by the hash or the NAR that they describe: realisations
+    and the index of debugging symbols. `strays` are temporary files, and listings and symbols without what they
+    describe. `named` is what faulty narinfo files name. `other_bytes` is of what is never deleted: build logs, root
+    records, faulty files, files of unknown kind.
     """
 
     paths: Mapping[str, CachedPath]

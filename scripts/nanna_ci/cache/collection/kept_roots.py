@@ -48,7 +48,7 @@ def read_pin(text: str, cwd: Path) -> Pin:
     A link into the store, such as nix's `result`, is the path that it leads to. `#` begins a comment in a file.
 
     Raises:
-        UsageError: there is no such file, or it has a line that is none of these.
+        UsageError: there is no such file, or it has an invalid line.
     """
     if "/" not in text or text.startswith(STORE_DIR + "/"):
         return _pin(text, [text], "--pin")
@@ -68,7 +68,7 @@ def read_pin(text: str, cwd: Path) -> Pin:
 
 
 def _store_target(place: Path) -> str | None:
-    """The first store path on the way of links that begins at `place`; None where it leads to none."""
+    """The first store path on the way of links that begins at `place`; None if it leads to none."""
     for _ in range(_MOST_LINKS):
         if not place.is_symlink():
             break

@@ -1,4 +1,4 @@
-"""Graphs of things that refer to each other, by name: what all belongs to something, and an order."""
+"""Graphs of things that refer to each other, by name: closures, and an order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def closure(roots: Iterable[str], references: Mapping[str, Sequence[str]]) -> se
 def order_by_references(references: Mapping[str, Sequence[str]]) -> list[str]:
     """Every name after all that refer to it; without those in a circle, and what these refer to.
 
-    Names that are referred to, but are not keys, are passed over.
+    Names that are referred to, but are not keys, are ignored.
     """
     holders = dict.fromkeys(references, 0)
     for needed in references.values():

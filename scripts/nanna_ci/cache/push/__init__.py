@@ -1,1 +1,1 @@
-"""Pushing to a cache: what goes, what is kept back, and the receipt."""
+"""Pushing to a cache: selection, filter, and the receipt."""

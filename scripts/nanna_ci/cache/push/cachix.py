@@ -17,7 +17,7 @@ from nanna_ci.foundation.errors import CommandFailed, ToolMissing
 from nanna_ci.foundation.redact import known_secrets
 from nanna_ci.store.store_path import BASE_NAME_PATTERN, STORE_DIR, StorePath, parse_store_path
 
-MINIMUM_VERSION: Final = (1, 7, 0)  # the first that gives up at once where a token is refused
+MINIMUM_VERSION: Final = (1, 7, 0)  # the first that gives up at once if a token is refused
 SIGNING_KEY_VARIABLE: Final = "CACHIX_SIGNING_KEY"
 PUSH_TIMEOUT_S: Final = 6 * 3600.0
 _QUICK_S: Final = 60.0
@@ -79,8 +79,8 @@ class CachixProgram:
     ) -> None:
         """Push `paths` and their closures; what the cache has already is not sent again.
 
-        `on_path` gets each path that is sent, when it begins. cachix passes over a path that is not valid, and says
-        nothing about it in its exit code.
+        `on_path` gets each path that is sent, when it begins. cachix skips a path that is not valid, and its exit
+        code does not show it.
 
         Raises:
             CommandFailed: one of them was not pushed; others may have been.

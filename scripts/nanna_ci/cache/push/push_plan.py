@@ -34,7 +34,7 @@ class PushPlan:
 
     @property
     def nar_bytes(self) -> int | None:
-        """The size of the closure's archives, uncompressed; None where the store does not know one of them."""
+        """The size of the closure's archives, uncompressed; None if the store does not know one of them."""
         sizes = [info.nar_size_bytes for info in self.closure.values()]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None

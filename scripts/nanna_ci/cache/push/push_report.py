@@ -1,4 +1,4 @@
-"""What came of a push: the answer, its JSON, and the report for people. Pure."""
+"""The result of a push: the answer, its JSON, and the report for people. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Skip(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PushReport:
-    """A push from its list to its receipt; None for a stage that was not reached, or not asked for."""
+    """A push from its list to its receipt; None for a stage that was not reached, or not requested."""
 
     destination: Destination
     patterns: tuple[str, ...]
@@ -76,7 +76,7 @@ class PushReport:
 
 
 def decide_reason(report: PushReport) -> str | None:
-    """Why it failed, or why nothing was sent; None where all was."""
+    """Why it failed, or why nothing was sent; None if all was."""
     reasons = [] if report.skipped is None else [report.skipped.value]
     if report.watched is not None and report.watched.exit_code != 0:
         command = shlex.join(report.watched.argv)
@@ -89,7 +89,7 @@ def decide_reason(report: PushReport) -> str | None:
 
 
 def decide_verdict(report: PushReport) -> Verdict:
-    """Whether all that should be in the cache is there; unavailable where there was nothing to push with."""
+    """Whether all that should be in the cache is there; unavailable if there was nothing to push with."""
     if report.failures or (report.watched is not None and report.watched.exit_code != 0):
         return Verdict.FAIL
     match report.skipped:
@@ -141,7 +141,7 @@ def _problems_to_json(problems: Mapping[StorePath, str]) -> list[dict[str, str]]
 
 def _receipt_to_json(receipt: Receipt) -> dict[str, Any]:
     return {
-        "asked": receipt.asked,
+        "asked": receipt.requested,
         "verified": len(receipt.verified),
         "rebuilt": sorted(str(path) for path in receipt.rebuilt),
         "elsewhere": sorted(str(path) for path in receipt.elsewhere),
@@ -153,7 +153,7 @@ def _receipt_to_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def render_push(report: PushReport, *, dry_run: bool) -> Document:
-    """The report for people, what failed first."""
+    """The report for people, failures first."""
     planned = 0 if report.plan is None else len(report.plan.push)
     shown = report.destination.shown
     came = "nothing sent" if report.sent is None else f"{len(report.pushed)} of {planned}"
@@ -216,7 +216,7 @@ def _facts(report: PushReport) -> Facts:
     if receipt is not None:
         elsewhere = f", {len(receipt.elsewhere)} in other caches" if receipt.elsewhere else ""
         rounds = "once" if receipt.rounds == 1 else f"{receipt.rounds} times"
-        found = f"{len(receipt.verified) + len(receipt.rebuilt)} of {receipt.asked} are there{elsewhere}"
+        found = f"{len(receipt.verified) + len(receipt.rebuilt)} of {receipt.requested} are there{elsewhere}"
         items.append(("Receipt", f"{found}; queried {rounds} in {seconds_text(receipt.seconds)}"))
     if report.recorded_as is not None:
         items.append(("Kept as", report.recorded_as))
@@ -243,6 +243,6 @@ def _listing(title: str, paths: tuple[StorePath, ...]) -> list[Block]:
 
 
 def _names(paths: tuple[StorePath, ...]) -> str:
-    """Some names."""
+    """A short list of names."""
     shown = ", ".join(path.name for path in paths[:5])
     return f"{shown} and {len(paths) - 5} more" if len(paths) > 5 else shown

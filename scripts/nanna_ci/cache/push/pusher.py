@@ -12,7 +12,7 @@ from nanna_ci.cache.client import bulk
 from nanna_ci.cache.push.cachix import CachixProgram
 from nanna_ci.cache.push.destination import Destination
 from nanna_ci.cache.push.push_plan import PushPlan
-from nanna_ci.cache.push.receipt import WAITS_S, Ask, Receipt, Remote, StoreAnswer, query_receipt
+from nanna_ci.cache.push.receipt import WAITS_S, Receipt, Remote, StoreAnswer, StoreQuery, query_receipt
 from nanna_ci.cache.push.sending import Sent, send_paths
 from nanna_ci.cache.substituters import Kind, Substituter, choose_keys, parse_substituter, setting_words
 from nanna_ci.foundation import process
@@ -26,9 +26,9 @@ _NEWS_S: Final = 5.0  # between two lines of progress
 
 
 class Pusher:
-    """Sends to `destination` and asks it again. `run` has the signature of `process.run`, `say` takes a progress line.
+    """Sends to `destination` and queries it again. `run` has the signature of `process.run`, `say` takes progress.
 
-    `verbose` tells of every path that is sent, else one line in some seconds does.
+    `verbose` reports every path that is sent, else there is one line every few seconds.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Pusher:
         self._said_s = clock()
 
     def check_program(self) -> None:
-        """Whether what sends is there, before anything costs time. Raises ToolMissing where it is not."""
+        """Whether the sending program is there, before anything takes time. Raises ToolMissing if it is not."""
         if self._cachix is None:
             self._nix.version()
         else:
@@ -87,27 +87,29 @@ class Pusher:
             raise
 
     def verify(self, plan: PushPlan, sent: Sent, *, public_keys: Sequence[str], others: Iterable[str]) -> Receipt:
-        """Ask again for the closure of the plan, patiently for what was sent.
+        """Query the closure of the plan, with retries for what was sent.
 
-        `others` are the URLs of the other caches of whoever will use this one: what a Cachix cache leaves to
+        `others` are the URLs of the other caches that users of this one have: what a Cachix cache leaves to
         cache.nixos.org is there. `public_keys` are trusted besides those of Nix's settings.
         """
         settings = self._nix.settings()
         netrc = _readable(settings.get("netrc-file"))
         substituter, cachix = self._destination.substituter, self._destination.cachix
         if substituter is None:
-            ask = make_nix_ask(self._nix, self._destination.url)
+            query = make_nix_query(self._nix, self._destination.url)
             judge = None
         else:
-            ask = make_cache_ask([substituter], environ=self._environ, netrc=netrc, log=self._say)
+            query = make_cache_query([substituter], environ=self._environ, netrc=netrc, log=self._say)
             judge = None if substituter.is_trusted else choose_keys((), settings, public_keys).judge
-        around = [] if cachix is None else _askable([*setting_words(settings, "substituters"), *others], substituter)
+        around = [] if cachix is None else _queryable([*setting_words(settings, "substituters"), *others], substituter)
         return query_receipt(
             plan.closure,
-            ask,
+            query,
             roots=plan.push,
             unsent=plan.closure.keys() - plan.needed_by(sent.accepted),
-            ask_others=make_cache_ask(around, environ=self._environ, netrc=netrc, log=self._say) if around else None,
+            query_others=(
+                make_cache_query(around, environ=self._environ, netrc=netrc, log=self._say) if around else None
+            ),
             judge=judge,
             waits_s=WAITS_S if substituter is not None and substituter.kind is Kind.HTTP else (),
             sleep=self._sleep,
@@ -123,11 +125,11 @@ class Pusher:
 
 
 def _readable(file: Any) -> Path | None:
-    """The netrc file, where this user may read it: often only the daemon may."""
+    """The netrc file, if this user may read it: often only the daemon may."""
     return Path(file) if isinstance(file, str) and os.access(file, os.R_OK) else None
 
 
-def _askable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
+def _queryable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
     """Those of the caches that can be queried from here, each once."""
     found: dict[str, Substituter] = {}
     for url in urls:
@@ -140,19 +142,19 @@ def _askable(urls: Iterable[str], but: Substituter | None) -> list[Substituter]:
     return list(found.values())
 
 
-def make_cache_ask(
+def make_cache_query(
     substituters: Sequence[Substituter],
     *,
     environ: Mapping[str, str],
     netrc: Path | None,
     log: Callable[[str], None],
-) -> Ask:
-    """Ask binary caches; the first that knows a path answers. In a folder a path's archive must be there too.
+) -> StoreQuery:
+    """Query binary caches; the first that knows a path answers. In a folder a path's archive must be there too.
 
     `environ` names the token of a Cachix cache, `netrc` users and passwords of other ones.
     """
 
-    def ask(paths: Sequence[StorePath]) -> StoreAnswer:
+    def query(paths: Sequence[StorePath]) -> StoreAnswer:
         found: dict[StorePath, Remote] = {}
         wrong: dict[StorePath, str] = {}
         failed: dict[StorePath, str] = {}
@@ -166,17 +168,17 @@ def make_cache_ask(
                 found.setdefault(path, info)
         return StoreAnswer(found, {path: problem for path, problem in wrong.items() if path not in found}, failed)
 
-    return ask
+    return query
 
 
 def _not_queried(problem: str) -> str:
     return f"could not be queried: {problem}"
 
 
-def make_nix_ask(nix: Nix, url: str) -> Ask:
-    """Ask a store that only nix can reach (s3://, ssh://), with an empty cache of nix's own."""
+def make_nix_query(nix: Nix, url: str) -> StoreQuery:
+    """Query a store that only nix can reach (s3://, ssh://), with an empty cache of nix's own."""
 
-    def ask(paths: Sequence[StorePath]) -> StoreAnswer:
+    def query(paths: Sequence[StorePath]) -> StoreAnswer:
         with tempfile.TemporaryDirectory(prefix="nanna-ci-") as folder:
             try:
                 known = query_store(nix, url, paths, cache_home=Path(folder))
@@ -186,4 +188,4 @@ def make_nix_ask(nix: Nix, url: str) -> Ask:
                 return StoreAnswer({}, wrong=dict.fromkeys(paths, _not_queried(error.message)))
         return StoreAnswer({path: info for path, info in known.items() if info is not None})
 
-    return ask
+    return query

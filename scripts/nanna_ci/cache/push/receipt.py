@@ -23,14 +23,14 @@ Remote = NarInfo | PathInfo
 
 @dataclass(frozen=True, slots=True)
 class StoreAnswer:
-    """What a store said: what it knows, what it says that cannot be right, what was not answered; it lacks the rest."""
+    """A store's answer: what it knows, what is contradictory, what was not answered; it lacks the rest."""
 
     found: Mapping[StorePath, Remote]
     wrong: Mapping[StorePath, str] = field(default_factory=dict)
     failed: Mapping[StorePath, str] = field(default_factory=dict)
 
 
-Ask = Callable[[Sequence[StorePath]], StoreAnswer]
+StoreQuery = Callable[[Sequence[StorePath]], StoreAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Receipt:
 
     `verified`: as it is here. `rebuilt`: another build of the same derivation, which a trusted key vouches for; it was
     there first, and the derivation is not reproducible. `elsewhere`: another cache has it. `problems`: with the reason.
-    `trust` counts the verified paths by what their signatures are worth here; empty where nothing could be judged.
+    `trust` counts the verified paths by what their signatures are worth here; empty if nothing could be judged.
     """
 
     verified: frozenset[StorePath]
@@ -51,7 +51,7 @@ class Receipt:
     seconds: float
 
     @property
-    def asked(self) -> int:
+    def requested(self) -> int:
         """How many paths were requested."""
         return len(self.verified) + len(self.rebuilt) + len(self.elsewhere) + len(self.problems)
 
@@ -63,21 +63,21 @@ class Receipt:
 
 def query_receipt(
     closure: Mapping[StorePath, PathInfo],
-    ask: Ask,
+    query: StoreQuery,
     *,
     roots: Collection[StorePath],
     unsent: Collection[StorePath],
-    ask_others: Ask | None,
+    query_others: StoreQuery | None,
     judge: Callable[[NarInfo], Trust] | None,
     waits_s: Sequence[float],
     sleep: Callable[[float], None],
     clock: Callable[[], float],
     log: Callable[[str], None],
 ) -> Receipt:
-    """Ask for all of `closure`, as the local store knows it, and compare.
+    """Query all of `closure`, as the local store knows it, and compare.
 
-    `ask_others` asks the other caches of whoever will use this one; what they have need not be in it, but for `roots`.
-    `waits_s` are the pauses after which what is not there is queried again, but for `unsent`, which nobody took.
+    `query_others` queries the user's other caches; what they have need not be in this one, except for `roots`.
+    `waits_s` are the pauses after which what is not there is queried again, except for `unsent`.
     """
     begun = clock()
     verified: dict[StorePath, Remote] = {}
@@ -92,7 +92,7 @@ def query_receipt(
         if rounds:
             log(f"{len(pending)} of {len(closure)} paths are not there yet; querying again in {wait_s:g} s")
             sleep(wait_s)
-        answer = ask(pending)
+        answer = query(pending)
         rounds += 1
         for path in pending:
             problem = _problem(path, closure[path], answer)
@@ -105,12 +105,14 @@ def query_receipt(
             else:
                 problems[path] = problem
         absent = [path for path in pending if path not in answer.found and path not in answer.wrong]
-        if rounds == 1 and ask_others is not None:
-            elsewhere = _elsewhere(ask_others, closure, [path for path in absent if path not in roots])
+        if rounds == 1 and query_others is not None:
+            elsewhere = _elsewhere(query_others, closure, [path for path in absent if path not in roots])
             problems = {path: problem for path, problem in problems.items() if path not in elsewhere}
         pending = [path for path in absent if path not in elsewhere and path not in unsent]
     trust = {} if judge is None else _judged(verified, judge)
-    bad = {path: "has a signature that is not its own" for path, worth in trust.items() if worth is Trust.BAD_SIGNATURE}
+    bad = {
+        path: "has a signature that does not match it" for path, worth in trust.items() if worth is Trust.BAD_SIGNATURE
+    }
     return Receipt(
         verified=frozenset(verified) - bad.keys(),
         rebuilt=frozenset(rebuilt),
@@ -152,10 +154,12 @@ def _difference(local: PathInfo, remote: Remote) -> str | None:
     return None
 
 
-def _elsewhere(ask: Ask, closure: Mapping[StorePath, PathInfo], paths: Sequence[StorePath]) -> frozenset[StorePath]:
+def _elsewhere(
+    query: StoreQuery, closure: Mapping[StorePath, PathInfo], paths: Sequence[StorePath]
+) -> frozenset[StorePath]:
     if not paths:
         return frozenset()
-    found = ask(paths).found
+    found = query(paths).found
     return frozenset(path for path in paths if path in found and _difference(closure[path], found[path]) is None)
 
 

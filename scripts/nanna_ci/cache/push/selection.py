@@ -27,7 +27,7 @@ class WantedPaths:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Paths to push. `unbuilt` are derivations of which no output is here; `unknown_builds` are paths whose derivation
-    the store does not know, so that nobody can say what built them."""
+    the store does not know, so that what built them is unknown."""
 
     paths: tuple[StorePath, ...]
     unbuilt: tuple[StorePath, ...]

@@ -1,4 +1,4 @@
-"""Sending paths in batches, so that one that fails does not keep the others back."""
+"""Sends paths in batches, so that one that fails does not hold up the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.store.store_path import StorePath
 
 BATCH: Final = 200
-PATIENCE: Final = 10  # single paths that fail one after the other before the rest is given up: no network, no rights
+GIVE_UP_AFTER: Final = 10  # consecutive failures of single paths before giving up: no network, no rights
 COLLECTED: Final = "was collected from the store between list and push"
 
 Send = Callable[[Sequence[StorePath]], None]
@@ -32,16 +32,16 @@ def send_paths(
 ) -> Sent:
     """Send all of `paths`: by batches, and a batch that fails again, without what is gone, then path by path.
 
-    `send` raises CommandFailed where a path of its batch was not taken, and sending one again does no harm.
-    `find_absent` tells which of some paths the local store has lost. After PATIENCE single failures in a row nothing
-    more is tried.
+    `send` raises CommandFailed if a path of its batch was not taken, and sending one again does no harm.
+    `find_absent` returns which of the paths the local store has lost. After GIVE_UP_AFTER single failures in a row
+    nothing more is tried.
     """
     accepted: list[StorePath] = []
     failed: dict[StorePath, str] = {}
     in_a_row = 0
     for start in range(0, len(paths), BATCH):
         batch = list(paths[start : start + BATCH])
-        if in_a_row < PATIENCE:
+        if in_a_row < GIVE_UP_AFTER:
             problem = _attempt(send, batch)
             if problem is None:
                 accepted += batch
@@ -54,8 +54,8 @@ def send_paths(
                 accepted += batch
                 continue
         for path in batch:
-            if in_a_row >= PATIENCE:
-                failed[path] = f"was not tried: {PATIENCE} failures in a row before it"
+            if in_a_row >= GIVE_UP_AFTER:
+                failed[path] = f"was not tried: {GIVE_UP_AFTER} failures in a row before it"
             elif (problem := _attempt(send, [path])) is None:
                 accepted.append(path)
                 in_a_row = 0

@@ -1,4 +1,4 @@
-"""What `doctor` finds out about containers, where pipeline.toml has images: facts gathered, each decided apart."""
+"""What `doctor` finds out about containers, if pipeline.toml has images: facts gathered, each decided apart."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MEMINFO: Final = Path("/proc/meminfo")
 
 
 def choose_base(to: str | None, environ: Mapping[str, str]) -> Repository | None:
-    """Where publish-images would push to; None where nobody says. Raises UsageError for a --to that cannot be one."""
+    """Where publish-images would push to; None if nothing says so. Raises UsageError for a --to that cannot be one."""
     run = run_of(environ)
     return choose_repository(to, None if run is None else run.owner)
 
@@ -53,7 +53,7 @@ def choose_base(to: str | None, environ: Mapping[str, str]) -> Repository | None
 def check_containers(
     pipeline: Pipeline, base: Repository | None, evaluated: HostEvaluation | str, lock_file: str, context: Context
 ) -> Iterator[Finding]:
-    """Everything about containers. `base` is where images would go; `evaluated` is text where it says why it is not.
+    """Everything about containers. `base` is where images would go; `evaluated` is text if it says why it is not.
 
     `lock_file` is the path of the models' lock below the working folder.
     """
@@ -79,7 +79,7 @@ def _check_engines(ports: Ports) -> Iterator[Finding]:
 
 
 def _engine(ports: Ports) -> tuple[EngineSeen | None, str]:
-    """The engine that container-test would take, or None and why there is none."""
+    """The engine that container-test would use, or None and why there is none."""
     try:
         found, reason = find_working_engine("auto", ports)
     except NannaError as error:
@@ -147,7 +147,7 @@ def _check_architectures(pipeline: Pipeline, evaluated: HostEvaluation | str) ->
 
 
 def _reason(image: str, architecture: str, evaluated: HostEvaluation) -> str | None:
-    """Why an image cannot be made here; None where it can."""
+    """Why an image cannot be made here; None if it can."""
     try:
         place = evaluated.evaluation.locate(image_attribute(image, architecture, evaluated.system))
     except ConfigError:
@@ -156,7 +156,7 @@ def _reason(image: str, architecture: str, evaluated: HostEvaluation) -> str | N
 
 
 def query_free_bytes(folder: Path) -> int | None:
-    """The free space of the file system that holds `folder`; None where that is not there."""
+    """The free space of the file system that holds `folder`; None if that is not there."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -164,7 +164,7 @@ def query_free_bytes(folder: Path) -> int | None:
 
 
 def query_available_memory_bytes(meminfo: Path = _MEMINFO) -> int | None:
-    """The memory that programs can still have without swapping; None where the kernel does not say."""
+    """The memory that programs can still have without swapping; None if the kernel does not say."""
     try:
         text = meminfo.read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""What the facts about a project's containers mean: one finding a check, each with its fix. Pure."""
+"""Findings from the facts about a project's containers: one per check, each with its fix. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EngineSeen:
 
 
 class PushAnswer(enum.Enum):
-    """What a registry says to one who wants to push to a repository."""
+    """A registry's answer to a push to a repository."""
 
     TAKEN = "taken"
     REFUSED = "refused"  # the login
@@ -43,7 +43,7 @@ class PushAnswer(enum.Enum):
 class LoginFacts:
     """The login that a push would find.
 
-    `source` is where it is, None where there is none; `broken` why it cannot be used at all; `untried` why the registry
+    `source` is where it is, None if there is none; `broken` why it cannot be used at all; `untried` why the registry
     could not be queried. `answers` are those for each repository.
     """
 
@@ -82,8 +82,8 @@ class LockFacts:
 def check_engine(engine: EngineSeen | None, installed: Sequence[str], reason: str) -> Finding:
     """Whether images can be tested here. `installed` are the engines whose programs are there."""
     if engine is not None:
-        room = ", in private namespaces, with a store for each run" if engine.private else ""
-        return Finding("container engine", engine.name, Health.GOOD, f"{engine.name} {engine.version} works{room}")
+        private = ", in private namespaces, with a store for each run" if engine.private else ""
+        return Finding("container engine", engine.name, Health.GOOD, f"{engine.name} {engine.version} works{private}")
     fixes = []
     if not installed:
         fixes.append("install podman, or docker and its daemon")
@@ -134,7 +134,7 @@ def check_login(facts: LoginFacts | None) -> Finding:
         if facts.on_github:
             values = f"{USERNAME_VARIABLE}: ${{{{ github.actor }}}} and {PASSWORD_VARIABLE}: ${{{{ github.token }}}}"
             fix = f"give the step {values}; a fork needs none"
-        return Finding(check, subject, Health.WARN, "there is none: no image can be pushed from here", fix)
+        return Finding(check, subject, Health.WARN, "no login: no image can be pushed from here", fix)
     if facts.untried is not None:
         says = f"there is one ({facts.source}), not tried: {facts.untried}"
         return Finding(check, subject, Health.UNAVAILABLE, says)
@@ -152,7 +152,7 @@ def _unwelcome(subject: str, facts: LoginFacts, answers: Mapping[str, PushAnswer
 
     check = "registry login"
     if denied := those(PushAnswer.DENIED):
-        fix = "take a login that is valid and may push (on ghcr.io: a token with write:packages)"
+        fix = "use a valid login that may push (on ghcr.io: a token with write:packages)"
         if facts.on_github:
             fix = (
                 "give the job `permissions: packages: write`; where a package is there already, give this repository"
@@ -164,13 +164,11 @@ def _unwelcome(subject: str, facts: LoginFacts, answers: Mapping[str, PushAnswer
         says = f"the registry has no {absent}, and makes none for a push"
         return Finding(check, subject, Health.BAD, says, "make the repository at the registry, or give another --to")
     says = f"the registry refuses it ({facts.source})"
-    return Finding(
-        check, subject, Health.BAD, says, f"take a user and a password or token that are valid: {_LOGIN_FIX}"
-    )
+    return Finding(check, subject, Health.BAD, says, f"use a valid user and password or token: {_LOGIN_FIX}")
 
 
 def check_locks(facts: LockFacts) -> Finding:
-    """Whether each model of pipeline.toml is locked. What the tags name now is for lock-models to ask."""
+    """Whether each model of pipeline.toml is locked. What the tags name now is checked by lock-models."""
     check = "model locks"
     if facts.problem is not None:
         return Finding(check, facts.file, Health.BAD, facts.problem, f"write it anew: `{_LOCK_COMMAND}`")
@@ -188,7 +186,7 @@ def check_locks(facts: LockFacts) -> Finding:
 
 
 def check_architectures(image: str, reasons: Mapping[str, str | None]) -> Finding:
-    """Whether an image can be made here for each of its architectures. `reasons`: None where it can, else why not."""
+    """Whether an image can be made here for each of its architectures. `reasons`: None if it can, else why not."""
     check = "image architectures"
     if lacking := {name: reason for name, reason in reasons.items() if reason is not None}:
         says = "; ".join(f"not for {name}: {reason}" for name, reason in lacking.items())
@@ -198,7 +196,7 @@ def check_architectures(image: str, reasons: Mapping[str, str | None]) -> Findin
 
 
 def check_disk(folder: str, free_bytes: int | None, lock: LockFacts) -> Finding:
-    """The free space of the file system that holds `folder` against what all models take."""
+    """The free space of the file system that holds `folder` against what all models need."""
     total = sum(lock.sizes[name] for name in lock.models if name in lock.sizes)
     return _check_space(
         ("disk for images", folder),
@@ -211,7 +209,7 @@ def check_disk(folder: str, free_bytes: int | None, lock: LockFacts) -> Finding:
 
 
 def check_memory(available_bytes: int | None, lock: LockFacts) -> Finding:
-    """The memory that is free against what the largest image takes: images are tested one after the other."""
+    """The memory that is free against what the largest image needs: images are tested one after the other."""
     largest = max((sum(lock.sizes.get(name, 0) for name in names) for names in lock.images.values()), default=0)
     return _check_space(
         ("memory for images", None),
@@ -231,7 +229,7 @@ def _check_space(
         return Finding(*check, Health.UNAVAILABLE, "no model is locked, so what images need is not known")
     if free_bytes is None:
         return Finding(*check, Health.UNAVAILABLE, "this machine does not say what is free")
-    more = f", and {_count(len(lock.missing), 'model', 'models')} that nobody locked" if lock.missing else ""
+    more = f", and {_count(len(lock.missing), 'model', 'models')} not locked" if lock.missing else ""
     says = f"{bytes_text(free_bytes)} free, {bytes_text(need_bytes)} needed: {what}{more}"
     if free_bytes < need_bytes:
         return Finding(*check, Health.WARN, says, fix)

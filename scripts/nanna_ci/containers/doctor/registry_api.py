@@ -1,6 +1,6 @@
 """A registry over HTTP: whether it would take a push, by opening one.
 
-A token for pushing says little: ghcr.io gives one to whoever logs in, and denies the upload. So an upload is opened,
+A token for pushing says little: ghcr.io gives one to anyone who logs in, and denies the upload. So an upload is opened,
 nothing is sent, and it is cancelled.
 """
 
@@ -46,20 +46,20 @@ def parse_challenge(header: str, source: str) -> Challenge:
         if scheme in offers:
             offer = offers[scheme]
             return Challenge(scheme, offer.get("realm", ""), offer.get("service"))
-    raise MalformedData(source, f"asks for a login in no way that is known here: {shorten(header)}")
+    raise MalformedData(source, f"asks for a login in an unknown way: {shorten(header)}")
 
 
 def query_push(client: WebClient, repositories: Sequence[Repository], basic: str | None) -> dict[str, PushAnswer]:
     """What the registry of `repositories` says to a push to each. `basic` is user and password in base64, or None.
 
-    Raises ServiceUnavailable, RequestRefused and MalformedData for a registry that does not answer as one.
+    Raises ServiceUnavailable, RequestRefused and MalformedData for a server that does not answer like a registry.
     """
     challenge = _query_challenge(client, repositories[0])
     return {str(repository): _query_one(client, repository, challenge, basic) for repository in repositories}
 
 
 def _query_challenge(client: WebClient, repository: Repository) -> Challenge | None:
-    """How the registry wants a login; None where it wants none."""
+    """How the registry wants a login; None if it wants none."""
     url = f"{_base(repository)}/v2/"
     response = client.request("GET", url, accept=frozenset({200, 401}))
     return None if response.status == 200 else parse_challenge(response.headers.get("www-authenticate", ""), url)
@@ -115,7 +115,7 @@ def _query_token(client: WebClient, repository: Repository, challenge: Challenge
 
 
 def _cancel(client: WebClient, url: str, opened: Response, headers: Mapping[str, str]) -> None:
-    """Cancel the upload; a registry forgets one that it cannot."""
+    """Cancel the upload; one that cannot be cancelled expires."""
     place = urljoin(url, opened.headers.get("location", ""))
     if place != url and urlsplit(place)[:2] == urlsplit(url)[:2]:
         with contextlib.suppress(NannaError):
@@ -128,7 +128,9 @@ def _request(client: WebClient, method: str, url: str, headers: Mapping[str, str
         return client.request(method, url, headers=headers, accept=accept)
     except RequestRefused as error:
         shown = urlsplit(url)
-        raise MalformedData(f"{shown.hostname}{shown.path}", f"HTTP {error.status}, which no registry says") from None
+        raise MalformedData(
+            f"{shown.hostname}{shown.path}", f"HTTP {error.status}, which registries do not send"
+        ) from None
 
 
 def _base(repository: Repository) -> str:

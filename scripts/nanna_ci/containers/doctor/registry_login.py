@@ -25,7 +25,7 @@ from nanna_ci.foundation.json_data import JsonObject, as_object, load_json
 class Login:
     """A login: `source` is the variable or the file that it is in.
 
-    `basic` is user and password in base64; None where a helper has them, or a token that only a push can use.
+    `basic` is user and password in base64; None if a helper has them, or a token that only a push can use.
     """
 
     source: str
@@ -39,7 +39,7 @@ def find_login(environ: Mapping[str, str], repository: Repository) -> Login | No
     A login counts that skopeo reads, which pushes: an entry of `auths` with `auth`, or a helper of `credHelpers`. It
     never asks the `credsStore` of docker.
 
-    Raises UsageError for half a login, ConfigError for a file that is none, or names no login for the registry though
+    Raises UsageError for half a login, ConfigError for a file that is invalid, or has no login for the registry though
     the environment names the file, or leaves it to `credsStore`.
     """
     given = find_credentials(environ, None, repository)
@@ -66,7 +66,7 @@ def find_login(environ: Mapping[str, str], repository: Repository) -> Login | No
 
 
 def _store_problem(credentials: Credentials, source: str) -> str | None:
-    """Why a login that docker would find is none: it is with a program that only docker asks."""
+    """Why a login that docker would find does not count: it is in a helper that only docker queries."""
     store = as_object(load_json(credentials.document, source), source, "the file").get("credsStore")
     if not isinstance(store, str) or not store:
         return None

@@ -1,4 +1,4 @@
-"""What holds a container's process back, and where it listens: values, and the kernel's table of sockets read."""
+"""The confinement of a container's process, and where it listens: values, and the kernel's table of sockets read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ListeningPort:
 
 @dataclass(frozen=True, slots=True)
 class Confinement:
-    """What holds a process back; None where the kernel does not tell us."""
+    """The confinement of a process; None if the kernel does not say."""
 
     capabilities: int | None = None
     no_new_privileges: bool | None = None

@@ -42,7 +42,7 @@ def create_words(spec: ContainerSpec) -> list[str]:
         words += ["--read-only"]
     # a fixed size, and for every user: engines' own defaults differ
     words += ["--tmpfs", f"/tmp:rw,nosuid,nodev,size={TMP_BYTES},mode=1777"]  # noqa: S108 - in the container
-    if spec.limits.memory_bytes is not None:  # with as much swap on top a limit would be none
+    if spec.limits.memory_bytes is not None:  # with as much swap on top the limit would not limit
         words += ["--memory", str(spec.limits.memory_bytes), "--memory-swap", str(spec.limits.memory_bytes)]
     if spec.limits.pids is not None:
         words += ["--pids-limit", str(spec.limits.pids)]

@@ -33,7 +33,7 @@ _ANY_CODE: Final = frozenset(range(-64, 256))
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What an engine says of itself."""
+    """What an engine says about itself."""
 
     name: str
     version: str
@@ -52,7 +52,7 @@ class Engine(abc.ABC):
     """Runs an engine's program. `run` has the signature of `process.run`; `environ` is the environment of every call.
 
     Containers, networks and images are known by the names or IDs that were given. Every method may raise ToolMissing,
-    CommandFailed, CommandTimedOut, and MalformedData for an answer that no engine gives.
+    CommandFailed, CommandTimedOut, and MalformedData for an invalid answer.
     """
 
     name: ClassVar[str]
@@ -63,7 +63,7 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def facts(self) -> EngineFacts:
-        """Ask the engine whether it works. Raises ToolMissing, with the reason, where it does not."""
+        """Check whether the engine works. Raises ToolMissing, with the reason, if it does not."""
 
     @abc.abstractmethod
     def load(self, layout: Layout, tag: str) -> None:
@@ -74,7 +74,7 @@ class Engine(abc.ABC):
         return [self.name]
 
     def extra_create_words(self, spec: ContainerSpec) -> list[str]:  # noqa: ARG002 - for those who have some
-        """What this engine wants besides `create_words`."""
+        """What this engine needs besides `create_words`."""
         return []
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
@@ -93,7 +93,7 @@ class Engine(abc.ABC):
         return self.call("create", *words, finish=True).text().strip().rpartition("\n")[2]
 
     def prepare(self, container: str) -> None:  # noqa: B027 - docker cannot
-        """Let a created container's first process wait, confined and limited, for `start`; nothing where none can."""
+        """Let a created container's first process wait, confined and limited, for `start`; nothing if none can."""
 
     def start(self, container: str) -> None:
         """Start a container, for the first time or again."""
@@ -104,7 +104,7 @@ class Engine(abc.ABC):
         self.call("kill", "--signal", signal, container)
 
     def wait(self, container: str, timeout_s: float) -> int | None:
-        """Its exit code once it has ended; None where it has not after the time."""
+        """Its exit code once it has ended; None if it has not after the time."""
         try:
             text = self.call("wait", container, timeout_s=timeout_s).text().strip()
         except CommandTimedOut:
@@ -130,11 +130,11 @@ class Engine(abc.ABC):
         source = f"{self.name} inspect"
         states = parse_containers(self.inspect_text(container), source)
         if len(states) != 1:
-            raise MalformedData(source, f"{len(states)} containers, where one was requested")
+            raise MalformedData(source, f"{len(states)} containers, but one was requested")
         return states[0]
 
     def inspect_text(self, container: str) -> bytes:
-        """All that the engine knows of a container, as JSON."""
+        """All that the engine knows about a container, as JSON."""
         return self.call("container", "inspect", container).stdout
 
     def logs(self, container: str) -> str:
@@ -156,7 +156,7 @@ class Engine(abc.ABC):
         self.call("rm", "--force", "--volumes", container, finish=True)
 
     def find_image(self, *image_ids: str) -> ImageState | None:
-        """The first of these IDs that the engine has as an image; None where it has none of them."""
+        """The first of these IDs that the engine has as an image; None if it has none of them."""
         wanted = [image_id.removeprefix("sha256:") for image_id in image_ids]
 
         def listed() -> list[str]:
@@ -168,7 +168,7 @@ class Engine(abc.ABC):
         return None if data is None else parse_images(data, f"{self.name} image inspect")[0]
 
     def remove_tag(self, tag: str) -> None:
-        """Remove an image's tag, and the image where it was the last one."""
+        """Remove an image's tag, and the image if it was the last one."""
         self.call("rmi", tag, finish=True)
 
     def our_containers(self, run: str | None = None) -> tuple[ContainerState, ...]:

@@ -1,4 +1,4 @@
-"""One run on an engine: what it creates carries its mark, and goes with it; what dead runs left goes first."""
+"""One run on an engine: what it creates carries its mark and is removed with it, leftovers of dead runs before it."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class EngineSession:
         return [thing for thing in things if only in (None, thing.mark.run)]
 
     def _half_loaded(self, runs: Sequence[str]) -> list[_Thing]:
-        """Images that these runs were about to load, and that have no tag: nobody's but theirs."""
+        """Images that these runs were about to load, and that have no tag: only theirs."""
         noted = {digest: run for run in runs for digest in self.locks.noted(run)}
         found = []
         for digest in noted.keys() - self._noted_by_others(runs):

@@ -22,7 +22,7 @@ UNAVAILABLE_VARIABLE = "NANNA_CI_UNAVAILABLE"
 
 @dataclass(frozen=True, slots=True)
 class FoundEngine:
-    """An engine that works. `facts` is None for podman in namespaces of its own: that is only known in there."""
+    """An engine that works. `facts` is None for podman in private namespaces: they are only known in there."""
 
     engine: Engine
     facts: EngineFacts | None
@@ -33,7 +33,7 @@ def find_engine(
 ) -> tuple[FoundEngine | None, str]:
     """The engine for `auto`, `podman` or `docker`, or None and why there is none.
 
-    podman as the user has it comes before docker, and one that only works in namespaces of its own comes last. `user`
+    podman as the user has it comes before docker, and one that only works in private namespaces comes last. `user`
     is our ID.
     """
     engines: dict[str, Engine] = {"podman": Podman(run, environ=environ), "docker": Docker(run, environ=environ)}

@@ -1,4 +1,4 @@
-"""What podman and docker say of a container, a network, an image: their JSON as values. Both write nearly the same."""
+"""podman's and docker's JSON about a container, a network, an image, as values. Both write nearly the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nanna_ci.foundation.json_data import (
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """A container's state. `exit_code` counts once it is not running. `pid` is None where nothing runs.
+    """A container's state. `exit_code` counts once it is not running. `pid` is None if nothing runs.
 
     `ports` are the published ports on this machine, by the container's own.
     """

@@ -1,4 +1,4 @@
-"""What a container may use, and whether the machine holds it to that."""
+"""The limits of a container, and whether the machine enforces them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ContainerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Controllers:
-    """Whether the engine can limit something on this machine; None where it does not say."""
+    """Whether the engine can limit something on this machine; None if it does not say."""
 
     memory: bool | None = None
     pids: bool | None = None
@@ -36,14 +36,14 @@ class Controllers:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The limits that the kernel holds a running container to; None where that cannot be read. No limit is infinity."""
+    """The limits that the kernel enforces on a running container; None if that cannot be read. No limit is infinity."""
 
     memory_bytes: float | None = None
     pids: float | None = None
 
 
 class Force(enum.Enum):
-    """What became of a limit."""
+    """The outcome of a limit."""
 
     HELD = "held"
     REFUSED = "refused"
@@ -52,7 +52,7 @@ class Force(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class LimitReport:
-    """One limit as the report tells it; `reason` says why it is not held, None where it is."""
+    """One limit as the report shows it; `reason` says why it is not enforced, None if it is."""
 
     name: str
     wanted: str
@@ -77,10 +77,10 @@ def possible_limits(wanted: ContainerLimits, controllers: Controllers) -> Contai
 def report_limits(
     wanted: ContainerLimits, given: ContainerLimits, effective: Effective, refusal: str | None, unread: str = UNREADABLE
 ) -> tuple[LimitReport, ...]:
-    """What became of each limit.
+    """The outcome of each limit.
 
     `given` is the limit that was requested; `refusal` is the engine's refusal of it. `unread` is why there is nothing
-    in `effective`, where there is nothing.
+    in `effective`, if there is nothing.
     """
     assert wanted.memory_bytes is not None
     assert wanted.pids is not None

@@ -15,7 +15,7 @@ _ENTER_S: Final = 30.0
 
 
 def why_no_namespaces(environ: Mapping[str, str], user: int, run: Callable[..., Completed]) -> str | None:
-    """Why podman cannot have namespaces of its own here; None where it can be tried."""
+    """Why podman cannot have namespaces of its own here; None if it can be tried."""
     if user != 0:
         return "only root can give podman namespaces and a store of its own"
     absent = [name for name in PROGRAMS if shutil.which(name, path=environ.get("PATH", "")) is None]
@@ -29,6 +29,6 @@ def why_no_namespaces(environ: Mapping[str, str], user: int, run: Callable[..., 
 
 
 def namespace_words(words: Sequence[str]) -> list[str]:
-    """The command line of a program in new namespaces, which ends with whoever started it."""
+    """The command line of a program in new namespaces, which ends with its parent process."""
     flags = ["--net", "--mount", "--pid", "--ipc", "--fork", "--kill-child=KILL", "--mount-proc"]
     return ["setpriv", "--pdeathsig", "KILL", "--", "unshare", *flags, "--", *words]

@@ -1,4 +1,4 @@
-"""What the kernel says of a container's first process: its limits and privileges, its memory, where it listens.
+"""What the kernel says about a container's first process: its limits and privileges, its memory, where it listens.
 
 Everything here may be unknown: the engine may run in another machine, in other namespaces, for another user.
 """
@@ -30,7 +30,7 @@ class ProcFs:
         return pid is not None and bool(self._groups(pid, container))
 
     def effective_limits(self, pid: int, container: str) -> Effective:
-        """What the container's control groups hold it to."""
+        """The limits of the container's control groups."""
         return Effective(
             memory_bytes=self._limit(pid, container, "memory", "memory.limit_in_bytes", "memory.max"),
             pids=self._limit(pid, container, "pids", "pids.max", "pids.max"),
@@ -53,7 +53,7 @@ class ProcFs:
         )
 
     def listeners(self, pid: int) -> tuple[ListeningPort, ...] | None:
-        """Where processes of the container listen; None where that cannot be read."""
+        """Where processes of the container listen; None if that cannot be read."""
         lines = [line for name in ("net/tcp", "net/tcp6") for line in self._lines(pid, name)]
         return parse_listeners(lines) if lines else None
 
@@ -74,7 +74,7 @@ class ProcFs:
         return groups
 
     def _limit(self, pid: int, container: str, controller: str, version_1: str, version_2: str) -> float | None:
-        """A limit; infinity also where the container has control groups, and this controller is in none of them."""
+        """A limit; infinity also if the container has control groups, and this controller is in none of them."""
         groups = self._groups(pid, container)
         text = self._value(groups, controller, version_1, version_2)
         if text is None:

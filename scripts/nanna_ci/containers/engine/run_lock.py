@@ -1,4 +1,4 @@
-"""A run's lock: a file that the kernel lets go of when the run ends, however it ends."""
+"""A run's lock: a file whose lock the kernel releases when the run ends, however it ends."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunLocks:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits for those who only look, and they are quick
+                fcntl.flock(descriptor, fcntl.LOCK_EX)  # waits for readers, which are quick
                 if _is_file(path, descriptor):
                     return descriptor
             except BaseException:

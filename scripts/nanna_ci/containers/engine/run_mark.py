@@ -1,4 +1,4 @@
-"""Whose a container, a network or an image is: labels and tags that name the run, and which runs are dead."""
+"""The owner of a container, a network or an image: labels and tags that name the run, and which runs are dead."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunMark:
 
 
 def mark_of_labels(labels: Mapping[str, str]) -> RunMark | None:
-    """The mark in labels; None where they are not ours, or not as we write them."""
+    """The mark in labels; None if they are not ours, or not as we write them."""
     run, expires = labels.get(RUN_LABEL, ""), labels.get(EXPIRES_LABEL, "")
     if _RUN.fullmatch(run) is None or re.fullmatch("[0-9]{1,12}", expires) is None:
         return None
@@ -51,7 +51,7 @@ def mark_of_tag(reference: str) -> RunMark | None:
 
 
 def decide_dead(marks: Iterable[RunMark], running: Mapping[str, bool], now_s: float) -> frozenset[str]:
-    """The runs whose things may go.
+    """The runs whose leftovers may be removed.
 
     `running` has the runs of this machine and user: whether somebody holds their lock. A run that it does not know
     (another user of the same engine, another machine behind it) is dead once its time is over.

@@ -45,7 +45,7 @@ def parse_media_type(value: JsonValue, source: str, what: str) -> str:
 
 
 def parse_blob(value: JsonValue, source: str, what: str, *, size_key: str = "size") -> Blob:
-    """A descriptor: an object with mediaType, digest and its size; other keys are the reader's affair."""
+    """A descriptor: an object with mediaType, digest and its size; other keys are left to the caller."""
     entry = as_object(value, source, what)
     return Blob(
         media_type=parse_media_type(entry.get("mediaType"), source, f"{what}.mediaType"),

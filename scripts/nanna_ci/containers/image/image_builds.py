@@ -25,7 +25,7 @@ class NotBuilt:
 def build_images(wanted: Sequence[tuple[str, str]], context: Context) -> dict[tuple[str, str], Path | NotBuilt]:
     """The output of each (image, architecture), or why there is none, in the order given; from one `nix build`.
 
-    Raises ConfigError where the flake has no such image, and what Nix raises. Nothing is run where nothing is wanted.
+    Raises ConfigError if the flake has no such image, and what Nix raises. Nothing is run if nothing is wanted.
     """
     if not wanted:
         return {}

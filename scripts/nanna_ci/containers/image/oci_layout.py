@@ -29,7 +29,7 @@ STAND_IN_LABEL: Final = "io.nanna-ci.stand-in"
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What an image says of itself. `architecture` is Go's name (amd64, arm64)."""
+    """What an image says about itself. `architecture` is Go's name (amd64, arm64)."""
 
     architecture: str
     os: str
@@ -37,7 +37,7 @@ class ImageConfig:
 
     @property
     def stand_in(self) -> str | None:
-        """What it holds in the place of something else; None where it is what its name says."""
+        """What it stands in for; None if it is the real thing."""
         return self.labels.get(STAND_IN_LABEL)
 
 
@@ -85,7 +85,7 @@ class ImageSource:
 
 
 def open_image(path: Path) -> ImageSource:
-    """What a build's output is. Raises UsageError where nothing is there, MalformedData where it is neither."""
+    """What a build's output is. Raises UsageError if nothing is there, MalformedData if it is neither."""
     if path.is_dir():
         if not (path / "oci-layout").is_file():
             raise MalformedData(str(path), "is not an OCI layout: it has no file oci-layout")
@@ -110,7 +110,7 @@ def load_layout(path: Path) -> Layout:
     source = str(path / "index.json")
     entries = as_list(as_object(_load(path / "index.json"), source, "the index").get("manifests"), source, "manifests")
     if len(entries) != 1:
-        raise MalformedData(source, f"{len(entries)} images, where one is expected")
+        raise MalformedData(source, f"{len(entries)} images, but one is expected")
     manifest = parse_blob(entries[0], source, "manifests[0]")
     if manifest.media_type != MANIFEST_TYPE:
         raise MalformedData(source, f"manifests[0] is {manifest.media_type}, not one image ({MANIFEST_TYPE})")

@@ -49,7 +49,7 @@ class Manifest:
 
     @property
     def size_bytes(self) -> int:
-        """What all blobs weigh together."""
+        """The size of all blobs."""
         return sum(blob.size_bytes for blob in self.blobs)
 
 
@@ -65,7 +65,7 @@ class LockedModel:
 
 
 class ModelChange(enum.Enum):
-    """What became of a model since the lock was written."""
+    """How a model changed since the lock was written."""
 
     SAME = "same"
     ADDED = "added"
@@ -123,7 +123,7 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
     """Read a model's manifest.
 
     Raises MalformedData for anything that `render_manifest` would not make again byte for byte: a lock could not
-    stand for it.
+    represent it.
     """
     document = as_object(load_json(data, source), source, "the manifest")
     if (version := as_count(document.get("schemaVersion"), source, "schemaVersion")) != 2:
@@ -136,19 +136,19 @@ def parse_manifest(data: bytes, source: str) -> Manifest:
         for index, layer in enumerate(as_list(document.get("layers"), source, "layers"))
     )
     if not 0 < len(layers) <= _MOST_LAYERS:
-        raise MalformedData(source, f"{len(layers)} layers, where a model has 1 to {_MOST_LAYERS}")
+        raise MalformedData(source, f"{len(layers)} layers, but a model has 1 to {_MOST_LAYERS}")
     manifest = Manifest(media_type, parse_blob(document.get("config"), source, "config"), layers)
     if render_manifest(manifest) != data:
         raise MalformedData(
             source,
             "the manifest says more than a lock can hold (other keys, another order or other spaces)",
-            hint="take a model in the GGUF format: those have plain manifests",
+            hint="use a model in the GGUF format: those have plain manifests",
         )
     return manifest
 
 
 def parse_lock(data: bytes, source: str) -> dict[str, LockedModel]:
-    """Read a lock file: models by name. Raises MalformedData where it is not what `render_lock` writes."""
+    """Read a lock file: models by name. Raises MalformedData if it is not what `render_lock` writes."""
     document = as_object(load_json(data, source), source, "the lock")
     if (version := as_count(document.get("schemaVersion"), source, "schemaVersion")) != SCHEMA_VERSION:
         raise MalformedData(source, f"schemaVersion is {version}, not {SCHEMA_VERSION}")

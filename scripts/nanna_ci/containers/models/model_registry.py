@@ -17,7 +17,8 @@ _DIGEST_HEADERS: Final = ("docker-content-digest", "ollama-content-digest")
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a tag names now. `hashed` are the digests of the blobs that were downloaded; of the others the size is sure.
+    """What a tag names now. `hashed` are the digests of the blobs that were downloaded; of others only the
+    size was checked.
 
     Whoever fetches those checks the digest.
     """
@@ -50,7 +51,7 @@ class ModelRegistry:
             raise ConfigError(
                 f"model {name}", f"{self._url} has no such model or tag", hint="fix its [[model]] in pipeline.toml"
             ) from error
-        answer.json_object()  # refuses a login page with the better message
+        answer.json_object()  # gives the better message for a login page
         manifest = parse_manifest(answer.body, url)
         digest = digest_of(answer.body)
         for header in _DIGEST_HEADERS:
@@ -61,7 +62,7 @@ class ModelRegistry:
         return Resolved(LockedModel(self._url, repository, tag, manifest, digest), frozenset(hashed))
 
     def _verify(self, repository: str, blob: Blob) -> bool:
-        """Download a small blob and compare it (True); of a large one ask the size (False)."""
+        """Download a small blob and compare it (True); of a large one check the size (False)."""
         url = f"{self._url}/v2/{repository}/blobs/{blob.digest}"
         if blob.size_bytes <= SMALL_BYTES:
             self._compare(self._client.request("GET", url, token=self._token).body, blob, url)

@@ -1,4 +1,4 @@
-"""What is attested of an image: its SBOM and its provenance, read from files that others made."""
+"""The attestations of an image: its SBOM and its provenance, read from files made elsewhere."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Attestation:
 
 
 def read_sbom(file: Path, digest: str) -> Attestation:
-    """A CycloneDX document in JSON. Raises MalformedData for anything else, ConfigError where it cannot be read."""
+    """A CycloneDX document in JSON. Raises MalformedData for anything else, ConfigError if it cannot be read."""
     document = as_object(_load(file), str(file), "the SBOM")
     if document.get("bomFormat") != "CycloneDX":
         raise MalformedData(str(file), f"bomFormat is {describe(document.get('bomFormat'))}, not CycloneDX")
@@ -36,7 +36,7 @@ def read_sbom(file: Path, digest: str) -> Attestation:
 def read_provenance(file: Path, digest: str) -> Attestation:
     """The predicate of an in-toto statement with SLSA provenance.
 
-    Raises GateFailed where the statement is about another image, MalformedData where it is not such a statement.
+    Raises GateFailed if the statement is about another image, MalformedData if it is not such a statement.
     """
     source = str(file)
     statement = as_object(_load(file), source, "the statement")

@@ -87,7 +87,7 @@ class Cosign:
         return self._verified(["verify", *self._verify_flags(repository), repository.pinned(digest)]) is not None
 
     def sign(self, repository: Repository, digest: str) -> None:
-        """Sign what is there under a digest, and verify it. Raises UsageError for a tag, GateFailed where it fails."""
+        """Sign what is there under a digest, and verify it. Raises UsageError for a tag, GateFailed if it fails."""
         reference = repository.pinned(digest)
         self._call(["sign", *self._sign_flags(repository), reference])
         if not self.is_signed(repository, digest):
@@ -108,7 +108,7 @@ class Cosign:
             raise GateFailed(f"{reference}: the attestation of {file.name} was made, and does not verify")
 
     def _verified(self, argv: Sequence[str]) -> bytes | None:
-        """What was verified, or None where nothing was; any other trouble is an error, never a no."""
+        """What was verified, or None if nothing was; any other failure is an error, never a no."""
         try:
             return self._call(argv).stdout
         except CommandFailed as error:
@@ -121,7 +121,7 @@ class Cosign:
             flags = ["--yes"]
             if isinstance(self._signing, KeyPair):
                 flags += ["--key", self._signing.key, "--tlog-upload=false"]
-                # cosign 3 reads from a configuration which services it tells, and takes no flag against that
+                # cosign 3 reads from a configuration which services to use, and has no flag to disable them
                 if _HAS_SIGNING_CONFIG in self._call(["sign", "--help"]).text():
                     flags.append(f"{_HAS_SIGNING_CONFIG}=false")
             self._signs = tuple(flags)

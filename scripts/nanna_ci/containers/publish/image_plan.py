@@ -36,7 +36,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """One image's publication. `parts` is in Architecture's order; `index` is None where there is one part.
+    """One image's publication. `parts` is in Architecture's order; `index` is None if there is one part.
 
     `commit_tags` never move; `moving_tags` follow once everything is pushed and signed. A part in neither, which only
     the index names, is `untagged` and pushed by digest, before the index.
@@ -73,10 +73,10 @@ class ImagePlan:
 
 
 def decide_event(wanted: str | None, actual: str | None) -> str | None:
-    """Why nothing is pushed for an event, or None where it is published.
+    """Why nothing is pushed for an event, or None if it is published.
 
-    `wanted` is the caller's, `actual` the runner's (None outside of one). Whichever of the two forbids it wins: code
-    that nobody has merged must never become an image that users pull.
+    `wanted` is the caller's, `actual` the runner's (None outside of one). Whichever of the two forbids it wins:
+    unmerged code must never become an image that users pull.
     """
     for event in (actual, wanted):
         if event is not None and event not in PUBLISHING_EVENTS:
@@ -94,7 +94,7 @@ def parse_revision(text: str) -> str:
 def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture, Layout], revision: str) -> ImagePlan:
     """Plan one image; `repository` is its own, `layouts` is not empty.
 
-    Raises GateFailed where a layout is for another machine than the one that it was built for, and where an image that
+    Raises GateFailed if a layout is for another machine than the one that it was built for, and if an image that
     says that it is a stand-in would leave this machine.
     """
     parts = {architecture: layouts[architecture] for architecture in Architecture if architecture in layouts}

@@ -51,7 +51,7 @@ def publication_to_json(publication: Publication) -> dict[str, Any]:
 def outputs_of(plans: Sequence[ImagePlan]) -> dict[str, str]:
     """`images`: a JSON array, for a matrix of later jobs, of what each architecture is pulled by.
 
-    `index` is what the plain tags name where that is an index of several, else None.
+    `index` is what the plain tags name if that is an index of several, else None.
     """
     images = [
         {

@@ -1,4 +1,4 @@
-"""What `publish-images` has to do: flags, the run on GitHub, and pipeline.toml, checked before anything runs."""
+"""The request to `publish-images`: flags, the run on GitHub, and pipeline.toml, checked before anything runs."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def plan_images(request: PublishRequest, skopeo: Skopeo, context: Context, scrat
     """A plan for every image, the layouts verified; what nix2container wrote becomes a layout in `scratch`.
 
     Raises what opening and verifying them raises, GateFailed for an image that is not what was requested or must not be
-    published, or whose build fails, UsageError where --from leaves an architecture out, NannaError for what cannot be
+    published, or whose build fails, UsageError if --from leaves an architecture out, NannaError for what cannot be
     built.
     """
     declared = {

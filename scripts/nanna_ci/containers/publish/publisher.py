@@ -1,6 +1,6 @@
 """Publishing: pushes what is missing, signs and attests it by digest, and moves `latest` last.
 
-Every step first looks whether it is done, so that a run that died half way is finished by the next one, and a run with
+Every step first looks whether it is done, so that the next run finishes one that died half way, and a run with
 nothing to do sends nothing. A Publication records what was done even if a later step fails.
 """
 
@@ -23,8 +23,8 @@ class StepState(enum.Enum):
     """What became of one step."""
 
     DONE = "done"
-    PRESENT = "present"  # it was so already
-    OPEN = "open"  # not done: not reached, or what failed
+    PRESENT = "present"  # already done
+    OPEN = "open"  # not done: not reached, or failed
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Publication:
 
     @staticmethod
     def open(plan: ImagePlan, attestations: Iterable[Attestation], *, signed: bool) -> Publication:
-        """Everything that is to be done, and nothing of it done."""
+        """Everything to do, with nothing done yet."""
         return Publication(
             plan,
             {tag.name: StepState.OPEN for tag in plan.tags},
@@ -55,7 +55,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Publishes through `skopeo`, and signs through `cosign` where there is one; `scratch` is a folder for predicates.
+    """Publishes through `skopeo`, and signs through `cosign` if there is one; `scratch` is a folder for predicates.
 
     `clobber` lets a commit's tag be moved. `say` takes a line for each step that does something.
     """
@@ -98,7 +98,7 @@ class Publisher:
         try:
             return self.skopeo.query_digest(plan.repository, tag_or_digest)
         except AccessDenied:
-            # ghcr.io says that of a package that nobody has pushed yet: whether we may, the push will tell
+            # ghcr.io says that about a package that was never pushed: the push will show whether we may
             return None
 
     def _place(self, publication: Publication, tags: Iterable[Tag]) -> None:

@@ -18,7 +18,7 @@ _RESULTS: Final = "**/jobs/container-test-*/result.json"
 
 @dataclass(frozen=True, slots=True)
 class TestedImage:
-    """One test of an image: its verdict, and which image it was; None where the test did not come so far."""
+    """One test of an image: its verdict, and which image it was; None if the test did not come so far."""
 
     __test__ = False
 
@@ -33,7 +33,7 @@ class TestedImage:
 def read_tested(folder: Path) -> tuple[TestedImage, ...]:
     """Every container test below a folder, as `run-job` leaves them, also in artifacts that were downloaded.
 
-    Raises MalformedData for a file that is none of these.
+    Raises MalformedData for a file that is not one.
     """
     return tuple(_read(path) for path in sorted(folder.glob(_RESULTS)))
 
@@ -66,9 +66,9 @@ def _text(image: JsonObject, key: str) -> str | None:
 
 
 def check_tested(plans: Sequence[ImagePlan], tested: Sequence[TestedImage]) -> tuple[str, ...]:
-    """Hold every image to its tests; gives the parts that no machine tested, such as of another architecture.
+    """Check every image against its tests; returns the parts that no machine tested, such as another architecture's.
 
-    Raises GateFailed where an image has no test that passed, one that did not, or is another build than was tested.
+    Raises GateFailed if an image has no test that passed, one that did not, or is another build than was tested.
     """
     return tuple(part for plan in plans for part in _check(plan, [one for one in tested if one.name == plan.name]))
 

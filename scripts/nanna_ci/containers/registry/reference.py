@@ -1,4 +1,4 @@
-"""Where an image goes: registry, repository, tag or digest; refused before anything runs where it cannot be one."""
+"""Where an image goes: registry, repository, tag or digest; refused before anything runs if it cannot be one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Repository:
         return is_loopback(re.sub(r":[0-9]+$", "", self.registry))
 
     def child(self, name: str) -> Repository:
-        """The repository of one image below this one. Raises UsageError where the name cannot be in one."""
+        """The repository of one image below this one. Raises UsageError if the name cannot be in one."""
         path = f"{self.path}/{name}"
         if _COMPONENT.fullmatch(name) is None:
             raise UsageError(
@@ -89,7 +89,7 @@ def parse_repository(text: str) -> Repository:
 
 
 def choose_repository(to: str | None, owner: str | None) -> Repository | None:
-    """Where images go: `to`, else the run's owner on GitHub's registry; None where nobody says. Raises UsageError."""
+    """Where images go: `to`, else the run's owner on GitHub's registry; None if nothing says so. Raises UsageError."""
     if to is not None:
         return parse_repository(to)
     return None if owner is None else parse_repository(f"ghcr.io/{owner}")

@@ -45,7 +45,7 @@ class Credentials:
 def find_credentials(environ: Mapping[str, str], auth_file: Path | None, repository: Repository) -> Credentials | None:
     """The login for a repository: `auth_file`, else user and password in the environment, else REGISTRY_AUTH_FILE.
 
-    None where none of them is given: then each program looks where it always does (`~/.docker/config.json`).
+    None if none of them is given: then each program looks where it always does (`~/.docker/config.json`).
     Raises ConfigError for a file that cannot be read, UsageError for half a login.
     """
     user, password = environ.get(USERNAME_VARIABLE, ""), environ.get(PASSWORD_VARIABLE, "")

@@ -1,4 +1,4 @@
-"""The skopeo program: copies images as they are, and tells what a registry has."""
+"""The skopeo program: copies images unchanged, and says what a registry has."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Skopeo:
         self._executable = environ.get(PROGRAM_VARIABLE) or "skopeo"
 
     def query_digest(self, repository: Repository, tag_or_digest: str) -> str | None:
-        """What a tag names, from the manifest's own bytes; None where the registry has no such tag or digest."""
+        """What a tag names, from the manifest's own bytes; None if the registry has no such tag or digest."""
         is_digest = tag_or_digest.startswith("sha256:")
         reference = repository.pinned(tag_or_digest) if is_digest else repository.tagged(tag_or_digest)
         argv = [

@@ -1,4 +1,4 @@
-"""What is checked of an image, in which order, and what the answers make of it. Pure."""
+"""The checks of an image, their order, and the verdict from their answers. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ImageUnderTest:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """An image that calls model servers. `subject` is None where it could not be built, for `reason`."""
+    """An image that calls model servers. `subject` is None if it could not be built, for `reason`."""
 
     name: str
     subject: ImageUnderTest | None
@@ -81,7 +81,7 @@ NEEDS: Final[Mapping[CheckKind, CheckKind]] = {
     CheckKind.STOP: CheckKind.HEALTH,
     CheckKind.RESTART: CheckKind.STOP,
 }
-"""What must have passed before, where it is planned: a program is not started by itself, and has no health.
+"""What must have passed before, if it is planned: a program is not started by itself, and has no health.
 
 BUILD is the only check of an image that was not built; REMOVED comes in any case.
 """
@@ -101,7 +101,7 @@ class Check:
 
 
 class Status(enum.Enum):
-    """What came of a check. SKIPPED: what it needs did not pass."""
+    """The result of a check. SKIPPED: what it needs did not pass."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -158,11 +158,11 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What was measured and found of an image; None where it was not.
+    """What was measured and found for an image; None if it was not.
 
     `size_bytes` is what a registry stores, `unpacked_bytes` what the engine does. `start_s` lasts to the first healthy
-    answer. `files` are those that were kept of a failure. `stand_in` is what the image itself says that it holds in the
-    place of something else.
+    answer. `files` are those that were kept of a failure. `stand_in` is what the image itself says that it stands in
+    for.
     """
 
     manifest_digest: str | None = None
@@ -188,7 +188,7 @@ class ImageResult:
 
     @property
     def verdict(self) -> Verdict:
-        """Fails with any check; passes where all did."""
+        """Fails with any check; passes if all did."""
         return decide_verdict([_VERDICTS[result.status] for result in self.checks])
 
     @property
@@ -204,7 +204,7 @@ class ImageResult:
 _VERDICTS: Final = {
     Status.PASSED: Verdict.PASS,
     Status.FAILED: Verdict.FAIL,
-    Status.SKIPPED: Verdict.FAIL,  # never without a failure before it, and never green
+    Status.SKIPPED: Verdict.FAIL,  # only after a failure, and never green
     Status.UNAVAILABLE: Verdict.UNAVAILABLE,
 }
 
@@ -253,7 +253,7 @@ def find_blocker(check: Check, results: Sequence[CheckResult]) -> CheckResult | 
 
 
 def skip(check: Check, blocker: CheckResult) -> CheckResult:
-    """The answer to a check that was not reached; unavailable where the machine could not make what comes before."""
+    """The answer to a check that was not reached; unavailable if the machine could not make what comes before."""
     status = Status.UNAVAILABLE if blocker.status is Status.UNAVAILABLE else Status.SKIPPED
     return CheckResult(check, status, 0.0, reason=f"not reached: {blocker.check.title} did not pass")
 

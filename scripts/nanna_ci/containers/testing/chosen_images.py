@@ -61,7 +61,7 @@ def parse_sources(pipeline: Pipeline, chosen: Sequence[Image], words: Sequence[s
 def find_images(
     pipeline: Pipeline, chosen: Sequence[Image], sources: Mapping[str, Path], layouts: Path, context: Context
 ) -> FoundImages:
-    """Build what was not given, and arrange it. Raises ConfigError where the flake lacks an image."""
+    """Build what was not given, and arrange it. Raises ConfigError if the flake lacks an image."""
     paths: dict[str, Path | NotBuilt] = dict(sources)
     needed = needed_images(pipeline, chosen)
     paths |= _build([image for image in needed if image.name not in sources], _machine(), context)
@@ -97,7 +97,7 @@ def arrange_images(
 
 
 def _machine() -> str:
-    """This machine's architecture, by pipeline.toml's name of it where there is one."""
+    """This machine's architecture, by pipeline.toml's name of it if there is one."""
     host = host_system(sys.platform, platform.machine())
     return platform.machine() if host is None else host.value.partition("-")[0]
 

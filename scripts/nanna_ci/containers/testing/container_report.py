@@ -33,7 +33,7 @@ _CASES: Final = {
 class ContainerReport:
     """A whole run. `images` are all that were requested, also those that were not built.
 
-    `tested` is None where no engine ran, then `reason` may say why. `folder` has the run's files, where there are any.
+    `tested` is None if no engine ran, then `reason` may say why. `folder` has the run's files, if there are any.
     """
 
     images: tuple[ImageResult, ...]
@@ -44,7 +44,7 @@ class ContainerReport:
 
     @property
     def verdict(self) -> Verdict:
-        """Fails with any image, and where something could not be removed; passes where all do."""
+        """Fails with any image, and if something could not be removed; passes if all do."""
         verdicts = [image.verdict for image in self.images]
         left = [Verdict.FAIL] if self.tested is not None and self.tested.problems else []
         return decide_verdict([*verdicts, *left])
@@ -100,7 +100,7 @@ def image_to_json(result: ImageResult) -> dict[str, Any]:
 
 
 def engine_to_json(tested: EngineRun | None) -> dict[str, Any] | None:
-    """What the images ran on; None where nothing did."""
+    """What the images ran on; None if nothing did."""
     if tested is None:
         return None
     return {"name": tested.engine.name, "version": tested.engine.version, "private": tested.private}
@@ -128,7 +128,7 @@ def report_junit(images: Sequence[ImageResult]) -> bytes:
 
 
 def report_document(report: ContainerReport) -> Document:
-    """What failed first, then a row an image, then the checks that did not pass."""
+    """Failures first, then a row per image, then the checks that did not pass."""
     blocks: list[Block] = [] if report.reason is None else [Notice(Tone.WARN, report.reason)]
     blocks += [
         Notice(VERDICT_TONES[image.verdict], f"{image.name}: {image.reason}") for image in report.images if image.reason
@@ -143,7 +143,7 @@ def report_document(report: ContainerReport) -> Document:
     if wrong:
         blocks.append(_checks_table(wrong))
     if tested is not None:
-        private = ", in namespaces of its own" if tested.private else ""
+        private = ", in private namespaces" if tested.private else ""
         blocks.append(
             Facts(
                 (
@@ -157,7 +157,7 @@ def report_document(report: ContainerReport) -> Document:
 
 
 def remarks(images: Sequence[ImageResult]) -> list[str]:
-    """What a pass must not hide: limits that the machine did not hold containers to, and images that are stand-ins."""
+    """What a pass must not hide: limits that the machine did not enforce, and images that are stand-ins."""
     concerned: dict[tuple[str, str], list[str]] = {}
     for image in images:
         for limit in image.facts.limits:

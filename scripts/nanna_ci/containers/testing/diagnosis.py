@@ -1,4 +1,4 @@
-"""From what was seen to why it failed. Pure: facts in, a cause and a sentence out."""
+"""Diagnoses a failure. Pure: facts in, a cause and a sentence out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAMED: Final = 5
 
 
 class CheckFailed(NannaError):
-    """A check's answer is no."""
+    """A check failed."""
 
     exit_code = 1
 
@@ -40,8 +40,8 @@ class CheckFailed(NannaError):
 class UnhealthyServer:
     """A container that did not become healthy.
 
-    `exit_code` is None where it still runs. `answer` is the last of the health path, `listeners` None where nobody can
-    say. `written` are paths that it changed when it was healthy with a writable root; None where it was not.
+    `exit_code` is None if it still runs. `answer` is the last of the health path, `listeners` None if
+    unknown. `written` are paths that it changed when it was healthy with a writable root; None if it was not.
     """
 
     port: int
@@ -57,9 +57,9 @@ class UnhealthyServer:
 
 @dataclass(frozen=True, slots=True)
 class EndedCommand:
-    """How a program's command ended; `exit_code` is None where it had not after the time that it was given.
+    """How a program's command ended; `exit_code` is None if it had not after the time that it was given.
 
-    `written` are paths that it changed when it exited with 0 and a writable root; None where it did not.
+    `written` are paths that it changed when it exited with 0 and a writable root; None if it did not.
     """
 
     command: str
@@ -74,7 +74,7 @@ Evidence = TypeVar("Evidence", UnhealthyServer, EndedCommand)
 
 
 def diagnose(seen: UnhealthyServer) -> CheckFailed:
-    """Why a container did not become healthy: the most particular cause that the facts bear out."""
+    """Why a container did not become healthy: the most specific cause that the facts support."""
     if (obvious := _obvious(seen, "is healthy")) is not None:
         return CheckFailed(*obvious)
     if seen.exit_code is not None:
@@ -85,7 +85,7 @@ def diagnose(seen: UnhealthyServer) -> CheckFailed:
 
 
 def diagnose_program(ended: EndedCommand) -> CheckFailed:
-    """Why a program's command did not exit with 0: the most particular cause that the facts bear out."""
+    """Why a program's command did not exit with 0: the most specific cause that the facts support."""
     if ended.exit_code is None:
         cause, reason = (
             FailureCause.TIME_LIMIT,
@@ -98,7 +98,7 @@ def diagnose_program(ended: EndedCommand) -> CheckFailed:
 
 
 def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckFailed:
-    """Why a server that was healthy answers no more: it has ended."""
+    """Why a server that was healthy no longer answers: it has ended."""
     if out_of_memory:
         return CheckFailed(
             FailureCause.OUT_OF_MEMORY, "it was killed while it was being tested: it needs more memory than its limit"
@@ -107,7 +107,7 @@ def diagnose_end(exit_code: int | None, out_of_memory: bool, log: str) -> CheckF
 
 
 def _obvious(seen: UnhealthyServer | EndedCommand, good: str) -> tuple[FailureCause, str] | None:
-    """The causes that servers and programs share; `good` is what it does where all is well."""
+    """The causes that servers and programs share; `good` is what it does if all is well."""
     if _NO_PROGRAM_FOR_THIS.search(seen.log) and seen.exit_code:
         return FailureCause.WRONG_ARCHITECTURE, f"its program is for another machine: {last_line(seen.log)}"
     if seen.out_of_memory:
@@ -144,7 +144,7 @@ def _running(seen: UnhealthyServer) -> CheckFailed:
 
 
 def may_need_writing(seen: UnhealthyServer | EndedCommand) -> bool:
-    """Whether it is worth a try with a writable root: it ended by itself, or speaks of it."""
+    """Whether it is worth a try with a writable root: it ended by itself, or its output mentions it."""
     if seen.out_of_memory or _NO_PROGRAM_FOR_THIS.search(seen.log):
         return False
     return bool(seen.exit_code) or _READ_ONLY.search(seen.log) is not None
@@ -167,7 +167,7 @@ def is_limit_refused(words: str) -> bool:
 
 
 def decide_architecture(image: str, machine: str, os: str) -> None:
-    """Raises CheckFailed where an image is not for this machine; both by Go's names."""
+    """Raises CheckFailed if an image is not for this machine; both by Go's names."""
     if (os, image) != ("linux", machine):
         raise CheckFailed(
             FailureCause.WRONG_ARCHITECTURE, f"it says that it is for {os}/{image}, not for linux/{machine}"
@@ -175,7 +175,7 @@ def decide_architecture(image: str, machine: str, os: str) -> None:
 
 
 def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
-    """A remark on what could not be read, and why; raises CheckFailed for what does not hold."""
+    """A remark on what could not be read, and why; raises CheckFailed for what is not confined."""
     problems = [
         *(["has capabilities"] if seen.capabilities else []),
         *(["may gain privileges"] if seen.no_new_privileges is False else []),
@@ -188,7 +188,7 @@ def decide_confined(seen: Confinement, unread: str = UNREADABLE) -> str | None:
 
 
 def decide_stop(exit_code: int | None, grace_s: float) -> None:
-    """Raises CheckFailed where SIGTERM did not end it well. `exit_code` is None where it did not end it at all."""
+    """Raises CheckFailed if SIGTERM did not end it well. `exit_code` is None if it did not end it at all."""
     if exit_code is None:
         raise CheckFailed(
             FailureCause.IGNORES_TERM, f"it still ran {seconds_text(grace_s)} after SIGTERM, and was killed"

@@ -50,7 +50,7 @@ class _Keeper:
 def run_tests(
     request: ImageTestsRequest, found: FoundEngine, context: Context, say: Callable[[str], None]
 ) -> EngineRun:
-    """Test on the engine that was found, or in namespaces of its own where podman works nowhere else."""
+    """Test on the engine that was found, or in private namespaces if podman works nowhere else."""
     ports = context.ports
     mark = new_mark(secrets.token_hex, ports.now())
     folder = locks_folder(ports.environ)
@@ -108,7 +108,7 @@ def run_image_tests(
 def run_checks(subject: ImageUnderTest, companions: Sequence[Companion], bench: Bench, machine: str) -> ImageResult:
     """Test one image, as what it is: a server or a program. `machine` is this machine's architecture by Go's name.
 
-    Raises Interrupted, once everything is removed, and ToolMissing where the engine went away.
+    Raises Interrupted, once everything is removed, and ToolMissing if the engine went away.
     """
     plan = plan_checks(subject, companions)
     if subject.service is None:

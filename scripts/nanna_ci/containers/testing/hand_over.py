@@ -1,4 +1,4 @@
-"""What a test on an engine takes and gives, and both as JSON for podman in namespaces of its own."""
+"""What a test on an engine takes and gives, and both as JSON for podman in private namespaces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ImageTestsRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """What came of it. `private`: the engine ran in namespaces of its own, with a store of its own.
+    """The result. `private`: the engine ran in private namespaces, with a store of its own.
 
     `swept` names what dead runs had left, `problems` what could not be removed.
     """
@@ -39,7 +39,7 @@ class EngineRun:
 
 @dataclass(frozen=True, slots=True)
 class PrivateRequest(ImageTestsRequest):
-    """A request to podman in namespaces of its own: its store, and the control group that containers are put into."""
+    """A request to podman in private namespaces: its store, and the control group that containers are put into."""
 
     mark: RunMark
     store: Path
@@ -48,7 +48,7 @@ class PrivateRequest(ImageTestsRequest):
 
 @dataclass(frozen=True, slots=True)
 class PrivateResult:
-    """What came of that; `unavailable` says why podman does not work there either, else there are results."""
+    """The result of that; `unavailable` says why podman does not work there either, else there are results."""
 
     unavailable: str | None
     version: str = ""

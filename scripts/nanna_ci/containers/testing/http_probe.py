@@ -1,4 +1,4 @@
-"""Asks servers on this machine's loopback over HTTP: once, without patience."""
+"""Asks servers on this machine's loopback over HTTP: once, without retries."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HttpProbe:
         self._clients.clear()
 
     def warm_up(self, timeout_s: float) -> None:
-        """Load what the first request with this time limit loads: that time is nobody's start-up."""
+        """Load what the first request with this time limit loads, so that no server's start-up time includes it."""
         self.get(_NOBODY, "/", timeout_s)
 
     def get(self, port: int, path: str, timeout_s: float) -> ProbeAnswer:

@@ -126,7 +126,7 @@ class ImageChecks(abc.ABC):
         return self._bench.session.load(layout, name)
 
     def _start(self, make: Callable[[], Container]) -> Container:
-        """Start what `make` makes with the limits that are given; once more without where the machine refuses them."""
+        """Start what `make` makes with the limits that are given; once more without if the machine refuses them."""
         container = make()
         self._container = container
         try:

@@ -32,7 +32,7 @@ _MOUNT_S: Final = 30.0
 
 
 def main(words: Sequence[str]) -> int:
-    """`REQUEST RESULT`, both files of JSON. The exit code is 0 where there is a result, whatever it says."""
+    """`REQUEST RESULT`, both files of JSON. The exit code is 0 if there is a result, whatever it says."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, process.handle_signal)
     request_file, result_file = map(Path, words)

@@ -109,7 +109,7 @@ class LiveContainer:
         return self._state
 
     def _pid(self) -> int | None:
-        """Its first process, where that is one of this machine."""
+        """Its first process, if that is one of this machine."""
         pid = None if self._state is None else self._state.pid
         return pid if self._bench.kernel.is_in(pid, self.id) else None
 

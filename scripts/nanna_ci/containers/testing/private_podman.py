@@ -1,4 +1,4 @@
-"""Podman in namespaces of its own, with a store of its own, where the user's own podman is of no use.
+"""Podman in private namespaces, with a store of its own, where the user's own podman does not work.
 
 In a container, a build machine or a read-only root there may be a podman without a store that it can write to. As root,
 podman runs in new network, mount, process and IPC namespaces, with its store in a folder of ours: nothing of this
@@ -63,7 +63,7 @@ class PrivatePodman:
         environ: Mapping[str, str],
         say: Callable[[str], None],
     ) -> EngineRun:
-        """Test images there. Raises ToolMissing, with the reason, where podman does not work there either."""
+        """Test images there. Raises ToolMissing, with the reason, if podman does not work there either."""
         folder = self._folder / mark.run
         with self._locks.held(mark.run):
             swept = self._sweep(mark.run)
@@ -148,7 +148,7 @@ def cgroup_name(run: str) -> str:
 
 
 def parse_engine_run(data: bytes, source: str) -> EngineRun:
-    """Read what `inside_namespaces` writes. Raises ToolMissing where it could not test at all."""
+    """Read what `inside_namespaces` writes. Raises ToolMissing if it could not test at all."""
     result = from_json(PrivateResult, load_json(data, source), source)
     if result.unavailable is not None:
         raise ToolMissing("podman", result.unavailable)
@@ -158,4 +158,4 @@ def parse_engine_run(data: bytes, source: str) -> EngineRun:
 
 def private_runs_folder(locks_folder: Path) -> Path:
     """Where the folders of these runs are: beside the locks."""
-    return locks_folder.parent / "podman-rooms"
+    return locks_folder.parent / "podman-runs"

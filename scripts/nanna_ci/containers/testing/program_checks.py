@@ -53,7 +53,7 @@ class ProgramChecks(ImageChecks):
             raise diagnose_program(self._with_writing(ended, f"-{number}-writable"))
 
     def _with_writing(self, ended: EndedCommand, suffix: str) -> EndedCommand:
-        """How it ended; where it may help, with what a second container wrote to its root."""
+        """How it ended; if it may help, with what a second container wrote to its root."""
         if not may_need_writing(ended):
             return ended
         container = ProgramContainer(self._bench, replace(self._command_spec(ended.command, suffix), writable=True))

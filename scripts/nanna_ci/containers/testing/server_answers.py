@@ -1,4 +1,4 @@
-"""What a server's answers must be. Pure: an answer in, a remark out, or CheckFailed."""
+"""Checks of a server's answers. Pure: an answer in, a remark out, or CheckFailed."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class ServerChecks(ImageChecks):
         self._facts = replace(self._facts, start_s=self._bench.clock() - self._started)
 
     def _with_writing(self, seen: UnhealthyServer) -> UnhealthyServer:
-        """The facts; where it may help, with those of a second container whose root can be written to."""
+        """The facts; if it may help, with those of a second container whose root can be written to."""
         if not may_need_writing(seen):
             return seen
         spec = replace(self._spec(self._subject, self._image_id, "-writable"), writable=True)

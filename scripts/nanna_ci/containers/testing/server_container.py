@@ -41,7 +41,7 @@ class ServerContainer(LiveContainer):
         self._look()
 
     def await_health(self, most_s: float = math.inf) -> None:
-        """Ask the health path until it answers 200. Raises Unhealthy once it has ended or its time is over.
+        """Poll the health path until it answers 200. Raises Unhealthy once it has ended or its time is over.
 
         It has its service's time; `most_s` may give it less.
         """
@@ -85,7 +85,7 @@ class ServerContainer(LiveContainer):
             state = self._look()
             if state.running:
                 raise
-            reason = f"it had ended by itself, with {state.exit_code}, before it was told to"
+            reason = f"it had ended by itself, with {state.exit_code}, before it was stopped"
             raise CheckFailed(FailureCause.EXITED, reason) from error
         code = self._bench.engine.wait(self.id, grace_s)
         if code is None:
@@ -94,7 +94,7 @@ class ServerContainer(LiveContainer):
         return code
 
     def explain(self, problem: CheckFailed) -> CheckFailed:
-        """Why it did not answer: where it has ended meanwhile, that is why."""
+        """Why it did not answer: if it has ended meanwhile, that is why."""
         state = self._look()
         return problem if state.running else diagnose_end(state.exit_code, state.out_of_memory, self._log())
 

@@ -52,7 +52,7 @@ class Machine:
         self.negative = NegativeEntries({}, 3600, None)
         self.folder: Path | None = None
 
-    def ask(self, paths: Sequence[StorePath]) -> None:
+    def load(self, paths: Sequence[StorePath]) -> None:
         """In place of LocalStore."""
         self.valid |= {path: self.local[path] for path in paths if path in self.local}
 
@@ -62,19 +62,19 @@ class Machine:
 
     def query(self, substituters: Sequence[Any], paths: Sequence[StorePath], *, walk: bool) -> tuple[Any, ...]:
         self.queries.append((list(paths), walk))
-        asked = list(paths)
-        for path in asked if walk else ():
+        requested = list(paths)
+        for path in requested if walk else ():
             for cache in self.caches.values():
-                asked += [one for one in cache[path].references if one not in asked] if path in cache else []
+                requested += [one for one in cache[path].references if one not in requested] if path in cache else []
         unknown = self.failed | self.corrupt
         return tuple(
             query_result(
-                [cache[path] for path in asked if path in cache and path not in unknown],
-                [path for path in asked if path not in cache and path not in unknown],
+                [cache[path] for path in requested if path in cache and path not in unknown],
+                [path for path in requested if path not in cache and path not in unknown],
                 url=url,
                 substituter=self.substituter(url),
-                failed={path: why for path, why in self.failed.items() if path in asked},
-                corrupt={path: why for path, why in self.corrupt.items() if path in asked},
+                failed={path: why for path, why in self.failed.items() if path in requested},
+                corrupt={path: why for path, why in self.corrupt.items() if path in requested},
                 error=self.errors.get(url),
             )
             for url, cache in self.caches.items()
@@ -105,7 +105,7 @@ class Graph:
         self.low, self.top = outputs_of(self.graph)
 
 
-def test_every_output_of_the_graph_is_asked_for_once() -> None:
+def test_every_output_of_the_graph_is_requested_once() -> None:
     graph, machine = Graph(), Machine()
     machine.caches["http://one"] = {graph.low: narinfo(graph.low)}
     analysis = machine.analyse(graph.subject)
@@ -116,7 +116,7 @@ def test_every_output_of_the_graph_is_asked_for_once() -> None:
     assert [miss.store_path for miss in analysis.misses] == [graph.top]
 
 
-def test_what_outputs_refer_to_beyond_the_graph_is_asked_for_with_all_below_it() -> None:
+def test_what_outputs_refer_to_beyond_the_graph_is_requested_with_all_below_it() -> None:
     graph, machine = Graph(), Machine()
     stranger, deeper, here = store_path("stranger"), store_path("deeper"), store_path("here")
     machine.local[here] = path_info(here)
@@ -129,7 +129,7 @@ def test_what_outputs_refer_to_beyond_the_graph_is_asked_for_with_all_below_it()
     analysis = machine.analyse(graph.subject)
     assert machine.queries[1:] == [([stranger], True)]
     assert analysis.plan.download == {graph.top, stranger, deeper}
-    assert analysis.tally.paths == 2  # what was not asked for does not count in the rate
+    assert analysis.tally.paths == 2  # what was not requested for does not count in the rate
 
 
 def test_a_list_is_not_followed_and_a_walk_is() -> None:
@@ -199,14 +199,14 @@ def test_nix_notes_nothing_of_a_folder(tmp_path: Path) -> None:
     assert machine.analyse(AnalysisSubject((), (path,), {})).misses == ()
 
 
-def test_entries_that_could_not_be_read_are_told() -> None:
+def test_entries_that_could_not_be_read_are_reported() -> None:
     machine = Machine()
     machine.negative = NegativeEntries({}, 3600, "cache.sqlite: locked")
     (note,) = machine.analyse(AnalysisSubject((), (store_path("one"),), {})).notes
     assert note == "Nix's own narinfo cache is not known in full: cache.sqlite: locked"
 
 
-def test_outputs_that_only_a_build_shows_are_told() -> None:
+def test_outputs_that_only_a_build_shows_are_reported() -> None:
     graph, machine = Graph(), Machine()
     floating = {"out": Output(None, is_fixed=False)}
     graph.graph[graph.paths["low"]] = replace(graph.graph[graph.paths["low"]], outputs=floating)
@@ -239,7 +239,7 @@ def test_the_exit_code_tells_what_was_not_there_from_what_was_refused(
     assert (gated.verdict, gated.exit_code) == (verdict, exit_code)
 
 
-def test_build_times_are_read_where_they_are(tmp_path: Path) -> None:
+def test_build_times_are_read_from_their_file(tmp_path: Path) -> None:
     assert find_build_times(None, tmp_path) is None
     with pytest.raises(UsageError, match=r"x\.json"):
         find_build_times("x.json", tmp_path)

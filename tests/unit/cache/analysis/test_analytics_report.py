@@ -104,7 +104,7 @@ def test_a_rate_that_is_not_known_is_said_so() -> None:
     assert facts(one)["Nix would download"] is None
 
 
-def test_a_cache_that_could_not_be_asked_is_bad_only_where_it_leaves_something_open() -> None:
+def test_a_cache_that_could_not_be_queried_is_bad_only_if_it_leaves_something_open() -> None:
     error = ToolMissing("host", "is not there", hint="look elsewhere")
     broken = Holdings(query_result(url="http://gone", error=error), {}, {}, frozenset(), dict.fromkeys(PATHS, "x"))
     assert notices(analysis(broken)) == [
@@ -125,8 +125,8 @@ def test_the_gate_is_the_first_thing_said() -> None:
 def test_untrusted_and_hidden_paths_and_notes_are_warned_of() -> None:
     cache = holdings(PATHS[1:], [], {PATHS[0]: Trust.UNSIGNED})
     hidden = Miss(PATHS[1], None, MissCause.ROOT, Reason.HIDDEN, "hidden")
-    told = notices(analysis(cache, misses=(hidden,), notes=("cache.sqlite: locked",)))
-    assert told == [
+    shown = notices(analysis(cache, misses=(hidden,), notes=("cache.sqlite: locked",)))
+    assert shown == [
         (
             Tone.WARN,
             "1 path without a trusted signature, which Nix will not take; 1 that its dry run downloads must be built "
@@ -137,7 +137,7 @@ def test_untrusted_and_hidden_paths_and_notes_are_warned_of() -> None:
     ]
 
 
-def test_the_size_of_a_folder_is_told_with_its_growth_and_its_limit() -> None:
+def test_the_size_of_a_folder_is_reported_with_its_growth_and_its_limit() -> None:
     small = analysis(store_sizes=(StoreSize(2000, -500),), limit_bytes=2000)
     assert facts(small)["Size of http://cache"] == "2.0 kB of 2.0 kB, -500 B since the baseline"
     assert notices(small) == []
@@ -176,7 +176,7 @@ def test_the_baseline_is_named() -> None:
     assert facts(analysis(baseline=baseline))["Baseline"] == "old.json"
 
 
-def test_nothing_asked_for_is_no_data() -> None:
+def test_nothing_requested_is_no_data() -> None:
     empty: list[StorePath] = []
     one = analysis(holdings(empty), sizes=Weights(0, 0, 0))
     assert notices(one) == [(Tone.BAD, "No data: nothing was requested.")]

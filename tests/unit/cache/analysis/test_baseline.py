@@ -60,7 +60,7 @@ def test_anything_else_is_refused(changes: dict[str, Any]) -> None:
         parse_baseline(report(**changes), "old.json")
 
 
-def test_what_is_no_report_says_how_to_make_one() -> None:
+def test_what_is_not_a_report_says_how_to_make_one() -> None:
     with pytest.raises(MalformedData) as caught:
         parse_baseline(b"{}", "x.json")
     assert caught.value.hint == "`nanna-ci cache-analytics --format json --output FILE` writes one"

@@ -95,7 +95,7 @@ def test_structured_attributes_are_values_of_their_own() -> None:
     assert same.environment == one.environment
 
 
-def test_what_nix_puts_in_place_of_a_path_that_only_the_build_shows_is_no_value() -> None:
+def test_what_nix_puts_in_place_of_a_path_that_only_the_build_shows_is_not_a_value() -> None:
     graph, paths = instantiate({"top": Spec("top")})
     deferred = replace(graph[paths["top"]], outputs={"out": Output(None, is_fixed=False)})
     digests = {

@@ -73,7 +73,7 @@ def test_a_new_set_of_outputs_comes_with_its_variable() -> None:
     ],
     ids=["changed", "another version", "much changed"],
 )
-def test_a_changed_input_is_no_change_of_its_own(low: Spec) -> None:
+def test_a_changed_input_is_not_a_change_of_its_own(low: Spec) -> None:
     difference = compare({"low": low, "top": TOP})
     assert difference.own == ()
     assert [path.name for path, _ in difference.inputs] == [f"{low.name}.drv"]
@@ -104,7 +104,7 @@ def test_a_fixed_output_that_is_fetched_in_another_way_is_the_same() -> None:
     assert len(other.inputs) == 1
 
 
-def test_inputs_of_one_name_are_told_apart_by_what_they_are() -> None:
+def test_inputs_of_one_name_are_distinguished_by_what_they_are() -> None:
     """As in a bootstrapped package set: three of one name, of which one is changed."""
     stages = {f"s{number}": Spec("bash-5.2", environment={"stage": str(number), "a": "1"}) for number in range(3)}
     top = Spec("top", inputs=dict.fromkeys(stages, ("out",)))

@@ -69,7 +69,7 @@ def test_corrupt_and_failed_answers_are_unknown_and_never_missing() -> None:
     assert judged.missing == frozenset()
 
 
-def test_of_a_cache_that_could_not_be_asked_nothing_is_known() -> None:
+def test_of_a_cache_that_could_not_be_queried_nothing_is_known() -> None:
     result = query_result(error=ToolMissing("cache", "is not there"))
     judged = judge_holdings(result, None, [A, B])
     assert judged.unknown == {A: "cache: is not there", B: "cache: is not there"}
@@ -134,7 +134,7 @@ def test_bytes_and_seconds_are_shares_of_what_is_known_in_full() -> None:
         (0.0, tally(5, 0, 1), Verdict.UNAVAILABLE),
         (1.0, tally(0, 5, 1), Verdict.UNAVAILABLE),
     ],
-    ids=["exactly", "below", "all", "not all", "none asked for", "no data", "not known", "not known, hopeless"],
+    ids=["exactly", "below", "all", "not all", "none requested", "no data", "not known", "not known, hopeless"],
 )
 def test_the_gate(minimum: float, one: HitTally, verdict: Verdict) -> None:
     assert gate(minimum, one).verdict is verdict

@@ -63,7 +63,7 @@ def test_what_the_baseline_has_nothing_like_is_new() -> None:
     assert origins(trace(new, root="other")) == {"other": DifferenceOrigin.NEW, "new": DifferenceOrigin.NEW}
 
 
-def test_a_root_is_what_it_was_asked_for_as_whatever_its_name_was() -> None:
+def test_a_root_is_what_was_requested_whatever_its_name_was() -> None:
     renamed = {**SPECS, "top": replace(SPECS["top"], name="newtop")}
     descent = trace(renamed)["top"]
     assert (descent.origin, descent.before and descent.before.name) == (DifferenceOrigin.CHANGED, "top.drv")

@@ -99,7 +99,7 @@ def test_the_lowest_missing_ones_are_the_roots() -> None:
     assert case.miss("low").because == "in no cache: never pushed, or collected since"
 
 
-def test_an_input_that_is_there_is_no_reason() -> None:
+def test_an_input_that_is_there_is_not_a_reason() -> None:
     case = Case()
     case.present = {case.out("low"), case.out("source")}
     assert (case.miss("middle").cause, case.miss("middle").reason) == (MissCause.ROOT, Reason.NEVER_PUSHED)
@@ -117,7 +117,7 @@ def test_what_this_machine_built_was_never_pushed() -> None:
     [
         (Trust.UNSIGNED, "http://cache has it, without a signature"),
         (Trust.UNKNOWN_KEY, "http://cache has it, signed by key-1, not a trusted key"),
-        (Trust.BAD_SIGNATURE, "http://cache has it, with a signature that does not hold"),
+        (Trust.BAD_SIGNATURE, "http://cache has it, with a signature that does not verify"),
     ],
 )
 def test_an_untrusted_path_says_which_trust_it_lacks(trust: Trust, words: str) -> None:
@@ -201,7 +201,7 @@ def test_of_another_revision_nobody_knows_what_its_caches_had() -> None:
     assert case.miss("low").because == "in no cache: never pushed, or collected since"
 
 
-def test_the_filter_is_no_reason_where_the_version_before_was_there() -> None:
+def test_the_filter_is_not_a_reason_if_the_version_before_was_there() -> None:
     changed = {**SPECS, "source": replace(SPECS["source"], environment={"a": "1"})}
     for present, reason in ((["source"], Reason.CHANGED), ([], Reason.FILTERED)):
         case = Case(changed)

@@ -25,7 +25,7 @@ def test_a_file_and_standard_input(tmp_path: Path) -> None:
     ("text", "where"),
     [(f"{A}\n/nix/store/x\n", "line 2"), ("\n\nhello", "line 3"), (f"{A}/bin\n", "line 1"), (f"{A} and\n", "line 1")],
 )
-def test_what_is_no_store_path_is_named_with_its_line(tmp_path: Path, text: str, where: str) -> None:
+def test_what_is_not_a_store_path_is_named_with_its_line(tmp_path: Path, text: str, where: str) -> None:
     (tmp_path / "list").write_text(text)
     with pytest.raises(MalformedData, match=f"list: {where}"):
         read_paths("list", None, tmp_path)
@@ -33,7 +33,7 @@ def test_what_is_no_store_path_is_named_with_its_line(tmp_path: Path, text: str,
         read_paths("-", io.StringIO(text), tmp_path)
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes(b"\xff\xfe\n")
     with pytest.raises(MalformedData, match="line 1"):
         read_paths("list", None, tmp_path)

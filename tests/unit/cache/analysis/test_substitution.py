@@ -56,7 +56,7 @@ class Graph:
         return {path.name.removesuffix(".drv") for path in paths}
 
 
-def test_where_nothing_is_there_all_is_built() -> None:
+def test_if_nothing_is_there_all_is_built() -> None:
     graph = Graph()
     plan = graph.plan()
     assert graph.names(plan.build) == {"top", "middle", "low", "side"}
@@ -64,7 +64,7 @@ def test_where_nothing_is_there_all_is_built() -> None:
     assert (plan.download_bytes, plan.nar_bytes) == (0, 0)
 
 
-def test_where_the_wanted_output_is_valid_nothing_is_done() -> None:
+def test_if_the_wanted_output_is_valid_nothing_is_done() -> None:
     graph = Graph()
     graph.valid.add(graph.output("top"))
     assert graph.plan() == SubstitutionPlan(
@@ -119,7 +119,7 @@ def test_a_reference_that_no_cache_has_is_unknown() -> None:
     assert (plan.download, plan.unknown) == ({graph.output("top")}, {graph.output("low")})
 
 
-def test_a_reference_beyond_the_graph_is_to_be_asked_for() -> None:
+def test_a_reference_beyond_the_graph_is_to_be_requested() -> None:
     graph = Graph()
     stranger = store_path("stranger")
     graph.has("top", references=(stranger,))
@@ -174,7 +174,7 @@ def test_plain_paths_are_downloaded_with_what_they_refer_to() -> None:
     assert (plan.download, plan.unknown) == ({one, two}, {three})
 
 
-def test_a_deep_graph_is_no_recursion() -> None:
+def test_a_deep_graph_does_not_recurse() -> None:
     specs = {"n0": Spec("n0")}
     for number in range(1, 5000):
         specs[f"n{number}"] = Spec(f"n{number}", inputs={f"n{number - 1}": ("out",)})

@@ -1,4 +1,4 @@
-"""One deadline for all that a substituter is asked, however it spends the time; it fails alone, and is named."""
+"""One deadline for all queries at a substituter, however it spends the time; it fails alone, and is named."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.cache.client.narinfo_query import parse_deadline
-from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.foundation.errors import ServiceUnavailable, UsageError
-from support.bulk_queries import Asking, put, target
+from support.bulk_queries import BulkClient, put, target
 from support.fake_store_paths import path
 from support.stand_in_cache import CacheStandIn, Client, says, serving
 
@@ -67,8 +67,8 @@ def test_a_cache_is_given_up_at_its_deadline_and_the_others_are_not(
     put(other, "here")
     cache.answers[of if of.startswith("/") else target(here)] = [way]
     started = time.monotonic()
-    asking = Asking(deadline_s=1.0, answer_s=30.0, attempts=100, sleep=asyncio.sleep)
-    slow, good = asking.ask_all([cache.url, other.url], [here])
+    bulk_client = BulkClient(deadline_s=1.0, answer_s=30.0, attempts=100, sleep=asyncio.sleep)
+    slow, good = bulk_client.query_all([cache.url, other.url], [here])
     assert time.monotonic() - started < 5.0
     assert isinstance(slow.error, ServiceUnavailable)
     assert cache.url in slow.error.message
@@ -78,18 +78,18 @@ def test_a_cache_is_given_up_at_its_deadline_and_the_others_are_not(
 
 def test_a_folder_and_a_quick_cache_do_not_feel_the_deadline(cache: CacheStandIn, tmp_path: Path) -> None:
     paths = [put(cache, f"p{number}") for number in range(200)]
-    result = Asking(deadline_s=30.0).ask(cache.url, [*paths, path("absent")])
+    result = BulkClient(deadline_s=30.0).query(cache.url, [*paths, path("absent")])
     assert (result.error, len(result.found)) == (None, 200)
 
 
-def test_the_deadline_grows_with_what_is_asked_and_what_a_cache_leads_to_only_so_far() -> None:
-    patience = Patience()
-    assert patience.limit_s(0, 0) == 60.0
-    assert patience.limit_s(10_000, 0) == 260.0
-    assert patience.limit_s(0, 1_000_000) == 660.0
+def test_the_deadline_grows_with_the_paths_queried_and_walked_up_to_a_limit() -> None:
+    policy = RetryPolicy()
+    assert policy.limit_s(0, 0) == 60.0
+    assert policy.limit_s(10_000, 0) == 260.0
+    assert policy.limit_s(0, 1_000_000) == 660.0
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "", "86401"])
-def test_a_deadline_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_deadline_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--deadline"):
         parse_deadline(text)

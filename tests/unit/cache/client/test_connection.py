@@ -1,4 +1,4 @@
-"""One connection: what it tells its listener, and how it is opened."""
+"""One connection: its listener's calls, and how it is opened."""
 
 from __future__ import annotations
 
@@ -50,14 +50,16 @@ def connection(heard: Heard, wire: Wire) -> Connection:
     return connection
 
 
-def ask(connection: Connection) -> CacheRequest:
+def send(connection: Connection) -> CacheRequest:
     request = CacheRequest(Owner(), None)
     connection.send(request, sent_s=1.0, deadline_s=2.0)
     return request
 
 
-def test_a_request_is_sent_and_its_answer_told_and_counted(connection: Connection, heard: Heard, wire: Wire) -> None:
-    request = ask(connection)
+def test_a_request_is_sent_and_its_answer_reported_and_counted(
+    connection: Connection, heard: Heard, wire: Wire
+) -> None:
+    request = send(connection)
     assert wire.sent == b"GET /\r\n\r\n"
     connection.data_received(ANSWER[:10])
     assert heard.events == []
@@ -72,9 +74,9 @@ def test_bytes_without_a_request_are_the_end_of_it(connection: Connection, heard
     assert heard.events == [("sent an unsolicited answer", None)]
 
 
-def test_an_end_without_a_request_and_one_in_mid_request_are_told(connection: Connection, heard: Heard) -> None:
+def test_an_end_with_or_without_a_request_is_reported(connection: Connection, heard: Heard) -> None:
     connection.connection_lost(None)
-    request = ask(connection)
+    request = send(connection)
     connection.connection_lost(ConnectionResetError("reset"))
     assert heard.events == [
         ("the connection ended before the answer was whole", None),
@@ -83,17 +85,17 @@ def test_an_end_without_a_request_and_one_in_mid_request_are_told(connection: Co
 
 
 def test_only_one_that_served_and_said_nothing_since_is_stale(connection: Connection) -> None:
-    ask(connection)
+    send(connection)
     assert not connection.is_stale
     connection.data_received(ANSWER)
-    ask(connection)
+    send(connection)
     assert connection.is_stale
     connection.data_received(b"HTTP")
     assert not connection.is_stale
 
 
 def test_one_that_was_dropped_tells_nothing_more(connection: Connection, heard: Heard, wire: Wire) -> None:
-    ask(connection)
+    send(connection)
     connection.drop()
     assert wire.is_aborted
     connection.data_received(ANSWER)
@@ -103,7 +105,7 @@ def test_one_that_was_dropped_tells_nothing_more(connection: Connection, heard: 
 
 @pytest.fixture
 def full_port() -> Iterator[int]:
-    """A port where connecting never ends: its queue is full, and nobody accepts."""
+    """A port where connecting never ends: its queue is full, and nothing accepts."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))

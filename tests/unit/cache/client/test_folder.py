@@ -12,7 +12,7 @@ from nanna_ci.cache.client.cache_info import CacheInfo, parse_cache_info
 from nanna_ci.cache.client.folder import query_size_bytes, read_cache_info, read_narinfo
 from nanna_ci.foundation.errors import MalformedData, ToolMissing
 from nanna_ci.store.store_path import StorePath
-from support.bulk_queries import Asking
+from support.bulk_queries import BulkClient
 from support.fake_store_paths import narinfo, path, put_into_folder
 from support.stand_in_cache import CACHE_INFO
 
@@ -29,12 +29,12 @@ def put(folder: Path, name: str, *references: str) -> StorePath:
     return of
 
 
-def test_a_folder_is_asked_like_any_cache(folder: Path) -> None:
+def test_a_folder_is_queried_like_any_cache(folder: Path) -> None:
     here, bad, fifo, loop = put(folder, "here"), put(folder, "bad"), path("fifo"), path("loop")
     (folder / f"{bad.hash}.narinfo").write_bytes(b"StorePath: nonsense\n")
     os.mkfifo(folder / f"{fifo.hash}.narinfo")
     (folder / f"{loop.hash}.narinfo").symlink_to(f"{loop.hash}.narinfo")
-    result = Asking().ask(str(folder), [here, bad, fifo, loop, path("absent")])
+    result = BulkClient().query(str(folder), [here, bad, fifo, loop, path("absent")])
     assert (set(result.found), result.missing) == ({here}, {path("absent")})
     assert "line 1: StorePath" in result.corrupt[bad]
     assert "is not a file" in result.corrupt[fifo]
@@ -47,10 +47,10 @@ def test_a_walk_through_a_folder_larger_than_a_round(folder: Path) -> None:
     names = [f"p{number}" for number in range(200)]
     root = put(folder, "root", *names)
     paths = [put(folder, name) for name in names]
-    assert set(Asking().ask(str(folder), [root], walk=True).found) == {root, *paths}
+    assert set(BulkClient().query(str(folder), [root], walk=True).found) == {root, *paths}
 
 
-def test_a_folder_that_is_no_cache_is_an_error_with_a_hint(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_cache_is_an_error_with_a_hint(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "absent"):
         with pytest.raises(ToolMissing, match="no binary cache: nix-cache-info") as caught:
             read_cache_info(place)
@@ -95,6 +95,6 @@ def test_what_a_cache_says_of_itself() -> None:
         (b"StoreDir: /nix/store\nPriority:\n", "line 2: Priority is ''"),
     ],
 )
-def test_what_is_no_cache_of_our_store_is_refused(data: bytes, problem: str) -> None:
+def test_what_is_not_a_cache_of_our_store_is_refused(data: bytes, problem: str) -> None:
     with pytest.raises(MalformedData, match=f"^source: {problem}"):
         parse_cache_info(data, "source")

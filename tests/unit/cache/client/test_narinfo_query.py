@@ -1,4 +1,4 @@
-"""How caches are asked: connections, progress, netrc, and Cachix caches in bulk where the service answers."""
+"""How caches are queried: connections, progress, netrc, and Cachix caches in bulk where the service answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_any_other_number_of_connections_is_refused(text: str) -> None:
         parse_concurrency(text)
 
 
-def test_progress_is_told_every_few_seconds() -> None:
+def test_progress_is_reported_every_few_seconds() -> None:
     said: list[str] = []
     now = [100.0]
     query: Any = make_query([PLAIN], None, None, environ={}, say=said.append, clock=lambda: now[0])
@@ -54,7 +54,7 @@ def test_only_cachix_caches_are_sieved() -> None:
     assert set(make_missing_queries([CACHIX, PLAIN], {}, print)) == {CACHIX}
 
 
-def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_the_service_does_not_answer_nothing_is_called_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def unavailable(*_: object) -> frozenset[str]:
         raise ServiceUnavailable("cachix.org", "timed out", attempts=5)
 
@@ -64,7 +64,7 @@ def test_where_the_service_does_not_answer_nothing_is_sieved_out(monkeypatch: py
     assert "mine is not queried in bulk" in said[0]
 
 
-def test_an_answer_that_is_refused_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_answer_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     def strange(*_: object) -> frozenset[str]:
         raise MalformedData("cachix.org", "the answer names x, which was not requested")
 

@@ -11,10 +11,10 @@ import pytest
 
 from nanna_ci.cache.client import pool as pool_module
 from nanna_ci.cache.client.connection import ConnectFailed, Connection, ConnectionListener
-from nanna_ci.cache.client.pace import ConnectionLimits
-from nanna_ci.cache.client.patience import Patience
+from nanna_ci.cache.client.connection_window import ConnectionLimits
 from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.request import CacheRequest
+from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.client.route import HttpOrigin, ProxyRoute
 from support.fake_connections import ANSWER, Owner, Wire
 
@@ -53,9 +53,9 @@ class Host:
         await settle()
         self._waking.clear()
 
-    async def ask(self, times: int) -> None:
+    async def submit(self, times: int) -> None:
         for _ in range(times):
-            self.pool.ask(CacheRequest(self.owner, None))
+            self.pool.submit(CacheRequest(self.owner, None))
         await settle()
 
     @property
@@ -84,10 +84,10 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Play], Host]:
             host = Host()
             monkeypatch.setattr(pool_module, "open_connection", host.open_connection)
             monkeypatch.setattr(pool_module, "query_addresses", host.query_addresses)
-            patience = Patience(attempts=3, sleep=host.sleep, uniform=lambda low, high: high)
+            policy = RetryPolicy(attempts=3, sleep=host.sleep, uniform=lambda low, high: high)
             limits = ConnectionLimits(near_start=most, near_most=most, far_start=1, far_most=1)
             route = ProxyRoute(HttpOrigin("http", "cache.example.org", 80), None)
-            host.pool = Pool(route, limits, patience, None, host.log.append)
+            host.pool = Pool(route, limits, policy, None, host.log.append)
             await settle()
             try:
                 await play(host)
@@ -102,12 +102,12 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Play], Host]:
 
 def test_connections_are_opened_as_they_are_needed_and_used_again(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
-        await host.ask(2)
+        await host.submit(2)
         assert len(host.open) == 2
         host.open[0].data_received(ANSWER)
-        await host.ask(1)
+        await host.submit(1)
         assert len(host.open) == 2
-        await host.ask(5)
+        await host.submit(5)
         assert len(host.open) == 4
 
     assert play(4, story).pool.peak_connections == 4
@@ -115,7 +115,7 @@ def test_connections_are_opened_as_they_are_needed_and_used_again(play: Callable
 
 def test_half_of_the_connections_are_let_go_after_a_reset(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
-        await host.ask(100)
+        await host.submit(100)
         host.busy[0].connection_lost(ConnectionResetError("reset"))
         assert len(host.open) == 7
         for connection in host.busy[:3]:
@@ -132,7 +132,7 @@ def test_half_of_the_connections_are_let_go_after_a_reset(play: Callable[[int, P
 
 def test_idle_connections_over_the_limit_are_let_go_too(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
-        await host.ask(8)
+        await host.submit(8)
         for connection in host.busy[1:]:
             connection.data_received(ANSWER)
         host.busy[0].connection_lost(ConnectionResetError("reset"))
@@ -144,11 +144,11 @@ def test_idle_connections_over_the_limit_are_let_go_too(play: Callable[[int, Pla
 
 def test_nothing_is_sent_while_the_host_wants_a_pause(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
-        await host.ask(4)
+        await host.submit(4)
         host.busy[0].data_received(b"HTTP/1.1 429 No\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n")
         for connection in host.busy:
             connection.data_received(ANSWER)
-        await host.ask(4)
+        await host.submit(4)
         assert (host.busy, host.slept) == ([], [9.0])
         await host.wake()
         assert 2 <= len(host.busy) <= 3  # half; and the answers since then allow one more
@@ -159,10 +159,10 @@ def test_nothing_is_sent_while_the_host_wants_a_pause(play: Callable[[int, Play]
 
 def test_an_old_connection_that_was_closed_is_replaced_by_a_new_one(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
-        await host.ask(2)
+        await host.submit(2)
         for connection in host.busy:
             connection.data_received(ANSWER)
-        await host.ask(1)
+        await host.submit(1)
         (stale,) = host.busy
         stale.connection_lost(None)
         await settle()
@@ -171,24 +171,24 @@ def test_an_old_connection_that_was_closed_is_replaced_by_a_new_one(play: Callab
         fresh.data_received(ANSWER)
 
     host = play(2, story)
-    assert host.owner.told == [("answered", "hi")] * 3
+    assert host.owner.events == [("answered", "hi")] * 3
     assert (host.owner.tally.retries, host.slept, host.log) == (0, [], [])
 
 
-def test_a_host_that_takes_no_more_connections_is_asked_over_those_there_are(
+def test_a_host_that_takes_no_more_connections_is_queried_over_those_there_are(
     play: Callable[[int, Play], Host],
 ) -> None:
     async def story(host: Host) -> None:
-        await host.ask(2)
+        await host.submit(2)
         host.refuses = ConnectFailed("cannot connect to cache.example.org: no", may_pass=True)
-        await host.ask(10)
+        await host.submit(10)
         for _ in range(20):
             for connection in host.busy:
                 connection.data_received(ANSWER)
             await settle()
 
     host = play(8, story)
-    assert host.owner.told == [("answered", "hi")] * 12
+    assert host.owner.events == [("answered", "hi")] * 12
     assert host.slept == []
 
 
@@ -197,22 +197,22 @@ def test_a_host_that_nobody_reaches_is_left_alone_longer_each_time_and_then_give
 ) -> None:
     async def story(host: Host) -> None:
         host.refuses = ConnectFailed("cannot connect to cache.example.org: no", may_pass=True)
-        await host.ask(50)
+        await host.submit(50)
         assert host.slept == [0.5]
         await host.wake()
         assert host.slept == [0.5, 1.0]
         await host.wake()
-        await host.ask(1)
+        await host.submit(1)
 
     host = play(8, story)
-    assert host.owner.told == [("failed", "cannot connect to cache.example.org: no")] * 51
+    assert host.owner.events == [("failed", "cannot connect to cache.example.org: no")] * 51
 
 
 def test_what_an_owner_no_longer_wants_is_not_sent(play: Callable[[int, Play], Host]) -> None:
     async def story(host: Host) -> None:
         other = Owner()
-        await host.ask(3)
-        host.pool.ask(CacheRequest(other, None))
+        await host.submit(3)
+        host.pool.submit(CacheRequest(other, None))
         host.pool.discard(host.owner)
         host.busy[0].data_received(ANSWER)
         await settle()

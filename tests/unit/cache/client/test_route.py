@@ -38,7 +38,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: HttpOrigin, authori
 @pytest.mark.parametrize(
     "url", ["", "cache.example.org", "ftp://a/b", "http://", "http://a:x", "http://[::1", "file:///"]
 )
-def test_what_is_no_http_url_is_refused(url: str) -> None:
+def test_what_is_not_an_http_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
         parse_origin(url)
 

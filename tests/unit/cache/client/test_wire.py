@@ -147,7 +147,7 @@ def test_the_fields_that_count_are_read_whatever_their_case() -> None:
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "head is over 65536 bytes", False),
     ],
 )
-def test_what_is_no_answer_to_take_is_refused(data: bytes, problem: str, may_pass: bool) -> None:
+def test_what_is_not_an_answer_to_take_is_refused(data: bytes, problem: str, may_pass: bool) -> None:
     with pytest.raises(BrokenAnswer, match=problem) as caught:
         read(data)
     assert caught.value.may_pass is may_pass

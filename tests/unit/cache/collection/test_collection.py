@@ -157,7 +157,7 @@ def test_an_archive_that_a_kept_path_shares_stays(cache: GcFolder) -> None:
     assert [eviction.freed_bytes < 5000 for eviction in planned.evictions] == [True]
 
 
-def test_paths_in_a_circle_stay_with_what_they_need_and_are_told_of(cache: GcFolder) -> None:
+def test_paths_in_a_circle_stay_with_what_they_need_and_are_reported(cache: GcFolder) -> None:
     cache.add(1, 2)
     cache.add(2, 1, 3)
     cache.add(3)

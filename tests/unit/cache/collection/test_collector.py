@@ -118,7 +118,7 @@ def test_a_narinfo_written_anew_stays_with_what_it_needs(cache: GcFolder) -> Non
     assert cache.dangling() == set()
 
 
-def test_a_narinfo_written_anew_stays_also_where_it_says_nothing_that_we_know(cache: GcFolder) -> None:
+def test_a_narinfo_written_anew_stays_even_if_it_says_nothing_that_we_know(cache: GcFolder) -> None:
     cache.add(1, 2)
     cache.add(2)
     collected = run(GuardedFolder(cache.path), meanwhile=lambda: cache.write(narinfo(1), b"of the future", age_s=5))
@@ -138,7 +138,7 @@ def test_an_orphan_written_anew_stays(cache: GcFolder) -> None:
     assert (cache.path / "nar/orphan.nar").exists()
 
 
-def test_an_upload_that_counted_on_what_went_is_told_of(cache: GcFolder) -> None:
+def test_an_upload_that_relied_on_deleted_paths_is_reported(cache: GcFolder) -> None:
     cache.add(1)
     cache.add(2)
 
@@ -173,7 +173,7 @@ def test_what_came_again_keeps_what_it_needs(cache: GcFolder, monkeypatch: pytes
     assert cache.dangling() == set()
 
 
-def test_what_someone_else_deleted_is_no_error(cache: GcFolder) -> None:
+def test_what_someone_else_deleted_is_not_an_error(cache: GcFolder) -> None:
     cache.add(1)
     collected = run(GuardedFolder(cache.path), meanwhile=(cache.path / narinfo(1)).unlink)
     assert set(cache.files()) == {"nix-cache-info"}
@@ -198,7 +198,7 @@ def test_it_stops_where_something_cannot_be_deleted_and_the_rest_is_whole(
     assert cache.dangling() == set()
 
 
-def test_a_second_collection_is_kept_out_and_told_who_is_there(cache: GcFolder) -> None:
+def test_a_second_collection_is_kept_out_and_learns_who_is_there(cache: GcFolder) -> None:
     with GuardedFolder(cache.path) as folder, GuardedFolder(cache.path) as other:
         held = f"the last collection was process {os.getpid()}"
         with collection_lock(folder), pytest.raises(NannaError, match=held), collection_lock(other):
@@ -224,7 +224,7 @@ def test_a_folder_that_is_not_there_yet_needs_no_lock_to_push_to(tmp_path: Path)
         assert not (tmp_path / "absent").exists()
 
 
-def test_the_lock_is_no_way_out_of_the_folder(cache: GcFolder) -> None:
+def test_the_lock_is_not_a_way_out_of_the_folder(cache: GcFolder) -> None:
     (cache.path.parent / "victim").write_text("precious")
     (cache.path / LOCK_FILE).symlink_to("../victim")
     refused = pytest.raises(NannaError, match="cannot be opened")

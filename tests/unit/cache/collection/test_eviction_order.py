@@ -59,7 +59,7 @@ def test_a_chain_counts_to_its_end() -> None:
     assert order(chain) == ["a", "b", "c", "x"]
 
 
-def test_references_to_what_is_no_candidate_do_not_matter() -> None:
+def test_references_to_what_is_not_a_candidate_do_not_matter() -> None:
     assert order({"a": of(1, 10, "kept", "elsewhere")}) == ["a"]
 
 

@@ -82,7 +82,7 @@ def test_every_byte_of_the_folder_is_somewhere(cache: GcFolder) -> None:
         (lambda text: text.replace(f"{1:052d}.nar.xz", ".."), "is not in nar/ of this cache"),
     ],
 )
-def test_a_faulty_narinfo_is_told_of_and_is_no_path(cache: GcFolder, damage, problem: str) -> None:
+def test_a_faulty_narinfo_is_reported_and_is_not_a_path(cache: GcFolder, damage, problem: str) -> None:
     cache.add(1, 2)
     narinfo = narinfo_of(cache, 1)
     cache.write(narinfo.name, damage(narinfo.read_text()).encode())
@@ -163,7 +163,7 @@ def test_realisations_and_symbols_go_with_what_they_speak_of(cache: GcFolder) ->
         ("StoreDir: /nix/store/x\n", "has StoreDir: '/nix/store/x'"),
     ],
 )
-def test_a_folder_that_is_no_cache_is_refused(cache: GcFolder, text: str | None, problem: str) -> None:
+def test_a_folder_that_is_not_a_cache_is_refused(cache: GcFolder, text: str | None, problem: str) -> None:
     if text is None:
         (cache.path / "nix-cache-info").unlink()
     else:

@@ -1,4 +1,4 @@
-"""What a collection tells."""
+"""The report of a collection."""
 
 from __future__ import annotations
 
@@ -31,21 +31,23 @@ def report(cache: GcFolder, limit_bytes: int = 200, *, collected: Collected | No
     return GcReport("file:///srv/cache", inventory, plan, collected, keeps_access_times=True)
 
 
-def text(told: GcReport) -> str:
-    return render_text(gc_document(told), color=False, width=200)
+def text(gc_report: GcReport) -> str:
+    return render_text(gc_document(gc_report), color=False, width=200)
 
 
-def done(told: GcReport, *deleted: int, spared: tuple[int, ...] = (), broken: tuple[FileFault, ...] = ()) -> Collected:
+def done(
+    gc_report: GcReport, *deleted: int, spared: tuple[int, ...] = (), broken: tuple[FileFault, ...] = ()
+) -> Collected:
     hashes = frozenset(path_of(number).hash for number in deleted)
-    freed = sum(one.freed_bytes for one in told.plan.evictions if one.path.store_path.hash in hashes)
+    freed = sum(one.freed_bytes for one in gc_report.plan.evictions if one.path.store_path.hash in hashes)
     return Collected(hashes, frozenset(path_of(number).hash for number in spared), 2 * len(deleted), freed, broken)
 
 
 def test_nothing_to_delete_says_so(cache: GcFolder) -> None:
     cache.add(1)
-    told = report(cache, 5000)
-    assert "✔ Nothing to delete: 446 B of at most 5.0 kB." in text(told)
-    assert (told.verdict, told.reason) == (Verdict.PASS, None)
+    gc_report = report(cache, 5000)
+    assert "✔ Nothing to delete: 446 B of at most 5.0 kB." in text(gc_report)
+    assert (gc_report.verdict, gc_report.reason) == (Verdict.PASS, None)
 
 
 def test_each_path_shows_what_is_known_of_its_build(cache: GcFolder) -> None:
@@ -65,44 +67,49 @@ def test_each_path_shows_what_is_known_of_its_build(cache: GcFolder) -> None:
 def test_a_long_list_is_cut_and_says_so(cache: GcFolder) -> None:
     for number in range(1, 24):
         cache.add(number, age_s=number * DAY_S)
-    told = report(cache)
-    assert "and 3 more; --format json has them all" in text(told)
-    assert len(gc_to_json(told)["delete"]) == 23
+    gc_report = report(cache)
+    assert "and 3 more; --format json has them all" in text(gc_report)
+    assert len(gc_to_json(gc_report)["delete"]) == 23
 
 
 def test_what_came_into_use_meanwhile_is_a_reason_to_run_again(cache: GcFolder) -> None:
     cache.add(1)
     cache.add(2)
-    told = report(cache)
-    told = report(cache, collected=done(told, 1, spared=(2,)))
-    assert (told.verdict, told.reason) == (
+    gc_report = report(cache)
+    gc_report = report(cache, collected=done(gc_report, 1, spared=(2,)))
+    assert (gc_report.verdict, gc_report.reason) == (
         Verdict.FAIL,
         "paths that were to go came into use meanwhile: run it again",
     )
-    assert "⚠ 1 path came into use meanwhile: not deleted." in text(told)
-    is_deleted = {one["storePath"]: one["isDeleted"] for one in gc_to_json(told)["delete"]}
+    assert "⚠ 1 path came into use meanwhile: not deleted." in text(gc_report)
+    is_deleted = {one["storePath"]: one["isDeleted"] for one in gc_to_json(gc_report)["delete"]}
     assert is_deleted == {str(path_of(1)): True, str(path_of(2)): False}
 
 
-def test_an_upload_that_lost_something_is_no_success(cache: GcFolder) -> None:
+def test_an_upload_that_lost_something_is_not_a_success(cache: GcFolder) -> None:
     cache.add(1)
     broken = FileFault("x.narinfo", "came meanwhile, and needs y, which was deleted")
-    told = report(cache, collected=done(report(cache), 1, broken=(broken,)))
-    assert (told.verdict, told.reason) == (Verdict.FAIL, "1 upload lost, at the same moment, what was deleted")
-    assert "✘ x.narinfo came meanwhile, and needs y, which was deleted: delete the file, and push its" in text(told)
+    gc_report = report(cache, collected=done(report(cache), 1, broken=(broken,)))
+    assert (gc_report.verdict, gc_report.reason) == (
+        Verdict.FAIL,
+        "1 upload lost, at the same moment, what was deleted",
+    )
+    assert "✘ x.narinfo came meanwhile, and needs y, which was deleted: delete the file, and push its" in text(
+        gc_report
+    )
 
 
 def test_a_file_system_without_access_times_is_named(cache: GcFolder) -> None:
     cache.add(1)
-    told = report(cache)
-    without = GcReport(told.store, told.inventory, told.plan, None, keeps_access_times=False)
+    gc_report = report(cache)
+    without = GcReport(gc_report.store, gc_report.inventory, gc_report.plan, None, keeps_access_times=False)
     assert "not kept by this file system: the last change counts" in text(without)
-    assert (gc_to_json(told)["lastUse"], gc_to_json(without)["lastUse"]) == ("access", "change")
+    assert (gc_to_json(gc_report)["lastUse"], gc_to_json(without)["lastUse"]) == ("access", "change")
 
 
 def test_names_from_the_cache_are_text_and_nothing_else(cache: GcFolder) -> None:
     cache.write("<script>.narinfo", b"")
     cache.write("\x1b[31m.narinfo", b"")
-    told = text(report(cache))
-    assert "<script>.narinfo" in told
-    assert "\x1b" not in told
+    gc_report = text(report(cache))
+    assert "<script>.narinfo" in gc_report
+    assert "\x1b" not in gc_report

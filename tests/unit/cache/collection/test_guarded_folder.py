@@ -79,14 +79,14 @@ def test_a_pipe_does_not_make_us_wait(place: Path, folder: GuardedFolder) -> Non
         folder.read("pipe", 10)
 
 
-def test_reading_is_no_use_of_a_file(place: Path, folder: GuardedFolder) -> None:
+def test_reading_does_not_count_as_use_of_a_file(place: Path, folder: GuardedFolder) -> None:
     (place / "a").write_bytes(b"a")
     os.utime(place / "a", (1000, 2000))  # read before it was written: any reading would be noted
     folder.read("a", 10)
     assert (place / "a").stat().st_atime == 1000
 
 
-def test_a_file_of_another_user_is_read_all_the_same(
+def test_a_file_of_another_user_is_read_anyway(
     place: Path, folder: GuardedFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place / "a").write_bytes(b"a")

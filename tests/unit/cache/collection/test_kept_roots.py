@@ -48,7 +48,7 @@ def test_every_release_and_pin_counts_and_the_newest_commits(paths: dict[str, Ca
     assert roots[0] == Root(RootKind.RELEASE, "v1", 0, (path_of(1).hash,), absent=1)
 
 
-def test_no_commits_can_be_asked_for(paths: dict[str, CachedPath]) -> None:
+def test_no_commits_can_be_requested(paths: dict[str, CachedPath]) -> None:
     assert choose_roots([commit("aaaaaaa", 10, 1)], 0, [], paths) == ()
 
 
@@ -68,7 +68,7 @@ def test_a_store_path_is_read_with_or_without_its_folder(tmp_path: Path, text: s
     assert read_pin(text, tmp_path) == Pin(text, (path_of(1),), ())
 
 
-def test_a_word_is_a_name_even_where_a_file_is_called_so(tmp_path: Path) -> None:
+def test_a_word_is_a_name_even_if_a_file_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "tool-1.0").write_text("other\n")
     assert read_pin("tool-1.0", tmp_path) == Pin("tool-1.0", (), ("tool-1.0",))
 

@@ -84,7 +84,7 @@ def test_a_service_of_ones_own_is_named_to_cachix() -> None:
     assert run.calls[0].argv == ("cachix", "--hostname", "https://cachix.example.org:8443", "push", "mine")
 
 
-def test_each_path_that_is_sent_is_told_when_it_begins() -> None:
+def test_each_path_that_is_sent_is_reported_when_it_begins() -> None:
     said = f"Pushing 2 paths (1 are already present) using zstd to cache nanna-coder\n\nPushing {A} (1.00 KiB)\n"
     said += f"\x1b[33mretry #1 \x1b[0mPushing {C} (2.00 KiB)\nAll done.\n"
     run = FakeRun()
@@ -102,7 +102,7 @@ def test_a_push_that_fails_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["../x", "-x", "x\0y", "", "a/b"])
-def test_a_name_that_is_none_starts_no_process(name: str) -> None:
+def test_an_invalid_name_starts_no_process(name: str) -> None:
     run = FakeRun()
     with pytest.raises(UsageError):
         program(run, CachixCache(CACHIX_API, name))

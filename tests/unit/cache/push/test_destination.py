@@ -40,7 +40,7 @@ def test_a_folder_keeps_its_parameters_for_nix_and_shows_none() -> None:
 
 
 @pytest.mark.parametrize("url", ["s3://bucket?region=eu-west-1", "ssh://builder", "ssh-ng://root@builder:22"])
-def test_other_stores_are_asked_through_nix(url: str) -> None:
+def test_other_stores_are_queried_through_nix(url: str) -> None:
     destination = read(url)
     assert (destination.route, destination.substituter) == (PushRoute.NIX_COPY, None)
 
@@ -79,7 +79,7 @@ def test_a_password_is_not_repeated() -> None:
     assert "hunter2222" not in caught.value.message
 
 
-def test_a_plain_folder_is_told_its_url() -> None:
+def test_a_plain_folder_is_refused_with_its_url() -> None:
     with pytest.raises(UsageError) as caught:
         read("/var/cache/nix")
     assert caught.value.hint == "a cache in a folder is file:///var/cache/nix"

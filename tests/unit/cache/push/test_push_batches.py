@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import pytest
 
-from nanna_ci.cache.push.sending import BATCH, COLLECTED, PATIENCE, send_paths
+from nanna_ci.cache.push.sending import BATCH, COLLECTED, GIVE_UP_AFTER, send_paths
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut
 from nanna_ci.store.store_path import StorePath
 from support.fake_store_paths import path
@@ -60,7 +60,7 @@ def test_one_bad_path_fails_alone_with_the_programs_words() -> None:
 def test_paths_collected_meanwhile_are_named_and_the_rest_goes_as_one_batch_again() -> None:
     gone = {PATHS[1], PATHS[2]}
     program = Program(gone)
-    sent = send_paths(PATHS[:5], program, lambda asked: gone & set(asked), quiet)
+    sent = send_paths(PATHS[:5], program, lambda paths: gone & set(paths), quiet)
     assert sent.failed == dict.fromkeys([PATHS[1], PATHS[2]], COLLECTED)
     assert program.batches == [PATHS[:5], [PATHS[0], PATHS[3], PATHS[4]]]
 
@@ -81,20 +81,20 @@ def test_all_of_a_batch_collected_leaves_nothing_to_try() -> None:
 def test_many_failures_in_a_row_end_it_and_every_path_is_accounted_for() -> None:
     program = Program(PATHS)
     sent = send_paths(PATHS, program, nobody, quiet)
-    assert len(program.batches) == 1 + PATIENCE
+    assert len(program.batches) == 1 + GIVE_UP_AFTER
     assert set(sent.failed) == set(PATHS)
-    assert sent.failed[PATHS[-1]] == f"was not tried: {PATIENCE} failures in a row before it"
+    assert sent.failed[PATHS[-1]] == f"was not tried: {GIVE_UP_AFTER} failures in a row before it"
 
 
 def test_a_success_between_failures_starts_the_count_anew() -> None:
-    bad = [path for number, path in enumerate(PATHS) if number % PATIENCE]
+    bad = [path for number, path in enumerate(PATHS) if number % GIVE_UP_AFTER]
     sent = send_paths(PATHS, Program(bad), nobody, quiet)
     assert not [reason for reason in sent.failed.values() if "not tried" in reason]
     assert set(sent.accepted) == set(PATHS) - set(bad)
 
 
 @pytest.mark.parametrize("error", [CommandTimedOut(["nix"], 1.0, ""), KeyboardInterrupt()])
-def test_what_is_no_answer_of_the_program_goes_on(error: BaseException) -> None:
+def test_what_is_not_an_answer_of_the_program_goes_on(error: BaseException) -> None:
     def send(_: Sequence[StorePath]) -> None:
         raise error
 

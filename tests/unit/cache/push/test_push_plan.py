@@ -28,7 +28,7 @@ def test_a_filtered_path_that_a_pushed_one_refers_to_comes_along_and_says_for_wh
     assert plan.filtered_but_required == {B: FilteredButRequired("-source$", tuple(sorted([A, C])))}
 
 
-def test_a_filtered_path_that_nobody_listed_is_dragged_as_well() -> None:
+def test_a_filtered_path_that_was_not_listed_is_required_too() -> None:
     plan = plan_push([A], {A: info(A, B), B: info(B)}, DEFAULT)
     assert list(plan.filtered_but_required) == [B]
 
@@ -54,7 +54,7 @@ def test_a_reference_that_went_while_the_list_was_made_is_absent() -> None:
     assert (plan.push, plan.absent) == ((A,), (GLIBC,))
 
 
-def test_the_size_is_of_the_whole_closure_and_unknown_where_a_part_is() -> None:
+def test_the_size_is_of_the_whole_closure_and_unknown_if_a_part_is() -> None:
     whole = plan_push([A], {A: info(A, GLIBC, size=10), GLIBC: info(GLIBC, size=32)}, nothing)
     assert whole.nar_bytes == 42
     partly = plan_push([A], {A: info(A, GLIBC, size=10), GLIBC: info(GLIBC, size=None)}, nothing)

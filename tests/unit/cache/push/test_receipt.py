@@ -20,14 +20,14 @@ WHOLE = {A: narinfo(A, B), B: narinfo(B), C: narinfo(C)}
 
 
 class Store:
-    """Answers by script, the last answer repeatedly; remembers what it was asked."""
+    """Answers by script, the last answer repeatedly; remembers the queries."""
 
     def __init__(self, *answers: StoreAnswer) -> None:
         self.answers = list(answers)
-        self.asked: list[list[StorePath]] = []
+        self.queries: list[list[StorePath]] = []
 
     def __call__(self, paths: Sequence[StorePath]) -> StoreAnswer:
-        self.asked.append(list(paths))
+        self.queries.append(list(paths))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return replace(answer, found={path: one for path, one in answer.found.items() if path in paths})
 
@@ -46,7 +46,7 @@ def receipt_of(
         store,
         roots=[A, C],
         unsent=unsent,
-        ask_others=None if others is None else Store(others),
+        query_others=None if others is None else Store(others),
         judge=judge,
         waits_s=waits_s,
         sleep=([] if slept is None else slept).append,
@@ -62,8 +62,8 @@ def without(*gone: StorePath) -> dict[StorePath, NarInfo]:
 
 def test_all_there_is_one_round_without_problems() -> None:
     receipt, store = receipt_of(StoreAnswer(WHOLE), waits_s=(1, 2))
-    assert (receipt.verified, receipt.problems, receipt.rounds, receipt.asked) == (frozenset(CLOSURE), {}, 1, 3)
-    assert store.asked == [sorted(CLOSURE)]
+    assert (receipt.verified, receipt.problems, receipt.rounds, receipt.requested) == (frozenset(CLOSURE), {}, 1, 3)
+    assert store.queries == [sorted(CLOSURE)]
 
 
 @pytest.mark.parametrize("gone", [A, B])
@@ -73,13 +73,13 @@ def test_a_path_or_a_reference_that_is_not_there_is_named(gone: StorePath) -> No
     assert receipt.verified == CLOSURE.keys() - {gone}
 
 
-def test_what_shows_up_late_is_waited_for_and_only_that_is_asked_again() -> None:
+def test_what_shows_up_late_is_waited_for_and_only_that_is_queried_again() -> None:
     slept: list[float] = []
     receipt, store = receipt_of(
         StoreAnswer(without(A, B)), StoreAnswer(without(A)), StoreAnswer(WHOLE), waits_s=(1, 2, 4), slept=slept
     )
     assert (receipt.problems, receipt.rounds, slept) == ({}, 3, [1, 2])
-    assert store.asked[1:] == [sorted([A, B]), [A]]
+    assert store.queries[1:] == [sorted([A, B]), [A]]
 
 
 def test_the_waiting_is_bounded() -> None:
@@ -94,18 +94,18 @@ def test_what_nobody_took_is_not_waited_for() -> None:
     assert (receipt.problems, slept) == ({A: NOT_THERE}, [])
 
 
-def test_what_was_asked_in_vain_is_asked_again_and_fails_with_its_reason() -> None:
+def test_an_unanswered_query_is_repeated_and_fails_with_its_reason() -> None:
     vain = StoreAnswer(without(A), failed={A: "HTTP 503"})
     assert receipt_of(vain, StoreAnswer(WHOLE), waits_s=(1,))[0].problems == {}
     assert receipt_of(vain, waits_s=(1,))[0].problems == {A: "HTTP 503"}
 
 
-def test_what_is_wrong_stays_wrong_and_is_not_asked_again() -> None:
+def test_what_is_wrong_stays_wrong_and_is_not_queried_again() -> None:
     receipt, store = receipt_of(
         StoreAnswer(without(A, B), wrong={A: "line 3: NarSize: is zero"}), StoreAnswer(WHOLE), waits_s=(1, 2)
     )
     assert receipt.problems == {A: "line 3: NarSize: is zero"}
-    assert store.asked[1:] == [[B]]
+    assert store.queries[1:] == [[B]]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_another_content_size_or_reference_is_a_problem(change: dict[str, Any], 
     assert receipt.problems[A].startswith(problem)
 
 
-def test_a_size_that_one_side_does_not_know_is_no_problem() -> None:
+def test_a_size_that_one_side_does_not_know_is_not_a_problem() -> None:
     answer = StoreAnswer({**WHOLE, A: info(A, B, size=None)})
     assert receipt_of(answer)[0].problems == {}
 
@@ -139,7 +139,7 @@ def test_a_reference_in_another_cache_is_not_queried_again_during_waits() -> Non
         StoreAnswer(without(A, B)), StoreAnswer(without(B)), others=StoreAnswer({B: WHOLE[B]}), waits_s=(1, 2)
     )
     assert (receipt.problems, receipt.elsewhere, receipt.verified) == ({}, {B}, {A, C})
-    assert store.asked[1:] == [[A]]
+    assert store.queries[1:] == [[A]]
 
 
 def test_another_cache_with_another_content_does_not_count() -> None:
@@ -150,16 +150,16 @@ def test_another_cache_with_another_content_does_not_count() -> None:
 def test_signatures_are_counted_and_a_bad_one_is_a_problem() -> None:
     worth = {A: Trust.SIGNED, B: Trust.UNSIGNED, C: Trust.BAD_SIGNATURE}
     receipt, _ = receipt_of(StoreAnswer(WHOLE), judge=lambda one: worth[one.store_path])
-    assert receipt.problems == {C: "has a signature that is not its own"}
+    assert receipt.problems == {C: "has a signature that does not match it"}
     assert (receipt.verified, receipt.untrusted) == ({A, B}, 1)
 
 
 OTHER_BUILD = {**WHOLE, A: replace(WHOLE[A], nar_hash=nar_hash(B))}
 
 
-def test_another_build_that_a_trusted_key_signed_is_told_and_is_no_problem() -> None:
+def test_another_build_that_a_trusted_key_signed_is_reported_and_is_not_a_problem() -> None:
     receipt, _ = receipt_of(StoreAnswer(OTHER_BUILD), judge=lambda _: Trust.SIGNED)
-    assert (receipt.problems, receipt.rebuilt, receipt.verified, receipt.asked) == ({}, {A}, {B, C}, 3)
+    assert (receipt.problems, receipt.rebuilt, receipt.verified, receipt.requested) == ({}, {A}, {B, C}, 3)
 
 
 @pytest.mark.parametrize("worth", [worth for worth in Trust if not worth.is_trusted])

@@ -32,17 +32,17 @@ def login(**what: object) -> Finding:
     return health.check_login(replace(LOGIN, **what))  # type: ignore[arg-type]
 
 
-def test_an_engine_that_works_is_told_by_version():
+def test_an_engine_that_works_is_reported_by_version():
     finding = health.check_engine(PODMAN, ["podman"], "")
     assert (finding.health, finding.says) == (Health.GOOD, "podman 5.4.2 works")
 
 
-def test_a_room_of_its_own_is_told():
+def test_private_namespaces_are_reported():
     assert "private namespaces" in health.check_engine(replace(PODMAN, private=True), ["podman"], "").says
 
 
 @pytest.mark.parametrize(
-    ("installed", "told", "untold"),
+    ("installed", "named", "unnamed"),
     [
         ([], "install podman", "systemctl"),
         (["docker"], "systemctl start docker", "podman"),
@@ -50,12 +50,12 @@ def test_a_room_of_its_own_is_told():
         (["podman", "docker"], "systemctl start docker", "install"),
     ],
 )
-def test_without_an_engine_the_reasons_are_told_and_what_to_install_or_start(installed, told, untold):
+def test_without_an_engine_the_reasons_and_the_fix_are_reported(installed, named, unnamed):
     finding = health.check_engine(None, installed, "docker: permission denied")
     assert finding.health is Health.WARN
     assert "docker: permission denied" in finding.says
-    assert told in fix_of(finding)
-    assert untold not in fix_of(finding)
+    assert named in fix_of(finding)
+    assert unnamed not in fix_of(finding)
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_limits_that_are_lacking_are_named_with_delegation_as_the_fix():
     assert "Delegate=" in fix_of(finding)
 
 
-def test_limits_of_a_room_or_of_no_engine_are_not_known():
+def test_limits_of_private_podman_or_no_engine_are_unknown():
     assert health.check_limits(None).health is Health.UNAVAILABLE
     assert health.check_limits(replace(PODMAN, private=True)).health is Health.UNAVAILABLE
 
 
-def test_without_a_registry_the_login_is_not_known_and_to_is_told():
+def test_without_a_registry_the_login_is_unknown_and_to_is_named():
     finding = health.check_login(None)
     assert finding.health is Health.UNAVAILABLE
     assert "--to REGISTRY/OWNER" in finding.says
@@ -103,15 +103,15 @@ def test_no_login_is_a_warning_with_a_fix_for_where_we_are():
     assert "${{ github.token }}" in fix_of(on_github)
 
 
-def test_no_login_is_a_warning_where_the_registry_cannot_be_asked_either():
+def test_no_login_is_a_warning_if_the_registry_cannot_be_queried_either():
     assert login(source=None, untried="cannot connect").health is Health.WARN
 
 
-def test_no_login_is_good_where_the_registry_takes_pushes_from_anyone():
+def test_no_login_is_good_if_the_registry_takes_pushes_from_anyone():
     assert login(source=None, answers={A: PushAnswer.TAKEN}).health is Health.GOOD
 
 
-def test_a_login_that_may_push_everything_is_good_and_says_where_it_is_from():
+def test_a_login_that_may_push_everything_is_good_and_names_its_source():
     finding = login(answers={A: PushAnswer.TAKEN, B: PushAnswer.TAKEN})
     assert (finding.health, finding.says) == (
         Health.GOOD,
@@ -151,7 +151,7 @@ def test_a_repository_that_is_not_there_and_not_made_is_bad():
     assert "make" in fix_of(finding)
 
 
-def test_models_that_are_all_locked_are_good_and_who_asks_about_tags_is_told():
+def test_locked_models_are_good_and_the_command_for_tags_is_named():
     finding = health.check_locks(LOCK)
     assert finding.health is Health.GOOD
     assert "2 of 2" in finding.says
@@ -172,7 +172,7 @@ def test_no_lock_at_all_is_a_warning_since_our_own_counts_then():
     assert "lock-models" in fix_of(finding)
 
 
-def test_a_lock_that_is_none_is_bad_with_its_mistake():
+def test_an_invalid_lock_is_bad_with_its_mistake():
     finding = health.check_locks(replace(LOCK, locked_bytes=None, problem="schemaVersion is 2, not 1"))
     assert (finding.health, finding.says) == (Health.BAD, "schemaVersion is 2, not 1")
 
@@ -215,7 +215,7 @@ def test_models_of_one_image_are_in_memory_together():
 @pytest.mark.parametrize(
     "lock", [replace(LOCK, locked_bytes=None), replace(LOCK, locked_bytes={}), replace(LOCK, models=())]
 )
-def test_where_nothing_is_locked_no_need_is_known(lock):
+def test_if_nothing_is_locked_no_need_is_known(lock):
     assert health.check_disk("/", 1, lock).health is Health.UNAVAILABLE
     assert health.check_memory(1, lock).health is Health.UNAVAILABLE
 
@@ -225,6 +225,6 @@ def test_a_number_that_cannot_be_read_is_not_zero():
     assert health.check_memory(None, LOCK).health is Health.UNAVAILABLE
 
 
-def test_a_model_that_nobody_locked_is_told_beside_what_is_known():
+def test_a_model_that_nobody_locked_is_reported_beside_what_is_known():
     finding = health.check_disk("/", 100 * GB, replace(LOCK, locked_bytes={"small:1": 1 * GB}))
-    assert "and 1 model that nobody locked" in finding.says
+    assert "and 1 model not locked" in finding.says

@@ -71,7 +71,7 @@ def test_a_file_that_was_left_for_another_registry_is_passed_over(tmp_path):
     assert find_login({"XDG_RUNTIME_DIR": str(tmp_path / "run")}, REPOSITORY) is None
 
 
-def test_nothing_anywhere_is_no_login(tmp_path):
+def test_nothing_anywhere_means_no_login(tmp_path):
     assert find_login({"HOME": str(tmp_path)}, REPOSITORY) is None
     assert find_login({}, REPOSITORY) is None
 
@@ -131,7 +131,7 @@ def test_a_key_that_is_a_url_counts_by_its_host_as_for_skopeo(tmp_path, key, reg
     assert (found is not None and found.basic == AUTH) is is_found
 
 
-def test_a_login_that_only_docker_would_find_is_none_and_it_is_said_why():
+def test_a_login_that_only_docker_would_find_does_not_count_and_says_why():
     with pytest.raises(ConfigError, match="credsStore, which skopeo does not use"):
         find_login({"REGISTRY_AUTH_FILE": str(CASES / "creds-store.json")}, Repository("ghcr.io", "me"))
 
@@ -147,12 +147,12 @@ def test_a_store_beside_a_login_does_not_matter(tmp_path):
 
 
 @pytest.mark.parametrize("entry", [{}, {"auth": ""}, {"identitytoken": "x"}, {"email": "me"}])
-def test_an_entry_without_auth_is_no_login_for_skopeo(tmp_path, entry):
+def test_an_entry_without_auth_is_not_a_login_for_skopeo(tmp_path, entry):
     path = write(tmp_path / "config.json", {"auths": {"ghcr.io": entry}})
     assert find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY) is None
 
 
-def test_a_helper_of_the_registry_is_asked_before_its_entry(tmp_path):
+def test_a_helper_of_the_registry_is_queried_before_its_entry(tmp_path):
     path = write(tmp_path / "config.json", {"auths": {"ghcr.io": {"auth": AUTH}}, "credHelpers": {"ghcr.io": "x"}})
     found = find_login({"DOCKER_CONFIG": str(path.parent)}, REPOSITORY)
     assert found is not None

@@ -57,7 +57,7 @@ def test_a_command_stands_in_the_place_of_the_images_own_with_nothing_of_it_left
     assert said[1][-1] == "a" * 64
 
 
-def test_podman_lets_a_program_wait_where_it_can_be_looked_at_and_docker_cannot():
+def test_podman_can_hold_a_program_for_inspection_and_docker_cannot():
     said: list[list[str]] = []
 
     def run(words, **_options):
@@ -73,7 +73,7 @@ def test_nothing_is_pulled():
     assert ("--pull", "never") in set(pairwise(create_words(SPEC)))
 
 
-def test_a_limit_that_is_refused_is_not_asked_for():
+def test_a_limit_that_is_refused_is_not_requested():
     words = create_words(replace(SPEC, limits=ContainerLimits(None, None, 100)))
     assert not {"--memory", "--memory-swap", "--pids-limit"} & set(words)
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_removed_is_said_and_tried_again(locks):
     assert locks.running() == {}
 
 
-def test_what_cannot_be_swept_is_said_and_is_no_fault_of_this_run(locks):
+def test_what_cannot_be_swept_is_said_and_is_not_a_fault_of_this_run(locks):
     engine = FakeEngine(Behaviour(remove_errors=["device busy"]))
     fill(engine, DEAD)
     engine.networks.clear()

@@ -34,24 +34,24 @@ def test_podman_says_what_it_can_limit(run):
 
 
 @pytest.mark.parametrize(
-    ("host", "version", "told"),
+    ("host", "version", "message"),
     [({"serviceIsRemote": True}, "5.4.2", "another machine's service"), ({}, "3.4.4", "3.4.4 is too old")],
 )
-def test_a_podman_that_cannot_do_what_a_test_takes_is_missing(run, host, version, told):
+def test_a_podman_that_cannot_do_what_a_test_takes_is_missing(run, host, version, message):
     info = {"host": {"cgroupControllers": [], **host}, "version": {"Version": version}}
     run.script("podman", "info", stdout=json.dumps(info).encode())
-    with pytest.raises(ToolMissing, match=told):
+    with pytest.raises(ToolMissing, match=message):
         Podman(run, environ={}).facts()
 
 
-def test_what_is_gone_between_the_list_and_the_look_is_asked_for_again(run):
+def test_what_is_gone_between_the_list_and_the_look_is_requested_again(run):
     run.script("podman", "ps", stdout=b"")
     run.script("podman", "ps", stdout=b"a\n", times=1)
     run.script("podman", "container", "inspect", returncode=125, stderr=b"Error: no such container\n")
     assert Podman(run, environ={}).our_containers() == ()
 
 
-def test_an_engine_that_cannot_tell_of_what_it_lists_fails(run):
+def test_an_engine_that_cannot_describe_what_it_lists_fails(run):
     run.script("podman", "network", "ls", stdout=b"a\n")
     run.script("podman", "network", "inspect", returncode=125, stderr=b"Error: broken\n")
     with pytest.raises(CommandFailed):
@@ -171,7 +171,7 @@ def test_only_tags_of_our_own_repository_are_ours(run):
     assert Docker(run, environ={}).our_tags() == ("localhost/nanna-ci-test:x",)
 
 
-def test_what_is_ours_is_asked_for_by_label(run):
+def test_what_is_ours_is_requested_by_label(run):
     run.script("docker", "ps", stdout=b"")
     run.script("docker", "network", "ls", stdout=b"")
     docker = Docker(run, environ={})
@@ -199,7 +199,7 @@ def test_podman_loads_from_a_view_with_the_tag_and_the_very_manifest(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stderr", "told"),
+    ("stderr", "message"),
     [
         ('Error: no such container\ntime="x" level=error msg="y"\n', "no such container"),
         ("Error response from daemon: conflict\n", "conflict"),
@@ -209,8 +209,8 @@ def test_podman_loads_from_a_view_with_the_tag_and_the_very_manifest(tmp_path):
         ("", "podman exited with 125: no output on stderr"),
     ],
 )
-def test_an_engines_own_words(stderr, told):
-    assert reason_of(CommandFailed(["podman"], 125, stderr)) == told
+def test_an_engines_own_words(stderr, message):
+    assert reason_of(CommandFailed(["podman"], 125, stderr)) == message
 
 
 def missing(*names: str) -> FakeRun:
@@ -232,19 +232,19 @@ def test_auto_takes_podman_then_docker(run):
     assert found.engine.name == "docker"
 
 
-def test_an_engine_that_was_asked_for_is_the_only_one_tried(run):
+def test_an_engine_that_was_requested_is_the_only_one_tried(run):
     run.script("podman", "info", stdout=PODMAN_INFO)
     run.script("docker", error=ToolMissing("docker", "not found"))
     assert find_engine("docker", run, {"PATH": "", **LOCAL}, 0) == (None, "docker: not found")
 
 
-def test_without_any_engine_every_reason_is_told():
+def test_without_any_engine_every_reason_is_reported():
     found, reason = find_engine("auto", missing("podman", "docker"), {"PATH": "", **LOCAL}, 0)
     assert found is None
     assert reason == "podman: not found; docker: not found"
 
 
-def test_a_podman_that_does_not_work_gets_a_room_if_there_can_be_one(run, tmp_path):
+def test_a_podman_that_does_not_work_gets_namespaces_if_possible(run, tmp_path):
     run.script("podman", "info", returncode=125, stderr=b"Error: read-only file system\n")
     for name in ("podman", "unshare", "setpriv", "mount"):
         (tmp_path / name).touch(mode=0o755)

@@ -1,4 +1,4 @@
-"""Which engine is found, and what is said where there is none."""
+"""Which engine is found, and what is said if there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_nothing(argv: list[str], **_: Any) -> Any:
     raise ToolMissing(argv[0], "not found")
 
 
-def test_where_a_toolkit_could_not_bring_engines_its_reason_is_said_once() -> None:
+def test_if_a_toolkit_could_not_bring_engines_its_reason_is_shown_once() -> None:
     reason = "the Debian root has no packages for containers: skopeo: not in trixie"
     environ = {"PATH": "", "NANNA_CI_UNAVAILABLE": json.dumps({"podman": reason, "docker": reason})}
     assert find_engine("auto", run_nothing, environ, USER) == (None, reason)

@@ -38,7 +38,7 @@ def test_all_limits_are_held():
     }
 
 
-def test_the_kernels_whole_pages_are_no_violation_but_more_is():
+def test_the_kernels_whole_pages_are_not_a_violation_but_more_is():
     assert forces(WANTED, WANTED, Effective(WANTED_BYTES + 4096.0, 512), None)["memory"][0] is Force.HELD
     assert forces(WANTED, WANTED, Effective(WANTED_BYTES + 1e6, 513), None) == {
         "memory": (Force.REFUSED, f"the kernel limits it to {WANTED_BYTES + 1_000_000}"),
@@ -54,7 +54,7 @@ def test_a_limit_that_the_engine_took_and_the_kernel_does_not_know_is_said():
     )
 
 
-def test_a_limit_without_a_controller_is_not_asked_for_and_that_is_said():
+def test_a_limit_without_a_controller_is_not_requested_and_that_is_said():
     given = possible_limits(WANTED, Controllers(memory=False, pids=True))
     assert given == ContainerLimits(None, 512, WANTED.time_s)
     report = forces(WANTED, given, Effective(None, 512), None)
@@ -62,7 +62,7 @@ def test_a_limit_without_a_controller_is_not_asked_for_and_that_is_said():
     assert report["processes"] == (Force.HELD, None)
 
 
-def test_an_engine_that_says_nothing_is_asked_all_the_same():
+def test_an_engine_that_says_nothing_is_queried_anyway():
     assert possible_limits(WANTED, Controllers()) == WANTED
 
 

@@ -38,7 +38,7 @@ def test_version_1(kernel, tmp_path):
     assert kernel.peak_memory_bytes(7, ID) == 5_000_000
 
 
-def test_version_2_where_the_runtime_put_the_process_further_down(kernel, tmp_path):
+def test_version_2_with_the_process_in_a_nested_group(kernel, tmp_path):
     write(tmp_path / "proc/7/cgroup", f"0::/user.slice/libpod-{ID}.scope/container\n")
     group = tmp_path / f"cgroup/user.slice/libpod-{ID}.scope"
     write(group / "memory.max", "max\n")

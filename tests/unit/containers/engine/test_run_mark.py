@@ -26,7 +26,7 @@ def test_a_mark_is_read_back_from_labels_and_tags():
         {"io.nanna-ci.run": "../../etc", "io.nanna-ci.expires": "1"},
     ],
 )
-def test_labels_that_we_did_not_write_are_nobodys(labels):
+def test_labels_that_we_did_not_write_are_ignored(labels):
     assert mark_of_labels(labels) is None
 
 
@@ -40,7 +40,7 @@ def test_labels_that_we_did_not_write_are_nobodys(labels):
         "<none>:<none>",
     ],
 )
-def test_other_tags_are_nobodys(tag):
+def test_other_tags_are_ignored(tag):
     assert mark_of_tag(tag) is None
 
 

@@ -78,9 +78,9 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused(folder: Path, which:
         path.symlink_to(folder / "elsewhere")
     elif harm == "fifo":
         os.mkfifo(path)
-    told = refused(folder)
-    assert digest[7:] in told
-    assert harm != "fifo" or "is not a plain file" in told
+    message = refused(folder)
+    assert digest[7:] in message
+    assert harm != "fifo" or "is not a plain file" in message
 
 
 @pytest.mark.parametrize("config", [False, True])
@@ -93,7 +93,7 @@ def test_a_size_that_is_not_the_blobs_is_refused(folder: Path, config: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda manifest: manifest["layers"].clear(), "without layers"),
         (lambda manifest: manifest["layers"].pop(), "rootfs names 2 layers, the manifest 1"),
@@ -105,14 +105,14 @@ def test_a_size_that_is_not_the_blobs_is_refused(folder: Path, config: bool) -> 
     ],
 )
 def test_a_manifest_that_makes_no_image_is_refused(
-    folder: Path, change: Callable[[dict[str, Any]], None], told: str
+    folder: Path, change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
     rewritten(folder, change)
-    assert told in refused(folder)
+    assert message in refused(folder)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda config: config.pop("architecture"), "architecture is"),
         (lambda config: config.pop("rootfs"), "rootfs is"),
@@ -122,10 +122,10 @@ def test_a_manifest_that_makes_no_image_is_refused(
     ],
 )
 def test_a_configuration_that_makes_no_image_is_refused(
-    folder: Path, change: Callable[[dict[str, Any]], None], told: str
+    folder: Path, change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
     rewritten(folder, change, config=True)
-    assert told in refused(folder)
+    assert message in refused(folder)
 
 
 def test_a_plain_layer_must_be_its_own_content(tmp_path: Path) -> None:
@@ -136,19 +136,19 @@ def test_a_plain_layer_must_be_its_own_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("oci-layout", '{"imageLayoutVersion":"2.0.0"}', "not 1.0.0"),
         ("oci-layout", "[]", "not an object"),
-        ("index.json", '{"manifests":[]}', "0 images, where one is expected"),
+        ("index.json", '{"manifests":[]}', "0 images, but one is expected"),
         ("index.json", "{", "line 1"),
         ("index.json", '{"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:'
             + "0" * 64 + '","size":1}]}', "not one image"),
     ],
 )  # fmt: skip
-def test_a_layout_of_another_kind_is_refused(folder: Path, name: str, text: str, told: str) -> None:
+def test_a_layout_of_another_kind_is_refused(folder: Path, name: str, text: str, message: str) -> None:
     (folder / name).write_text(text)
-    assert told in refused(folder)
+    assert message in refused(folder)
 
 
 def test_several_images_in_one_layout_are_refused(folder: Path) -> None:
@@ -164,14 +164,14 @@ def test_a_document_that_has_no_end_is_not_read_whole(folder: Path) -> None:
     assert "too many for a document" in refused(folder)
 
 
-def test_what_a_build_gave_is_told_apart(folder: Path, tmp_path: Path) -> None:
+def test_what_a_build_gave_is_distinguished(folder: Path, tmp_path: Path) -> None:
     description = tmp_path / "image.json"
     description.write_text('{"version":1,"image-config":{},"layers":[],"arch":"amd64"}')
     assert open_image(folder).form is ImageForm.OCI_LAYOUT
     assert open_image(description).form is ImageForm.NIX2CONTAINER
 
 
-def test_what_is_no_image_at_all_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_an_image_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("{}")
     with pytest.raises(UsageError):
         open_image(tmp_path / "absent")

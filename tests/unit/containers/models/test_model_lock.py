@@ -72,7 +72,7 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"registry": "registry.example.org"}, "not a URL of a registry"),
         ({"registry": "https://registry.example.org/a"}, "not a URL of a registry"),
@@ -93,8 +93,8 @@ def test_a_manifest_is_rendered_as_the_registry_writes_it() -> None:
         ({"manifest": {"mediaType": MANIFEST_TYPE, "digest": "sha256:" + "0" * 64}}, "not that of the parts"),
     ],
 )
-def test_a_lock_that_does_not_hang_together_is_refused(change: dict[str, Any], told: str) -> None:
-    assert told in refusal(document(**change))
+def test_a_lock_that_does_not_hang_together_is_refused(change: dict[str, Any], message: str) -> None:
+    assert message in refusal(document(**change))
 
 
 @pytest.mark.parametrize("version", [0, 2, "1", None, True])
@@ -103,7 +103,7 @@ def test_another_version_is_refused(version: object) -> None:
 
 
 @pytest.mark.parametrize("name", ["m", "../m:1b", "M:1b", "m:", "a/b:1b"])
-def test_a_name_that_is_no_model_of_the_library_is_refused(name: str) -> None:
+def test_a_name_that_is_not_a_model_of_the_library_is_refused(name: str) -> None:
     made = json.loads(render_lock({"m:1b": locked()}))
     refusal(json.dumps(made | {"models": {name: made["models"]["m:1b"]}}).encode())
 
@@ -117,7 +117,7 @@ def test_a_manifest_list_is_refused() -> None:
 @pytest.mark.parametrize("count", [0, 65])
 def test_a_manifest_of_no_or_of_endless_layers_is_refused(count: int) -> None:
     manifest = replace(locked().manifest, layers=tuple(blob("model") for _ in range(count)))
-    with pytest.raises(MalformedData, match=f"{count} layers, where a model has 1 to 64"):
+    with pytest.raises(MalformedData, match=f"{count} layers, but a model has 1 to 64"):
         parse_manifest(render_manifest(manifest), "m")
 
 
@@ -148,6 +148,6 @@ def test_another_registry_with_the_same_content_is_shown_and_no_change() -> None
     )
 
 
-def test_models_that_came_and_went_are_told_apart() -> None:
+def test_models_that_came_and_went_are_distinguished() -> None:
     changes = {one.name: one.change for one in compare_locks({"a:1": locked()}, {"b:1": locked()})}
     assert changes == {"a:1": ModelChange.REMOVED, "b:1": ModelChange.ADDED}

@@ -53,13 +53,13 @@ def test_provenance_of_another_image_fails(tmp_path: Path, subject: object) -> N
     [[], {}, statement(_type="x"), statement(predicateType="https://slsa.dev/provenance/v0.2"),
      statement(predicate=None), statement(subject={}), statement(subject=[1]), statement(subject=[{"digest": 1}])],
 )  # fmt: skip
-def test_what_is_no_provenance_is_refused(tmp_path: Path, document: object) -> None:
+def test_what_is_not_provenance_is_refused(tmp_path: Path, document: object) -> None:
     with pytest.raises(MalformedData):
         read_provenance(written(tmp_path, document), DIGEST)
 
 
 @pytest.mark.parametrize("document", [[], {}, {"bomFormat": "SPDX"}, {"spdxVersion": "SPDX-2.3"}])
-def test_what_is_no_cyclonedx_is_refused(tmp_path: Path, document: object) -> None:
+def test_what_is_not_cyclonedx_is_refused(tmp_path: Path, document: object) -> None:
     with pytest.raises(MalformedData):
         read_sbom(written(tmp_path, document), DIGEST)
 

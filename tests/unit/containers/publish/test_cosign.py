@@ -64,7 +64,7 @@ def test_a_key_signs_outside_of_the_log_and_its_public_half_verifies(run: FakeRu
     assert Path(public).read_bytes() == b"public"
 
 
-def test_a_cosign_with_signing_configurations_is_told_to_use_none(run: FakeRun, tmp_path: Path) -> None:
+def test_a_cosign_with_signing_configurations_uses_none(run: FakeRun, tmp_path: Path) -> None:
     run.script("cosign", "sign", "--help", stdout=b"  --use-signing-config=true: ...")
     cosign(run, tmp_path).sign(REPOSITORY, DIGEST)
     assert [call for call in run.calls if "--use-signing-config=false" in call.argv]
@@ -104,7 +104,7 @@ def test_no_good_signature_is_a_no(run: FakeRun, tmp_path: Path, code: int, said
 
 
 @pytest.mark.parametrize("said", [b"Error: Get: connection refused", b"Error: unauthorized", b""])
-def test_trouble_is_no_no(run: FakeRun, tmp_path: Path, said: bytes) -> None:
+def test_a_failure_of_the_program_is_not_a_negative_answer(run: FakeRun, tmp_path: Path, said: bytes) -> None:
     run.script("cosign", "verify", returncode=1, stderr=said)
     with pytest.raises(CommandFailed):
         cosign(run, tmp_path).is_signed(REPOSITORY, DIGEST)
@@ -116,7 +116,7 @@ def test_a_signature_that_does_not_verify_fails(run: FakeRun, tmp_path: Path) ->
         cosign(run, tmp_path).sign(REPOSITORY, DIGEST)
 
 
-def test_a_key_that_cannot_be_opened_asks_for_its_password(run: FakeRun, tmp_path: Path) -> None:
+def test_a_key_that_cannot_be_opened_hints_at_its_password(run: FakeRun, tmp_path: Path) -> None:
     run.script("cosign", "public-key", returncode=1, stderr=b"Error: decryption failed")
     for act in (lambda: cosign(run, tmp_path).is_signed(REPOSITORY, DIGEST), cosign(run, tmp_path).check):
         with pytest.raises(CommandFailed) as caught:
@@ -162,7 +162,7 @@ def test_only_this_very_predicate_about_this_image_is_attested(
 
 
 @pytest.mark.parametrize("printed", [b"{}", b"[]", b'{"payload":"?"}', b'{"payload":"W10="}', b"<html>"])
-def test_envelopes_that_are_none_are_refused(run: FakeRun, tmp_path: Path, printed: bytes) -> None:
+def test_invalid_envelopes_are_refused(run: FakeRun, tmp_path: Path, printed: bytes) -> None:
     run.script("cosign", "verify-attestation", stdout=printed)
     with pytest.raises(MalformedData):
         cosign(run, tmp_path).is_attested(REPOSITORY, DIGEST, "kind", {})
@@ -178,6 +178,6 @@ def test_an_exact_identity_is_taken(identity: str) -> None:
     ["", ".*", "https://github.com/o/.*", "^https://github.com/o/r$", "https://github.com/o/r[0-9]", "https://(a|b)/c",
      "http://github.com/o", "someone@example.org", "https://github.com/o/r\n", "--certificate-identity-regexp=.*"],
 )  # fmt: skip
-def test_a_pattern_is_no_identity(identity: str) -> None:
+def test_a_pattern_is_not_an_identity(identity: str) -> None:
     with pytest.raises(UsageError, match="not an exact identity"):
         parse_keyless(identity)

@@ -111,7 +111,7 @@ def test_only_a_full_commit_is_a_tag(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told", "published"),
+    ("wanted", "actual", "published"),
     [
         (None, None, True),
         ("push", None, True),
@@ -130,5 +130,5 @@ def test_only_a_full_commit_is_a_tag(text: str) -> None:
         ("pull_request", "push", False),
     ],
 )
-def test_only_what_is_merged_is_published(asked: str | None, told: str | None, published: bool) -> None:
-    assert (decide_event(asked, told) is None) is published
+def test_only_what_is_merged_is_published(wanted: str | None, actual: str | None, published: bool) -> None:
+    assert (decide_event(wanted, actual) is None) is published

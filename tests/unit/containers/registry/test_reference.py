@@ -55,7 +55,7 @@ def test_a_registry_and_an_owner(text: str, expected: Repository) -> None:
         "http://127.0.0.1.example.org/owner",
     ],
 )
-def test_what_is_no_registry_with_an_owner_is_refused(text: str) -> None:
+def test_what_is_not_a_registry_with_an_owner_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_repository(text)
 
@@ -73,7 +73,7 @@ def test_references_by_tag_and_by_digest() -> None:
 
 
 @pytest.mark.parametrize("tag", ["", "-x", ".x", "a b", "a" * 129, "a/b", "a\n"])
-def test_a_tag_that_is_none_is_refused(tag: str) -> None:
+def test_an_invalid_tag_is_refused(tag: str) -> None:
     with pytest.raises(UsageError):
         Repository("ghcr.io", "owner").tagged(tag)
 
@@ -81,7 +81,7 @@ def test_a_tag_that_is_none_is_refused(tag: str) -> None:
 @pytest.mark.parametrize(
     "digest", ["latest", "1" * 40, "sha256:" + "A" * 64, "sha256:" + "a" * 63, "sha512:" + "a" * 128]
 )
-def test_what_is_no_digest_cannot_be_pinned(digest: str) -> None:
+def test_what_is_not_a_digest_cannot_be_pinned(digest: str) -> None:
     with pytest.raises(UsageError) as caught:
         Repository("ghcr.io", "owner").pinned(digest)
     assert "by digest" in str(caught.value.hint)

@@ -50,7 +50,7 @@ def test_the_environment_may_name_a_file(tmp_path: Path) -> None:
     assert logins(find_credentials({"REGISTRY_AUTH_FILE": str(path)}, None, REPOSITORY)) == {"ghcr.io": AUTH}
 
 
-def test_nothing_given_is_no_login() -> None:
+def test_nothing_given_means_no_login() -> None:
     assert find_credentials({}, None, REPOSITORY) is None
 
 
@@ -73,7 +73,7 @@ def test_half_a_login_names_the_other_half(missing: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"auths": [1]}', '{"auths": {"ghcr.io": "hunter2"}}', "hunter2 {", "\xff"])
-def test_a_file_that_is_no_auth_file_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_an_auth_file_is_refused_without_showing_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "auth.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(ConfigError) as caught:

@@ -69,14 +69,14 @@ def test_a_refusal_says_how_to_log_in(said: bytes) -> None:
 
 
 @pytest.mark.parametrize("said", [b"dial tcp 127.0.0.1:403: connection refused", b"open /x.crt: permission denied"])
-def test_a_port_and_a_file_of_ours_are_no_refusal(said: bytes) -> None:
+def test_a_port_and_a_file_of_ours_are_not_a_refusal(said: bytes) -> None:
     run = FakeRun()
     run.script("skopeo", returncode=1, stderr=FATAL % said)
     with pytest.raises(CommandFailed):
         skopeo(run).query_digest(REPOSITORY, "latest")
 
 
-def test_other_trouble_is_told_in_skopeos_words_without_its_decoration() -> None:
+def test_other_errors_are_reported_in_skopeos_words_without_decoration() -> None:
     run = FakeRun()
     run.script("skopeo", returncode=1, stderr=FATAL % rb"connection \"refused\"")
     with pytest.raises(CommandFailed, match=r'^skopeo exited with 1: reading manifest: connection "refused"$'):
@@ -95,7 +95,7 @@ def test_an_image_goes_up_as_it_is() -> None:
     assert not [word for word in by_tag if "tls-verify" in word]
 
 
-def test_without_tls_only_where_the_repository_says_so() -> None:
+def test_without_tls_only_if_the_repository_says_so() -> None:
     run = FakeRun()
     run.script("skopeo")
     skopeo(run).push(LAYOUT, LOCAL, "latest")

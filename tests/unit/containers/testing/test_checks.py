@@ -70,7 +70,7 @@ def test_a_program_has_no_health_and_is_not_stopped_or_started_again():
     ]
 
 
-def test_a_program_that_was_not_loaded_is_asked_nothing():
+def test_a_program_that_was_not_loaded_is_not_tested():
     failed = result(CheckKind.LOAD, Status.FAILED)
     for kind in (CheckKind.COMMAND, CheckKind.CONFINED):
         assert find_blocker(Check(kind), [failed]) is failed
@@ -122,7 +122,7 @@ def test_a_failure_outranks_what_is_unavailable_in_verdict_and_reason():
     assert (image(absent, failed).verdict, image(absent, failed).reason) == (Verdict.FAIL, "it did not stop")
 
 
-def test_nothing_checked_is_no_pass():
+def test_nothing_checked_is_not_a_pass():
     assert image().verdict is Verdict.UNAVAILABLE
 
 

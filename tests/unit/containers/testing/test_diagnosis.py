@@ -39,7 +39,7 @@ ENDED = replace(RUNNING, exit_code=3, log="first\nno such file\n\n", listeners=N
 
 
 @pytest.mark.parametrize(
-    ("seen", "cause", "told"),
+    ("seen", "cause", "message"),
     [
         (RUNNING, FailureCause.NEVER_HEALTHY, "GET /health did not answer 200 in 12 s: HTTP 503"),
         (replace(RUNNING, listeners=None), FailureCause.NEVER_HEALTHY, "HTTP 503"),
@@ -70,17 +70,17 @@ ENDED = replace(RUNNING, exit_code=3, log="first\nno such file\n\n", listeners=N
         (replace(RUNNING, written=("/a", "/b")), FailureCause.WRITES_ROOT, "it writes /a, /b"),
     ],
 )
-def test_the_most_particular_cause_that_the_facts_bear_out(seen, cause, told):
+def test_the_most_particular_cause_that_the_facts_bear_out(seen, cause, message):
     problem = diagnose(seen)
     assert problem.cause is cause
-    assert told in problem.message
+    assert message in problem.message
 
 
 RAN = EndedCommand("tool list", 120.0, exit_code=3, out_of_memory=False, log="first\nno config\n")
 
 
 @pytest.mark.parametrize(
-    ("ended", "cause", "told"),
+    ("ended", "cause", "message"),
     [
         (RAN, FailureCause.COMMAND_FAILED, "`tool list`: it exited with 3; its last line: 'no config'"),
         (replace(RAN, log=""), FailureCause.COMMAND_FAILED, "`tool list`: it exited with 3; it wrote nothing"),
@@ -98,10 +98,10 @@ RAN = EndedCommand("tool list", 120.0, exit_code=3, out_of_memory=False, log="fi
         ),
     ],
 )
-def test_why_a_programs_command_did_not_do(ended, cause, told):
+def test_why_a_programs_command_did_not_do(ended, cause, message):
     problem = diagnose_program(ended)
     assert problem.cause is cause
-    assert told in problem.message
+    assert message in problem.message
 
 
 def test_a_server_that_speaks_of_formats_and_runs_is_not_for_another_machine():
@@ -119,7 +119,7 @@ def test_a_server_that_speaks_of_formats_and_runs_is_not_for_another_machine():
         (replace(ENDED, log="exec format error"), False),
     ],
 )
-def test_a_second_try_with_a_writable_root_only_where_it_may_tell_something(seen, worth_it):
+def test_a_second_try_with_a_writable_root_only_if_it_may_help(seen, worth_it):
     assert may_need_writing(seen) is worth_it
 
 
@@ -149,7 +149,7 @@ def test_why_an_engine_could_not_start_it(words, cause):
     assert words in problem.message
 
 
-def test_a_refused_limit_is_told_from_other_refusals():
+def test_a_refused_limit_is_distinguished_from_other_refusals():
     assert is_limit_refused("runc: unable to apply cgroup configuration: mkdir: permission denied")
     assert is_limit_refused("openat2 /sys/fs/cgroup/x/memory.max: no such file or directory")
     assert not is_limit_refused('exec: "/nothing": no such file or directory')

@@ -1,4 +1,4 @@
-"""Asking servers on loopback."""
+"""BulkClient servers on loopback."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_server_that_is_silent_is_given_up_in_time():
     assert "0.2 s" in answer.summary
 
 
-def test_no_proxy_is_asked(server, monkeypatch):
+def test_no_proxy_is_queried(server, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
     with HttpProbe() as http:

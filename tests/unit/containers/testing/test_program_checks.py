@@ -120,7 +120,7 @@ def test_a_program_that_waits_to_start_is_verified_by_the_kernel(world):
     assert {limit.force for limit in result.facts.limits} == {Force.HELD}
 
 
-def test_one_that_ended_before_the_kernel_could_be_asked_is_unverified_and_says_so(world):
+def test_one_that_ended_before_the_kernel_answered_is_unverified_and_says_so(world):
     result = run(world)
     assert result.verdict is Verdict.PASS
     assert confined(result).reason == "unverified: requested, but it ended before the kernel's answer could be read"

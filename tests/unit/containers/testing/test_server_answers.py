@@ -66,7 +66,7 @@ def test_another_model_is_not_it(names):
         says({"data": [1]}),
     ],
 )
-def test_what_is_no_list_of_models_is_a_wrong_answer(answer):
+def test_what_is_not_a_list_of_models_is_a_wrong_answer(answer):
     assert cause_of(decide_models, answer, MODEL) is FailureCause.WRONG_ANSWER
 
 
@@ -85,10 +85,10 @@ def test_ollamas_own_list():
     assert cause_of(decide_tags, says({"models": [{"name": "x"}]}), MODEL) is FailureCause.WRONG_MODEL
 
 
-def test_a_completion_is_asked_for_the_same_way_each_time():
-    asked = json.loads(completion_request(MODEL))
-    assert (asked["model"], asked["temperature"]) == (MODEL, 0)
-    assert asked["max_tokens"] > 0
+def test_a_completion_is_requested_the_same_way_each_time():
+    body = json.loads(completion_request(MODEL))
+    assert (body["model"], body["temperature"]) == (MODEL, 0)
+    assert body["max_tokens"] > 0
     assert completion_request(MODEL) == completion_request(MODEL)
 
 
@@ -112,9 +112,9 @@ def test_a_completion_has_tokens(usage, content, tokens):
         {"error": "no"},
     ],
 )
-def test_no_tokens_is_no_completion(value):
+def test_no_tokens_is_not_a_completion(value):
     assert cause_of(decide_completion, says(value)) is FailureCause.NO_TOKENS
 
 
-def test_a_server_error_is_told_as_such():
+def test_a_server_error_is_reported_as_such():
     assert cause_of(decide_completion, ProbeAnswer(500)) is FailureCause.WRONG_ANSWER

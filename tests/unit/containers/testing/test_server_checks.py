@@ -122,7 +122,7 @@ def test_an_engine_that_can_start_nothing_is_unavailable_and_not_the_images_faul
     assert is_clean(world.engine)
 
 
-def test_a_refusal_that_is_not_about_limits_is_no_reason_to_go_without(world):
+def test_only_a_refusal_about_limits_is_retried_without_them(world):
     result = run(world, start_errors=["exec: no such file or directory"])
     assert failures(result) == [(CheckKind.START, FailureCause.CANNOT_START)]
     assert world.engine.calls.count("create") == 1
@@ -181,7 +181,7 @@ def test_who_ignores_sigterm_is_killed(world):
 
 
 @pytest.mark.parametrize(("out_of_memory", "cause"), [(False, FailureCause.EXITED), (True, FailureCause.OUT_OF_MEMORY)])
-def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world, out_of_memory, cause):
+def test_a_server_that_ends_during_a_request_has_its_own_reason(world, out_of_memory, cause):
     def answer(path):
         if path == "/slow":
             (one,) = world.engine.containers.values()
@@ -192,12 +192,12 @@ def test_a_server_that_ends_while_it_is_asked_has_ended_for_its_own_reason(world
     world.subject = replace(world.subject, probe_paths=("/slow",))
     result = run(world, answer=answer, log="no more\n")
     assert failures(result)[0] == (CheckKind.PATH, cause)
-    told = (
+    message = (
         "more memory than its limit"
         if out_of_memory
         else "it exited with 9 while it was being tested; its last line: 'no more'"
     )
-    assert told in (result.reason or "")
+    assert message in (result.reason or "")
 
 
 def test_a_server_that_is_healthy_once_and_never_again(world):
@@ -235,7 +235,7 @@ def test_what_cannot_be_removed_is_a_failure(world):
     assert "device or resource busy" in (result.reason or "")
 
 
-def test_a_companion_that_was_not_built_is_no_pass(world):
+def test_a_companion_that_was_not_built_is_not_a_pass(world):
     world.subject = replace(world.subject, models=(MODEL,))
     listed = json.dumps({"data": [{"id": MODEL}]}).encode()
     result = run(world, Companion("client", None, "Debian has none"), answer=lambda _: (200, listed))

@@ -38,7 +38,7 @@ enum Command {
     },
     /// Asks once and prints the answer.
     Ask {
-        /// A file that the question is about; may be given again.
+        /// A file that the question is about; repeatable.
         #[arg(long = "file", value_name = "PATH")]
         files: Vec<PathBuf>,
         /// The most bytes of question and files together; longer files are cut at a line.

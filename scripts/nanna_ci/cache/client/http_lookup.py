@@ -1,4 +1,4 @@
-"""Asks a substituter over HTTP: nix-cache-info first, then one request a path; in bulk before, where it can."""
+"""Queries a substituter over HTTP: nix-cache-info first, then missing paths in bulk if possible, then path by path."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Final
 
-from nanna_ci.cache.client.asker import Asker, Survey
 from nanna_ci.cache.client.background import run_in_daemon
 from nanna_ci.cache.client.cache_credentials import explain_refusal
 from nanna_ci.cache.client.cache_info import FILE_NAME, parse_cache_info
+from nanna_ci.cache.client.lookup import Lookup, Survey
 from nanna_ci.cache.client.pool import Pool
 from nanna_ci.cache.client.request import CacheRequest
 from nanna_ci.cache.client.route import ProxyRoute, parse_target
@@ -26,8 +26,8 @@ _MOST_HASHES: Final = 32_768
 _ABSENT: Final = frozenset({404, 410})
 
 
-class HttpAsker(Asker):
-    """Asks over `pool`, which other substituters on the same host may use too."""
+class HttpLookup(Lookup):
+    """Queries through `pool`, which other substituters on the same host may use too."""
 
     def __init__(
         self,
@@ -57,10 +57,10 @@ class HttpAsker(Asker):
         self._forbidden: list[StorePath] = []
         self._has_answered = False  # for some path, 200 or 404
         self.outstanding = 1
-        pool.ask(CacheRequest(self, None))
+        pool.submit(CacheRequest(self, None))
 
     def want(self, paths: Sequence[StorePath]) -> None:
-        """Ask for paths that were not asked for before."""
+        """Query paths that were not queried before."""
         if self.error is not None:
             return
         self.outstanding += len(paths)
@@ -76,7 +76,7 @@ class HttpAsker(Asker):
 
     def _ask(self, paths: Sequence[StorePath]) -> None:
         for path in paths:
-            self.pool.ask(CacheRequest(self, path))
+            self.pool.submit(CacheRequest(self, path))
 
     def target(self, request: CacheRequest) -> str:
         """The path of the file on the server."""
@@ -94,7 +94,7 @@ class HttpAsker(Asker):
         return f"GET {self._whole}{target}".encode("ascii") + self._headers
 
     def answered(self, request: CacheRequest, answer: WireAnswer) -> None:
-        """An answer, of any status but those that may pass and redirects."""
+        """An answer of any status except transient ones and redirects."""
         path, status = request.path, answer.head.status
         if self.error is not None:
             return
@@ -124,7 +124,7 @@ class HttpAsker(Asker):
             super().accept(path, info)
         elif _is_in_cache(info.url):
             self.outstanding += 1
-            self.pool.ask(CacheRequest(self, path, info))
+            self.pool.submit(CacheRequest(self, path, info))
         else:
             self.no_archive(path, f"{info.url} is not a place in the cache")
 
@@ -143,7 +143,7 @@ class HttpAsker(Asker):
             self.settle()
 
     def refused(self, request: CacheRequest, problem: str) -> None:
-        """An answer that is none to take, and that would be the same another time."""
+        """A refused answer that would be the same another time."""
         path = request.path
         if self.error is not None:
             return
@@ -154,7 +154,7 @@ class HttpAsker(Asker):
         self.settle()
 
     def failed(self, request: CacheRequest, problem: str) -> None:
-        """No answer, after as many attempts as make sense."""
+        """No answer after all attempts."""
         path = request.path
         if self.error is not None:
             return
@@ -165,12 +165,12 @@ class HttpAsker(Asker):
         self.settle()
 
     def abandon(self, error: NannaError) -> None:
-        """The substituter cannot be queried: its answers so far do not count, and no more is sent."""
+        """The substituter cannot be queried: its answers so far do not count, and nothing more is sent."""
         self.pool.discard(self)
         super().abandon(error)
 
     def forget(self, keep: Container[StorePath]) -> None:
-        """Drop every question and answer but those about the paths of `keep`; what is under way comes to its end."""
+        """Drop all queries and answers except those about the paths of `keep`; requests in flight are completed."""
         dropped = 0
         for waiting in (self._early, self._unchecked):
             kept = [path for path in waiting if path in keep]
@@ -185,7 +185,7 @@ class HttpAsker(Asker):
 
     def finish(self) -> None:
         """A bucket that must not be listed says 403 for what it lacks, and Nix takes it so; one that only says 403
-        lets nobody in, as far as can be seen."""
+        seems to let nobody in."""
         if not self._forbidden or self.error is not None:
             return
         if self._has_answered:
@@ -225,7 +225,7 @@ class HttpAsker(Asker):
             self.corrupt[path] = f"{self._url(path)}: is HTML, not a narinfo: a login page or a proxy answered"
 
     async def _query_missing(self, missing_query: MissingQuery) -> None:
-        """Ask in bulk what is missing, as long as paths come, and then for the narinfo of the rest."""
+        """Query in bulk what is missing, as long as paths come, and then the narinfo of the rest."""
         while self._unchecked and self.error is None:
             paths = self._unchecked[:_MOST_HASHES]
             del self._unchecked[:_MOST_HASHES]

@@ -1,4 +1,4 @@
-"""What one substituter was queried for and has answered so far; and the same for a folder."""
+"""The narinfo lookup at one substituter: what was queried and answered so far. Here the base class and folders."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _FILES_A_ROUND: Final = 64  # of a folder, before the event loop may turn to the
 
 
 class Survey(Protocol):
-    """What a question to several substituters has in common for them. `known` are store paths by base name."""
+    """What the lookups of one query at several substituters share. `known` are store paths by base name."""
 
     known: dict[str, StorePath]
 
     def log(self, line: str, /) -> None:
         """One progress line."""
 
-    def found(self, info: NarInfo, asker: Asker) -> None:
-        """A path is there, as `asker` says: its references may be wanted too."""
+    def found(self, info: NarInfo, lookup: Lookup) -> None:
+        """A path is there, as `lookup` says: its references may be wanted too."""
 
     def settled(self) -> None:
         """A substituter has answered every query."""
 
     def abandoned(self) -> None:
-        """A substituter counts no more: what it alone led to is not wanted."""
+        """A substituter no longer counts: what only it led to is not wanted."""
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
-        """Run `work` beside; what it raises ends the whole question."""
+        """Run `work` concurrently; what it raises ends the whole query."""
 
 
-class Asker(ABC):
-    """The state of one substituter. `outstanding` are the questions without an answer; with `error` there are none."""
+class Lookup(ABC):
+    """The state of one substituter. `outstanding` counts unanswered queries; with `error` there are none."""
 
     def __init__(self, substituter: Substituter, survey: Survey) -> None:
         self.substituter = substituter
@@ -50,7 +50,7 @@ class Asker(ABC):
         self.missing: set[StorePath] = set()
         self.corrupt: dict[StorePath, str] = {}
         self.failures: dict[StorePath, str] = {}
-        self.hollow: dict[StorePath, str] = {}  # of those missing: the narinfo is there, and why its archive is none
+        self.hollow: dict[StorePath, str] = {}  # of those missing: why the archive of a narinfo is unusable
         self.error: NannaError | None = None
         self.priority = 0
         self.tally = RequestTally()
@@ -59,14 +59,14 @@ class Asker(ABC):
 
     @abstractmethod
     def want(self, paths: Sequence[StorePath]) -> None:
-        """Ask for paths that were not asked for before."""
+        """Query paths that were not queried before."""
 
     @abstractmethod
     def forget(self, keep: Container[StorePath]) -> None:
-        """Drop every question and answer but those about the paths of `keep`."""
+        """Drop all queries and answers except those about the paths of `keep`."""
 
     def finish(self) -> None:  # noqa: B027 - most have nothing to decide
-        """All has been said: decide what only the whole can tell."""
+        """All answers are in: decide what depends on all of them."""
 
     def take(self, path: StorePath, data: bytes, source: str) -> None:
         """A narinfo that came for a path."""
@@ -77,13 +77,13 @@ class Asker(ABC):
             return
         if (
             info.store_path is not path and info.store_path != path
-        ):  # mostly they share it, and identity is checked faster
+        ):  # mostly the same object, and identity is checked faster
             self.corrupt[path] = f"{source}: is of another path, {info.store_path}"
             return
         self.accept(path, info)
 
     def accept(self, path: StorePath, info: NarInfo) -> None:
-        """A valid narinfo; where archives are verified, that has been done."""
+        """A valid narinfo; if archives are verified, that has been done."""
         self.found[path] = info
         self.survey.found(info, self)
 
@@ -93,7 +93,7 @@ class Asker(ABC):
         self.hollow[path] = problem
 
     def settle(self, questions: int = 1) -> None:
-        """So many questions were answered. An answer may abandon the asker: then there are none any more."""
+        """So many queries were answered. An answer may abandon the lookup: then none are left."""
         self.outstanding = max(0, self.outstanding - questions)
         if self.outstanding == 0:
             self.settled_s = asyncio.get_running_loop().time()
@@ -115,7 +115,7 @@ class Asker(ABC):
                 del said[path]
 
 
-class FolderAsker(Asker):
+class FolderLookup(Lookup):
     """Reads a folder, some files a round."""
 
     def __init__(self, substituter: Substituter, folder: Path, survey: Survey) -> None:
@@ -128,14 +128,14 @@ class FolderAsker(Asker):
         self._loop.call_soon(self._begin)
 
     def want(self, paths: Sequence[StorePath]) -> None:
-        """Ask for paths that were not asked for before."""
+        """Query paths that were not queried before."""
         if self.error is None:
             self.outstanding += len(paths)
             self._queue.extend(paths)
             self._read_soon()
 
     def accept(self, path: StorePath, info: NarInfo) -> None:
-        """A path counts where its archive is there, which costs no more than a look."""
+        """A path counts if its archive is there, which costs only a stat."""
         problem = archive_problem(self._folder, info)
         if problem is None:
             super().accept(path, info)
@@ -143,7 +143,7 @@ class FolderAsker(Asker):
             self.no_archive(path, problem)
 
     def forget(self, keep: Container[StorePath]) -> None:
-        """Drop every question and answer but those about the paths of `keep`."""
+        """Drop all queries and answers except those about the paths of `keep`."""
         kept = [path for path in self._queue if path in keep]
         dropped = len(self._queue) - len(kept)
         self._queue = deque(kept)

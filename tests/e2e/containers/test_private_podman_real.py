@@ -1,6 +1,6 @@
-"""podman where it has no store that it can use: root gives it namespaces, and the kernel takes them away.
+"""podman without a store that it can use: root gives it namespaces, and the kernel takes them away.
 
-In the Debian root podman's usual store is read-only, so the command makes a room by itself.
+In the Debian root podman's usual store is read-only, so the command makes private namespaces by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 def home(tmp_path: Path) -> Path:
     """The cache folder that private stores are in."""
     if os.getuid() != 0:
-        pytest.skip("a room needs root")
+        pytest.skip("private namespaces need root")
     if subprocess.run(["podman", "info"], capture_output=True, check=False, timeout=60).returncode == 0:
-        pytest.skip("podman works here as it is: it needs no room")
+        pytest.skip("podman works here as it is: it needs no private namespaces")
     made = tmp_path / "cache"
     made.mkdir()
     return made
@@ -48,13 +48,13 @@ def start(home: Path, folder: Path, images: Sequence[Made]) -> subprocess.Popen[
     )
 
 
-def rooms(home: Path) -> list[Path]:
-    return list((home / "nanna-ci" / "podman-rooms").glob("*"))
+def private_runs(home: Path) -> list[Path]:
+    return list((home / "nanna-ci" / "podman-runs").glob("*"))
 
 
 def programs(home: Path) -> list[str]:
     """Programs that name a private store of this test: conmon, and what it runs."""
-    names = [room.name for room in rooms(home)]
+    names = [run.name for run in private_runs(home)]
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -95,29 +95,29 @@ def test_harness_program_and_model_are_tested_in_namespaces_that_are_gone_then(h
     assert {image["verdict"] for image in answer.data["images"]} == {"pass"}
     for name in ("server", "program"):
         assert {limit["force"] for limit in answer.images[name]["limits"]} == {"held"}
-    assert rooms(home) == []
+    assert private_runs(home) == []
     assert list((home / "nanna-ci" / "container-runs").iterdir()) == []
     assert networks() == before
 
 
-def test_what_a_failure_leaves_comes_out_of_the_room(home, folder, bakery):
+def test_what_a_failure_leaves_comes_out_of_the_namespaces(home, folder, bakery):
     answer = answer_of(start(home, folder, [bakery.image("exits", "--exit", "3")]))
     assert answer.code == 1
     assert answer.images["exits"]["reason"].startswith("it exited with 3")
     files = {Path(name).name: Path(name) for name in answer.images["exits"]["files"]}
     assert "cannot find my configuration" in files["exits.log"].read_text()
-    assert rooms(home) == []
+    assert private_runs(home) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_room(home, folder, bakery, number):
+def test_a_signal_ends_the_private_run(home, folder, bakery, number):
     process = start(home, folder, [bakery.image("waiting", "--silent-health", health_timeout_s=60)])
     wait_for(lambda: is_running(home), "a container")
-    names = [room.name for room in rooms(home)]
+    names = [run.name for run in private_runs(home)]
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 128 + number, stderr.decode()
-    assert rooms(home) == []
+    assert private_runs(home) == []
     assert programs(home) == []
     assert groups(names) == []
 
@@ -130,7 +130,7 @@ def test_a_killed_run_takes_its_processes_with_it_and_the_next_one_removes_the_r
     process.kill()
     process.communicate(timeout=60)
     wait_for(lambda: not programs(home), "the end of its processes", 20)
-    names = [room.name for room in rooms(home)]
+    names = [run.name for run in private_runs(home)]
     assert len(names) == 1
     assert groups(names) != []
     assert networks() == before
@@ -138,11 +138,11 @@ def test_a_killed_run_takes_its_processes_with_it_and_the_next_one_removes_the_r
     answer = answer_of(start(home, folder, [bakery.image("good")]))
     assert answer.code == 0
     assert answer.data["swept"] == [f"private podman {names[0]}"]
-    assert rooms(home) == []
+    assert private_runs(home) == []
     assert groups(names) == []
 
 
-def test_two_rooms_at_once_know_nothing_of_each_other(home, folder, bakery):
+def test_two_private_runs_at_once_are_independent(home, folder, bakery):
     good = bakery.image("good", "--slow-health", "1", probe_paths=["/extra"])
     folders = [folder / name for name in ("one", "two")]
     for each in folders:
@@ -150,4 +150,4 @@ def test_two_rooms_at_once_know_nothing_of_each_other(home, folder, bakery):
     processes = [start(home, each, [good]) for each in folders]
     answers = [answer_of(process) for process in processes]
     assert [(answer.code, answer.data["swept"]) for answer in answers] == [(0, []), (0, [])]
-    assert rooms(home) == []
+    assert private_runs(home) == []

@@ -1,4 +1,4 @@
-"""How often and how long a host is tried, and when it counts as down."""
+"""Retries and time limits for a host, and when it counts as down."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """`attempts` a request, `connect_s` for a connection, `answer_s` for a whole answer, however it drips.
+class RetryPolicy:
+    """`attempts` a request, `connect_s` for a connection, `answer_s` for a whole answer, however slowly it comes.
 
     `deadline_s`, and a little more for each path queried, is how long one substituter may take altogether, with its
-    retries and whatever it asks to wait.
-    `sleep` and `uniform` are the outside world, `now` is Unix time.
+    retries and the waits that it requests.
+    `sleep` and `uniform` can be replaced in tests, `now` is Unix time.
     """
 
     attempts: int = 5
@@ -42,11 +42,11 @@ class Patience:
 
 
 class HostFailures:
-    """The failures of one host since it last did well. `log` gets the first lines about them."""
+    """The failures of one host since its last success. `log` gets the first lines about them."""
 
-    def __init__(self, host: str, patience: Patience, log: Callable[[str], None]) -> None:
+    def __init__(self, host: str, policy: RetryPolicy, log: Callable[[str], None]) -> None:
         self._host = host
-        self._patience = patience
+        self._policy = policy
         self._log = log
         self._logged = 0
         self._holds = 0
@@ -58,13 +58,13 @@ class HostFailures:
         return self._exhausted >= _DOWN_AFTER
 
     def end(self) -> None:
-        """The host did well."""
+        """The host succeeded."""
         self._holds = self._exhausted = 0
 
     def exhausts(self, request: CacheRequest) -> bool:
-        """Count a failed attempt; tells whether it was the request's last one."""
+        """Count a failed attempt; returns whether it was the request's last one."""
         request.attempts += 1
-        if request.attempts < self._patience.attempts:
+        if request.attempts < self._policy.attempts:
             request.owner.tally.retries += 1
             return False
         self._exhausted += 1
@@ -72,7 +72,7 @@ class HostFailures:
 
     def backoff_s(self, attempts: int) -> float:
         """Seconds to wait after so many failed attempts."""
-        return backoff_s(attempts, self._patience.uniform)
+        return backoff_s(attempts, self._policy.uniform)
 
     def hold_s(self) -> float:
         """Seconds to leave the host alone: longer each time."""
@@ -83,6 +83,6 @@ class HostFailures:
         """A line about a failed attempt and the next one, unless there were many already."""
         self._logged += 1
         if self._logged <= _SHOWN:
-            next_one = f"attempt {attempts + 1} of {self._patience.attempts} in {wait_s:.1f} s"
+            next_one = f"attempt {attempts + 1} of {self._policy.attempts} in {wait_s:.1f} s"
             more = "; no more of these are shown" if self._logged == _SHOWN else ""
             self._log(f"{self._host}: {problem}; {next_one}{more}")

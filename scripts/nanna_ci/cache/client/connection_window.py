@@ -11,10 +11,10 @@ _SMOOTHING: Final = 1 / 16
 _NOISE_S: Final = 0.002  # differences below that are our own scheduling
 
 
-class Pace:
+class ConnectionWindow:
     """The number of connections to one host: `start` at first, never over `most`, never under 1.
 
-    As in TCP, every answer allows one more, so that each round doubles them, up to the first sign that it is too much;
+    As in TCP, every answer allows one more, so that each round doubles them, up to the first sign of overload;
     from half of that on, each round adds one. Growth pauses while answers take more than twice as long as the first
     `start` of them did: requests then wait at the host, and more of them would only wait longer.
     """
@@ -48,9 +48,9 @@ class Pace:
             self._limit = min(self._most, self._limit + (1.0 if self._limit < self._threshold else 1.0 / self._limit))
 
     def halve(self, sent_s: float, now_s: float) -> None:
-        """A request failed that was sent then: turned away, reset, or not answered in time.
+        """A request failed that was sent then: rejected, reset, or not answered in time.
 
-        Those that were sent before the last halving tell nothing new.
+        Those that were sent before the last halving carry no new information.
         """
         if sent_s >= self._halved_s:
             self._halved_s = now_s
@@ -66,6 +66,7 @@ class ConnectionLimits:
     far_start: int
     far_most: int
 
-    def pace(self, *, is_near: bool) -> Pace:
-        """The pace for such a host."""
-        return Pace(self.near_start, self.near_most) if is_near else Pace(self.far_start, self.far_most)
+    def window(self, *, is_near: bool) -> ConnectionWindow:
+        """The window for such a host."""
+        start, most = (self.near_start, self.near_most) if is_near else (self.far_start, self.far_most)
+        return ConnectionWindow(start, most)
