@@ -31,6 +31,15 @@ class SuiteKind(enum.StrEnum):
     DENY = "deny"
 
 
+class Severity(enum.StrEnum):
+    """How bad a finding is, from the least on."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 class Strategy(enum.StrEnum):
     """A way to make an executable for a target."""
 
