@@ -39,6 +39,8 @@
 #                       a change of the workspace's own code leaves it alone
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
 #                       for another system than this one a true cross build: it runs here, its result runs there
+#       crateFacts      { system, triple } -> derivation: which crates the release build for a system compiles, as cargo says:
+#                       metadata.json, units.json (its unit graph), Cargo.lock, target.json
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
 #       clippy          clippy --all-targets
 #       fmt             fmt -- --check

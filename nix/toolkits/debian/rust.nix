@@ -119,6 +119,17 @@ else
             inherit binaries;
           }
         );
+    crateFacts =
+      { system, triple }:
+      cargoStep "crate-facts-${system}" "facts.crates" {
+        src = "${src}";
+        layers = [ ];
+        # asks cargo, and compiles nothing: no linker, and no standard library but its names
+        profile = "release";
+        cross = false;
+        inherit binaries triple;
+        target = { inherit system triple; };
+      };
     nextest =
       { kind }:
       if tools.cargo-nextest ? reason then

@@ -65,6 +65,7 @@ let
       "warm"
       "watched"
     ];
+    facts = modules.shared ++ [ "crate_facts" ];
     gguf = [ "plain" ];
     images = [
       "layers"

@@ -4,6 +4,7 @@
 #   -> {
 #     dependencies    arguments: profile: derivation
 #     tests           arguments: layers: derivation
+#     facts           arguments: binaries: { system; triple }: derivation
 #     doctests        shell that tests the examples in the documentation
 #     over            arguments: layers: arguments
 #     refuseAlias     command of cargo: shell that ends the build where the workspace's configuration has it as an alias
@@ -25,6 +26,7 @@ let
   names = map (name: "${name}.py") [
     "archive"
     "crane"
+    "crate_facts"
     "doctests"
     "main"
     "plain"
@@ -72,6 +74,13 @@ in
       src = manifests.path;
       pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
       buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile} ${pkgs.lib.escapeShellArgs flags}";
+    };
+  facts =
+    arguments: binaries:
+    { system, triple }:
+    layer arguments [ ] {
+      pnameSuffix = "-crate-facts-${system}";
+      buildPhaseCargoCommand = "${step} facts $out ${system} ${triple} '${pkgs.lib.concatStringsSep "," binaries}' ${pkgs.lib.escapeShellArgs flags}";
     };
   tests =
     arguments: layers:

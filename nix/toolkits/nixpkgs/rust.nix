@@ -90,6 +90,8 @@ else
         shared = sharedBy (craneFor (packagesFor target));
       };
 
+    crateFacts = shared.facts (common pkgs) binaries;
+
     nextest =
       { kind }:
       import ./rust-nextest.nix {

@@ -2,6 +2,8 @@
 
 crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
+crane.py FOLDER facts OUT SYSTEM TRIPLE BINARIES FLAG…
+                                            says which crates a build compiles; BINARIES: names apart by commas
 crane.py FOLDER doctests FLAG…              tests the examples in the documentation
 crane.py FOLDER inherit LAYER…              puts layers under the source, before cargo runs
 crane.py FOLDER refuse-alias COMMAND        ends the build where an alias stands in the place of cargo COMMAND
@@ -19,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import warm
 from archive import source_time, unpack
+from crate_facts import write_facts
 from doctests import run_doctests
 from main import guarded
 
@@ -36,6 +39,9 @@ def run(words: list[str]) -> None:
             warm.dependencies(place(flags), Path(targets), profile, Path(out))
         case ["tests", out, *flags]:
             warm.tests(place(flags), Path(out))
+        case ["facts", out, system, triple, binaries, *flags]:
+            names = [name for name in binaries.split(",") if name]
+            write_facts(place(flags), {"system": system, "triple": triple}, names, Path(out))
         case ["inherit", *layers]:
             change_all(source, source_time(layers))
             unpack(layers, target)
