@@ -14,6 +14,11 @@ DATABASE = REPO / "tests" / "data" / "advisory-db"
 # name -> licence; all are of version 1.0.0, and DATABASE knows something of some
 CRATES = {"sound": "MIT", "leaky": "MIT", "abandoned": "MIT", "copyleft": "GPL-3.0-only"}
 POLICY = '[licenses]\nallow = ["MIT"]\n\n[advisories]\nunmaintained = "none"\n'
+# as nix/cargo-words.nix gives it to the builder
+DEFAULT_POLICY = {
+    "file": str(REPO / "nix" / "deny.toml"),
+    "arguments": ["--warn=unmaintained", "--warn=unsound", "--warn=notice"],
+}
 # 2026-10-05, a Monday
 MODIFIED_S = 1791158400
 
@@ -43,12 +48,13 @@ def write_package(folder: Path, name: str, version: str, licence: str, crates: t
 class Scanned:
     """A workspace that needs some crates, and the two steps over it."""
 
-    def __init__(self, folder: Path, *crates: str, policy: str = POLICY, audit: str | None = None) -> None:
+    def __init__(self, folder: Path, *crates: str, policy: str | None = POLICY, audit: str | None = None) -> None:
         self.folder = folder
         self.source = folder / "source"
         write_package(self.source, "subject", "0.1.0", "MIT", crates)
         write(self.source / "Cargo.lock", lock(crates))
-        write(self.source / "deny.toml", policy)
+        if policy is not None:
+            write(self.source / "deny.toml", policy)
         if audit is not None:
             write(self.source / ".cargo" / "audit.toml", audit)
         self.database = folder / "database"
@@ -63,10 +69,30 @@ class Scanned:
             "layers": [],
             "database": str(self.database),
             "modified": MODIFIED_S,
+            "policy": None,
         }
         done = self.builder.step(f"scanners.{name}", name, **(attributes | values))
         assert done.stdout == ""
         return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
+
+    def take_from_a_repository(self, crate: str) -> None:
+        """The workspace gets a crate from a git repository, and not from the registry."""
+        url = "https://example.invalid/crate"
+        commit = "1" * 40
+        manifest, locked = self.source / "Cargo.toml", self.source / "Cargo.lock"
+        needed = f'{crate} = {{ git = "{url}", rev = "{commit}" }}'
+        manifest.write_text(manifest.read_text().replace(f'{crate} = "1"', needed))
+        locked.write_text(locked.read_text().replace(f'"{_SOURCE}"', f'"git+{url}?rev={commit}#{commit}"'))
+        with (self.folder / "crates" / "config.toml").open("a") as config:
+            config.write(
+                f'[source."git+{url}?rev={commit}"]\ngit = "{url}"\nrev = "{commit}"\n'
+                'replace-with = "vendored-sources"\n'
+            )
+
+    def scan(self, name: str) -> dict[str, Any]:
+        """What the step of that name says its answer rests on."""
+        value: dict[str, Any] = json.loads((self.out(name) / "scan.json").read_text(encoding="utf-8"))
+        return value
 
     def out(self, name: str) -> Path:
         """What the step of that name left."""

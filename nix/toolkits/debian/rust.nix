@@ -90,6 +90,7 @@ let
       src
       folder
       ;
+    inherit (cargo) defaultPolicy;
     manifests = manifests.path;
   };
 in

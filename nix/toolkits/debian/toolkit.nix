@@ -73,7 +73,10 @@ let
       "plain"
     ];
     plain = [ ];
-    scanners = modules.shared ++ [ "scans" ];
+    scanners = modules.shared ++ [
+      "advisories"
+      "scans"
+    ];
   };
   builderFor =
     step:

@@ -6,26 +6,26 @@ read, are faults of the builder (main.py): neither green nor the workspace's.
 
 import json
 import os
-import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from advisories import describe_database, make_repository, policy_of, words_for, write_scan
 from archive import LONG_AGO, copy_source
 from cargo import SOURCE, TOP, folder_of, person, prepare
-from plain import Attributes, run, say_command
+from plain import Attributes, say_command
 from scans import Audit, denied_kinds, parse_audit, parse_deny, without_database
 
 # cargo-deny calls a database's folder after its URL's hash: RustSec's, the default
 DATABASE = TOP / "cargo" / "advisory-dbs" / "advisory-db-3157b0e258782691"
-POLICIES = ("deny.toml", ".deny.toml", ".cargo/deny.toml")
+OUR_POLICY = "this workspace has no deny.toml: it is held to the default policy of Nanna CI (nix/deny.toml)"
 NOT_YANKED = "yanked crates were not looked for: only the registry knows them, and there is no network here"
 OLD = (
-    "how old the database may be says advisories.maximum-db-staleness of deny.toml, 90 days where it says nothing; "
+    "how old the database may be says advisories.maximum-db-staleness of deny.toml; "
     "a newer one is given with --override-input advisory-db path:FOLDER"
 )
 # a Rust program that panicked
@@ -36,7 +36,7 @@ def audit(attributes: Attributes, out: Path) -> None:
     """cargo-audit over Cargo.lock, by the workspace's .cargo/audit.toml: out/audit.json."""
     copy_source(Path(attributes["src"]), SOURCE, [], changed_s=LONG_AGO)
     values = {**os.environ, **person()}
-    open_database(attributes, values)
+    database = open_database(attributes, values)
     done = run_audit(attributes, folder_of(attributes), values)
     report = report_of(done)
     if report is None:
@@ -51,19 +51,26 @@ def audit(attributes: Attributes, out: Path) -> None:
     errors = [*report.vulnerabilities, *(line for kind in sorted(denied) for line in by_kind[kind])]
     tell("error", errors)
     conclude("cargo-audit", errors, done)
-    out.mkdir()
+    write_scan(out, database, None, not_looked_up=True)
     (out / "audit.json").write_text(done.stdout, encoding="utf-8")
     say(f"cargo-audit: no known hole in the {report.crates} crates of Cargo.lock")
 
 
 def deny(attributes: Attributes, out: Path) -> None:
-    """cargo-deny by the workspace's policy: out/deny.json, a JSON value a line as cargo-deny prints it."""
+    """cargo-deny by the workspace's policy, or ours: out/deny.json, a JSON value a line as cargo-deny prints it."""
     values = prepare(attributes)
-    open_database(attributes, values)
-    make_repository(attributes["modified"], values)
-    use_our_database(folder_of(attributes))
-    argv = [attributes["deny"], "--offline", "--locked", "--format", "json", "check"]
-    done = ask(argv, folder_of(attributes), values)
+    folder, ours = folder_of(attributes), attributes["policy"]
+    database = open_database(attributes, values)
+    words: list[str] = []
+    if ours is not None:
+        say(OUR_POLICY)
+        shutil.copyfile(ours["file"], folder / "deny.toml")
+        words = ours["arguments"]
+    policy = policy_of(folder)
+    assert policy is not None, "deny.toml went away"
+    make_repository(DATABASE, database, read(policy), values)
+    use_our_database(policy, folder)
+    done = ask([attributes["deny"], "--offline", "--locked", "--format", "json", "check", *words], folder, values)
     report = parse_deny(done.stderr)
     if report.not_looked_up:
         say(f"{NOT_YANKED} ({report.not_looked_up} crates)")
@@ -79,13 +86,15 @@ def deny(attributes: Attributes, out: Path) -> None:
     if counts:
         say(f"cargo-deny's errors: {', '.join(f'{count} of {check}' for check, count in counts.items())}")
     conclude("cargo-deny", errors or list(counts), done)
-    out.mkdir()
+    name = "default" if ours is not None else str(policy.relative_to(folder))
+    write_scan(out, database, name, not_looked_up=report.not_looked_up > 0)
     (out / "deny.json").write_text(done.stderr, encoding="utf-8")
-    say(f"cargo-deny: {', '.join(sorted(report.errors))} are as the workspace's policy wants them")
+    whose = "the default policy wants" if ours is not None else "the workspace's policy wants"
+    say(f"cargo-deny: {', '.join(sorted(report.errors))} are as {whose} them")
 
 
-def open_database(attributes: Attributes, values: dict[str, str]) -> None:
-    """Copies the advisories to where both tools find them, and says how many there are and of what date.
+def open_database(attributes: Attributes, values: dict[str, str]) -> dict[str, Any]:
+    """Copies the advisories to where both tools find them, and answers how many there are and of what date.
 
     ValueError where cargo-audit cannot read them, or finds none.
     """
@@ -99,35 +108,13 @@ def open_database(attributes: Attributes, values: dict[str, str]) -> None:
         raise ValueError(f"cargo-audit cannot read the advisory database: {done.stderr}")
     if not report.advisories:
         raise ValueError("the advisory database holds no advisory")
-    changed = date_of(attributes["modified"])
-    date, newest = f"changed {changed}" if changed else "unknown date", newest_advisory(DATABASE / "crates")
-    said = f"the advisory database ({date}) holds {report.advisories:,} advisories"
-    say(f"{said}, the newest of {newest}" if newest else said)
+    database = describe_database(DATABASE, attributes["modified"]) | {"advisories": report.advisories}
+    say(words_for(database))
+    return database
 
 
-def date_of(modified_s: int) -> str | None:
-    """The day of a flake input's lastModified; None where it has none, or the store's own, 1 January 1970."""
-    return f"{datetime.fromtimestamp(modified_s, UTC):%Y-%m-%d}" if modified_s > 1 else None
-
-
-def newest_advisory(crates: Path) -> str | None:
-    """The last day on which an advisory of a database was published, as the advisories say."""
-    pattern = re.compile(r'^date = "(\d{4}-\d\d-\d\d)"', re.MULTILINE)
-    return max((match[1] for path in crates.rglob("*.md") if (match := pattern.search(read(path)))), default=None)
-
-
-def make_repository(modified_s: int, values: dict[str, str]) -> None:
-    """cargo-deny wants a git repository, and takes for its date that of FETCH_HEAD; now, where none is known."""
-    run(["git", "init", "--quiet", str(DATABASE)], env=values)
-    fetched = DATABASE / ".git" / "FETCH_HEAD"
-    fetched.touch()
-    if date_of(modified_s):
-        os.utime(fetched, (modified_s, modified_s))
-
-
-def use_our_database(folder: Path) -> None:
+def use_our_database(policy: Path, folder: Path) -> None:
     """Drops the policy's own sources of advisories: the flake's database counts. What is not TOML stays as it is."""
-    policy = next(path for name in POLICIES if (path := folder / name).is_file())
     try:
         text = without_database(read(policy))
     except tomllib.TOMLDecodeError:
