@@ -45,8 +45,8 @@
 #       clippy          clippy --all-targets
 #       fmt             fmt -- --check
 #       doc             doc --no-deps, and test --doc
-#       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock
-#       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml
+#       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock; audit.json, and scan.json (what it rests on)
+#       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml, or nix/deny.toml; deny.json, scan.json
 #     }
 #       channel         stable, beta or nightly: the newest that the toolkit's inputs know
 #       src             a folder with Cargo.toml and Cargo.lock: a path, a flake input or a store path, git or not
@@ -57,7 +57,7 @@
 #       packages        programs that build scripts and tests call, by their nixpkgs attributes
 #       cargo           words and variables for cargo (../cargo-words.nix)
 #       doc, nextest    those tables of pipeline.toml: whether examples are tested, which tests run
-#       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it has one
+#       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it is a commit
 #
 # Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and
 # imports nothing from derivations.

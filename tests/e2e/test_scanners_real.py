@@ -214,6 +214,24 @@ def test_a_folder_has_the_date_of_its_newest_advisory_and_not_that_of_its_files(
         assert workspace.scan("audit")["database"] == {"date": day, "basis": "newest advisory", "advisories": 3}
 
 
+@pytest.mark.parametrize("step", ["audit", "deny"])
+def test_within_cranes_derivations_the_same_is_asked_and_judged_by_what_was_printed(tmp_path: Path, step: str) -> None:
+    sound = Scanned(tmp_path / "sound", "sound", policy=None)
+    words = [DEFAULT_POLICY["file"], *DEFAULT_POLICY["arguments"]]
+    code, said = sound.within_crane(step, *map(str, words))
+    assert code == 0, said
+    assert sound.scan(step)["database"] == {"date": "2026-10-03", "basis": "newest advisory", "advisories": 3}
+    assert sound.scan(step)["policy"] == (None if step == "audit" else "default")
+    code, said = Scanned(tmp_path / "leaky", "leaky", "sound").within_crane(step)
+    assert (code, any(line.startswith(f"error: {LEAKY}") for line in said)) == (1, True), said
+    empty = Scanned(tmp_path / "empty", "sound")
+    shutil.rmtree(empty.database / "crates")
+    (empty.database / "crates").mkdir()
+    code, said = empty.within_crane(step)
+    assert code == BUILDER_ERROR
+    assert "the advisory database holds no advisory" in said[-1]
+
+
 OURS = "nanna-ci: this workspace has no deny.toml: it is held to the default policy of Nanna CI (nix/deny.toml)"
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -73,6 +76,25 @@ class Scanned:
         }
         done = self.builder.step(f"scanners.{name}", name, **(attributes | values))
         assert done.stdout == ""
+        return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
+
+    def within_crane(self, name: str, *words: str) -> tuple[int, list[str]]:
+        """The same in the nixpkgs toolkit's derivations, as nix/toolkits/nixpkgs/rust-scans.nix has it."""
+        home = self.folder / f"home-{name}"
+        configuration = (self.folder / "crates" / "config.toml").read_text(encoding="utf-8")
+        write(home / "config.toml", configuration.replace("@crates@", str(self.folder / "crates")))
+        self.builder.top.mkdir(exist_ok=True)
+        step = [sys.executable, "-I", "-B", str(REPO / "nix/toolkits/debian/builder/crane.py"), ".", name]
+        tools = [shutil.which("cargo-deny") or "", *words] if name == "deny" else []
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "CARGO_HOME": str(home)}
+        done = subprocess.run(
+            [*step, str(self.out(name)), shutil.which("cargo-audit") or "", str(self.database), "0", *tools],
+            cwd=self.source,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
 
     def take_from_a_repository(self, crate: str) -> None:

@@ -86,7 +86,6 @@ let
     inherit
       check
       tools
-      unavailable
       src
       folder
       ;

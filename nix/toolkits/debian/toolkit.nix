@@ -75,6 +75,7 @@ let
     plain = [ ];
     scanners = modules.shared ++ [
       "advisories"
+      "scanning"
       "scans"
     ];
   };

@@ -5,6 +5,7 @@
 #     dependencies    arguments: profile: derivation
 #     tests           arguments: layers: derivation
 #     facts           arguments: binaries: { system; triple }: derivation
+#     audit, deny     arguments: words: derivation; words as crane.py takes them, behind `out`
 #     doctests        shell that tests the examples in the documentation
 #     over            arguments: layers: arguments
 #     refuseAlias     command of cargo: shell that ends the build where the workspace's configuration has it as an alias
@@ -24,12 +25,15 @@
 let
   manifests = import ../debian/manifests.nix src;
   names = map (name: "${name}.py") [
+    "advisories"
     "archive"
     "crane"
     "crate_facts"
     "doctests"
     "main"
     "plain"
+    "scanning"
+    "scans"
     "stubs"
     "warm"
     "watched"
@@ -81,6 +85,22 @@ in
     layer arguments [ ] {
       pnameSuffix = "-crate-facts-${system}";
       buildPhaseCargoCommand = "${step} facts $out ${system} ${triple} '${pkgs.lib.concatStringsSep "," binaries}' ${pkgs.lib.escapeShellArgs flags}";
+    };
+  # reads manifests alone
+  audit =
+    arguments: words:
+    layer arguments [ ] {
+      src = manifests.path;
+      cargoVendorDir = null;
+      pnameSuffix = "-audit";
+      buildPhaseCargoCommand = "${step} audit $out ${pkgs.lib.escapeShellArgs words}";
+    };
+  deny =
+    arguments: words:
+    layer arguments [ ] {
+      pnameSuffix = "-deny";
+      nativeBuildInputs = arguments.nativeBuildInputs ++ [ pkgs.gitMinimal ];
+      buildPhaseCargoCommand = "${step} deny $out ${pkgs.lib.escapeShellArgs words}";
     };
   tests =
     arguments: layers:

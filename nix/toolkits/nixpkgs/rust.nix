@@ -72,6 +72,15 @@ let
   deps = shared.dependencies checked "dev";
   check = shared.over checked [ deps ];
   tests = shared.tests checked [ deps ];
+  scans = import ./rust-scans.nix {
+    inherit
+      checked
+      pkgs
+      shared
+      source
+      ;
+    inherit (cargo) defaultPolicy;
+  };
 in
 if compiler == null then
   unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
@@ -144,14 +153,5 @@ else
       }
     );
 
-    audit = import ./rust-audit.nix { inherit checked craneLib source; };
-    deny = import ./rust-deny.nix {
-      inherit
-        craneLib
-        checked
-        pkgs
-        source
-        unavailable
-        ;
-    };
+    inherit (scans) audit deny;
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tomllib
 import time
 from pathlib import Path
 
@@ -152,6 +153,15 @@ def test_the_templates_example_is_right_with_and_without_its_comments() -> None:
     uncommented = parse(example)
     assert [len(suite.runners) for suite in uncommented.tests] == [3]
     assert [target.system for target in uncommented.targets] == ["aarch64-linux"]
+
+
+def test_the_templates_policy_for_cargo_deny_is_the_default_one_but_for_its_own_scopes() -> None:
+    ours, template = (
+        tomllib.loads((ROOT / path).read_text()) for path in ("nix/deny.toml", "templates/rust/deny.toml")
+    )
+    assert template.pop("advisories") == {"unmaintained": "workspace", "unsound": "workspace", "yanked": "warn"}
+    del ours["advisories"]
+    assert template == ours
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)

@@ -4,6 +4,10 @@ crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
 crane.py FOLDER facts OUT SYSTEM TRIPLE BINARIES FLAG…
                                             says which crates a build compiles; BINARIES: names apart by commas
+crane.py FOLDER audit OUT CARGO-AUDIT DATABASE TIME
+crane.py FOLDER deny OUT CARGO-AUDIT DATABASE TIME CARGO-DENY [POLICY WORD…]
+                                            asks what is known of the crates (scanning.py); TIME: of DATABASE's commit,
+                                            or 0; POLICY: for a workspace without deny.toml, and words for cargo-deny
 crane.py FOLDER doctests FLAG…              tests the examples in the documentation
 crane.py FOLDER inherit LAYER…              puts layers under the source, before cargo runs
 crane.py FOLDER refuse-alias COMMAND        ends the build where an alias stands in the place of cargo COMMAND
@@ -19,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import scanning
 import warm
 from archive import source_time, unpack
 from crate_facts import write_facts
@@ -42,6 +47,10 @@ def run(words: list[str]) -> None:
         case ["facts", out, system, triple, binaries, *flags]:
             names = [name for name in binaries.split(",") if name]
             write_facts(place(flags), {"system": system, "triple": triple}, names, Path(out))
+        case ["audit", out, *tools]:
+            scanning.audit(scan(here, tools), Path(out))
+        case ["deny", out, *tools]:
+            scanning.deny(scan(here, tools), Path(out))
         case ["inherit", *layers]:
             change_all(source, source_time(layers))
             unpack(layers, target)
@@ -51,6 +60,14 @@ def run(words: list[str]) -> None:
             refuse_alias(command)
         case _:
             sys.exit(f"crane.py: {' '.join(words)}?")
+
+
+def scan(here: Path, words: list[str]) -> scanning.Scan:
+    audit, database, time, *more = words
+    deny, *policy = more or [""]
+    ours = (Path(policy[0]), policy[1:]) if policy else None
+    home = Path(os.environ.setdefault("CARGO_HOME", str(here.parent / "cargo-home")))
+    return scanning.Scan(here, home, dict(os.environ), Path(database), int(time), audit, deny, ours)
 
 
 def refuse_alias(command: str) -> None:
