@@ -8,7 +8,7 @@
 #   crossSystems        Linux systems that rust.build can target from here, besides `system`
 #   unavailable         reason -> { type = "unavailable"; inherit reason; }
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
-#   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
+#   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-auditable, …
 #   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
@@ -38,7 +38,8 @@
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
-#                       for another system than this one a true cross build: it runs here, its result runs there
+#                       for another system than this one a true cross build: it runs here, its result runs there;
+#                       each binary has the list of its crates, in the section .dep-v0 (cargo-auditable)
 #       crateFacts      { system, triple } -> derivation: which crates the release build for a system compiles, as cargo says:
 #                       metadata.json, units.json (its unit graph), Cargo.lock, target.json
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
@@ -97,6 +98,7 @@ in
     "actionlint"
     "cachix"
     "cargo-audit"
+    "cargo-auditable"
     "cargo-deny"
     "cargo-nextest"
     "check-jsonschema"

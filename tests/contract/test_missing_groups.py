@@ -68,6 +68,10 @@ def test_without_test_tools_only_the_tests_of_the_suite_itself_are_unavailable(
     assert REASON in lost[f"checks.{SYSTEM}.pipeline-tests"]
 
 
+def test_without_the_tool_that_lists_crates_nothing_is_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    assert newly_unavailable(whole, evaluate(*root_without(tmp_path, "auditable"))) == {}
+
+
 def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
     lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "tools", {"nextest": "it was taken away"})))
     assert set(lost) == {f"checks.{SYSTEM}.unit", f"checks.{SYSTEM}.integration"}

@@ -52,6 +52,7 @@ lib.genAttrs [
   "cacert"
   "cachix"
   "cargo-audit"
+  "cargo-auditable"
   "cargo-deny"
   "cargo-nextest"
   "check-jsonschema"

@@ -46,7 +46,10 @@ let
   onDebian = import ../../nix/toolkits/debian/rust.nix {
     inherit unavailable;
     derive = _: step: values: values // { inherit step; };
-    tools.cargo-nextest = "nextest";
+    tools = {
+      cargo-auditable = "cargo-auditable";
+      cargo-nextest = "nextest";
+    };
     need = name: _: name;
     inputs.crates = "crates";
     cratesReason = null;

@@ -117,6 +117,12 @@ else
             src = "${src}";
             layers = (if target == here then [ ] else [ (depsFor "release" here) ]) ++ [ (depsFor "release" target) ];
             inherit binaries;
+            # a build goes on without it
+            auditable =
+              if tools.cargo-auditable ? reason then
+                { inherit (tools.cargo-auditable) reason; }
+              else
+                { program = "${tools.cargo-auditable}"; };
           }
         );
     crateFacts =

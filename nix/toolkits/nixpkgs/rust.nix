@@ -94,6 +94,7 @@ else
       }:
       import ./rust-build.nix {
         inherit binaries;
+        auditable = "${pkgs.cargo-auditable}/bin/cargo-auditable";
         craneLib = craneFor (packagesFor target);
         common = common (packagesFor target);
         shared = sharedBy (craneFor (packagesFor target));

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tomllib
 import time
+import tomllib
 from pathlib import Path
 
 import pytest

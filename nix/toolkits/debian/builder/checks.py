@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -29,10 +30,10 @@ NO_NETWORK = (
 
 
 def build(attributes: Attributes, out: Path) -> None:
-    """The workspace's binaries in bin/."""
+    """The workspace's binaries in bin/, each with the list of its crates in the section .dep-v0."""
     values = prepare(attributes)
     require_libraries(attributes, values)
-    argv = ["cargo", "build", "--release", *attributes["flags"], "--bins"]
+    argv = [*cargo_build(attributes["auditable"]), "--release", *attributes["flags"], "--bins"]
     argv.append("--message-format=json-render-diagnostics")
     with TemporaryFile() as messages:
         run_or_end(argv, cwd=folder_of(attributes), env=values, stdout=messages)
@@ -44,6 +45,16 @@ def build(attributes: Attributes, out: Path) -> None:
             built = ", ".join(sorted(made)) or "none"
             sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built {built}")
         shutil.copy(made[name], out / "bin" / name)
+
+
+def cargo_build(auditable: Mapping[str, str]) -> list[str]:
+    """`cargo build`, by cargo-auditable where there is one; not as cargo's subcommand, which an alias may replace."""
+    if "reason" in auditable:
+        print(
+            f"nanna-ci: the binaries carry no list of their crates: {auditable['reason']}", file=sys.stderr, flush=True
+        )
+        return ["cargo", "build"]
+    return [auditable["program"], "auditable", "build"]
 
 
 def executables(messages: bytes) -> dict[str, str]:
