@@ -20,6 +20,7 @@ let
     clippy = rust: rust.clippy;
     fmt = rust: rust.fmt;
     doc = rust: rust.doc;
+    coverage = rust: rust.coverage;
     audit = scan (rust: rust.audit);
     deny = scan (rust: rust.deny);
   };

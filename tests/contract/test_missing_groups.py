@@ -72,9 +72,16 @@ def test_without_the_tool_that_lists_crates_nothing_is_unavailable(tmp_path: Pat
     assert newly_unavailable(whole, evaluate(*root_without(tmp_path, "auditable"))) == {}
 
 
+def test_without_llvm_or_cargo_llvm_cov_only_coverage_is_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    lost = newly_unavailable(whole, evaluate(*root_without(tmp_path, "coverage")))
+    assert lost == {f"checks.{SYSTEM}.coverage": f"the Debian root has no packages for coverage: {REASON}"}
+    lost = newly_unavailable(whole, evaluate(*inputs(tmp_path / "wheels", "tools", {"coverage": "it was yanked"})))
+    assert lost == {f"checks.{SYSTEM}.coverage": "it was yanked"}
+
+
 def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
     lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "tools", {"nextest": "it was taken away"})))
-    assert set(lost) == {f"checks.{SYSTEM}.unit", f"checks.{SYSTEM}.integration"}
+    assert set(lost) == {f"checks.{SYSTEM}.{name}" for name in ("unit", "integration", "coverage")}
     assert set(lost.values()) == {"it was taken away"}
 
 

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
 from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
-from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, Severity, SuiteKind
+from nanna_ci.pipeline.vocabulary import (
+    POSSIBLE_STRATEGIES,
+    RUNNERS,
+    SYSTEMS,
+    Channel,
+    OperatingSystem,
+    Severity,
+    SuiteKind,
+)
 from support.toml_text import render_toml
 
 LOWER = string.ascii_lowercase + string.digits
@@ -56,8 +64,13 @@ def suites(draw: st.DrawFn, channels: list[str]) -> list[dict[str, Any]]:
     pairs = draw(
         st.lists(st.tuples(st.sampled_from(list(SuiteKind)), st.sampled_from(channels)), unique=True, max_size=8)
     )
+    linux = [runner for runner, system in RUNNERS.items() if SYSTEMS[system].os is OperatingSystem.LINUX]
     return [
-        {"kind": SuiteKind(kind).value, "channels": [channel], "runners": draw(some(st.sampled_from(sorted(RUNNERS))))}
+        {
+            "kind": SuiteKind(kind).value,
+            "channels": [channel],
+            "runners": draw(some(st.sampled_from(linux if kind is SuiteKind.COVERAGE else sorted(RUNNERS)))),
+        }
         for kind, channel in pairs
     ]
 

@@ -54,6 +54,7 @@ lib.genAttrs [
   "cargo-audit"
   "cargo-auditable"
   "cargo-deny"
+  "cargo-llvm-cov"
   "cargo-nextest"
   "check-jsonschema"
   "cosign"

@@ -48,6 +48,8 @@ let
     derive = _: step: values: values // { inherit step; };
     tools = {
       cargo-auditable = "cargo-auditable";
+      cargo-llvm-cov = "cargo-llvm-cov";
+      llvm = "llvm";
       cargo-nextest = "nextest";
     };
     need = name: _: name;
@@ -64,6 +66,7 @@ let
       doc
       fmt
       ;
+    inherit (rust) coverage;
     build = rust.build { };
     unit = rust.nextest { kind = "unit"; };
     integration = rust.nextest { kind = "integration"; };

@@ -168,5 +168,23 @@ else
       inherit (cargo) rustdocFlags;
       inherit (doc) tests;
     };
+    coverage =
+      let
+        missing = builtins.filter (tool: tool ? reason) [
+          tools.cargo-llvm-cov
+          tools.cargo-nextest
+          tools.llvm
+        ];
+      in
+      if missing != [ ] then
+        builtins.head missing
+      else
+        check "coverage" "measure.coverage" {
+          inherit (nextest) filter arguments;
+          inherit (cargo) testProfile;
+          nextest = "${tools.cargo-nextest}";
+          llvmCov = "${tools.cargo-llvm-cov}";
+          llvm = "${tools.llvm}";
+        };
     inherit (scanners) audit deny;
   }

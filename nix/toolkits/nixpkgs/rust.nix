@@ -154,5 +154,21 @@ else
       }
     );
 
+    coverage = import ./rust-coverage.nix {
+      inherit
+        checked
+        deps
+        nextest
+        pkgs
+        ;
+      inherit (cargo) flags testProfile;
+      toolchainShared = sharedBy (
+        (crane.mkLib pkgs).overrideToolchain (toolchain {
+          inherit channel;
+          extensions = [ "llvm-tools" ];
+        })
+      );
+    };
+
     inherit (scans) audit deny;
   }

@@ -29,6 +29,7 @@ class SuiteKind(enum.StrEnum):
     DOC = "doc"
     AUDIT = "audit"
     DENY = "deny"
+    COVERAGE = "coverage"
 
 
 class Severity(enum.StrEnum):

@@ -13,6 +13,7 @@ from cargo import TOP, cargo, folder_of, person, place_of, prepare, require_libr
 from doctests import run_doctests
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes
+from warm import Place
 from watched import run_or_end
 
 NAMES_AT_ONCE = 5  # of tests in one line
@@ -85,17 +86,18 @@ def check(attributes: Attributes, out: Path) -> None:
             if attributes["tests"]:
                 run_doctests(place_of(attributes, {**values, **person()}))
         case "nextest":
-            nextest(attributes, values, out)
+            # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
+            chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
+            if attributes["filter"] is not None:
+                chosen = f"{chosen} and ({attributes['filter']})"
+            run_tests(attributes, place_of(attributes, values), chosen, out)
 
 
-def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
-    """Every test of a kind, none left out after a failure; JUnit in out."""
-    # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
-    chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
-    if attributes["filter"] is not None:
-        chosen = f"{chosen} and ({attributes['filter']})"
-    flags, environment = place_of(attributes, values).for_tests()
-    options = [*flags, "--no-fail-fast", "--no-tests=pass", "-E", chosen, *attributes["arguments"]]
+def run_tests(attributes: Attributes, place: Place, chosen: str | None, out: Path) -> None:
+    """Every test that a filter chooses, none left out after a failure; JUnit in out."""
+    flags, environment = place.for_tests()
+    options = [*flags, "--no-fail-fast", "--no-tests=pass"]
+    options += [*(["-E", chosen] if chosen is not None else []), *attributes["arguments"]]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
     env = {**environment, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(
