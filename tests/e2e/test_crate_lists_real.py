@@ -6,14 +6,18 @@ Builds tests/workspace through nixw, in Nix's sandbox. Needs readelf, objcopy, s
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from support.fake_workspaces import DEBIAN, Builder, FakeCrates, write
 
 REPO = Path(__file__).resolve().parents[2]
 SYSTEMS = {"x86_64-linux": "", "aarch64-linux": "-aarch64-linux"}
@@ -97,6 +101,48 @@ def test_facts_know_host_from_target_and_name_no_folder_of_the_build(system: str
         text = path.read_text()
         assert "/build/" not in text, path
         assert "/nix/store" not in text, path
+
+
+MANIFEST = """\
+[package]
+name = "member"
+version = "0.1.0"
+edition = "2021"
+[features]
+more = ["dep:leaf"]
+[dependencies]
+leaf = { version = "2", optional = true }
+[dev-dependencies]
+for-tests = "1"
+"""
+
+
+@pytest.mark.parametrize("triple", [*TRIPLES.values(), "aarch64-apple-darwin"])
+def test_facts_are_the_same_within_cranes_derivations_and_those_of_debian(tmp_path: Path, triple: str) -> None:
+    crates = FakeCrates(tmp_path / "crates")
+    crates.make()
+    source = tmp_path / "source"
+    write(source / "Cargo.toml", MANIFEST)
+    write(source / "src" / "main.rs", "fn main() {}\n")
+    crates.lock(source)
+    builder = Builder(tmp_path / "steps", source, {}, crates.crates)
+    target = {"system": "any", "triple": triple}
+    flags = ["--workspace", "--locked", "--features=more"]
+    done = builder.step("facts.crates", "facts", layers=[], binaries=["member"], target=target, flags=flags)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = builder.top / "facts", tmp_path / "theirs"
+    step = [sys.executable, "-I", "-B", str(DEBIAN / "builder" / "crane.py"), ".", "facts", str(theirs), "any", triple]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CARGO_HOME": str(crates.folder / "locking")}
+    done = subprocess.run(
+        [*step, "member", *flags], cwd=source, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("metadata.json", "units.json", "Cargo.lock", "target.json"):
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
+    assert {name for name, _ in packages(ours).values()} == {"member", "leaf", "for-tests"}
+    compiled = {packages(ours)[unit["pkg_id"]][0]: unit for unit in units(ours)}
+    assert compiled.keys() == {"member", "leaf"}
+    assert (compiled["member"]["features"], compiled["member"]["platform"]) == (["more"], triple)
 
 
 def test_facts_are_the_same_when_they_are_made_again() -> None:
