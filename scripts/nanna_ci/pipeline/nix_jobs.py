@@ -108,7 +108,9 @@ def judge_jobs(
             result = _there(job, one, evidence, folders.job(job.id), rule)
         else:
             result = _failed(job.id, one, evidence, folders.job(job.id), culprits.get(job.derivation, ()))
-        results.append(replace(result, reproduce=reproduce(job.attribute)) if result.verdict in ENDED_BADLY else result)
+        # to build it again would pass, where only its database is too old
+        is_reproducible = result.verdict in ENDED_BADLY and "scan" not in result.evidence
+        results.append(replace(result, reproduce=reproduce(job.attribute)) if is_reproducible else result)
     return results, prebuilt
 
 

@@ -51,18 +51,18 @@ class ScanFacts:
     policy: str | None
     is_yanked_unknown: bool
 
-    def old(self, rule: DatabaseRule) -> str | None:
-        """Why the database counts as old; None where it does not."""
+    def old(self, rule: DatabaseRule) -> tuple[str, str] | None:
+        """That the database counts as old, in short, and with its date and what to do; None where it does not."""
         if self.date is None:
-            return f"the advisory database has no date, so that nobody knows its age; {_NEWER}"
+            short = "the advisory database has no date, so that nobody knows its age"
+            return short, f"{short}; {_NEWER}"
         age_days = max((rule.today - self.date).days, 0)
         if age_days <= rule.max_age_days:
             return None
+        short = f"the advisory database is {age_days} days old"
         whose = _WHOSE_DATE.get(self.basis or "", "an unknown source")
-        return (
-            f"the advisory database is {age_days} days old ({self.date}, the date of {whose}), "
-            f"and database_max_age_days is {rule.max_age_days}; {_NEWER}"
-        )
+        limit = f"and database_max_age_days is {rule.max_age_days}"
+        return short, f"{short} ({self.date}, the date of {whose}), {limit}; {_NEWER}"
 
     def notes(self) -> tuple[str, ...]:
         """What a pass must not hide."""
@@ -98,9 +98,9 @@ def judge_output(output: Path, rule: DatabaseRule) -> OutputAnswer:
         old = scan.old(rule)
         evidence = {"scan": scan.to_json()}
         if old is not None and rule.strict:
-            return OutputAnswer(Verdict.FAIL, f"{old}; --strict counts that as failure", (), evidence)
-        warnings = () if old is None else (old,)
-        return OutputAnswer(Verdict.PASS, "; ".join((*warnings, *scan.notes())) or None, warnings, evidence)
+            return OutputAnswer(Verdict.FAIL, f"{old[1]}; --strict counts that as failure", (), evidence)
+        reason = "; ".join((*([] if old is None else [old[0]]), *scan.notes()))
+        return OutputAnswer(Verdict.PASS, reason or None, () if old is None else (old[1],), evidence)
     if (path := output / COVERAGE_FILE).is_file():
         percent = parse_line_coverage(_read(path, COVERAGE_BYTES), str(path))
         shown = "n/a: no line can be run" if percent is None else f"{percent:.1f} %"
