@@ -5,6 +5,7 @@
 #     environment    variables of every step that compiles or tests
 #     lints          what follows clippy's `--`
 #     rustdocFlags   RUSTDOCFLAGS of the documentation
+#     defaultPolicy  { file; arguments }: what cargo-deny holds a workspace without deny.toml to
 #     testProfile }  lines of nextest's profile, with their newlines; none where the workspace's nextest.toml shall say it
 #
 # Its twin, for cargo outside of Nix: nanna_ci.binaries.cargo_settings.
@@ -43,6 +44,15 @@ in
   rustdocFlags = concatStringsSep " " (
     filter (words: words != "") ([ (cargo.environment.RUSTDOCFLAGS or "") ] ++ denied doc)
   );
+
+  defaultPolicy = {
+    file = ./deny.toml;
+    arguments = [
+      "--warn=unmaintained"
+      "--warn=unsound"
+      "--warn=notice"
+    ];
+  };
 
   testProfile = concatStringsSep "" (
     when (nextest.retries != null) [ "retries = ${toString nextest.retries}\n" ]

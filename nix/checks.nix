@@ -7,6 +7,12 @@
   advisoryDb,
 }:
 let
+  scan =
+    make: rust:
+    if builtins.pathExists (advisoryDb + "/crates") then
+      make rust { inherit advisoryDb; }
+    else
+      toolkit.unavailable "no advisory database: give one with --override-input advisory-db path:FOLDER (a checkout of RustSec's advisory-db)";
   # kind -> what makes its derivation from a channel's toolchain functions
   make = {
     unit = rust: rust.nextest { kind = "unit"; };
@@ -14,8 +20,9 @@ let
     clippy = rust: rust.clippy;
     fmt = rust: rust.fmt;
     doc = rust: rust.doc;
-    audit = rust: rust.audit { inherit advisoryDb; };
-    deny = rust: rust.deny { inherit advisoryDb; };
+    coverage = rust: rust.coverage;
+    audit = scan (rust: rust.audit);
+    deny = scan (rust: rust.deny);
   };
   check =
     kind: channel:

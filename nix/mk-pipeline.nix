@@ -58,6 +58,7 @@ let
   };
   allPackages = lib.mergeDisjoint "packages" [
     workspace.packages
+    workspace.facts
     images
     apps.packages
     (extra.packages or { })
@@ -67,7 +68,7 @@ let
     (extra.checks or { })
   ];
   pure =
-    lib.prefixNames "packages.${system}." (workspace.packages // images)
+    lib.prefixNames "packages.${system}." (workspace.packages // workspace.facts // images)
     // lib.prefixNames "checks.${system}." allChecks;
   refused = throw pipeline.refused;
 in

@@ -3,7 +3,7 @@
 #   import ./pipeline.nix { file = ./pipeline.toml; }
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
 #     -> { workspace; cargo; clippy; doc; nextest; toolchain; target = [ … ]; test = [ … ]; image = [ … ]; model = [ … ];
-#          cache; budget }, each with the keys of keys.json
+#          cache; security; budget }, each with the keys of keys.json
 #
 # keys.json is the table of keys, types and defaults, for this reader and for scripts/nanna_ci/pipeline. That one explains
 # what is wrong with a file and how to fix it, and compares its fields with each other; here a wrong key is named, no more.

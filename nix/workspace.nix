@@ -46,6 +46,16 @@ let
     { ${name + suffix} = package; } // builtins.listToAttrs (map binary others);
 
   build = arguments: if lib.isUnavailable default then default else default.build arguments;
+  keys = builtins.fromJSON (builtins.readFile ../scripts/nanna_ci/pipeline/keys.json);
+  factsFor =
+    system:
+    if lib.isUnavailable default then
+      default
+    else
+      default.crateFacts {
+        inherit system;
+        inherit (keys.systems.${system}) triple;
+      };
   crossTargets = builtins.filter (
     target: target.system != toolkit.system && builtins.elem target.system toolkit.crossSystems
   ) pipeline.target;
@@ -53,6 +63,10 @@ let
 in
 {
   inherit rust build;
+  # of each system that a Nix build here is for
+  facts = lib.prefixNames "crate-facts-" (
+    lib.genAttrs ([ toolkit.system ] ++ map (target: target.system) crossTargets) factsFor
+  );
   packages = lib.mergeDisjoint "packages" (
     [
       native

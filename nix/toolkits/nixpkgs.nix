@@ -8,7 +8,7 @@
 #   crossSystems        Linux systems that rust.build can target from here, besides `system`
 #   unavailable         reason -> { type = "unavailable"; inherit reason; }
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
-#   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-deny, qemu-user, …
+#   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-auditable, …
 #   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
@@ -38,13 +38,17 @@
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
-#                       for another system than this one a true cross build: it runs here, its result runs there
+#                       for another system than this one a true cross build: it runs here, its result runs there;
+#                       each binary has the list of its crates, in the section .dep-v0 (cargo-auditable)
+#       crateFacts      { system, triple } -> derivation: which crates the release build for a system compiles, as cargo says:
+#                       metadata.json, units.json (its unit graph), Cargo.lock, target.json
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
 #       clippy          clippy --all-targets
 #       fmt             fmt -- --check
 #       doc             doc --no-deps, and test --doc
-#       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock
-#       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml
+#       coverage        derivation: all tests, instrumented; junit.xml, lcov.info, coverage.json (llvm-cov's summary)
+#       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock; audit.json, and scan.json (what it rests on)
+#       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml, or nix/deny.toml; deny.json, scan.json
 #     }
 #       channel         stable, beta or nightly: the newest that the toolkit's inputs know
 #       src             a folder with Cargo.toml and Cargo.lock: a path, a flake input or a store path, git or not
@@ -55,7 +59,7 @@
 #       packages        programs that build scripts and tests call, by their nixpkgs attributes
 #       cargo           words and variables for cargo (../cargo-words.nix)
 #       doc, nextest    those tables of pipeline.toml: whether examples are tested, which tests run
-#       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it has one
+#       advisoryDb      a checkout of the RustSec advisory database, as a flake input: lastModified is its date, where it is a commit
 #
 # Evaluation fetches flake inputs and nothing else (but for crates that a Cargo.lock takes from git repositories), and
 # imports nothing from derivations.
@@ -95,7 +99,9 @@ in
     "actionlint"
     "cachix"
     "cargo-audit"
+    "cargo-auditable"
     "cargo-deny"
+    "cargo-llvm-cov"
     "cargo-nextest"
     "check-jsonschema"
     "git"

@@ -68,9 +68,20 @@ def test_without_test_tools_only_the_tests_of_the_suite_itself_are_unavailable(
     assert REASON in lost[f"checks.{SYSTEM}.pipeline-tests"]
 
 
+def test_without_the_tool_that_lists_crates_nothing_is_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    assert newly_unavailable(whole, evaluate(*root_without(tmp_path, "auditable"))) == {}
+
+
+def test_without_llvm_or_cargo_llvm_cov_only_coverage_is_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
+    lost = newly_unavailable(whole, evaluate(*root_without(tmp_path, "coverage")))
+    assert lost == {f"checks.{SYSTEM}.coverage": f"the Debian root has no packages for coverage: {REASON}"}
+    lost = newly_unavailable(whole, evaluate(*inputs(tmp_path / "wheels", "tools", {"coverage": "it was yanked"})))
+    assert lost == {f"checks.{SYSTEM}.coverage": "it was yanked"}
+
+
 def test_without_nextest_only_test_runs_are_unavailable(tmp_path: Path, whole: dict[str, Any]) -> None:
     lost = newly_unavailable(whole, evaluate(*inputs(tmp_path, "tools", {"nextest": "it was taken away"})))
-    assert set(lost) == {f"checks.{SYSTEM}.unit", f"checks.{SYSTEM}.integration"}
+    assert set(lost) == {f"checks.{SYSTEM}.{name}" for name in ("unit", "integration", "coverage")}
     assert set(lost.values()) == {"it was taken away"}
 
 
@@ -93,13 +104,11 @@ def test_without_the_scanners_audit_and_deny_are_unavailable_whatever_the_databa
     assert {part["unavailable"][name] for name in AUDITS} == {"the wheels were yanked"}
 
 
-def test_without_a_policy_deny_alone_is_unavailable(tmp_path: Path) -> None:
+def test_without_a_policy_of_the_workspace_deny_is_there_all_the_same(tmp_path: Path) -> None:
     subject = tmp_path / "subject"
     shutil.copytree(REPO / "tests/workspace", subject, ignore=shutil.ignore_patterns("target", "deny.toml"))
     part = evaluate("--override-input", "nanna-coder", f"path:{subject}", *DATABASE)
-    assert f"checks.{SYSTEM}.audit" in part["derivations"]
-    reason = "the workspace has no deny.toml, so that cargo-deny has no policy to hold it to"
-    assert part["unavailable"][f"checks.{SYSTEM}.deny"] == reason
+    assert set(part["derivations"]) >= AUDITS
 
 
 def test_without_crates_nothing_that_cargo_builds_is_available(tmp_path: Path, whole: dict[str, Any]) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_scanned_workspaces import DATABASE, MODIFIED_S, POLICY, Scanned
+from support.fake_scanned_workspaces import DATABASE, DEFAULT_POLICY, MODIFIED_S, POLICY, Scanned
 from support.fake_workspaces import REPO
 
 BUILDER_ERROR = 70
 LEAKY = "RUSTSEC-2026-9001: leaky 1.0.0: Secrets leak"
-OPENING = "nanna-ci: the advisory database (changed 2026-10-05) holds 3 advisories, the newest of 2026-10-03"
+OPENING = "nanna-ci: the advisory database (of 2026-10-05, as its commit says) holds 3 advisories"
 NOT_YANKED = "nanna-ci: yanked crates were not looked for: only the registry knows them, and there is no network here"
 
 
@@ -37,12 +37,19 @@ def test_a_workspace_without_known_holes_passes_audit_and_deny(tmp_path: Path) -
         [OPENING, NOT_YANKED, "nanna-ci: cargo-audit: no known hole in the 2 crates of Cargo.lock"],
     )
     assert json.loads((workspace.out("audit") / "audit.json").read_text())["database"]["advisory-count"] == 3
-    code, said = workspace.step("deny", modified=int(time.time()))
+    code, said = workspace.step("deny")
     assert code == 0, said
     assert (
         said[-1] == "nanna-ci: cargo-deny: advisories, bans, licenses, sources are as the workspace's policy wants them"
     )
     assert f"{NOT_YANKED} (1 crates)" in said
+    assert workspace.scan("audit") == {
+        "schemaVersion": 1,
+        "database": {"date": "2026-10-05", "basis": "commit", "advisories": 3},
+        "policy": None,
+        "yankedUnknown": True,
+    }
+    assert workspace.scan("deny") == workspace.scan("audit") | {"policy": "deny.toml"}
     assert '"type":"summary"' in (workspace.out("deny") / "deny.json").read_text()
 
 
@@ -51,7 +58,7 @@ def test_a_vulnerable_crate_fails_both_and_is_named_with_its_patched_versions(tm
     code, said = workspace.step("audit")
     assert code == 1
     assert said[2:] == [f"error: {LEAKY}; patched: >=1.2.0 or >=1.1.7, <1.2.0", "nanna-ci: cargo-audit: 1 error"]
-    code, said = workspace.step("deny", modified=0)
+    code, said = workspace.step("deny")
     assert code == 1
     assert any(line.startswith(f"error: {LEAKY}; Solution: Upgrade to >=1.2.0 OR >=1.1.7, <1.2.0") for line in said), (
         said
@@ -170,17 +177,95 @@ def test_a_policy_that_names_other_databases_uses_the_flakes_and_that_is_said(tm
     assert "nanna-ci: deny.toml says where advisories come from: the flake's are used anyway" in said
 
 
-def test_a_database_older_than_the_policy_lets_it_be_fails_deny_with_what_to_do(tmp_path: Path) -> None:
-    workspace = Scanned(tmp_path, "sound")
-    code, said = workspace.step("deny", modified=MODIFIED_S - 10 * 365 * 86400)
+@pytest.mark.parametrize("modified", [0, 1, MODIFIED_S])
+def test_cargo_denys_own_limit_fails_an_old_database_only_where_the_policy_gives_one(
+    tmp_path: Path, modified: int
+) -> None:
+    ten_years = 10 * 365 * 86400
+    old = Scanned(tmp_path / "ours", "sound")
+    assert old.step("deny", modified=modified and modified - ten_years)[0] == 0
+    limit = POLICY + 'maximum-db-staleness = "P9D"\n'
+    code, said = Scanned(tmp_path / "policy", "sound", policy=limit).step("deny", modified=modified)
     assert code == 1
-    assert "error: repository is stale (last update: 2016-10-07T" in "\n".join(said)
+    day = "2026-10-06" if modified == MODIFIED_S else "2026-10-04"
+    assert f"error: repository is stale (last update: {day}T00:00:00" in "\n".join(said)
     assert any("a newer one is given with --override-input advisory-db path:FOLDER" in line for line in said)
 
 
-def test_a_database_without_a_date_is_said_to_have_none(tmp_path: Path) -> None:
-    code, said = Scanned(tmp_path, "sound").step("audit", modified=1)
-    assert (code, said[0]) == (0, OPENING.replace("changed 2026-10-05", "unknown date"))
+def test_a_database_that_the_policy_finds_fresh_passes_deny(tmp_path: Path) -> None:
+    limit = POLICY + 'maximum-db-staleness = "P2D"\n'
+    code, said = Scanned(tmp_path, "sound", policy=limit).step("deny", modified=int(time.time()) - 86400)
+    assert code == 0, said
+
+
+def test_a_folder_has_the_date_of_its_newest_advisory_and_not_that_of_its_files(tmp_path: Path) -> None:
+    for name, day in (("2026-01-01", "2026-10-03"), ("2026-10-09", "2026-10-09"), ("2026-99-99", "2026-10-03")):
+        workspace = Scanned(tmp_path / name, "sound")
+        advisory = workspace.database / "crates/leaky/RUSTSEC-2026-9001.md"
+        advisory.write_text(advisory.read_text().replace('date = "2026-10-02"', f'date = "{name}"'))
+        code, said = workspace.step("audit", modified=0)
+        if name == "2026-99-99":
+            assert code == BUILDER_ERROR  # cargo-audit cannot read it
+            continue
+        assert (code, said[0]) == (
+            0,
+            OPENING.replace("2026-10-05, as its commit says", f"{day}, the date of its newest advisory"),
+        )
+        assert workspace.scan("audit")["database"] == {"date": day, "basis": "newest advisory", "advisories": 3}
+
+
+@pytest.mark.parametrize("step", ["audit", "deny"])
+def test_within_cranes_derivations_the_same_is_asked_and_judged_by_what_was_printed(tmp_path: Path, step: str) -> None:
+    sound = Scanned(tmp_path / "sound", "sound", policy=None)
+    words = [DEFAULT_POLICY["file"], *DEFAULT_POLICY["arguments"]]
+    code, said = sound.within_crane(step, *map(str, words))
+    assert code == 0, said
+    assert sound.scan(step)["database"] == {"date": "2026-10-03", "basis": "newest advisory", "advisories": 3}
+    assert sound.scan(step)["policy"] == (None if step == "audit" else "default")
+    code, said = Scanned(tmp_path / "leaky", "leaky", "sound").within_crane(step)
+    assert (code, any(line.startswith(f"error: {LEAKY}") for line in said)) == (1, True), said
+    empty = Scanned(tmp_path / "empty", "sound")
+    shutil.rmtree(empty.database / "crates")
+    (empty.database / "crates").mkdir()
+    code, said = empty.within_crane(step)
+    assert code == BUILDER_ERROR
+    assert "the advisory database holds no advisory" in said[-1]
+
+
+OURS = "nanna-ci: this workspace has no deny.toml: it is held to the default policy of Nanna CI (nix/deny.toml)"
+
+
+def test_a_workspace_without_a_policy_is_held_to_ours_and_the_report_says_so(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "sound", policy=None)
+    code, said = workspace.step("deny", policy=DEFAULT_POLICY)
+    assert code == 0, said
+    assert OURS in said
+    assert said[-1] == "nanna-ci: cargo-deny: advisories, bans, licenses, sources are as the default policy wants them"
+    assert workspace.scan("deny")["policy"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("crate", "finding"),
+    [
+        ("leaky", f"error: {LEAKY}"),
+        ("copyleft", "error: rejected: copyleft 1.0.0: failed to satisfy license requirements"),
+        ("abandoned", "warning: RUSTSEC-2026-9002: abandoned 1.0.0: Nobody looks after this any more"),
+    ],
+)
+def test_our_policy_denies_holes_and_other_licences_and_warns_of_the_unmaintained(
+    tmp_path: Path, crate: str, finding: str
+) -> None:
+    code, said = Scanned(tmp_path, crate, "sound", policy=None).step("deny", policy=DEFAULT_POLICY)
+    assert code == (0 if finding.startswith("warning") else 1), said
+    assert any(line.startswith(finding) for line in said), said
+
+
+def test_our_policy_denies_a_crate_that_comes_from_a_repository(tmp_path: Path) -> None:
+    workspace = Scanned(tmp_path, "sound", policy=None)
+    workspace.take_from_a_repository("sound")
+    code, said = workspace.step("deny", policy=DEFAULT_POLICY)
+    assert code == 1
+    assert any(line.startswith("error: source-not-allowed: sound 1.0.0") for line in said), said
 
 
 def run_audit_job(output: Path, database: Path) -> subprocess.CompletedProcess[str]:

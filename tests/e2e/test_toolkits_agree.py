@@ -36,7 +36,7 @@ OWN_WAYS = {
     "NEXTEST_SHOW_PROGRESS",
     "XDG_RUNTIME_DIR",
 }
-STEPS = ("clippy", "doc", "unit", "integration", "build", "deps")
+STEPS = ("clippy", "doc", "unit", "integration", "build", "deps", "coverage")
 
 
 SETTINGS = """
@@ -113,7 +113,7 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
         monkeypatch.setattr(checks, "require_libraries", lambda *_: None)
         monkeypatch.setattr(checks, "run_nextest", run_nextest)
         monkeypatch.setattr(checks, "finish_nextest", lambda *_: None)
-        if step in {"build", "deps"}:
+        if step in {"build", "deps", "coverage"}:
             return Started(attributes["flags"], cargo.environment(attributes))
         checks.check(attributes, tmp_path / f"out-{len(list(tmp_path.iterdir()))}")
         return started[-1]
@@ -192,5 +192,5 @@ def test_every_program_that_a_check_sees_on_nixpkgs_is_in_the_debian_root(both: 
     nixpkgs, _ = both(with_libraries(LIBRARIES))
     programs = {program for step in nixpkgs.values() for program in step["programs"]}
     assert {{"gitMinimal": "git"}.get(name, name) for name in programs} <= packages
-    assert all("gitMinimal" in nixpkgs[step]["programs"] for step in ("unit", "integration"))
+    assert all("gitMinimal" in nixpkgs[step]["programs"] for step in ("unit", "integration", "coverage"))
     assert all({"pkg-config", "git", "less"} <= set(nixpkgs[step]["programs"]) for step in STEPS)

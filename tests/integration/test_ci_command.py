@@ -262,3 +262,48 @@ def test_the_events_jobs_run_and_no_others(tmp_path: Path) -> None:
     ran = ci(tmp_path, RecordedNix("passing"), "--event", "release", "--format", "json")
     assert {job["id"] for job in ran.json["jobs"] if "beta" in job["id"]} == set()
     assert ran.json["event"] == "release"
+
+
+def scan_in_clippys_output(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The recording has no store, and no scan: one job's output is put here."""
+    folder.mkdir()
+    (folder / "scan.json").write_text(text)
+    of_clippy = lambda one: folder if one.derivation.name.endswith("-clippy.drv") else None  # noqa: E731
+    monkeypatch.setattr(nix_jobs, "output_folder", of_clippy)
+
+
+OLD_DATABASE = {"date": "2023-10-01", "basis": "commit", "advisories": 3}
+SCAN = json.dumps({"schemaVersion": 1, "database": OLD_DATABASE, "policy": None, "yankedUnknown": False})
+
+
+def test_an_old_advisory_database_is_a_warning_that_is_seen_and_fails_under_strict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan_in_clippys_output(tmp_path / "out", monkeypatch, SCAN)
+    old = "the advisory database is 44 days old (2023-10-01, the date of its commit), and database_max_age_days is 14"
+    job = ci(tmp_path, RecordedNix("passing"), "--format", "json").job(CLIPPY)
+    assert job["verdict"] == "pass"
+    assert job["reason"] == "the advisory database is 44 days old"
+    assert [warning.partition(";")[0] for warning in job["evidence"]["warnings"]] == [old]
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert f"{CLIPPY}: warning: {old}" in ran.err
+    assert old in " ".join(ran.out.split("Job", 1)[0].split()), "above the table"
+    strict = ci(tmp_path, RecordedNix("passing"), "--format", "json", "--strict").job(CLIPPY)
+    assert (strict["verdict"], strict["reason"].startswith(old)) == ("fail", True)
+    assert strict["reproduce"] is None, "to build it again would pass"
+
+
+def test_the_limit_of_the_databases_age_is_that_of_the_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan_in_clippys_output(tmp_path / "out", monkeypatch, SCAN)
+    text = (DATA / "pipeline.toml").read_text() + "\n[security]\ndatabase_max_age_days = 44\n"
+    (tmp_path / "pipeline.toml").write_text(text)
+    job = ci(tmp_path, RecordedNix("passing"), "--format", "json").job(CLIPPY)
+    assert (job["verdict"], job["reason"]) == ("pass", None)
+
+
+def test_a_scan_that_cannot_be_read_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan_in_clippys_output(tmp_path / "out", monkeypatch, "{}")
+    job = ci(tmp_path, RecordedNix("passing"), "--format", "json").job(CLIPPY)
+    assert (job["verdict"], "schemaVersion" in job["reason"]) == ("error", True)

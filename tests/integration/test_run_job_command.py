@@ -16,6 +16,7 @@ from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.errors import Interrupted, ToolMissing
 from nanna_ci.jobs import build_job
+from nanna_ci.pipeline import nix_jobs
 from nanna_ci.store.build_times import load_build_times
 from support.fake_ports import FakePorts
 from support.json_schemas import check
@@ -263,3 +264,22 @@ def test_a_machine_without_cargo_has_no_answer(tmp_path: Path, monkeypatch: pyte
     machine.run.script("cargo", error=ToolMissing("cargo", "not found"))
     code, job = machine.job(MAC_UNIT)
     assert (code, job["verdict"], job["reason"]) == (3, "unavailable", "cargo: not found")
+
+
+def test_under_strict_a_job_that_cannot_run_fails(linux: Machine) -> None:
+    assert linux("audit-x86_64-linux-stable", "--strict") == 1
+    assert "no cargo-audit; --strict counts that as failure" in linux.out
+
+
+def test_under_strict_an_old_advisory_database_fails_the_job(
+    linux: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out").mkdir()
+    database = {"date": "2023-10-01", "basis": "commit", "advisories": 3}
+    scan = {"schemaVersion": 1, "database": database, "policy": None, "yankedUnknown": False}
+    (tmp_path / "out" / "scan.json").write_text(json.dumps(scan))
+    monkeypatch.setattr(nix_jobs, "output_folder", lambda _: tmp_path / "out")
+    linux.run = RecordedNix("passing")
+    assert linux("clippy-x86_64-linux-stable") == 0
+    assert "the advisory database is 44 days old" in linux.out
+    assert linux("clippy-x86_64-linux-stable", "--strict") == 1

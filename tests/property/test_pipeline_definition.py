@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
 from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
-from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, SYSTEMS, Channel, SuiteKind
+from nanna_ci.pipeline.vocabulary import (
+    POSSIBLE_STRATEGIES,
+    RUNNERS,
+    SYSTEMS,
+    Channel,
+    OperatingSystem,
+    Severity,
+    SuiteKind,
+)
 from support.toml_text import render_toml
 
 LOWER = string.ascii_lowercase + string.digits
@@ -56,8 +64,13 @@ def suites(draw: st.DrawFn, channels: list[str]) -> list[dict[str, Any]]:
     pairs = draw(
         st.lists(st.tuples(st.sampled_from(list(SuiteKind)), st.sampled_from(channels)), unique=True, max_size=8)
     )
+    linux = [runner for runner, system in RUNNERS.items() if SYSTEMS[system].os is OperatingSystem.LINUX]
     return [
-        {"kind": SuiteKind(kind).value, "channels": [channel], "runners": draw(some(st.sampled_from(sorted(RUNNERS))))}
+        {
+            "kind": SuiteKind(kind).value,
+            "channels": [channel],
+            "runners": draw(some(st.sampled_from(linux if kind is SuiteKind.COVERAGE else sorted(RUNNERS)))),
+        }
         for kind, channel in pairs
     ]
 
@@ -106,13 +119,20 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "push_filter": draw(some(PATTERNS, least=0)),
             "tarball_ttl_s": draw(st.integers(0, 31_536_000)),
         },
+        "security": {
+            "database_max_age_days": draw(st.integers(1, 3650)),
+            "fail_severity": draw(st.sampled_from([severity.value for severity in Severity])),
+            "baseline": draw(st.sampled_from(["accepted.toml", ".ci/accepted.toml"])),
+        },
         "budget": {
             "cache_hit_rate": draw(st.floats(0, 1)),
             "artifact_bytes": draw(st.integers(1, 10**15)),
             "regression_ratio": draw(st.integers(1, 100) | st.floats(1, 100)),
         },
     }
-    for section in draw(st.sets(st.sampled_from(["toolchain", "target", "test", "image", "cache", "budget"]))):
+    for section in draw(
+        st.sets(st.sampled_from(["toolchain", "target", "test", "image", "cache", "security", "budget"]))
+    ):
         if not (section == "toolchain" and document.get("test")):  # whose channels it declares
             document.pop(section, None)
     return document

@@ -46,7 +46,12 @@ let
   onDebian = import ../../nix/toolkits/debian/rust.nix {
     inherit unavailable;
     derive = _: step: values: values // { inherit step; };
-    tools.cargo-nextest = "nextest";
+    tools = {
+      cargo-auditable = "cargo-auditable";
+      cargo-llvm-cov = "cargo-llvm-cov";
+      llvm = "llvm";
+      cargo-nextest = "nextest";
+    };
     need = name: _: name;
     inputs.crates = "crates";
     cratesReason = null;
@@ -61,6 +66,7 @@ let
       doc
       fmt
       ;
+    inherit (rust) coverage;
     build = rust.build { };
     unit = rust.nextest { kind = "unit"; };
     integration = rust.nextest { kind = "integration"; };

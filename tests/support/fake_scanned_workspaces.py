@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,11 @@ DATABASE = REPO / "tests" / "data" / "advisory-db"
 # name -> licence; all are of version 1.0.0, and DATABASE knows something of some
 CRATES = {"sound": "MIT", "leaky": "MIT", "abandoned": "MIT", "copyleft": "GPL-3.0-only"}
 POLICY = '[licenses]\nallow = ["MIT"]\n\n[advisories]\nunmaintained = "none"\n'
+# as nix/cargo-words.nix gives it to the builder
+DEFAULT_POLICY = {
+    "file": str(REPO / "nix" / "deny.toml"),
+    "arguments": ["--warn=unmaintained", "--warn=unsound", "--warn=notice"],
+}
 # 2026-10-05, a Monday
 MODIFIED_S = 1791158400
 
@@ -43,12 +51,13 @@ def write_package(folder: Path, name: str, version: str, licence: str, crates: t
 class Scanned:
     """A workspace that needs some crates, and the two steps over it."""
 
-    def __init__(self, folder: Path, *crates: str, policy: str = POLICY, audit: str | None = None) -> None:
+    def __init__(self, folder: Path, *crates: str, policy: str | None = POLICY, audit: str | None = None) -> None:
         self.folder = folder
         self.source = folder / "source"
         write_package(self.source, "subject", "0.1.0", "MIT", crates)
         write(self.source / "Cargo.lock", lock(crates))
-        write(self.source / "deny.toml", policy)
+        if policy is not None:
+            write(self.source / "deny.toml", policy)
         if audit is not None:
             write(self.source / ".cargo" / "audit.toml", audit)
         self.database = folder / "database"
@@ -63,10 +72,49 @@ class Scanned:
             "layers": [],
             "database": str(self.database),
             "modified": MODIFIED_S,
+            "policy": None,
         }
         done = self.builder.step(f"scanners.{name}", name, **(attributes | values))
         assert done.stdout == ""
         return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
+
+    def within_crane(self, name: str, *words: str) -> tuple[int, list[str]]:
+        """The same in the nixpkgs toolkit's derivations, as nix/toolkits/nixpkgs/rust-scans.nix has it."""
+        home = self.folder / f"home-{name}"
+        configuration = (self.folder / "crates" / "config.toml").read_text(encoding="utf-8")
+        write(home / "config.toml", configuration.replace("@crates@", str(self.folder / "crates")))
+        self.builder.top.mkdir(exist_ok=True)
+        step = [sys.executable, "-I", "-B", str(REPO / "nix/toolkits/debian/builder/crane.py"), ".", name]
+        tools = [shutil.which("cargo-deny") or "", *words] if name == "deny" else []
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "CARGO_HOME": str(home)}
+        done = subprocess.run(
+            [*step, str(self.out(name)), shutil.which("cargo-audit") or "", str(self.database), "0", *tools],
+            cwd=self.source,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, [line for line in done.stderr.splitlines() if not line.startswith("+ ")]
+
+    def take_from_a_repository(self, crate: str) -> None:
+        """The workspace gets a crate from a git repository, and not from the registry."""
+        url = "https://example.invalid/crate"
+        commit = "1" * 40
+        manifest, locked = self.source / "Cargo.toml", self.source / "Cargo.lock"
+        needed = f'{crate} = {{ git = "{url}", rev = "{commit}" }}'
+        manifest.write_text(manifest.read_text().replace(f'{crate} = "1"', needed))
+        locked.write_text(locked.read_text().replace(f'"{_SOURCE}"', f'"git+{url}?rev={commit}#{commit}"'))
+        with (self.folder / "crates" / "config.toml").open("a") as config:
+            config.write(
+                f'[source."git+{url}?rev={commit}"]\ngit = "{url}"\nrev = "{commit}"\n'
+                'replace-with = "vendored-sources"\n'
+            )
+
+    def scan(self, name: str) -> dict[str, Any]:
+        """What the step of that name says its answer rests on."""
+        value: dict[str, Any] = json.loads((self.out(name) / "scan.json").read_text(encoding="utf-8"))
+        return value
 
     def out(self, name: str) -> Path:
         """What the step of that name left."""

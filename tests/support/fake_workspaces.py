@@ -178,7 +178,10 @@ class Builder:
 
     def build(self, binaries: list[str]) -> subprocess.CompletedProcess[str]:
         layers = [str(self.top / "deps-release")]
-        return self.step("checks.build", "programs", profile="release", binaries=binaries, layers=layers)
+        auditable = {"program": shutil.which("cargo-auditable")}
+        return self.step(
+            "checks.build", "programs", profile="release", binaries=binaries, layers=layers, auditable=auditable
+        )
 
     def passed(self, kind: str) -> set[str]:
         """The names of the tests that passed, without their modules."""

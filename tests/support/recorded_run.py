@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
+from nanna_ci.pipeline.output_facts import DatabaseRule
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.pipeline.run_folder import JobFolders
@@ -34,7 +36,9 @@ def green_junit(one: DerivationResult) -> Path | None:
 class Run:
     """A `LocalRun` over a recording, and all that it said."""
 
-    def __init__(self, folder: Path, nix: RecordedNix, *, host: str | None = "x86_64-linux") -> None:
+    def __init__(
+        self, folder: Path, nix: RecordedNix, *, host: str | None = "x86_64-linux", strict: bool = False
+    ) -> None:
         self.nix = nix
         self.folder = folder
         self.notes: list[tuple[str, Tone]] = []
@@ -55,6 +59,7 @@ class Run:
             note=lambda line, tone: self.notes.append((line, tone)),
             clock=lambda: 0.0,
             verbose=False,
+            rule=DatabaseRule(14, datetime.date(2026, 11, 28), strict),
         )
 
     def _effect(self, request: EffectRequest) -> JobResult:

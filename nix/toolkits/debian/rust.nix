@@ -86,10 +86,10 @@ let
     inherit
       check
       tools
-      unavailable
       src
       folder
       ;
+    inherit (cargo) defaultPolicy;
     manifests = manifests.path;
   };
 in
@@ -117,8 +117,25 @@ else
             src = "${src}";
             layers = (if target == here then [ ] else [ (depsFor "release" here) ]) ++ [ (depsFor "release" target) ];
             inherit binaries;
+            # a build goes on without it
+            auditable =
+              if tools.cargo-auditable ? reason then
+                { inherit (tools.cargo-auditable) reason; }
+              else
+                { program = "${tools.cargo-auditable}"; };
           }
         );
+    crateFacts =
+      { system, triple }:
+      cargoStep "crate-facts-${system}" "facts.crates" {
+        src = "${src}";
+        layers = [ ];
+        # asks cargo, and compiles nothing: no linker, and no standard library but its names
+        profile = "release";
+        cross = false;
+        inherit binaries triple;
+        target = { inherit system triple; };
+      };
     nextest =
       { kind }:
       if tools.cargo-nextest ? reason then
@@ -151,5 +168,23 @@ else
       inherit (cargo) rustdocFlags;
       inherit (doc) tests;
     };
+    coverage =
+      let
+        missing = builtins.filter (tool: tool ? reason) [
+          tools.cargo-llvm-cov
+          tools.cargo-nextest
+          tools.llvm
+        ];
+      in
+      if missing != [ ] then
+        builtins.head missing
+      else
+        check "coverage" "measure.coverage" {
+          inherit (nextest) filter arguments;
+          inherit (cargo) testProfile;
+          nextest = "${tools.cargo-nextest}";
+          llvmCov = "${tools.cargo-llvm-cov}";
+          llvm = "${tools.llvm}";
+        };
     inherit (scanners) audit deny;
   }

@@ -2,10 +2,11 @@
 {
   check,
   tools,
-  unavailable,
   src,
   # where the workspace's manifest is, below src
   folder,
+  # for a workspace that has none: ../../cargo-words.nix
+  defaultPolicy,
   # what decides which crates there are, and nothing else
   manifests,
 }:
@@ -23,8 +24,6 @@ let
     advisoryDb: label: values:
     if tools.cargo-audit ? reason then
       tools.cargo-audit
-    else if !builtins.pathExists (advisoryDb + "/crates") then
-      unavailable "no advisory database: give one with --override-input advisory-db path:FOLDER (a checkout of RustSec's advisory-db)"
     else
       check label "scanners.${label}" (
         {
@@ -32,8 +31,8 @@ let
           modules = [ ];
           audit = "${tools.cargo-audit}";
           database = "${advisoryDb}";
-          # seconds since 1970; a tree in the store has lost its date
-          modified = advisoryDb.lastModified or 0;
+          # seconds since 1970; what is no commit has the time at which somebody copied it
+          modified = if advisoryDb ? rev then advisoryDb.lastModified else 0;
         }
         // values
       );
@@ -43,8 +42,15 @@ in
 
   deny =
     { advisoryDb }:
-    if hasPolicy then
-      over advisoryDb "deny" { deny = "${tools.cargo-deny}"; }
-    else
-      unavailable "the workspace has no deny.toml, so that cargo-deny has no policy to hold it to";
+    over advisoryDb "deny" {
+      deny = "${tools.cargo-deny}";
+      policy =
+        if hasPolicy then
+          null
+        else
+          {
+            file = "${defaultPolicy.file}";
+            inherit (defaultPolicy) arguments;
+          };
+    };
 }

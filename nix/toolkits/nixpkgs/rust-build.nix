@@ -1,5 +1,8 @@
-# The workspace's binaries in bin/, in the release profile, for the system that crane's package set is for.
+# The workspace's binaries in bin/, in the release profile, for the system that crane's package set is for, each with the list
+# of its crates in the section .dep-v0.
 {
+  # the program cargo-auditable of the machine that builds
+  auditable,
   binaries,
   common,
   craneLib,
@@ -10,6 +13,8 @@ let
     # the tests are checks of their own
     doCheck = false;
     cargoExtraArgs = "${common.cargoExtraArgs} --bins";
+    # not as a subcommand of cargo, which an alias may replace
+    cargoBuildCommand = "${auditable} auditable build --release";
   };
 in
 craneLib.buildPackage (

@@ -4,6 +4,9 @@
 #   -> {
 #     dependencies    arguments: profile: derivation
 #     tests           arguments: layers: derivation
+#     facts           arguments: binaries: { system; triple }: derivation
+#     coverage        arguments: layers: { junit; words }: derivation; words as crane.py takes them, behind `junit`
+#     audit, deny     arguments: words: derivation; words as crane.py takes them, behind `out`
 #     doctests        shell that tests the examples in the documentation
 #     over            arguments: layers: arguments
 #     refuseAlias     command of cargo: shell that ends the build where the workspace's configuration has it as an alias
@@ -23,11 +26,17 @@
 let
   manifests = import ../debian/manifests.nix src;
   names = map (name: "${name}.py") [
+    "advisories"
     "archive"
     "crane"
+    "crate_facts"
     "doctests"
+    "instrumented"
+    "junit_trailer"
     "main"
     "plain"
+    "scanning"
+    "scans"
     "stubs"
     "warm"
     "watched"
@@ -72,6 +81,36 @@ in
       src = manifests.path;
       pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
       buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile} ${pkgs.lib.escapeShellArgs flags}";
+    };
+  facts =
+    arguments: binaries:
+    { system, triple }:
+    layer arguments [ ] {
+      pnameSuffix = "-crate-facts-${system}";
+      buildPhaseCargoCommand = "${step} facts $out ${system} ${triple} '${pkgs.lib.concatStringsSep "," binaries}' ${pkgs.lib.escapeShellArgs flags}";
+    };
+  coverage =
+    arguments: layers:
+    { junit, words }:
+    layer arguments layers {
+      pnameSuffix = "-coverage";
+      buildPhaseCargoCommand = "${step} coverage $out ${junit} ${pkgs.lib.escapeShellArgs words}";
+    };
+  # reads manifests alone
+  audit =
+    arguments: words:
+    layer arguments [ ] {
+      src = manifests.path;
+      cargoVendorDir = null;
+      pnameSuffix = "-audit";
+      buildPhaseCargoCommand = "${step} audit $out ${pkgs.lib.escapeShellArgs words}";
+    };
+  deny =
+    arguments: words:
+    layer arguments [ ] {
+      pnameSuffix = "-deny";
+      nativeBuildInputs = arguments.nativeBuildInputs ++ [ pkgs.gitMinimal ];
+      buildPhaseCargoCommand = "${step} deny $out ${pkgs.lib.escapeShellArgs words}";
     };
   tests =
     arguments: layers:

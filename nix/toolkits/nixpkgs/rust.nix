@@ -72,6 +72,15 @@ let
   deps = shared.dependencies checked "dev";
   check = shared.over checked [ deps ];
   tests = shared.tests checked [ deps ];
+  scans = import ./rust-scans.nix {
+    inherit
+      checked
+      pkgs
+      shared
+      source
+      ;
+    inherit (cargo) defaultPolicy;
+  };
 in
 if compiler == null then
   unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
@@ -85,10 +94,13 @@ else
       }:
       import ./rust-build.nix {
         inherit binaries;
+        auditable = "${pkgs.cargo-auditable}/bin/cargo-auditable";
         craneLib = craneFor (packagesFor target);
         common = common (packagesFor target);
         shared = sharedBy (craneFor (packagesFor target));
       };
+
+    crateFacts = shared.facts (common pkgs) binaries;
 
     nextest =
       { kind }:
@@ -142,14 +154,21 @@ else
       }
     );
 
-    audit = import ./rust-audit.nix { inherit checked craneLib source; };
-    deny = import ./rust-deny.nix {
+    coverage = import ./rust-coverage.nix {
       inherit
-        craneLib
         checked
+        deps
+        nextest
         pkgs
-        source
-        unavailable
         ;
+      inherit (cargo) flags testProfile;
+      toolchainShared = sharedBy (
+        (crane.mkLib pkgs).overrideToolchain (toolchain {
+          inherit channel;
+          extensions = [ "llvm-tools" ];
+        })
+      );
     };
+
+    inherit (scans) audit deny;
   }

@@ -23,7 +23,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     started = ports.clock()
     try:
-        results, interrupted = run_locally(jobs, pipeline, folder, context)
+        results, interrupted = run_locally(jobs, pipeline, folder, context, strict=arguments.strict)
     finally:
         folder.close()
     report = RunReport(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import UsageError
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.jobs.local_jobs import run_locally
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs
 from nanna_ci.pipeline.results import result_to_json
 from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
-from nanna_ci.pipeline.run_report import failure_blocks, results_table
+from nanna_ci.pipeline.run_report import failure_blocks, results_table, warning_blocks
 from nanna_ci.report.blocks import Document, Facts, Notice
 from nanna_ci.report.outcome import VERDICT_TONES, Outcome
 
@@ -30,7 +31,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     for one in (*needed, job):
         folders.job(one.id).clear()
     try:
-        results, interrupted = run_locally((*needed, job), pipeline, folders, context)
+        results, interrupted = run_locally((*needed, job), pipeline, folders, context, strict=arguments.strict)
     finally:
         folders.close()
     if interrupted is not None:
@@ -38,10 +39,18 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     result, others = results[job.id], [results[one.id] for one in needed]
     line = f"{job.id}: {result.verdict.value}" + (f": {result.reason}" if result.reason else "")
     files = Facts((("Files", str(folder)),))
-    blocks = (*failure_blocks([*others, result]), results_table([*others, result]), files)
+    blocks = (
+        *warning_blocks([*others, result]),
+        *failure_blocks([*others, result]),
+        results_table([*others, result]),
+        files,
+    )
+    verdict = result.verdict
+    if arguments.strict and verdict is Verdict.UNAVAILABLE:
+        verdict, line = Verdict.FAIL, f"{line}; --strict counts that as failure"
     return Outcome(
-        verdict=result.verdict,
-        document=Document(job.id, (Notice(VERDICT_TONES[result.verdict], line), *blocks)),
+        verdict=verdict,
+        document=Document(job.id, (Notice(VERDICT_TONES[verdict], line), *blocks)),
         data={
             "folder": str(folder),
             "job": result_to_json(result),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import platform
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, live_view
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
+from nanna_ci.pipeline.output_facts import DatabaseRule
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult
@@ -27,9 +29,9 @@ from nanna_ci.store.nix import Nix
 
 
 def run_locally(
-    jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context
+    jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context, *, strict: bool
 ) -> tuple[dict[str, JobResult], Interrupted | None]:
-    """Run jobs on this machine with a live view; see `LocalRun.run`."""
+    """Run jobs on this machine with a live view; see `LocalRun.run`. `strict`: an old advisory database fails a job."""
     ports = context.ports
     nix = Nix(ports.run, environ=ports.environ)
     origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
@@ -57,6 +59,11 @@ def run_locally(
             note=view.note,
             clock=ports.clock,
             verbose=context.verbosity > 0,
+            rule=DatabaseRule(
+                pipeline.security.database_max_age_days,
+                datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).date(),
+                strict,
+            ),
             build_times=_known_times(ports),
         ).run(jobs)
 

@@ -17,7 +17,7 @@ from typing import Any
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.rules import cross_problems, filled, table_problems
-from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
+from nanna_ci.pipeline.vocabulary import Channel, Severity, Strategy, SuiteKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,18 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Security:
+    """How old the advisory database may be, the least severity that fails, and the file of accepted findings.
+
+    `baseline` is a path below the source; there need be no such file.
+    """
+
+    database_max_age_days: int
+    fail_severity: Severity
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """The performance targets: `cache_hit_rate` (0..1) is a least, all others are a most."""
 
@@ -174,6 +186,7 @@ class Pipeline:
     images: tuple[Image, ...]
     models: tuple[Model, ...]
     cache: Cache
+    security: Security
     budget: Budget
 
 
@@ -249,8 +262,13 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
         images=tuple(Image(**_with_tuples(image)) for image in value["image"]),
         models=tuple(Model(model["name"], model["image"]) for model in value["model"]),
         cache=Cache(**_with_tuples(value["cache"])),
+        security=_security(value["security"]),
         budget=Budget(**value["budget"]),
     )
+
+
+def _security(table: Mapping[str, Any]) -> Security:
+    return Security(table["database_max_age_days"], Severity(table["fail_severity"]), table["baseline"])
 
 
 def _with_tuples(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,12 +36,13 @@ class JobKind(enum.StrEnum):
     DOC = "doc"
     AUDIT = "audit"
     DENY = "deny"
+    COVERAGE = "coverage"
     BUILD = "build"
     IMAGE = "image"
     CONTAINER_TEST = "container-test"
 
 
-TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION})
+TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION, JobKind.COVERAGE})
 """Those that run a workspace's tests, and have JUnit to show for it."""
 
 

@@ -26,6 +26,7 @@ from nanna_ci.pipeline.nix_jobs import (
     judge_jobs,
     look_up_outputs,
 )
+from nanna_ci.pipeline.output_facts import DatabaseRule
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, no_answer, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
@@ -74,6 +75,7 @@ class LocalRun:
     note: Note
     clock: Callable[[], float]
     verbose: bool
+    rule: DatabaseRule
     build_times: BuildTimes = field(default_factory=BuildTimes)
 
     def run(self, jobs: Sequence[Job]) -> tuple[dict[str, JobResult], Interrupted | None]:
@@ -157,7 +159,9 @@ class LocalRun:
             output = built[job.derivation].outputs.get("out")
             if built[job.derivation].state.there and output is not None:
                 followers.there(known[job.id], Path(str(output)))
-        judged, prebuilt = judge_jobs(planned, built, log, nix=self.nix, folders=self.folders, reproduce=self.reproduce)
+        judged, prebuilt = judge_jobs(
+            planned, built, log, nix=self.nix, folders=self.folders, rule=self.rule, reproduce=self.reproduce
+        )
         said_failed = {job.id for job in planned if not built[job.derivation].state.there}
         for result in judged:
             if result.verdict is not Verdict.PASS and result.id not in said_failed:
@@ -225,6 +229,8 @@ class LocalRun:
 
     def _record(self, results: dict[str, JobResult], result: JobResult) -> None:
         results[result.id] = result
+        for warning in result.warnings:
+            self.note(f"{result.id}: warning: {warning}", Tone.WARN)
         if result.verdict is Verdict.UNAVAILABLE:
             self.tracker.leave_out(result.id)
         else:

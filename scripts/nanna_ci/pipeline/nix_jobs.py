@@ -15,6 +15,7 @@ from nanna_ci.pipeline.junit import JunitReport, read_junit
 from nanna_ci.pipeline.log_text import failing_tests, left_out, plain_line, useful_lines
 from nanna_ci.pipeline.nextest import NextestResult, judge_tests
 from nanna_ci.pipeline.nix_failures import FailedBuild, by_fault, first_sentence, judge_failure
+from nanna_ci.pipeline.output_facts import DatabaseRule, judge_output
 from nanna_ci.pipeline.results import JobResult, JobState, unavailable
 from nanna_ci.pipeline.run_folder import JobFolder, JobFolders
 from nanna_ci.store.build_log import BuildLog
@@ -86,6 +87,7 @@ def judge_jobs(
     *,
     nix: Nix,
     folders: JobFolders,
+    rule: DatabaseRule,
     reproduce: Callable[[str], str],
 ) -> tuple[list[JobResult], dict[str, Prebuilt]]:
     """A result for each job that is its derivation, and for the others what was built, by id.
@@ -103,10 +105,12 @@ def judge_jobs(
             prebuilt[job.id] = Prebuilt(one, evidence)
             continue
         if one.state.there:
-            result = _there(job, one, evidence, folders.job(job.id))
+            result = _there(job, one, evidence, folders.job(job.id), rule)
         else:
             result = _failed(job.id, one, evidence, folders.job(job.id), culprits.get(job.derivation, ()))
-        results.append(replace(result, reproduce=reproduce(job.attribute)) if result.verdict in ENDED_BADLY else result)
+        # to build it again would pass, where only its database is too old
+        is_reproducible = result.verdict in ENDED_BADLY and "scan" not in result.evidence
+        results.append(replace(result, reproduce=reproduce(job.attribute)) if is_reproducible else result)
     return results, prebuilt
 
 
@@ -142,8 +146,10 @@ def _interrupted(job: NixJob, heard: DerivationLog | None, folder: JobFolder) ->
     return judge_failure(FailedBuild(job.id, said, heard.seconds, evidence, folder.log_lines(), folder))
 
 
-def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder) -> JobResult:
-    """A derivation that is there; for a test job that is half an answer, and its JUnit the other half."""
+def _there(
+    job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder: JobFolder, rule: DatabaseRule
+) -> JobResult:
+    """A derivation that is there: half an answer. Of a test job the other half is its JUnit, of a scan its database."""
     state = JOB_STATES[one.state]
     if not folder.has_log:
         folder.log(f"{job.id}: {state.value}, nothing was built in this run.")
@@ -162,14 +168,24 @@ def _there(job: NixJob, one: DerivationResult, evidence: dict[str, Any], folder:
     answer = NextestResult(Verdict.PASS, None)
     if job.is_tests or junit is not None:
         answer = judge_tests(0, report, refused=refused)
-    if answer.verdict is Verdict.ERROR:
+    verdict, reason = answer.verdict, answer.reason or (left_out(folder.log_lines()) if job.is_tests else None)
+    output = output_folder(one)
+    if verdict is Verdict.PASS and output is not None:
+        try:
+            more = judge_output(output, rule)
+        except MalformedData as error:
+            verdict, reason = Verdict.ERROR, error.message
+        else:
+            verdict, reason = more.verdict, "; ".join(filter(None, (reason, more.reason))) or None
+            evidence |= {**(more.evidence or {}), **({"warnings": list(more.warnings)} if more.warnings else {})}
+    if verdict is Verdict.ERROR:
         evidence["report"] = str(folder.log_path)
     return JobResult(
         id=job.id,
-        verdict=answer.verdict,
+        verdict=verdict,
         seconds=one.seconds,
-        state=None if answer.verdict is Verdict.UNAVAILABLE else state,
-        reason=answer.reason or (left_out(folder.log_lines()) if job.is_tests else None),
+        state=None if verdict is Verdict.UNAVAILABLE else state,
+        reason=reason,
         evidence=evidence,
         failing_tests=answer.failing,
         log_tail=report.failure_lines() if report is not None else (),
@@ -252,6 +268,13 @@ def _culprits(
 
 
 def junit_path(one: DerivationResult) -> Path | None:
+    """The JUnit file of a derivation that has one."""
+    output = output_folder(one)
+    path = None if output is None else output / "junit.xml"
+    return path if path is not None and path.is_file() else None
+
+
+def output_folder(one: DerivationResult) -> Path | None:
+    """The output `out`; None where it is not known."""
     output = one.outputs.get("out")
-    path = Path(str(output)) / "junit.xml"
-    return path if output is not None and path.is_file() else None
+    return None if output is None else Path(str(output))

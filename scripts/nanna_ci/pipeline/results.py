@@ -57,6 +57,12 @@ class JobResult:
         if self.seconds is not None and not (math.isfinite(self.seconds) and self.seconds >= 0):
             raise ValueError(f"{self.id}: {self.seconds} seconds")
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a pass must not hide and a person should see to: `warnings` of the evidence."""
+        given = self.evidence.get("warnings", ())
+        return tuple(map(visible, given)) if isinstance(given, list) and all(isinstance(i, str) for i in given) else ()
+
 
 def no_answer(job_id: str, reason: str, *, report: str | None = None, **facts: Any) -> JobResult:
     """The result of a job that says nothing about the workspace, why, and the file to report.

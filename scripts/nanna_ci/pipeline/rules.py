@@ -32,7 +32,15 @@ from nanna_ci.pipeline.fields import (
     word_for,
     wrong_type,
 )
-from nanna_ci.pipeline.vocabulary import POSSIBLE_STRATEGIES, RUNNERS, STRATEGIES, SYSTEMS, SuiteKind, key_table
+from nanna_ci.pipeline.vocabulary import (
+    POSSIBLE_STRATEGIES,
+    RUNNERS,
+    STRATEGIES,
+    SYSTEMS,
+    OperatingSystem,
+    SuiteKind,
+    key_table,
+)
 
 _KEYS = key_table()
 
@@ -140,6 +148,7 @@ def cross_problems(value: Mapping[str, Any]) -> Iterator[Problem]:
     for i, test in enumerate(value["test"]):
         for channel in test["channels"]:
             yield from declared(f"test[{i}].channels", "toolchain.channels", channels, channel)
+    yield from _coverage_problems(value["test"])
     yield from _repeated_jobs(value["test"])
     yield from twice(lambda i: f"image[{i}].name", names)
     yield from _program_problems(value["image"], dict.fromkeys(value["workspace"]["binaries"]))
@@ -186,6 +195,14 @@ def _target_problems(targets: Sequence[Mapping[str, Any]], binaries: Sequence[st
         for strategy in target["strategies"]:
             if strategy not in possible:
                 yield Problem(f"target[{i}].strategies", f"{strategy} cannot build for {system}", known(possible))
+
+
+def _coverage_problems(tests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """Coverage is measured by a derivation: on runners that have Nix."""
+    for i, test in enumerate(tests):
+        for runner in test["runners"] if test["kind"] == SuiteKind.COVERAGE else ():
+            if SYSTEMS[RUNNERS[runner]].os is not OperatingSystem.LINUX:
+                yield Problem(f"test[{i}].runners", f"coverage is measured on Linux, not on {runner}")
 
 
 def _repeated_jobs(tests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:

@@ -56,6 +56,7 @@ def report_to_json(report: RunReport) -> dict[str, Any]:
 def report_document(report: RunReport) -> Document:
     """The run for people."""
     blocks: list[Block] = [Notice(VERDICT_TONES[report.verdict], report.line)]
+    blocks += warning_blocks(report.results)
     blocks += failure_blocks(report.results)
     blocks.append(results_table(report.results))
     timed = tuple(
@@ -92,6 +93,15 @@ def result_note(result: JobResult) -> tuple[str, Tone]:
     spent = "" if result.seconds is None else f" after {duration(result.seconds)}"
     why = "" if result.reason is None else f": {result.reason}"
     return f"{result.id}: {result.verdict.value}{spent}{why}", VERDICT_TONES[result.verdict]
+
+
+def warning_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
+    """What passed, and has something that a person should see to; what several jobs say is said once."""
+    said: dict[str, list[str]] = {}
+    for result in results:
+        for warning in result.warnings:
+            said.setdefault(warning, []).append(result.id)
+    yield from (Notice(Tone.WARN, f"{', '.join(ids)}: {warning}") for warning, ids in said.items())
 
 
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:

@@ -29,6 +29,16 @@ class SuiteKind(enum.StrEnum):
     DOC = "doc"
     AUDIT = "audit"
     DENY = "deny"
+    COVERAGE = "coverage"
+
+
+class Severity(enum.StrEnum):
+    """How bad a finding is, from the least on."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
 
 
 class Strategy(enum.StrEnum):

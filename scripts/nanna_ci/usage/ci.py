@@ -10,7 +10,8 @@ DESCRIPTION = """\
 Plans the jobs of an event and runs all that this machine can: the pure ones, which are derivations, with one
 `nix build --keep-going`; a container test as soon as its image is there, beside that build; then builds by their ladder
 of strategies, and on macOS and Windows the host's cargo. What has not changed is already in the store and is not built
-again. What cannot run here is `unavailable`, with the reason; --strict turns that into failure.
+again. What cannot run here is `unavailable`, with the reason, and a scan with an old advisory database passes with a
+warning; --strict turns both into failure.
 
 Results, logs and a report are kept in .nanna-ci/runs/; .nanna-ci/latest is the last run.
 
@@ -22,4 +23,6 @@ DRY_RUN = False
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("--event", choices=EVENTS, default="push", help="what starts the pipeline (default: push)")
-    parser.add_argument("--strict", action="store_true", help="a job that cannot run here is a failure")
+    parser.add_argument(
+        "--strict", action="store_true", help="what cannot run here, or passes with a warning, is a failure"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,11 @@ MATRIX = {  # the specification's test matrix; what reads Cargo.lock alone answe
         ("windows-2025", "stable"),
         ("windows-2025", "beta"),
     },
-    "fmt": {("ubuntu-24.04", "stable"), ("ubuntu-24.04", "beta")},
+    "fmt": {("ubuntu-24.04", "stable")},
     "doc": {("ubuntu-24.04", "stable")},
     "audit": {("ubuntu-24.04", "stable")},
     "deny": {("ubuntu-24.04", "stable")},
+    "coverage": {("ubuntu-24.04", "stable")},
 }
 
 
@@ -129,7 +131,8 @@ def test_what_a_file_leaves_out_is_what_the_own_file_says_it_would_be() -> None:
     kinds = (SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.CLIPPY, SuiteKind.FMT, SuiteKind.DOC)
     assert pipeline.tests == tuple(Suite(kind, ("ubuntu-24.04",), (Channel.STABLE,)) for kind in kinds)
     assert (pipeline.images, pipeline.models, pipeline.cache.name) == ((), (), None)
-    assert pipeline.budget == load_pipeline(ROOT / "pipeline.toml").budget
+    own = load_pipeline(ROOT / "pipeline.toml")
+    assert (pipeline.security, pipeline.budget) == (own.security, own.budget)
 
 
 def test_a_library_has_tests_and_nothing_to_build() -> None:
@@ -151,6 +154,15 @@ def test_the_templates_example_is_right_with_and_without_its_comments() -> None:
     uncommented = parse(example)
     assert [len(suite.runners) for suite in uncommented.tests] == [3]
     assert [target.system for target in uncommented.targets] == ["aarch64-linux"]
+
+
+def test_the_templates_policy_for_cargo_deny_is_the_default_one_but_for_its_own_scopes() -> None:
+    ours, template = (
+        tomllib.loads((ROOT / path).read_text()) for path in ("nix/deny.toml", "templates/rust/deny.toml")
+    )
+    assert template.pop("advisories") == {"unmaintained": "workspace", "unsound": "workspace", "yanked": "warn"}
+    del ours["advisories"]
+    assert template == ours
 
 
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)

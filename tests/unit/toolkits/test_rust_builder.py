@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from archive import LONG_AGO, source_time, write_time
-from checks import denied_the_network, executables
+from checks import cargo_build, denied_the_network, executables
 from main import guarded
 from warm import missing, note
 
@@ -48,6 +48,13 @@ def test_programs_are_those_that_cargo_says_it_made() -> None:
         b"",
     ]
     assert executables(b"\n".join(lines)) == {"tool": "/build/elsewhere/x86_64/release/tool"}
+
+
+def test_without_cargo_auditable_cargo_builds_and_the_log_says_what_the_binaries_lack(capsys: Any) -> None:
+    assert cargo_build({"reason": "the root has no packages for auditable"}) == ["cargo", "build"]
+    said = capsys.readouterr().err
+    assert said == "nanna-ci: the binaries carry no list of their crates: the root has no packages for auditable\n"
+    assert cargo_build({"program": "/usr/bin/cargo-auditable"}) == ["/usr/bin/cargo-auditable", "auditable", "build"]
 
 
 def test_a_failure_for_lack_of_network_is_distinguished_from_others(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -12,6 +13,7 @@ from cargo import TOP, cargo, folder_of, person, place_of, prepare, require_libr
 from doctests import run_doctests
 from junit_trailer import finish_nextest, run_nextest
 from plain import Attributes
+from warm import Place
 from watched import run_or_end
 
 NAMES_AT_ONCE = 5  # of tests in one line
@@ -29,10 +31,10 @@ NO_NETWORK = (
 
 
 def build(attributes: Attributes, out: Path) -> None:
-    """The workspace's binaries in bin/."""
+    """The workspace's binaries in bin/, each with the list of its crates in the section .dep-v0."""
     values = prepare(attributes)
     require_libraries(attributes, values)
-    argv = ["cargo", "build", "--release", *attributes["flags"], "--bins"]
+    argv = [*cargo_build(attributes["auditable"]), "--release", *attributes["flags"], "--bins"]
     argv.append("--message-format=json-render-diagnostics")
     with TemporaryFile() as messages:
         run_or_end(argv, cwd=folder_of(attributes), env=values, stdout=messages)
@@ -44,6 +46,16 @@ def build(attributes: Attributes, out: Path) -> None:
             built = ", ".join(sorted(made)) or "none"
             sys.exit(f"pipeline.toml names the binary {name}, which cargo did not build; it built {built}")
         shutil.copy(made[name], out / "bin" / name)
+
+
+def cargo_build(auditable: Mapping[str, str]) -> list[str]:
+    """`cargo build`, by cargo-auditable where there is one; not as cargo's subcommand, which an alias may replace."""
+    if "reason" in auditable:
+        print(
+            f"nanna-ci: the binaries carry no list of their crates: {auditable['reason']}", file=sys.stderr, flush=True
+        )
+        return ["cargo", "build"]
+    return [auditable["program"], "auditable", "build"]
 
 
 def executables(messages: bytes) -> dict[str, str]:
@@ -74,17 +86,18 @@ def check(attributes: Attributes, out: Path) -> None:
             if attributes["tests"]:
                 run_doctests(place_of(attributes, {**values, **person()}))
         case "nextest":
-            nextest(attributes, values, out)
+            # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
+            chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
+            if attributes["filter"] is not None:
+                chosen = f"{chosen} and ({attributes['filter']})"
+            run_tests(attributes, place_of(attributes, values), chosen, out)
 
 
-def nextest(attributes: Attributes, values: dict[str, str], out: Path) -> None:
-    """Every test of a kind, none left out after a failure; JUnit in out."""
-    # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
-    chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
-    if attributes["filter"] is not None:
-        chosen = f"{chosen} and ({attributes['filter']})"
-    flags, environment = place_of(attributes, values).for_tests()
-    options = [*flags, "--no-fail-fast", "--no-tests=pass", "-E", chosen, *attributes["arguments"]]
+def run_tests(attributes: Attributes, place: Place, chosen: str | None, out: Path) -> None:
+    """Every test that a filter chooses, none left out after a failure; JUnit in out."""
+    flags, environment = place.for_tests()
+    options = [*flags, "--no-fail-fast", "--no-tests=pass"]
+    options += [*(["-E", chosen] if chosen is not None else []), *attributes["arguments"]]
     # Nix gives builders a terminal, on which nextest draws a bar and, the terminal being dumb, nothing else
     env = {**environment, **person(), "NEXTEST_SHOW_PROGRESS": "none"}
     code, junit = run_nextest(

@@ -1,197 +1,34 @@
-"""The steps that ask what is known of a workspace's crates: cargo-audit, cargo-deny. No network, no registry.
+"""The steps that ask what is known of a workspace's crates (scanning.py)."""
 
-A verdict comes from what they print. A tool that gives none for a reason of its own, and a database that cannot be
-read, are faults of the builder (main.py): neither green nor the workspace's.
-"""
-
-import json
 import os
-import re
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
+import scanning
 from archive import LONG_AGO, copy_source
 from cargo import SOURCE, TOP, folder_of, person, prepare
-from plain import Attributes, run, say_command
-from scans import Audit, denied_kinds, parse_audit, parse_deny, without_database
-
-# cargo-deny calls a database's folder after its URL's hash: RustSec's, the default
-DATABASE = TOP / "cargo" / "advisory-dbs" / "advisory-db-3157b0e258782691"
-POLICIES = ("deny.toml", ".deny.toml", ".cargo/deny.toml")
-NOT_YANKED = "yanked crates were not looked for: only the registry knows them, and there is no network here"
-OLD = (
-    "how old the database may be says advisories.maximum-db-staleness of deny.toml, 90 days where it says nothing; "
-    "a newer one is given with --override-input advisory-db path:FOLDER"
-)
-# a Rust program that panicked
-EXIT_PANIC = 101
+from plain import Attributes
 
 
 def audit(attributes: Attributes, out: Path) -> None:
-    """cargo-audit over Cargo.lock, by the workspace's .cargo/audit.toml: out/audit.json."""
+    """Known holes. Reads Cargo.lock, and needs no crates."""
     copy_source(Path(attributes["src"]), SOURCE, [], changed_s=LONG_AGO)
-    values = {**os.environ, **person()}
-    open_database(attributes, values)
-    done = run_audit(attributes, folder_of(attributes), values)
-    report = report_of(done)
-    if report is None:
-        # the same tool has just read this database
-        blame_workspace(done)
-    say(NOT_YANKED)
-    if report.ignored:
-        say(f"ignored, as .cargo/audit.toml says: {', '.join(report.ignored)}")
-    denied = denied_kinds(read(folder_of(attributes) / ".cargo" / "audit.toml"), list(report.warnings))
-    by_kind = {kind: [f"{kind}: {line}" for line in lines] for kind, lines in report.warnings.items()}
-    tell("warning", (line for kind, lines in by_kind.items() if kind not in denied for line in lines))
-    errors = [*report.vulnerabilities, *(line for kind in sorted(denied) for line in by_kind[kind])]
-    tell("error", errors)
-    conclude("cargo-audit", errors, done)
-    out.mkdir()
-    (out / "audit.json").write_text(done.stdout, encoding="utf-8")
-    say(f"cargo-audit: no known hole in the {report.crates} crates of Cargo.lock")
+    scanning.audit(scan_of(attributes, {**os.environ, **person()}), out)
 
 
 def deny(attributes: Attributes, out: Path) -> None:
-    """cargo-deny by the workspace's policy: out/deny.json, a JSON value a line as cargo-deny prints it."""
-    values = prepare(attributes)
-    open_database(attributes, values)
-    make_repository(attributes["modified"], values)
-    use_our_database(folder_of(attributes))
-    argv = [attributes["deny"], "--offline", "--locked", "--format", "json", "check"]
-    done = ask(argv, folder_of(attributes), values)
-    report = parse_deny(done.stderr)
-    if report.not_looked_up:
-        say(f"{NOT_YANKED} ({report.not_looked_up} crates)")
-    tell("warning", report.findings.get("warning", ()))
-    errors = report.findings.get("error", ())
-    tell("error", errors)
-    if report.errors is None:
-        if not errors and any("advisory database" in line for line in report.failures):
-            raise ValueError("; ".join(report.failures))
-        is_old = any("is stale" in line for line in report.failures)
-        blame_workspace(done, report.failures or errors, OLD if is_old else None)
-    counts = {check: count for check, count in report.errors.items() if count}
-    if counts:
-        say(f"cargo-deny's errors: {', '.join(f'{count} of {check}' for check, count in counts.items())}")
-    conclude("cargo-deny", errors or list(counts), done)
-    out.mkdir()
-    (out / "deny.json").write_text(done.stderr, encoding="utf-8")
-    say(f"cargo-deny: {', '.join(sorted(report.errors))} are as the workspace's policy wants them")
+    """Known holes, licences, sources, doubles, by a policy."""
+    scanning.deny(scan_of(attributes, prepare(attributes)), out)
 
 
-def open_database(attributes: Attributes, values: dict[str, str]) -> None:
-    """Copies the advisories to where both tools find them, and says how many there are and of what date.
-
-    ValueError where cargo-audit cannot read them, or finds none.
-    """
-    copy_source(Path(attributes["database"]) / "crates", DATABASE / "crates", [], changed_s=LONG_AGO)
-    nothing = TOP / "nothing"
-    nothing.mkdir()
-    (nothing / "Cargo.lock").write_text("version = 4\n", encoding="utf-8")
-    done = run_audit(attributes, nothing, values)
-    report = report_of(done)
-    if report is None:
-        raise ValueError(f"cargo-audit cannot read the advisory database: {done.stderr}")
-    if not report.advisories:
-        raise ValueError("the advisory database holds no advisory")
-    changed = date_of(attributes["modified"])
-    date, newest = f"changed {changed}" if changed else "unknown date", newest_advisory(DATABASE / "crates")
-    said = f"the advisory database ({date}) holds {report.advisories:,} advisories"
-    say(f"{said}, the newest of {newest}" if newest else said)
-
-
-def date_of(modified_s: int) -> str | None:
-    """The day of a flake input's lastModified; None where it has none, or the store's own, 1 January 1970."""
-    return f"{datetime.fromtimestamp(modified_s, UTC):%Y-%m-%d}" if modified_s > 1 else None
-
-
-def newest_advisory(crates: Path) -> str | None:
-    """The last day on which an advisory of a database was published, as the advisories say."""
-    pattern = re.compile(r'^date = "(\d{4}-\d\d-\d\d)"', re.MULTILINE)
-    return max((match[1] for path in crates.rglob("*.md") if (match := pattern.search(read(path)))), default=None)
-
-
-def make_repository(modified_s: int, values: dict[str, str]) -> None:
-    """cargo-deny wants a git repository, and takes for its date that of FETCH_HEAD; now, where none is known."""
-    run(["git", "init", "--quiet", str(DATABASE)], env=values)
-    fetched = DATABASE / ".git" / "FETCH_HEAD"
-    fetched.touch()
-    if date_of(modified_s):
-        os.utime(fetched, (modified_s, modified_s))
-
-
-def use_our_database(folder: Path) -> None:
-    """Drops the policy's own sources of advisories: the flake's database counts. What is not TOML stays as it is."""
-    policy = next(path for name in POLICIES if (path := folder / name).is_file())
-    try:
-        text = without_database(read(policy))
-    except tomllib.TOMLDecodeError:
-        return
-    if text is not None:
-        name = policy.relative_to(folder)
-        say(f"{name} says where advisories come from: the flake's are used anyway")
-        policy.write_text(text, encoding="utf-8")
-
-
-def run_audit(attributes: Attributes, folder: Path, values: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    # the index of the registry cannot be queried, and each crate would be an error that changes nothing
-    words = ["audit", "--json", "--no-fetch", "--stale", "--no-yanked", "--db", str(DATABASE)]
-    return ask([attributes["audit"], *words], folder, values)
-
-
-def ask(argv: list[str], folder: Path, values: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    say_command(argv)
-    return subprocess.run(
-        argv, cwd=folder, env=values, capture_output=True, check=False, encoding="utf-8", errors="replace"
+def scan_of(attributes: Attributes, environment: dict[str, str]) -> scanning.Scan:
+    policy = attributes.get("policy")
+    return scanning.Scan(
+        folder=folder_of(attributes),
+        home=TOP / "cargo",
+        environment=environment,
+        database=Path(attributes["database"]),
+        modified_s=attributes["modified"],
+        audit=attributes["audit"],
+        deny=attributes.get("deny", ""),
+        policy=None if policy is None else (Path(policy["file"]), policy["arguments"]),
     )
-
-
-def report_of(done: subprocess.CompletedProcess[str]) -> Audit | None:
-    """None where cargo-audit printed no report."""
-    try:
-        return parse_audit(done.stdout)
-    except json.JSONDecodeError:
-        return None
-
-
-def blame_workspace(
-    done: subprocess.CompletedProcess[str], said: Iterable[str] | None = None, hint: str | None = None
-) -> NoReturn:
-    """Ends the build with what a tool said of the workspace's files; RuntimeError where it crashed or said nothing."""
-    lines = [line for line in (done.stderr.splitlines() if said is None else said) if line.strip()]
-    if not lines or done.returncode in (0, EXIT_PANIC) or done.returncode < 0:
-        raise RuntimeError(f"no verdict, and exit code {done.returncode}: {done.stderr or 'nothing was said'}")
-    for line in lines:
-        print(line if said is None else f"error: {line}", file=sys.stderr, flush=True)
-    if hint:
-        say(hint)
-    sys.exit(1)
-
-
-def conclude(tool: str, errors: Iterable[str], done: subprocess.CompletedProcess[str]) -> None:
-    """Ends the build where there are errors; RuntimeError where there are none, and the tool failed nonetheless."""
-    count = len(list(errors))
-    if count:
-        say(f"{tool}: {count} {'error' if count == 1 else 'errors'}")
-        sys.exit(1)
-    if done.returncode:
-        raise RuntimeError(f"{tool} named no error, but exited with {done.returncode}: {done.stderr}")
-
-
-def read(path: Path) -> str:
-    """A file's text, empty where there is no file."""
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def tell(severity: str, lines: Iterable[str]) -> None:
-    for line in lines:
-        print(f"{severity}: {line}", file=sys.stderr, flush=True)
-
-
-def say(text: str) -> None:
-    print(f"nanna-ci: {text}", file=sys.stderr, flush=True)
