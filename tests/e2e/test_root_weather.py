@@ -122,7 +122,7 @@ def test_a_missing_group_is_tried_again_a_day_later_and_the_root_stays(tmp_path:
     a_day_passes()
     alone = machine.run("--version")
     assert alone.returncode == 0, alone.stderr
-    assert "going on with the root as it is, without containers; tried again tomorrow" in lines_of(alone.stderr)
+    assert "continuing with the existing root, without containers; retrying tomorrow" in lines_of(alone.stderr)
     assert machine.run("--version").stderr == ""
 
     # still missing: nothing is fetched to find that out
