@@ -6,7 +6,7 @@
 #     lints          what follows clippy's `--`
 #     rustdocFlags   RUSTDOCFLAGS of the documentation
 #     defaultPolicy  { file; arguments }: what cargo-deny holds a workspace without deny.toml to
-#     testProfile }  lines of nextest's profile, with their newlines; none where the workspace's nextest.toml shall say it
+#     testProfile }  lines of nextest's profile, with their newlines; none if the workspace's nextest.toml shall say it
 #
 # Its twin, for cargo outside of Nix: nanna_ci.binaries.cargo_settings.
 {

@@ -17,7 +17,7 @@
 #   server              { name, system, port, models } -> how images run a program that the workspace does not build:
 #                       { package; models; command; environment; description; standIn ? what it is in the place of another program }
 #       name            by its nixpkgs name; Debian has something in the place of a few
-#       port            that it shall serve; null where it is in an image beside a program and is not a server there
+#       port            that it shall serve; null if it is in an image beside a program and is not a server there
 #       models          [ { name, lock } ] that it shall serve: a name with tag, its entry in models.lock.json or null;
 #                       in the answer a derivation for each, with files for the image's root
 #   image               { name, system, packages, models ? [ ], command, environment ? { }, port ? null, labels } -> derivation
@@ -33,7 +33,7 @@
 #   shell               { channel, libraries, packages, workspace, commands } -> derivation, for devShells
 #       workspace       what NANNA_CI_WORKSPACE names in it: the workspace under CI; null: none
 #       commands        a folder with bin/ that comes first on its PATH
-#   formatter           derivation, for `nix fmt`; left out where there is none
+#   formatter           derivation, for `nix fmt`; left out if there is none
 #   rust                { channel, src, folder, name, binaries, libraries, packages, cargo, doc, nextest } -> {
 #       deps            the workspace's dependencies in the dev profile, built once, shared by the checks below;
 #                       a change of the workspace's own code leaves it alone

@@ -35,7 +35,7 @@ FLAKE = """
       '' ];
     };
     pipeline = {
-      unavailable."packages.x86_64-linux.absent-aarch64-linux" = "this ground has no cross compiler";
+      unavailable."packages.x86_64-linux.absent-aarch64-linux" = "this toolkit has no cross compiler";
       derivations = builtins.mapAttrs (_: value: builtins.unsafeDiscardOutputDependency value.drvPath) {
         "packages.x86_64-linux.right-aarch64-linux" = make "right" ./aarch64;
         "packages.x86_64-linux.wrong-aarch64-linux" = make "wrong" ./x86_64;
@@ -155,5 +155,5 @@ def test_what_is_unavailable_falls_back_with_its_reason(flake: Path, crate: Path
     (crate / "src/main.rs").write_text("fn main() { oh no }\n")
     code, answer, _ = build(flake, crate, "absent", "nix-cross", "cargo-cross")
     assert (code, answer["verdict"]) == (1, "fail")
-    assert answer["attempts"][0]["reason"] == "this ground has no cross compiler"
+    assert answer["attempts"][0]["reason"] == "this toolkit has no cross compiler"
     assert answer["attempts"][1]["reason"].startswith("error")

@@ -143,7 +143,7 @@ def test_outside_of_a_workspace_it_is_a_configuration_error(fake_ports: FakePort
 
 def subject_of(fake: FakePorts, folder: Path) -> None:
     """`folder` as the workspace under CI, and a working folder without Cargo.toml."""
-    fake.environ["NANNA_CI_OVERRIDES"] = json.dumps([["nixpkgs", "path:/ground"], ["nanna-coder", f"path:{folder}"]])
+    fake.environ["NANNA_CI_OVERRIDES"] = json.dumps([["nixpkgs", "path:/toolkit"], ["nanna-coder", f"path:{folder}"]])
 
 
 def test_a_folder_without_a_workspace_has_the_workspace_under_ci_checked_and_says_so(work_tree: FakePorts) -> None:

@@ -72,7 +72,7 @@ def test_without_a_workspace_it_goes_to_the_one_under_ci_and_says_so(shell: Shel
 
 
 def test_the_folder_that_nixw_hands_on_comes_before_the_flakes_copy(shell: Shell) -> None:
-    pairs = [["nixpkgs", "path:/ground"], ["nanna-coder", f"path:{shell.workspace}"], ["nixpkgs/root", "path:/root"]]
+    pairs = [["nixpkgs", "path:/toolkit"], ["nanna-coder", f"path:{shell.workspace}"], ["nixpkgs/root", "path:/root"]]
     for overrides in (json.dumps(pairs), json.dumps(pairs, separators=(",", ":"))):
         seen, _ = shell.nextest("run", NANNA_CI_WORKSPACE=str(shell.programs), NANNA_CI_OVERRIDES=overrides)
         assert seen[0] == str(shell.workspace)

@@ -14,7 +14,7 @@ let
     inherit reason;
   };
 
-  # What an input, or the root, had to go without: name -> the reason, or null where it is there.
+  # What an input, or the root, had to go without: name -> the reason, or null if it is there.
   reasonIn =
     input: name:
     let

@@ -55,7 +55,7 @@ let
     // {
       cargoArtifacts = null;
       doInstallCargoArtifacts = false;
-      # the workspace's own configuration may say other folders, where nothing would be found again
+      # the workspace's own configuration may set other folders, in which nothing would be found again
       postPatch = ''
         export CARGO_TARGET_DIR=$PWD/target CARGO_BUILD_BUILD_DIR=$PWD/target
         ${step} inherit ${toString layers}

@@ -275,6 +275,6 @@ def junit_path(one: DerivationResult) -> Path | None:
 
 
 def output_folder(one: DerivationResult) -> Path | None:
-    """The output `out`; None where it is not known."""
+    """The output `out`; None if it is not known."""
     output = one.outputs.get("out")
     return None if output is None else Path(str(output))

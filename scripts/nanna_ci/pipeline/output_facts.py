@@ -40,8 +40,8 @@ class DatabaseRule:
 class ScanFacts:
     """What an audit or a deny rests on (nix/toolkits/debian/builder/advisories.py).
 
-    `date` is the database's, and `basis` whose date that is; None where nobody knows. `policy` is the file that said
-    what is allowed, `default` for ours, None where there is none to be asked. `is_yanked_unknown`: whether nobody could
+    `date` is the database's, and `basis` whose date that is; None if unknown. `policy` is the file that said
+    what is allowed, `default` for ours, None if there is none. `is_yanked_unknown`: whether nobody could
     say which crates were yanked.
     """
 
@@ -52,7 +52,7 @@ class ScanFacts:
     is_yanked_unknown: bool
 
     def old(self, rule: DatabaseRule) -> tuple[str, str] | None:
-        """That the database counts as old, in short, and with its date and what to do; None where it does not."""
+        """That the database counts as old, in short, and with its date and what to do; None if it does not."""
         if self.date is None:
             short = "the advisory database has no date, so that nobody knows its age"
             return short, f"{short}; {_NEWER}"
@@ -92,7 +92,7 @@ class OutputAnswer:
 
 
 def judge_output(output: Path, rule: DatabaseRule) -> OutputAnswer:
-    """The answer of what lies in an output. MalformedData where a file there is none of ours."""
+    """The answer of what lies in an output. MalformedData if a file there is not one of ours."""
     if (path := output / SCAN_FILE).is_file():
         scan = parse_scan(_read(path, SCAN_BYTES), str(path))
         old = scan.old(rule)
@@ -132,7 +132,7 @@ def parse_scan(data: bytes, source: str) -> ScanFacts:
 
 
 def parse_line_coverage(data: bytes, source: str) -> float | None:
-    """The share of all lines that tests ran, in per cent, by llvm-cov's summary; None where there is no line to run."""
+    """The share of all lines that tests ran, in per cent, by llvm-cov's summary; None if there is no line to run."""
     value = as_object(load_json(data, source), source, "the file")
     exports = as_list(value.get("data"), source, "data")
     if len(exports) != 1:

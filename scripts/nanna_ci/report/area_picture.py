@@ -85,7 +85,7 @@ def _rectangle(place: Rectangle, names: str) -> str:
 
 
 def _label(label: str, place: Rectangle, height: float, text: Callable[[str], str], names: str) -> str:
-    """As much of a label as fits into its place; none where that would be less than three letters."""
+    """As much of a label as fits into its place; none if that would be less than three letters."""
     letters = int((place.width - 10) / _LETTER)
     if letters < min(3, len(label)):
         return ""

@@ -109,10 +109,10 @@ def test_a_path_that_is_collected_during_the_closure_query_is_missing() -> None:
 def test_installables_use_the_callers_overrides() -> None:
     run = scripted()
     run.script(*NIX, "derivation", stdout=b"{}")
-    nix = Nix(run, environ={"NANNA_CI_OVERRIDES": '[["nixpkgs", "path:/ground"]]'})
+    nix = Nix(run, environ={"NANNA_CI_OVERRIDES": '[["nixpkgs", "path:/kit"]]'})
     query_derivations(nix, [".#a", ".#b"], recursive=True)
     (call,) = run.calls
-    words = ("derivation", "show", "--recursive", "--no-write-lock-file", "--override-input", "nixpkgs", "path:/ground")
+    words = ("derivation", "show", "--recursive", "--no-write-lock-file", "--override-input", "nixpkgs", "path:/kit")
     assert call.argv[3:] == (*words, "--stdin")
     assert call.options["stdin"] == b".#a\n.#b\n"
 

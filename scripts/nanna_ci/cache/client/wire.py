@@ -128,7 +128,7 @@ def _length(fields: dict[bytes, list[str]], status: int, *, is_chunked: bool) ->
 
 
 def unpack(head: Head, body: bytes) -> bytes:
-    """The body as it was before it was packed: some caches compress without being asked to, and Nix reads that.
+    """The body as it was before it was packed: some caches compress unrequested, and Nix reads that.
 
     Raises:
         BrokenAnswer: it is cut short, not packed as the head says, or over the limit when unpacked.
