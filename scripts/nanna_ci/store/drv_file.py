@@ -56,6 +56,10 @@ class DerivationFiles:
         """Whether the file is there."""
         return (self._folder / derivation.base_name).is_file()
 
+    def read_one(self, derivation: StorePath) -> Derivation:
+        """One derivation, without what it needs. Raises as `read_closure` does."""
+        return parse_drv_file(self._read(derivation), derivation, known=self._known)
+
     def read_closure(self, roots: Iterable[StorePath]) -> dict[StorePath, Derivation]:
         """The derivations, and all that they need.
 
@@ -68,7 +72,7 @@ class DerivationFiles:
         while ahead:
             path = ahead.pop()
             if path not in graph:
-                graph[path] = parse_drv_file(self._read(path), path, known=self._known)
+                graph[path] = self.read_one(path)
                 ahead.extend(graph[path].input_derivations)
         return graph
 
