@@ -87,7 +87,11 @@ def closure_bill(closure: NixClosure, facts: CrateFacts | None, head: BillHead) 
     for program in closure.programs:
         draft.edges[str(program.store_path)].add(program.ref)
     views = tuple(compare_lists(program, facts) for program in closure.programs)
-    return MadeBill(_finish(_root(draft, roots, head.name), draft, Phase.POST_BUILD, head), views)
+    subject = _root(draft, roots, head.name)
+    versions = {program.version for program in closure.programs if str(program.store_path) == subject.ref}
+    if subject.version is None and len(versions) == 1:  # the name of a workspace's package has none: its crate does
+        subject = draft.components[subject.ref] = replace(subject, version=versions.pop())
+    return MadeBill(_finish(subject, draft, Phase.POST_BUILD, head), views)
 
 
 def build_closure_bill(graph: Mapping[StorePath, Derivation], roots: Sequence[StorePath], head: BillHead) -> MadeBill:

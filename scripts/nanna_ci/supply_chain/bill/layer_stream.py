@@ -26,15 +26,23 @@ class LayerStream(io.RawIOBase):
     `finish` reads the rest and gives the diff ID, the digest of the tar. Raises MalformedData where unpacking fails.
     """
 
-    def __init__(self, stream: BinaryIO, source: str, limit_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, stream: BinaryIO, source: str, limit_bytes: int = MOST_BYTES, *below: BinaryIO) -> None:
+        """`below` are the files that `stream` reads, to be closed with it."""
         super().__init__()
         self._stream = stream
+        self._below = below
         self._source = source
         self._limit_bytes = limit_bytes
         self._hash = hashlib.sha256()
         self._read_bytes = 0
         self._position = 0
         self._tail = b""
+
+    def close(self) -> None:
+        """Closes all that it reads too."""
+        for stream in (self._stream, *self._below):
+            stream.close()
+        super().close()
 
     def readable(self) -> bool:
         return True
@@ -101,5 +109,5 @@ def open_layer(layout: Path, layer: Blob) -> LayerStream | None:
         return None
     stream = open_file(file, follow_links=False)
     if layer.media_type.endswith("+gzip"):
-        return LayerStream(cast(BinaryIO, gzip.GzipFile(fileobj=stream)), source, limit)
+        return LayerStream(cast(BinaryIO, gzip.GzipFile(fileobj=stream)), source, limit, stream)
     return LayerStream(stream, source, limit)
