@@ -78,7 +78,7 @@ def derivation(
         arguments=(),
         environment=environment,
         outputs={key: Output(place, False) for key, place in (outputs or {"out": path(name)}).items()},
-        input_derivations={one: ("out",) for one in inputs},
+        input_derivations=dict.fromkeys(inputs, ("out",)),
         input_sources=(),
     )
 

@@ -31,7 +31,7 @@ from nanna_ci.supply_chain.bill.bill_making import (
     crates_bill,
     image_bill,
 )
-from nanna_ci.supply_chain.bill.bill_report import BillReport, WrittenBill, bill_document, bill_to_json
+from nanna_ci.supply_chain.bill.bill_report import BillReport, WrittenBill, bill_document, bill_to_json, checked_to_json
 from nanna_ci.supply_chain.bill.bill_sources import BillSources, NixClosure, parse_closure
 from nanna_ci.supply_chain.bill.closure_components import derivation_roots, roots_of
 from nanna_ci.supply_chain.bill.crate_facts import CrateFacts, load_crate_facts
@@ -253,13 +253,4 @@ def _check(arguments: argparse.Namespace, context: Context) -> Outcome:
         ("Dependencies", f"{checked.edges:,}"),
     )
     document = Document(f"{named} holds together", (Notice(Tone.GOOD, "Every reference closes."), Facts(facts)))
-    body = {
-        "what": "check",
-        "reason": None,
-        "file": named,
-        "format": f"CycloneDX {checked.version.value}",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "components": checked.components,
-        "dependencies": checked.edges,
-    }
-    return Outcome(Verdict.PASS, document, body)
+    return Outcome(Verdict.PASS, document, checked_to_json(named, checked, data))

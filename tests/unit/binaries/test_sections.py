@@ -40,7 +40,7 @@ def test_an_elf_file_without_section_headers_has_no_section() -> None:
 
 
 def test_a_section_over_the_limit_is_refused_with_its_size() -> None:
-    with pytest.raises(MalformedData, match="section .dep-v0 has 18 bytes, more than the 17 that are read"):
+    with pytest.raises(MalformedData, match=r"section \.dep-v0 has 18 bytes, more than the 17 that are read"):
         read_section(reader_of(elf_with({".dep-v0": CONTENT})), ".dep-v0", 17)
 
 

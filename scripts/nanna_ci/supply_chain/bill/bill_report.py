@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice
 from nanna_ci.report.units import bytes_text
 from nanna_ci.supply_chain.bill.bill_of_materials import Bill, Completeness, Component
 from nanna_ci.supply_chain.bill.cyclonedx import timestamp_text
+from nanna_ci.supply_chain.bill.cyclonedx_check import CheckedDocument
 from nanna_ci.supply_chain.bill.image_contents import LayerShare
 from nanna_ci.supply_chain.bill.program_crates import Agreement, ProgramView
 
@@ -233,6 +235,29 @@ def bill_to_json(report: BillReport) -> dict[str, Any]:
         "programs": [_view_to_json(view) for view in report.views],
         "missingFields": missing_fields(bill),
         "contents": None if report.contents is None else [_layer_to_json(layer) for layer in report.contents],
+        "checked": None,
+    }
+
+
+def checked_to_json(file: str, checked: CheckedDocument, data: bytes) -> dict[str, Any]:
+    """A file that was only checked, in the same shape."""
+    return {
+        "what": "check",
+        "reason": None,
+        "subject": None if checked.subject is None else {"ref": None, "name": checked.subject, "version": None},
+        "format": f"CycloneDX {checked.version.value}",
+        "file": file,
+        "written": False,
+        "sizeBytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "created": None,
+        "components": None,
+        "incomplete": [],
+        "unknown": [],
+        "programs": [],
+        "missingFields": None,
+        "contents": None,
+        "checked": {"components": checked.components, "dependencies": checked.edges},
     }
 
 

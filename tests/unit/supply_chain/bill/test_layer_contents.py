@@ -72,7 +72,7 @@ def test_a_layer_whose_compression_cannot_be_read_says_so(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("tar", [b"no tar at all" * 100, tar_of({"a": b"1" * 5000})[:3000], b""])
 def test_what_is_no_tar_is_refused(tmp_path: Path, tar: bytes) -> None:
-    with pytest.raises(MalformedData, match="is not a tar|from its beginning"):
+    with pytest.raises(MalformedData, match=r"is not a tar|from its beginning"):
         read(tmp_path, tar)
 
 
