@@ -34,7 +34,8 @@ def elf_with(sections: dict[str, bytes], *, bits: int = 64, little: bool = True)
     rows, data = [layout.pack(*[0] * 10)], b""
     for name, content in (*sections.items(), (".shstrtab", names)):
         at = names.index(b"\0" + name.encode() + b"\0") + 1
-        rows.append(layout.pack(at, 1, 0, 0, len(body) + len(data), len(content), 0, 0, 1, 0))
+        kind = 3 if name == ".shstrtab" else 1
+        rows.append(layout.pack(at, kind, 0, 0, len(body) + len(data), len(content), 0, 0, 1, 0))
         data += content
     table_at = len(body) + len(data)
     head = bytearray(body + data + b"".join(rows))
