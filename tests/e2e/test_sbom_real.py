@@ -1,4 +1,4 @@
-"""`sbom` with the real flake, the real Nix and real programs: closures, images, and lists of crates that objcopy put in.
+"""`sbom` with the real flake, Nix and compilers: closures, images, and lists of crates that objcopy put into programs.
 
 Needs the Debian toolkit (`./nixw run .#test` brings it).
 """

