@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData
-from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.derivation import Derivation, DerivationHead
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.supply_chain.bill.bill_of_materials import BillDraft, Component, ComponentKind, Deployable
@@ -18,7 +18,7 @@ _FETCHED: Final = "urls", "url"
 
 def draft_closure(
     infos: Mapping[StorePath, PathInfo],
-    derivations: Mapping[StorePath, Derivation],
+    derivations: Mapping[StorePath, DerivationHead],
     executables: Mapping[StorePath, bool] | None = None,
 ) -> BillDraft:
     """All paths of a closure. `derivations` are those at hand, by their paths; `executables` says which paths hold
@@ -33,17 +33,20 @@ def draft_closure(
     texts = {path: str(path) for path in infos}
     draft = BillDraft()
     for path, info in infos.items():
-        absent = next((one for one in info.references if one not in texts), None)
-        if absent is not None:
-            raise MalformedData("closure", f"{path} refers to {absent}, which is not in it")
+        references = [texts.get(one) for one in info.references]
+        if None in references:
+            raise MalformedData(
+                "closure", f"{path} refers to {info.references[references.index(None)]}, which is not in it"
+            )
         derivation = None if info.deriver is None else derivations.get(info.deriver)
-        draft.add(
-            _path_component(info, texts[path], derivation, looked.get(path)), map(texts.__getitem__, info.references)
-        )
+        component = _path_component(info, texts[path], derivation, looked.get(path))
+        draft.add(component, [one for one in references if one is not None])
     return draft
 
 
-def _path_component(info: PathInfo, ref: str, derivation: Derivation | None, is_executable: bool | None) -> Component:
+def _path_component(
+    info: PathInfo, ref: str, derivation: DerivationHead | None, is_executable: bool | None
+) -> Component:
     identity = identify(info.path, info.deriver, derivation)
     properties = [("nanna-ci:nix:narHash", str(info.nar_hash))]
     if info.nar_size_bytes is not None:

@@ -12,7 +12,7 @@ from nanna_ci.containers.image.blob import Blob
 from nanna_ci.containers.image.oci_layout import Layout
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import open_file
-from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.derivation import DerivationHead
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.supply_chain.bill.bill_of_materials import BillDraft, Completeness, Component, ComponentKind, Deployable
@@ -58,7 +58,7 @@ def draft_image(
     layout: Layout,
     layers: Sequence[LayerContents],
     infos: Mapping[StorePath, PathInfo],
-    derivations: Mapping[StorePath, Derivation],
+    derivations: Mapping[StorePath, DerivationHead],
     facts: CrateFacts | None,
 ) -> tuple[BillDraft, tuple[str, ...]]:
     """All in an image but itself, and the refs of its layers. `infos` is what the store knows of the store paths in it,
@@ -87,7 +87,9 @@ def draft_image(
 
 
 def _draft_store_paths(
-    layers: Sequence[LayerContents], infos: Mapping[StorePath, PathInfo], derivations: Mapping[StorePath, Derivation]
+    layers: Sequence[LayerContents],
+    infos: Mapping[StorePath, PathInfo],
+    derivations: Mapping[StorePath, DerivationHead],
 ) -> BillDraft:
     """The store paths in the layers. A reference to one that no layer has is left out, and said to be."""
     held = {path for layer in layers for path in layer.store_paths}

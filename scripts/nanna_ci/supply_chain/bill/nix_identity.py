@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nanna_ci.store.derivation import Derivation
+from nanna_ci.store.derivation import Derivation, DerivationHead
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.supply_chain.bill.bill_of_materials import Patch
 from nanna_ci.supply_chain.bill.known_cpes import known_cpe
@@ -20,6 +20,8 @@ _ADVISORY: Final = re.compile(
     r"CVE-\d{4}-\d{4,7}|GHSA(?:-[0-9a-z]{4}){3}|RUSTSEC-\d{4}-\d{4}|DSA-\d{4,5}(?:-\d+)?", re.IGNORECASE
 )
 _STORE_NAME: Final = re.compile(r"^/nix/store/[0-9a-z]{32}-")
+
+VARIABLES: Final = ("pname", "version", "patches", "cpe", "homepage", "__json")  # all that is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class NixIdentity:
     website: str | None
 
 
-def identify(path: StorePath, deriver: StorePath | None, derivation: Derivation | None) -> NixIdentity:
+def identify(path: StorePath, deriver: StorePath | None, derivation: DerivationHead | None) -> NixIdentity:
     """What a store path is. `deriver` is what the store says made it, `derivation` that file, where it is at hand."""
     package = path.name if deriver is None else deriver.name.removesuffix(".drv")
     output = _output_of(path, package, derivation, is_known=deriver is not None)
@@ -65,10 +67,15 @@ def identify(path: StorePath, deriver: StorePath | None, derivation: Derivation 
 
 def identify_derivation(derivation: Derivation) -> NixIdentity:
     """What a derivation makes, in the build-time closure."""
-    return identify(derivation.path, derivation.path, derivation)
+    return identify(derivation.path, derivation.path, head_of(derivation))
 
 
-def attributes_of(derivation: Derivation) -> Mapping[str, Any]:
+def head_of(derivation: Derivation) -> DerivationHead:
+    """What is looked at of a derivation that was read whole."""
+    return DerivationHead(derivation.outputs, derivation.environment)
+
+
+def attributes_of(derivation: DerivationHead) -> Mapping[str, Any]:
     """The attributes that a derivation was made with: its environment, or its structured attributes."""
     structured = derivation.environment.get("__json")
     if structured is None:
@@ -88,7 +95,7 @@ def split_name(name: str) -> tuple[str, str | None]:
     return name[: match.start()], match[1]
 
 
-def _output_of(path: StorePath, package: str, derivation: Derivation | None, *, is_known: bool) -> str:
+def _output_of(path: StorePath, package: str, derivation: DerivationHead | None, *, is_known: bool) -> str:
     if derivation is not None:
         for name, output in derivation.outputs.items():
             if output.path == path:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~:-]*+")
 
 
 def render_package_url(
@@ -27,4 +31,4 @@ def render_package_url(
 
 def _quoted(text: str, safe: str = "") -> str:
     """Percent-encoded; a colon never is (purl-spec, character encoding)."""
-    return quote(text, safe=f":{safe}")
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=f":{safe}")

@@ -23,7 +23,7 @@ from nanna_ci.supply_chain.bill.embedded_crates import SECTION, EmbeddedCrates, 
 _COMMENT: Final = ".comment"
 _COMMENT_BYTES: Final = 64 * 1024
 _RUSTC: Final = b"rustc version "
-_FOLDERS: Final = ("bin", "sbin", "libexec")
+PROGRAM_FOLDERS: Final = frozenset({"bin", "sbin", "libexec"})
 _MOST_FILES: Final = 4096
 _CHUNK_BYTES: Final = 1024 * 1024
 
@@ -140,7 +140,7 @@ def listed_programs_in(folder: Path, store_path: StorePath | None) -> tuple[Prog
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    for name in _FOLDERS:
+    for name in sorted(PROGRAM_FOLDERS):
         if (folder / name).is_dir():
             every = sorted(path for path in (folder / name).rglob("*") if path.is_file() and not path.is_symlink())
             yield from every[:_MOST_FILES]

@@ -13,6 +13,7 @@ from nanna_ci.supply_chain.bill.closure_components import (
     draft_closure,
     roots_of,
 )
+from nanna_ci.supply_chain.bill.nix_identity import head_of
 from support.fake_bills import closure_of, derivation
 from support.fake_store_paths import nar_hash, path
 
@@ -21,7 +22,7 @@ def test_store_paths_are_components_with_what_the_store_knows() -> None:
     infos = closure_of("harness-0.1.0", "openssl-3.0.14")
     first, second = infos
     made = derivation("openssl-3.0.14", pname="openssl", version="3.0.14")
-    draft = draft_closure(infos, {made.path: made}, {first: True, second: False})
+    draft = draft_closure(infos, {made.path: head_of(made)}, {first: True, second: False})
     one = draft.components[str(second)]
     assert (one.name, one.version, one.purl) == ("openssl", "3.0.14", "pkg:nix/openssl@3.0.14?output=out")
     assert one.cpe is not None

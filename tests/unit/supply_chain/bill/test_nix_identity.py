@@ -6,7 +6,7 @@ import pytest
 
 from nanna_ci.supply_chain.bill.bill_of_materials import Patch
 from nanna_ci.supply_chain.bill.known_cpes import known_cpe
-from nanna_ci.supply_chain.bill.nix_identity import identify, identify_derivation, split_name
+from nanna_ci.supply_chain.bill.nix_identity import head_of, identify, identify_derivation, split_name
 from support.fake_bills import derivation
 from support.fake_store_paths import path
 
@@ -41,7 +41,7 @@ def test_the_name_of_the_deriver_tells_version_and_output_apart() -> None:
 def test_the_derivation_knows_best() -> None:
     out = path("foo-bar-1.0-extra")
     made = derivation("foo-bar-1.0", outputs={"extra": out}, pname="foo", version="bar-1.0")
-    identity = identify(out, made.path, made)
+    identity = identify(out, made.path, head_of(made))
     assert (identity.pname, identity.version, identity.output) == ("foo", "bar-1.0", "extra")
 
 
