@@ -35,6 +35,14 @@ def test_a_section_of_a_pe_file_is_found_by_its_name() -> None:
     assert read_section(reader_of(data), ".text", 100) is None
 
 
+def test_a_section_that_has_no_bytes_in_the_file_is_none() -> None:
+    data = bytearray(elf_with({".bss": b"12345"}))
+    table = struct.unpack_from("<Q", data, 40)[0]
+    assert read_section(reader_of(bytes(data)), ".bss", 100) == b"12345"
+    struct.pack_into("<I", data, table + 64 + 4, 8)  # SHT_NOBITS
+    assert read_section(reader_of(bytes(data)), ".bss", 100) is None
+
+
 def test_an_elf_file_without_section_headers_has_no_section() -> None:
     assert read_section(reader_of(elf()), ".dep-v0", 100) is None
 
