@@ -2,7 +2,7 @@
 
 The closure is made up: path-info, derivation files with patches, and a program with a list of 1,000 crates, which are
 in crate facts too. Nix has no such paths, so sbomnix gets what nix would have said in place of its calls of nix, and
-the time that takes is not counted; it leaves out metadata and CPEs, which it would ask the network for. It reads no
+the time that takes is not counted; it leaves out metadata and CPEs, which it would fetch from the network. It reads no
 crates. Ours is a process from start to end, with the file of path-info read in it: at most 3 s and 200 MB. Both write
 CycloneDX (ours 1.7, sbomnix 1.4), and are compared by the seconds of a processor that they take: both use one, and
 other work on the machine does not show. Takes half a minute.
@@ -73,8 +73,8 @@ def answer(cmd, *_, **__):
     if "path-info" in words:
         text = path_info
     else:
-        asked = [outputs.get(word, word) for word in words if word.startswith("/nix/store/")]
-        text = json.dumps({"version": 4, "derivations": {drv: shown[drv] for drv in asked}})
+        wanted = [outputs.get(word, word) for word in words if word.startswith("/nix/store/")]
+        text = json.dumps({"version": 4, "derivations": {drv: shown[drv] for drv in wanted}})
     spent += time.process_time() - started
     return types.SimpleNamespace(stdout=text, stderr="", returncode=0)
 common.proc.exec_cmd = answer

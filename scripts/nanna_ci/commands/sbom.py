@@ -80,7 +80,7 @@ class _Request:
         return None if self.arguments.source is None else self.context.ports.cwd / self.arguments.source
 
     def head(self, name: str | None) -> BillHead:
-        """The name, the time and the creator. Nix is asked for the time only where it is asked anyway."""
+        """The name, the time and the creator. Nix is queried for the time only where it is needed anyway."""
         creator = self.arguments.creator
         if creator is not None and _CONTACT.fullmatch(creator) is None:
             raise UsageError(f"--creator {shorten(creator)} is neither an e-mail address nor a URL")

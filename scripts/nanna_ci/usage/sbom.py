@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="package or image of the flake, FLAKE#ATTRIBUTE, store path, or a link such as ./result;"
         " with --from what to call it; for check the file",
     )
-    parser.add_argument("--from", dest="source", metavar="PATH", help="read files instead of asking nix")
+    parser.add_argument("--from", dest="source", metavar="PATH", help="read files instead of querying nix")
     parser.add_argument("--output", dest="file", metavar="FILE", help="write the bill to FILE, not to stdout")
     parser.add_argument("--target", metavar="SYSTEM", help="the system that is built for (default: this machine's)")
     parser.add_argument(

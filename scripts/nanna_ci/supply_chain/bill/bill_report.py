@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.blocks import Areas, Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.units import bytes_text
 from nanna_ci.supply_chain.bill.bill_of_materials import Bill, Completeness, Component
 from nanna_ci.supply_chain.bill.cyclonedx import timestamp_text
@@ -173,6 +173,22 @@ def _layers(contents: Sequence[LayerShare] | None) -> Iterator[Block]:
     header = ("Layer", "Unpacked", "Store paths", "Debian packages", "Of no store path")
     yield Table(header, tuple(rows[:_ROWS]), frozenset({1, 2, 3, 4}))
     yield from _more(len(rows))
+    yield Areas(
+        tuple((layer.digest[:19], tuple(_things(layer))) for layer in contents),
+        "What the layers hold, by size unpacked",
+    )
+
+
+def _things(layer: LayerShare) -> Iterator[tuple[str, float, str, str]]:
+    """A layer's store paths, and the rest of it, for the picture."""
+    for path in layer.store_paths:
+        if path.size_bytes is not None:
+            crates = sum(len(program.crates or ()) for program in path.programs)
+            more = f"{path.ref}{f', {crates} crates' if crates else ''}"
+            yield path.label, float(path.size_bytes), bytes_text(path.size_bytes), more
+    if layer.other_bytes:
+        label = "Debian packages" if layer.packages else "of no store path"
+        yield label, float(layer.other_bytes), bytes_text(layer.other_bytes), ", ".join(layer.packages)
 
 
 def _bsi(bill: Bill) -> Iterator[Block]:

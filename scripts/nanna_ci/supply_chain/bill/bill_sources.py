@@ -26,7 +26,7 @@ _LAYER_INPUTS: Final = "packages"  # the attribute of our own layers' derivation
 
 @dataclass(frozen=True, slots=True)
 class NixClosure:
-    """A closure with all that is known of it. `roots` are what was asked for; `programs` those of the roots, and of
+    """A closure with all that is known of it. `roots` are what was requested; `programs` those of the roots, and of
     other paths those that carry a list of crates. `executables` says which paths hold something to run."""
 
     roots: tuple[StorePath, ...]

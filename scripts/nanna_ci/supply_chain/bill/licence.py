@@ -1,4 +1,4 @@
-"""Licences: SPDX expressions told from all else, by the grammar and the list of identifiers that SPDX publishes."""
+"""Licences: whether they are SPDX expressions, by the grammar and the list of identifiers that SPDX publishes."""
 
 from __future__ import annotations
 

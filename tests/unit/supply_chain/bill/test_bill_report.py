@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.report.blocks import Areas
 from nanna_ci.report.markdown import render_markdown
 from nanna_ci.supply_chain.bill.bill_of_materials import Bill, Completeness, Deployable
 from nanna_ci.supply_chain.bill.bill_report import (
@@ -11,7 +12,7 @@ from nanna_ci.supply_chain.bill.bill_report import (
     count_components,
     missing_fields,
 )
-from nanna_ci.supply_chain.bill.image_contents import LayerShare
+from nanna_ci.supply_chain.bill.image_contents import LayerShare, ProgramShare, StorePathShare
 from nanna_ci.supply_chain.bill.licence import parse_licence
 from nanna_ci.supply_chain.bill.program_crates import Agreement, ProgramView
 from support.fake_bills import bill_of, component, program
@@ -106,6 +107,23 @@ def test_the_json_is_as_the_schema_has_it() -> None:
     check({"schemaVersion": 1, "command": "sbom", "verdict": "pass", **body})
     assert (body["unknown"], body["incomplete"]) == (["a"], [])
     assert [view["agreement"] for view in body["programs"]] == ["agrees", "no list"]
+
+
+def test_the_layers_of_an_image_are_a_picture_by_size() -> None:
+    programs = (ProgramShare("bin/x", ("a 1.0.0", "b 1.0.0")),)
+    paths = (StorePathShare(str(path("x-1")), "x 1", 30, programs), StorePathShare(str(path("y-1")), "y 1", None, ()))
+    layers = (
+        LayerShare("sha256:0", 40, 10, paths, ("libc6 1",), ()),
+        LayerShare("sha256:1", 5, 5, (), (), ()),
+        LayerShare("sha256:2", None, None, (), (), ()),
+    )
+    blocks = bill_document(BillReport("image", BILL, WRITTEN, (), layers)).blocks
+    (areas,) = (block for block in blocks if isinstance(block, Areas))
+    assert areas.groups == (
+        ("sha256:0", (("x 1", 30.0, "30 B", f"{path('x-1')}, 2 crates"), ("Debian packages", 10.0, "10 B", "libc6 1"))),
+        ("sha256:1", (("of no store path", 5.0, "5 B", ""),)),
+        ("sha256:2", ()),
+    )
 
 
 def test_a_dry_run_says_where_the_bill_would_be() -> None:
