@@ -30,6 +30,7 @@ let
       container-test = "Run the images with podman or docker: probes, models, stop and restart";
       publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
+      sbom = "Bills of materials of crates, closures and images: CycloneDX or SPDX";
       cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
@@ -70,6 +71,10 @@ let
     container-test = skopeo // lacking;
     doctor = lacking;
     publish-images = skopeo // cosign;
+    # a path in the store says no more when its flake was last modified
+    sbom = skopeo // {
+      NANNA_CI_LAST_MODIFIED = toString (flake.lastModified or 0);
+    };
     test = if toolkit.testPath == "" then { } else { NANNA_CI_TEST_PATH = toolkit.testPath; };
   };
 

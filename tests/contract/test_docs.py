@@ -144,7 +144,7 @@ def test_the_readme_is_short_and_has_the_two_commands_that_everything_depends_on
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_common_flags_are_those_that_the_readme_says_all_commands_take(command: str) -> None:
     text = " ".join(README.read_text().split())
-    sentence = re.search("All take (.+?); all but (.+?), which write a folder, take `--output FILE`", text)
+    sentence = re.search("All take (.+?); all but (.+?), which write a folder or a bill, take `--output FILE`", text)
     assert sentence is not None
     assert set(FLAG.findall(sentence[1])) <= flags_of(command)
     has_file = "write the result to FILE" in help_of(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store.derivation import Derivation, Output
-from nanna_ci.store.drv_file import parse_drv_file
+from nanna_ci.store.drv_file import parse_drv_file, parse_drv_head
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
 
 NAMES = st.text(string.ascii_letters + "-.1", min_size=1, max_size=12).filter(lambda name: not name.startswith("."))
@@ -70,6 +71,19 @@ def test_what_is_written_is_read_back(derivation: Derivation) -> None:
     assert parse_drv_file(written(derivation).encode(), derivation.path) == derivation
 
 
+@given(FILES, st.dictionaries(st.sampled_from(("pname", "version", "out")), TEXTS, max_size=3), TEXTS)
+def test_the_head_says_what_the_whole_file_says(derivation: Derivation, more: dict[str, str], argument: str) -> None:
+    changed = replace(
+        derivation,
+        environment={**derivation.environment, **more},
+        arguments=(*derivation.arguments, argument, '("pname","no")', "(", "pname", "no"),
+    )
+    wanted = ("pname", "version", "out", "absent")
+    head = parse_drv_head(written(changed).encode(), derivation.path, wanted)
+    assert head.outputs == derivation.outputs
+    assert head.environment == {name: changed.environment[name] for name in wanted if name in changed.environment}
+
+
 @given(FILES, st.data())
 def test_a_file_cut_short_is_refused(derivation: Derivation, data: st.DataObject) -> None:
     whole = written(derivation).encode()
@@ -83,3 +97,5 @@ def test_a_file_cut_short_is_refused(derivation: Derivation, data: st.DataObject
 def test_no_bytes_raise_anything_but_malformed_data(data: bytes) -> None:
     with contextlib.suppress(MalformedData):
         parse_drv_file(data, StorePath("0" * 32, "it.drv"))
+    with contextlib.suppress(MalformedData):
+        parse_drv_head(data, StorePath("0" * 32, "it.drv"), ["x"])

@@ -41,7 +41,7 @@ def load_json(data: bytes, source: str) -> JsonValue:
         raise MalformedData(source, f"nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise MalformedData(source, str(error)) from None
-    _check_depth_and_text(value, source)
+    _check_depth_and_text(value, source, has_escapes=b"\\u" in data)
     return value
 
 
@@ -109,21 +109,24 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check_depth_and_text(value: JsonValue, source: str) -> None:
+def _check_depth_and_text(value: JsonValue, source: str, *, has_escapes: bool) -> None:
+    """Level by level. Only an escape (`\\ud800`) gives half of a surrogate pair: without any, no text is looked at."""
     level, depth = [value], 0
     while level:
         below: list[JsonValue] = []
         for item in level:
             if isinstance(item, str):
                 _check_text(item, source)
-            elif isinstance(item, Mapping | list) and depth == MAX_DEPTH:
-                raise MalformedData(source, f"nested deeper than {MAX_DEPTH} levels")
-            elif isinstance(item, Mapping):
-                for key in item:
+            elif isinstance(item, dict | list):
+                if depth == MAX_DEPTH:
+                    raise MalformedData(source, f"nested deeper than {MAX_DEPTH} levels")
+                inside = item.values() if isinstance(item, dict) else item
+                if not has_escapes:
+                    below.extend([one for one in inside if isinstance(one, dict | list)])
+                    continue
+                below.extend(inside)
+                for key in item if isinstance(item, dict) else ():
                     _check_text(key, source)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
         level, depth = below, depth + 1
 
 

@@ -40,6 +40,14 @@ class Derivation:
     input_sources: tuple[StorePath, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DerivationHead:
+    """What a derivation says of itself, as far as that was read: its outputs, and some of its environment."""
+
+    outputs: Mapping[str, Output]
+    environment: Mapping[str, str]
+
+
 def parse_derivations(data: bytes, source: str) -> dict[StorePath, Derivation]:
     """Read what `nix derivation show` (with or without `--recursive`) printed, whichever shape it has.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, ToolMissing, shorten
-from nanna_ci.store.derivation import Derivation, Output
+from nanna_ci.store.derivation import Derivation, DerivationHead, Output
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_store_path
 
 _MAX_BYTES: Final = 64 * 1024 * 1024
@@ -37,12 +37,12 @@ _FILE: Final = re.compile(
     rf"{_list_of(_TEXT)},{_list_of(_PAIR)}\)",
     re.DOTALL,
 )
+_HEAD: Final = re.compile(rf"Derive\({_list_of(_OUTPUT)},", re.DOTALL)
 _ONE_OUTPUT: Final = re.compile(rf'\("({_INSIDE})","({_INSIDE})",{_TEXT},"({_INSIDE})"\)', re.DOTALL)
 _ONE_INPUT: Final = re.compile(rf'\("({_INSIDE})",({_TEXTS})\)', re.DOTALL)
 _ONE_PAIR: Final = re.compile(rf'\("({_INSIDE})","({_INSIDE})"\)', re.DOTALL)
 _ONE_TEXT: Final = re.compile(f'"({_INSIDE})"', re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-_ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
+_ESCAPED: Final = {"\\n": "\n", "\\r": "\r", "\\t": "\t"}
 
 
 class DerivationFiles:
@@ -56,6 +56,14 @@ class DerivationFiles:
         """Whether the file is there."""
         return (self._folder / derivation.base_name).is_file()
 
+    def read_one(self, derivation: StorePath) -> Derivation:
+        """One derivation, without what it needs. Raises as `read_closure` does."""
+        return parse_drv_file(self._read(derivation), derivation, known=self._known)
+
+    def read_head(self, derivation: StorePath, names: Iterable[str]) -> DerivationHead:
+        """Outputs and some variables of one derivation, in a tenth of the time. Raises as `read_closure` does."""
+        return parse_drv_head(self._read(derivation), derivation, names)
+
     def read_closure(self, roots: Iterable[StorePath]) -> dict[StorePath, Derivation]:
         """The derivations, and all that they need.
 
@@ -68,7 +76,7 @@ class DerivationFiles:
         while ahead:
             path = ahead.pop()
             if path not in graph:
-                graph[path] = parse_drv_file(self._read(path), path, known=self._known)
+                graph[path] = self.read_one(path)
                 ahead.extend(graph[path].input_derivations)
         return graph
 
@@ -89,6 +97,28 @@ class DerivationFiles:
             raise ToolMissing(
                 str(path), f"cannot be read: {error.strerror}", hint="evaluate it again: it may have been collected"
             ) from error
+
+
+def parse_drv_head(data: bytes, path: StorePath, names: Iterable[str]) -> DerivationHead:
+    """Read the outputs and those variables of the environment that are there; of all else nothing is looked at.
+
+    A quote inside of a string has a backslash before it, so `("NAME","` is found nowhere but where the variable is.
+
+    Raises:
+        MalformedData: for what does not begin like a derivation.
+    """
+    source = str(path)
+    text = data.decode("utf-8", "surrogateescape")
+    match = _HEAD.match(text)
+    if match is None:
+        raise MalformedData(source, "is not a derivation as Nix writes it")
+    environment = {}
+    for name in names:
+        at = text.find(f'("{name}","', match.end())
+        found = None if at < 0 else _ONE_PAIR.match(text, at)
+        if found is not None:
+            environment[name] = _plain(found[2])
+    return DerivationHead(_outputs(match[1], source, {}), environment)
 
 
 def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] | None = None) -> Derivation:
@@ -122,10 +152,7 @@ def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] 
         builder=_plain(builder),
         arguments=_texts(arguments),
         environment=_pairs(environment),
-        outputs={
-            _plain(name): Output(look_up(place) if place else None, digest not in {"", "impure"})
-            for name, place, digest in _ONE_OUTPUT.findall(outputs)
-        },
+        outputs=_outputs(outputs, source, paths),
         input_derivations={look_up(place): _texts(used) for place, used in _ONE_INPUT.findall(inputs)},
         input_sources=tuple([look_up(place) for place in _ONE_TEXT.findall(sources)]),
     )
@@ -135,6 +162,15 @@ def parse_drv_file(data: bytes, path: StorePath, *, known: dict[str, StorePath] 
         if not needed.is_derivation:
             raise MalformedData(source, f"{shorten(str(needed))} is not a derivation, but an input that is built")
     return parsed
+
+
+def _outputs(listed: str, source: str, known: dict[str, StorePath]) -> dict[str, Output]:
+    found = {}
+    for name, place, digest in _ONE_OUTPUT.findall(listed):
+        if place and place not in known:
+            known[place] = parse_store_path(place, source)
+        found[_plain(name)] = Output(known[place] if place else None, digest not in {"", "impure"})
+    return found
 
 
 def _texts(listed: str) -> tuple[str, ...]:
@@ -149,4 +185,16 @@ def _pairs(listed: str) -> dict[str, str]:
 
 def _plain(inside: str) -> str:
     """A string without its escapes; Nix takes any other escaped character for itself."""
-    return _ESCAPE.sub(lambda match: _ESCAPED.get(match[1], match[1]), inside) if "\\" in inside else inside
+    if "\\" not in inside:
+        return inside
+    # An escaped backslash is two of them from the left, so what is between those has each other backslash as an escape.
+    return "\\".join(map(_without_escapes, inside.split("\\\\")))
+
+
+def _without_escapes(part: str) -> str:
+    """A part without escaped backslashes. Replacing beats a pattern: scripts have thousands of escapes."""
+    if "\\" not in part:
+        return part
+    for escaped, plain in _ESCAPED.items():
+        part = part.replace(escaped, plain)
+    return part.replace("\\", "")

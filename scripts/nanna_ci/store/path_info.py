@@ -61,6 +61,7 @@ def parse_path_info(data: bytes, source: str) -> dict[StorePath, PathInfo | None
     """
     document = load_json(data, source)
     infos: dict[StorePath, PathInfo | None] = {}
+    known: dict[str, StorePath] = {}
     for key, value in _entries(document, source):
         path = parse_either(key, source)
         if path in infos:
@@ -68,7 +69,7 @@ def parse_path_info(data: bytes, source: str) -> dict[StorePath, PathInfo | None
         if value is None or (isinstance(value, dict) and value.get("valid") is False):
             infos[path] = None
         else:
-            infos[path] = _parse_one(path, as_object(value, source, str(path)), f"{source}: {path}")
+            infos[path] = _parse_one(path, as_object(value, source, str(path)), f"{source}: {path}", known)
     return infos
 
 
@@ -86,14 +87,17 @@ def _entries(document: JsonValue, source: str) -> Iterable[tuple[str, JsonValue]
     return as_object(entries.get("info"), source, "info").items()
 
 
-def _parse_one(path: StorePath, data: JsonObject, source: str) -> PathInfo:
+def _parse_one(path: StorePath, data: JsonObject, source: str, known: dict[str, StorePath]) -> PathInfo:
+    """`known` holds the store paths by their text: a closure names most of them many times."""
     deriver, ca = data.get("deriver"), data.get("ca")
     signatures = data.get("signatures")
     return PathInfo(
         path=path,
         nar_hash=parse_json_hash(data.get("narHash"), source, "narHash"),
         nar_size_bytes=_count_or_none(data.get("narSize"), source, "narSize"),
-        references=tuple(parse_either(text, source) for text in as_texts(data.get("references"), source, "references")),
+        references=tuple(
+            _look_up(text, source, known) for text in as_texts(data.get("references"), source, "references")
+        ),
         deriver=None if deriver is None else parse_either(as_text(deriver, source, "deriver"), source),
         ca=None if ca is None else parse_content_address(ca, source),
         signatures=()
@@ -102,6 +106,13 @@ def _parse_one(path: StorePath, data: JsonObject, source: str) -> PathInfo:
         registered_s=_count_or_none(data.get("registrationTime"), source, "registrationTime"),
         is_ultimate=data.get("ultimate") is True,
     )
+
+
+def _look_up(text: str, source: str, known: dict[str, StorePath]) -> StorePath:
+    found = known.get(text)
+    if found is None:
+        found = known[text] = parse_either(text, source)
+    return found
 
 
 def _count_or_none(value: JsonValue, source: str, what: str) -> int | None:

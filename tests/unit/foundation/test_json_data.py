@@ -33,6 +33,8 @@ def test_a_document_is_read() -> None:
         (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' occurs twice"),
         (b'["\\ud800"]', "surrogate"),
         (b'{"\\udfff": 1}', "surrogate"),
+        (b'[[{"a": ["\\ud800"]}]]', "surrogate"),
+        (b'[{"b": {"\\udfff": 1}}]', "surrogate"),
         (b"1" * 5000, "digits"),
     ],
 )

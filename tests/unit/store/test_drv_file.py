@@ -8,7 +8,7 @@ import pytest
 
 from nanna_ci.foundation.errors import MalformedData, ToolMissing
 from nanna_ci.store.derivation import Output
-from nanna_ci.store.drv_file import DerivationFiles, parse_drv_file
+from nanna_ci.store.drv_file import DerivationFiles, parse_drv_file, parse_drv_head
 from nanna_ci.store.store_path import parse_store_path
 
 TOP = parse_store_path("/nix/store/cda6mpwpiv703ibips4vapbdccjcdsjs-top-1.drv")
@@ -51,6 +51,14 @@ def test_a_file_is_read() -> None:
 def test_outputs_of_every_kind(output: str, expected: Output) -> None:
     text = f'Derive([{output}],[],[],"s","b",[],[])'
     assert parse_drv_file(text.encode(), TOP).outputs == {"out": expected}
+
+
+def test_the_head_of_a_file_has_its_outputs_and_the_variables_that_are_wanted() -> None:
+    head = parse_drv_head(TEXT.encode(), TOP, ["lines", "empty", "absent"])
+    assert head.environment == {"lines": "a\n\tb\r", "empty": ""}
+    assert head.outputs == parse_drv_file(TEXT.encode(), TOP).outputs
+    with pytest.raises(MalformedData, match="is not a derivation as Nix writes it"):
+        parse_drv_head(b"<html></html>", TOP, [])
 
 
 def test_bytes_that_are_not_utf_8_are_kept() -> None:

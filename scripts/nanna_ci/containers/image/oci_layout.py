@@ -45,7 +45,8 @@ class ImageConfig:
 class Layout:
     """An OCI layout with one image, every digest and size compared with the blobs.
 
-    `config_digest` is what engines call the image's ID. `size_bytes` is all that a registry would store.
+    `config_digest` is what engines call the image's ID. `size_bytes` is all that a registry would store. `diff_ids` are
+    the digests of the layers' tars, in their order; they are compared with the tars only where a layer is one.
     """
 
     path: Path
@@ -54,6 +55,7 @@ class Layout:
     config: ImageConfig
     layers: tuple[Blob, ...]
     size_bytes: int
+    diff_ids: tuple[str, ...] = ()
 
     @property
     def manifest_digest(self) -> str:
@@ -126,25 +128,26 @@ def load_layout(path: Path) -> Layout:
     if not layers:
         raise MalformedData(source, "an image without layers")
     config = _load_blob(path, config_blob)
-    _check_layers(path, layers, config, str(_file_of(path, config_blob)))
+    diff_ids = _check_layers(path, layers, config, str(_file_of(path, config_blob)))
     size_bytes = sum({blob.digest: blob.size_bytes for blob in (manifest, config_blob, *layers)}.values())
     parsed = _parse_config(config, str(_file_of(path, config_blob)))
-    return Layout(path, manifest, config_blob.digest, parsed, layers, size_bytes)
+    return Layout(path, manifest, config_blob.digest, parsed, layers, size_bytes, diff_ids)
 
 
-def _check_layers(path: Path, layers: tuple[Blob, ...], config: JsonObject, source: str) -> None:
+def _check_layers(path: Path, layers: tuple[Blob, ...], config: JsonObject, source: str) -> tuple[str, ...]:
     rootfs = as_object(config.get("rootfs"), source, "rootfs")
     contents = as_list(rootfs.get("diff_ids"), source, "rootfs.diff_ids")
     if len(contents) != len(layers):
         raise MalformedData(source, f"rootfs names {len(contents)} layers, the manifest {len(layers)}")
-    for index, (layer, content) in enumerate(zip(layers, contents, strict=True)):
-        diff_id = parse_digest(content, source, f"rootfs.diff_ids[{index}]")
+    diff_ids = tuple(parse_digest(one, source, f"rootfs.diff_ids[{index}]") for index, one in enumerate(contents))
+    for index, (layer, diff_id) in enumerate(zip(layers, diff_ids, strict=True)):
         if layer.media_type not in _LAYER_TYPES:
             raise MalformedData(source, f"layer {index} is {layer.media_type}, which engines do not take")
         if layer.media_type == _PLAIN_LAYER and diff_id != layer.digest:
             raise MalformedData(source, f"layer {index} is a plain tar, but rootfs.diff_ids[{index}] is not its digest")
     for layer in {layer.digest: layer for layer in layers}.values():
         _verify(path, layer)
+    return diff_ids
 
 
 def _file_of(path: Path, blob: Blob) -> Path:

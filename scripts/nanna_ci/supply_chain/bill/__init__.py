@@ -1,0 +1,1 @@
+"""Bills of materials: crates, closures and images as one graph, written as CycloneDX or SPDX."""
