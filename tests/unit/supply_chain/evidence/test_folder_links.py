@@ -190,6 +190,16 @@ def test_roles_that_the_folder_says_it_has_none_of_are_not_missing(tmp_path: Pat
     assert [name for name, state in states.items() if state is LinkState.ABSENT] == ["sarif", "test-results", "vex"]
 
 
+def test_a_role_that_the_index_is_silent_about_is_missing(tmp_path: Path) -> None:
+    build = make_build(tmp_path)
+    build.change(sarifs=[])
+    folder = build.write()
+    index = json.loads((folder / "evidence.json").read_text())
+    index["absent"] = []
+    (folder / "evidence.json").write_bytes(render_json(index))
+    assert broken(folder) == {"sarif": [("sarif", "there is none, and the index does not say so")]}
+
+
 def test_without_an_sbom_the_chain_is_broken(tmp_path: Path) -> None:
     build = make_build(tmp_path)
     build.change(sboms=[])

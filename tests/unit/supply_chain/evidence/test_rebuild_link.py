@@ -64,6 +64,38 @@ def test_a_flake_that_gives_another_derivation_is_another_source(
     assert "another source, or other overrides" in found[first.attribute]
 
 
+def test_a_flake_without_the_attribute_is_named(build: FakeBuild, fake_ports: FakePorts, tmp_path: Path) -> None:
+    script(build, fake_ports)
+    output = build.parts.builds.outputs[0]
+    words = (*NIX, "eval", "--json", "--no-write-lock-file", f".#{output.attribute}")
+    fake_ports.run.script(*words, returncode=1, stderr=b"error: flake does not provide attribute 'x'\n")
+    found = troubles(link(build, fake_ports, tmp_path / "scratch"))
+    assert "there is no attribute packages.x86_64-linux.app" in found[output.attribute]
+
+
+def test_an_output_without_a_list_cannot_be_compared(build: FakeBuild, fake_ports: FakePorts, tmp_path: Path) -> None:
+    script(build, fake_ports)
+    fake_ports.environ["NIX_REMOTE"] = f"local?root={build.root}"
+    evidence = read_evidence(build.write())
+    output = build.parts.builds.outputs[0]
+    del evidence.listings[output.path]
+    nix = Nix(fake_ports.run, environ=fake_ports.environ)
+    found = troubles(check_rebuild(evidence, nix, tmp_path, fake_ports.context()))
+    assert found[output.attribute] == "there is no list of its files to compare with"
+
+
+def test_artifacts_that_cannot_be_prepared_again_are_named(
+    build: FakeBuild, fake_ports: FakePorts, tmp_path: Path
+) -> None:
+    script(build, fake_ports)
+    fake_ports.environ["NIX_REMOTE"] = f"local?root={build.root}"
+    evidence = read_evidence(build.write())
+    (build.store / build.parts.builds.outputs[0].path.base_name / "bin/app").write_bytes(b"x")
+    nix = Nix(fake_ports.run, environ=fake_ports.environ)
+    found = troubles(check_rebuild(evidence, nix, tmp_path, fake_ports.context()))
+    assert found["artifacts/x86_64-linux"].startswith("cannot be prepared again")
+
+
 def test_an_output_that_comes_out_otherwise_names_the_first_file_that_differs(
     build: FakeBuild, fake_ports: FakePorts, tmp_path: Path
 ) -> None:
