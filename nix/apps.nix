@@ -31,6 +31,8 @@ let
       publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
       sbom = "Bills of materials of crates, closures and images: CycloneDX or SPDX";
+      provenance = "Write the evidence of a build: provenance, test results, VEX, and what they are about";
+      verify = "Check a folder of evidence, link by link, offline; or build it again and compare";
       cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
@@ -75,6 +77,7 @@ let
     sbom = skopeo // {
       NANNA_CI_LAST_MODIFIED = toString (flake.lastModified or 0);
     };
+    verify = cosign;
     test = if toolkit.testPath == "" then { } else { NANNA_CI_TEST_PATH = toolkit.testPath; };
   };
 

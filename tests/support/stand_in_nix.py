@@ -29,6 +29,7 @@ class StandInNix:
         self.infos: dict[StorePath, PathInfo] = {}
         self.derivations: dict[StorePath, dict[str, Any]] = {}
         self.attributes: dict[str, Any] = {}
+        self.metadata: dict[str, dict[str, Any]] = {}  # flake reference -> what `flake metadata --json` prints
         self.settings: dict[str, Any] = {"store": "auto", "substituters": [], "trusted-public-keys": []}
         self.calls: list[tuple[tuple[str, ...], Mapping[str, Any]]] = []
         self.spoil: Callable[[StorePath], None] = lambda _: None
@@ -81,6 +82,8 @@ class StandInNix:
             case ("derivation", "show", *rest):
                 requested = [word for word in [*rest, *stdin] if word.startswith(("/nix/store/", "."))]
                 return self._done(words, self._show(requested, words, recursive="--recursive" in words))
+            case ("flake", "metadata", *rest):
+                return self._done(words, self.metadata[rest[-1]])
             case ("copy", *_):
                 self._copy(words, stdin, options["on_stderr"])
                 return self._done(words, "")

@@ -39,9 +39,14 @@ def token(identity: str, issuer: str) -> str:
 
 @dataclass(frozen=True)
 class Sigstore:
-    """The running stand-in: `environ` makes cosign trust it, and has a cosign on PATH that asks it."""
+    """The running stand-in: `environ` makes cosign trust it, and has a cosign on PATH that asks it.
+
+    `trusted_root` is the same trust as a file, for cosign's --trusted-root.
+    """
 
     environ: Mapping[str, str]
+    url: str
+    trusted_root: Path
 
 
 class Keys:
@@ -104,12 +109,52 @@ class Keys:
             "body": base64.b64encode(body).decode(),
             "integratedTime": int(time.time()),
             "logID": self.public_hash(Path(self.file("entries.pub")).read_bytes()).hex(),
-            "logIndex": 0,
+            "logIndex": 1,
         }
         signature = self.sign("entries", json.dumps(payload, sort_keys=True, separators=(",", ":")).encode())
-        verification = {"signedEntryTimestamp": base64.b64encode(signature).decode()}
-        leaf = hashlib.sha256(b"\0" + body).hexdigest()
-        return {leaf: {**payload, "verification": verification}}
+        verification: dict[str, Any] = {"signedEntryTimestamp": base64.b64encode(signature).decode()}
+        leaf = hashlib.sha256(b"\0" + body)
+        verification["inclusionProof"] = self._inclusion(leaf.digest())
+        return {leaf.hexdigest(): {**payload, "verification": verification}}
+
+    def _inclusion(self, leaf: bytes) -> dict[str, Any]:
+        """The proof that an entry is the second of two in the log, and the log's signature over both."""
+        first = hashlib.sha256(b"\0nobody's").digest()
+        root = hashlib.sha256(b"\1" + first + leaf).digest()
+        note = f"stand-in - 1\n2\n{base64.b64encode(root).decode()}\n"
+        key = self.public_hash(Path(self.file("entries.pub")).read_bytes())[:4]
+        signature = base64.b64encode(key + self.sign("entries", note.encode())).decode()
+        return {
+            "checkpoint": f"{note}\n\u2014 stand-in {signature}\n",
+            "hashes": [first.hex()],
+            "logIndex": 1,
+            "rootHash": root.hex(),
+            "treeSize": 2,
+        }
+
+    def trusted_root(self) -> dict[str, Any]:
+        """Sigstore's trusted root, with our keys in it."""
+        valid = {"start": "2020-01-01T00:00:00Z"}
+
+        def log(name: str) -> dict[str, Any]:
+            der = openssl("pkey", "-pubin", "-in", self.file(f"{name}.pub"), "-outform", "DER")
+            key = {"rawBytes": _base64(der), "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": valid}
+            identity = {"keyId": _base64(hashlib.sha256(der).digest())}
+            return {"baseUrl": "http://stand-in", "hashAlgorithm": "SHA2_256", "publicKey": key, "logId": identity}
+
+        root = openssl("x509", "-in", self.file("root.pem"), "-outform", "DER")
+        authority = {
+            "subject": {"organization": "stand-in", "commonName": "root"},
+            "uri": "http://stand-in",
+            "certChain": {"certificates": [{"rawBytes": _base64(root)}]},
+            "validFor": valid,
+        }
+        return {
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [log("entries")],
+            "certificateAuthorities": [authority],
+            "ctlogs": [log("certificates")],
+        }
 
 
 def _moment(shift_s: int, now: float | None = None) -> str:
@@ -124,6 +169,10 @@ def _first_member(der: bytes) -> bytes:
         extra = length & 0x7F
         length = int.from_bytes(der[start + 2 : start + 2 + extra], "big")
     return der[start : start + 2 + extra + length]
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _octets(data: bytes) -> bytes:
@@ -163,6 +212,8 @@ def serving(folder: Path) -> Iterator[Sigstore]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
+    trusted = folder / "trusted_root.json"
+    trusted.write_text(json.dumps(keys.trusted_root()))
     programs = folder / "programs"
     programs.mkdir()
     wrapper = programs / "cosign"
@@ -180,7 +231,7 @@ def serving(folder: Path) -> Iterator[Sigstore]:
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }
     try:
-        yield Sigstore(environ)
+        yield Sigstore(environ, url, trusted)
     finally:
         server.shutdown()
         server.server_close()

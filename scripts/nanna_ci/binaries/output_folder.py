@@ -56,7 +56,7 @@ class Staging:
             if self._is_published():
                 return False
             try:
-                self._swap()
+                self.swap()
             except OSError as error:
                 if error.errno not in _TAKEN:
                     raise
@@ -69,7 +69,8 @@ class Staging:
         check_replaceable(self.final, names)
         return self.final.is_dir() and all(_same_file(self.path / name, self.final / name) for name in names)
 
-    def _swap(self) -> None:
+    def swap(self) -> None:
+        """Put the folder in its place, whatever is there: who calls has looked."""
         if not self.final.is_dir() or not any(self.final.iterdir()):
             self.path.rename(self.final)  # replaces an empty folder, atomically
             return

@@ -52,12 +52,16 @@ def environment(environ: Mapping[str, str]) -> GithubFiles | None:
 
 @dataclass(frozen=True, slots=True)
 class GithubRun:
-    """What the runner says about the run; None if it does not. `identity` is what a keyless signature names."""
+    """What the runner says about the run; None if it does not. `identity` is what a keyless signature names.
+
+    `url` is the attempt's own page.
+    """
 
     event: str | None
     owner: str | None
     revision: str | None
     identity: str | None
+    url: str | None = None
 
 
 def run_of(environ: Mapping[str, str]) -> GithubRun | None:
@@ -65,11 +69,14 @@ def run_of(environ: Mapping[str, str]) -> GithubRun | None:
     if environ.get("GITHUB_ACTIONS") != "true":
         return None
     server, workflow = environ.get("GITHUB_SERVER_URL"), environ.get("GITHUB_WORKFLOW_REF")
+    repository, run = environ.get("GITHUB_REPOSITORY"), environ.get("GITHUB_RUN_ID")
+    attempt = environ.get("GITHUB_RUN_ATTEMPT") or "1"
     return GithubRun(
         event=environ.get("GITHUB_EVENT_NAME") or None,
         owner=environ.get("GITHUB_REPOSITORY_OWNER") or None,
         revision=environ.get("GITHUB_SHA") or None,
         identity=f"{server}/{workflow}" if server and workflow else None,
+        url=f"{server}/{repository}/actions/runs/{run}/attempts/{attempt}" if server and repository and run else None,
     )
 
 

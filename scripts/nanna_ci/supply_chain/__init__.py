@@ -1,1 +1,1 @@
-"""The supply chain: what is in what we ship, whether it is safe, and how anyone can check."""
+"""The supply chain: what is in a build, what is known against it, and the evidence that others can check."""

@@ -31,6 +31,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Supply chain": {
         "sbom": "bill of materials of crates, closures and images: CycloneDX or SPDX",
+        "provenance": "write the evidence of a build: provenance, test results, VEX, and what they are about",
+        "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
     "Binary caches": {
         "cache-setup": "give Nix the caches, keys and limits of pipeline.toml",
