@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from nanna_ci.binaries.artifacts import ArtifactsRequest, prepare
+from nanna_ci.binaries.manifest import BinaryOrigin
+from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import JobResult
 from nanna_ci.supply_chain.evidence.evidence_reader import read_evidence
@@ -20,6 +23,7 @@ from nanna_ci.supply_chain.evidence.folder_links import check_folder
 from nanna_ci.supply_chain.evidence.in_toto import render_json
 from nanna_ci.supply_chain.evidence.run_results import RunResults, make_test_result
 from support.fake_evidence import FakeBuild, bill, image_bill, index_again, make_build, nix_hash, path_component, sarif
+from support.fake_executables import elf
 
 OTHER = "sha256:" + "0" * 64
 
@@ -180,6 +184,32 @@ def test_a_manifest_of_another_output_is_seen(changed: Changed) -> None:
     path = "/nix/store/" + "0" * 32 + "-other"
     changed.edit("artifacts/x86_64-linux/manifest.json", lambda manifest: manifest.update(output=path))
     assert any("which provenance does not name" in text for text in changed.broken()["artifact"])
+
+
+def test_a_whole_release_of_another_program_is_not_of_this_output(
+    changed: Changed, build: FakeBuild, tmp_path: Path
+) -> None:
+    output = build.parts.builds.outputs[0]
+    (tmp_path / "other/bin").mkdir(parents=True)
+    (tmp_path / "other/bin/app").write_bytes(elf(padding=300))
+    origin = BinaryOrigin("1" * 40, str(output.derivation), str(output.path), str(output.nar_hash), "nix")
+    target = BuildTarget(System.X86_64_LINUX, "x86_64-unknown-linux-gnu")
+    folder = changed.folder / "artifacts/x86_64-linux"
+    shutil.rmtree(folder)
+    prepare(ArtifactsRequest("w", ("app",), target, tmp_path / "other", folder, 10_000_000, origin))
+    found = changed.broken()["artifact"]
+    assert any(text.endswith(f"app-x86_64-linux is not in {output.path.base_name}") for text in found)
+
+
+def test_a_file_beside_the_release_is_no_subject(changed: Changed) -> None:
+    (changed.folder / "artifacts/x86_64-linux/extra").write_bytes(b"x")
+    assert any("extra is not a subject of provenance" in text for text in changed.broken()["artifact"])
+
+
+def test_a_manifest_that_states_another_nar_hash_is_seen(changed: Changed) -> None:
+    change = {"narHash": str(nix_hash("other"))}
+    changed.edit("artifacts/x86_64-linux/manifest.json", lambda manifest: manifest.update(change))
+    assert any("than provenance does" in text for text in changed.broken()["artifact"])
 
 
 def test_a_program_of_another_machine_is_seen(changed: Changed) -> None:
