@@ -29,6 +29,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "publish-images": "push images by digest, sign and attest them; never on a pull request",
         "lock-models": "resolve model tags to digests and sizes, and write the lock",
     },
+    "Supply chain": {
+        "scan": "known vulnerabilities, denied licences, unknown sources: one gate, SARIF",
+    },
     "Binary caches": {
         "cache-setup": "give Nix the caches, keys and limits of pipeline.toml",
         "cache-analytics": "hit rate by paths, bytes and build time; why each miss missed; a gate",
