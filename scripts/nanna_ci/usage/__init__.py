@@ -31,6 +31,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Supply chain": {
         "sbom": "bill of materials of crates, closures and images: CycloneDX or SPDX",
+        "scan": "known vulnerabilities, denied licences, unknown sources: one gate, SARIF",
         "provenance": "write the evidence of a build: provenance, test results, VEX, and what they are about",
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },

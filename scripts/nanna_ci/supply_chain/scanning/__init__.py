@@ -1,1 +1,1 @@
-"""Scans: what is known against the parts of a build, and what was decided about it."""
+"""Scans: what is known to be wrong with crates, store paths and images, behind one interface, and a gate on it."""
