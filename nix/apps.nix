@@ -6,6 +6,7 @@
   config,
   flake,
   overrides,
+  advisoryDb,
   commands,
 }:
 let
@@ -31,6 +32,7 @@ let
       publish-images = "Push the images by digest, sign and attest them; never on a pull request";
       lock-models = "Resolve model tags to digests and sizes, and write the lock";
       sbom = "Bills of materials of crates, closures and images: CycloneDX or SPDX";
+      scan = "Known vulnerabilities, denied licences, unknown sources: one gate, SARIF";
       provenance = "Write the evidence of a build: provenance, test results, VEX, and what they are about";
       verify = "Check a folder of evidence, link by link, offline; or build it again and compare";
       cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
@@ -55,21 +57,44 @@ let
   };
 
   # What only some commands need, so that the others do not bring it along.
-  engines = lib.reasons (
+  without = lib.reasons (
     lib.filterAttrs (
       name: _:
       builtins.elem name [
         "podman"
         "docker"
+        "cargo-audit"
+        "cargo-deny"
       ]
     ) toolkit.tools
   );
-  lacking = if engines == { } then { } else { NANNA_CI_UNAVAILABLE = builtins.toJSON engines; };
+  lacking = if without == { } then { } else { NANNA_CI_UNAVAILABLE = builtins.toJSON without; };
+  scanners =
+    (
+      if toolkit.programs ? cargo-audit then
+        {
+          NANNA_CI_CARGO_AUDIT = toolkit.programs.cargo-audit;
+          NANNA_CI_CARGO_DENY = toolkit.programs.cargo-deny;
+        }
+      else
+        { }
+    )
+    // (
+      if !builtins.pathExists (advisoryDb + "/crates") then
+        { }
+      else
+        {
+          NANNA_CI_ADVISORY_DB = "${advisoryDb}";
+          # what is no commit has the time at which somebody copied it
+          NANNA_CI_ADVISORY_DB_MODIFIED = toString (if advisoryDb ? rev then advisoryDb.lastModified else 0);
+        }
+    );
   skopeo.NANNA_CI_SKOPEO = toolkit.programs.skopeo;
   cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
   additional = {
-    ci = skopeo // lacking;
-    run-job = skopeo // lacking;
+    ci = skopeo // lacking // scanners;
+    run-job = skopeo // lacking // scanners;
+    scan = lacking // scanners;
     container-test = skopeo // lacking;
     doctor = lacking;
     publish-images = skopeo // cosign;

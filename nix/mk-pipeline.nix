@@ -53,6 +53,7 @@ let
       config
       flake
       overrides
+      advisoryDb
       ;
     commands = extra.commands or { };
   };

@@ -9,7 +9,8 @@
 #   unavailable         reason -> { type = "unavailable"; inherit reason; }
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
 #   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-auditable, …
-#   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign
+#   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign;
+#                       cargo-audit and cargo-deny, both or neither
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
 #   command             { name, application, environment ? { } } -> derivation
@@ -115,6 +116,8 @@ in
   programs = {
     cosign = "${pkgs.cosign}/bin/cosign";
     skopeo = "${skopeo-nix2container}/bin/skopeo";
+    cargo-audit = "${pkgs.cargo-audit}/bin/cargo-audit";
+    cargo-deny = "${pkgs.cargo-deny}/bin/cargo-deny";
   };
 
   pythonApplication = import ./nixpkgs/python-application.nix pkgs;

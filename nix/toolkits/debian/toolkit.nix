@@ -156,7 +156,16 @@ in
   programs = {
     cosign = "/usr/bin/cosign";
     skopeo = "/usr/bin/skopeo";
-  };
+  }
+  // (
+    if tools.cargo-audit ? reason then
+      { }
+    else
+      {
+        cargo-audit = "${tools.cargo-audit}";
+        cargo-deny = "${tools.cargo-deny}";
+      }
+  );
 
   rust = arguments: onlyHere (rust arguments);
 

@@ -55,7 +55,7 @@ def _table(jobs: tuple[Job, ...]) -> Table:
 
 def _what_runs(job: Job) -> str:
     if job.needs:
-        return f"container-test {job.image}"
+        return f"{job.kind.value} {job.image}"
     return _installable(job) or "cargo on the runner"
 
 

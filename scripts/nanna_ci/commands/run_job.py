@@ -14,7 +14,7 @@ from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, plan_jobs, with_needs
 from nanna_ci.pipeline.results import result_to_json
 from nanna_ci.pipeline.run_folder import JobFolders, ensure_base
-from nanna_ci.pipeline.run_report import failure_blocks, results_table, warning_blocks
+from nanna_ci.pipeline.run_report import details_blocks, failure_blocks, results_table, warning_blocks
 from nanna_ci.report.blocks import Document, Facts, Notice
 from nanna_ci.report.outcome import VERDICT_TONES, Outcome
 
@@ -43,6 +43,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         *warning_blocks([*others, result]),
         *failure_blocks([*others, result]),
         results_table([*others, result]),
+        *details_blocks([*others, result]),
         files,
     )
     verdict = result.verdict

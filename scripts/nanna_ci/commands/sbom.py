@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.containers.image.oci_layout import open_image
 from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import ConfigError, UsageError, shorten
@@ -37,8 +36,6 @@ from nanna_ci.supply_chain.bill.closure_components import derivation_roots, root
 from nanna_ci.supply_chain.bill.crate_facts import CrateFacts, load_crate_facts
 from nanna_ci.supply_chain.bill.cyclonedx import CycloneDxVersion, render_cyclonedx
 from nanna_ci.supply_chain.bill.cyclonedx_check import check_cyclonedx
-from nanna_ci.supply_chain.bill.image_bill import find_origins
-from nanna_ci.supply_chain.bill.layer_contents import read_layer
 from nanna_ci.supply_chain.bill.spdx import SPDX_VERSION, render_spdx
 
 _EPOCH: Final = "SOURCE_DATE_EPOCH"
@@ -181,12 +178,8 @@ def _image(request: _Request) -> MadeBill:
     path = request.source if output is None else Path(str(output))
     assert path is not None
     with scratch_folder("nanna-ci-sbom-") as scratch:
-        layout = Skopeo(ports.run, environ=ports.environ).layout_of(open_image(path.resolve()), scratch / "layout")
-        layers = [read_layer(layout.path, *one) for one in zip(layout.layers, layout.diff_ids, strict=True)]
-        known = NixClosure((), {}, {})
-        if output is not None:
-            find_origins(layers, request.sources.layer_sources(output))
-            known = request.sources.known_of(sorted({one for layer in layers for one in layer.store_paths}))
+        skopeo = Skopeo(ports.run, environ=ports.environ)
+        layout, layers, known = request.sources.image(path, output, skopeo, scratch / "layout")
         head = request.head(_image_name(arguments.name))
         return image_bill(layout, layers, known, request.facts(arguments.name), head)
 

@@ -13,6 +13,7 @@ from nanna_ci.foundation.context import Context, Ports
 from nanna_ci.foundation.errors import Interrupted, MalformedData, NannaError
 from nanna_ci.jobs.build_job import run_build_job
 from nanna_ci.jobs.cargo_job import run_cargo_job
+from nanna_ci.jobs.scan_job import run_scan_job
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, JobKind
 from nanna_ci.pipeline.live import LiveView, live_view
@@ -44,6 +45,8 @@ def run_locally(
                 return run_build_job(request, pipeline, origin, context)
             case JobKind.CONTAINER_TEST:
                 return run_container_job(request, pipeline, origin, context)
+            case JobKind.SCAN:
+                return run_scan_job(request, pipeline, origin, context, strict=strict)
             case _:
                 return run_cargo_job(request, pipeline, ports)
 

@@ -27,7 +27,7 @@ class Event(enum.StrEnum):
 
 
 class JobKind(enum.StrEnum):
-    """What a job does: a test suite's kind, a build, an image, or a test of a running image."""
+    """What a job does: a test suite's kind, a build, an image, a test of a running image, or a scan of an image."""
 
     UNIT = "unit"
     INTEGRATION = "integration"
@@ -40,6 +40,7 @@ class JobKind(enum.StrEnum):
     BUILD = "build"
     IMAGE = "image"
     CONTAINER_TEST = "container-test"
+    SCAN = "scan"
 
 
 TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION, JobKind.COVERAGE})
@@ -64,7 +65,7 @@ class Effect(enum.StrEnum):
 class Job:
     """One job of a plan.
 
-    `id` is unique in it: KIND-SYSTEM-CHANNEL, build-SYSTEM, image-NAME-SYSTEM or container-test-NAME-SYSTEM.
+    `id` is unique in it: KIND-SYSTEM-CHANNEL, build-SYSTEM, or KIND-NAME-SYSTEM for what is about an image.
     `system` is what the job is about; a build may happen on a `runner` of another one. `attribute` is the flake's
     output behind it (a build's first strategy may use it), None for the cargo route and for a job that works on what it
     needs. `needs` are ids of jobs that must pass first, on the same runner. A `skippable` job that cannot run is a
@@ -85,20 +86,38 @@ class Job:
 
 
 def plan_jobs(pipeline: Pipeline, event: Event) -> tuple[Job, ...]:
-    """The jobs of an event: tests, builds, images, and the tests of these; what a job needs stands before it.
+    """The jobs of an event: tests, builds, images, tests and scans of these; what a job needs stands before it.
 
     A release is judged by the channel it is built with: early warnings from other channels must not hold it.
     """
-    jobs = (*_test_jobs(pipeline), *_build_jobs(pipeline), *_image_jobs(pipeline), *_container_tests(pipeline))
+    jobs = (
+        *_test_jobs(pipeline),
+        *_build_jobs(pipeline),
+        *_image_jobs(pipeline),
+        *_container_tests(pipeline),
+        *_scans(pipeline),
+    )
     if event is Event.RELEASE:
         return tuple(job for job in jobs if job.channel is pipeline.toolchain.default)
     return jobs
 
 
 def parallel_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
-    """The jobs that get a machine of their own: one that another needs is run along with that, on the same machine."""
-    needed = {need for job in jobs for need in job.needs}
-    return tuple(job for job in jobs if job.id not in needed)
+    """The jobs that get a machine of their own.
+
+    A job that another needs is run along with that, and the scan of an image beside the image's test.
+    """
+    along = {need for job in jobs for need in job.needs}
+    along |= {scan.id for job in jobs if (scan := scan_beside(job, jobs)) is not None}
+    return tuple(job for job in jobs if job.id not in along)
+
+
+def scan_beside(job: Job, jobs: Sequence[Job]) -> Job | None:
+    """The scan of the very image that a container test runs: it goes to the machine that has that image already."""
+    if job.kind is not JobKind.CONTAINER_TEST:
+        return None
+    beside = (one for one in jobs if one.kind is JobKind.SCAN and (one.image, one.system) == (job.image, job.system))
+    return next(beside, None)
 
 
 def with_needs(job: Job, jobs: Sequence[Job]) -> tuple[Job, ...]:
@@ -117,10 +136,12 @@ def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             f"{len(mains)} jobs are more than the {MATRIX_LIMIT} of a GitHub matrix",
             hint="name fewer runners or channels in [[test]]",
         )
+    scans = {job.id: scan_beside(job, jobs) for job in mains}
     return [
         {
             "id": job.id,
-            "jobs": [one.id for one in with_needs(job, jobs)],
+            "scan": "" if (scan := scans[job.id]) is None else scan.id,
+            "jobs": [one.id for one in (*with_needs(job, jobs), *([] if scan is None else [scan]))],
             "runner": job.runner,
             "route": job.route.value,
             "channel": job.channel.value,
@@ -195,6 +216,15 @@ def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
         tested = [one for one in needed_images(pipeline, [image]) if _image_host(one) == host]
         needs = tuple(_image_id(JobKind.IMAGE, one, host) for one in tested)
         yield _image_job(pipeline, image, JobKind.CONTAINER_TEST, host, effect=Effect.EFFECTFUL, needs=needs)
+
+
+def _scans(pipeline: Pipeline) -> Iterator[Job]:
+    """A scan of each image of each architecture, on the machine that makes it."""
+    for image in pipeline.images:
+        for architecture in image.architectures:
+            system = f"{architecture}-linux"
+            needs = (_image_id(JobKind.IMAGE, image, system),)
+            yield _image_job(pipeline, image, JobKind.SCAN, system, effect=Effect.EFFECTFUL, needs=needs)
 
 
 def _image_job(

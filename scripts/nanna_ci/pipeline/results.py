@@ -12,6 +12,7 @@ from typing import Any
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible
+from nanna_ci.report.blocks import Block
 
 SCHEMA_VERSION = 1
 REASONS_IN_VERDICT_LINE = 3
@@ -32,7 +33,8 @@ class JobResult:
 
     `seconds` is None if it was not measured (an output that was there before). `state` is None if nothing was
     built or run. `evidence` is plain JSON: what the answer rests on (derivation, outputs, NAR hashes, test counts).
-    A result that is not a pass has a `reason`; a pass has a `state`: skipped is never green.
+    A result that is not a pass has a `reason`; a pass has a `state`: skipped is never green. `details` are for the
+    report of this run, and not in result.json.
     """
 
     id: str
@@ -44,6 +46,7 @@ class JobResult:
     failing_tests: tuple[str, ...] = ()
     log_tail: tuple[str, ...] = ()
     reproduce: str | None = None
+    details: tuple[Block, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         # a test's name is untrusted text: it must not control a terminal, here or in whatever reads result.json

@@ -64,6 +64,7 @@ def report_document(report: RunReport) -> Document:
     )
     if timed:
         blocks.append(Bars(timed, "Seconds spent on each job in this run"))
+    blocks += details_blocks(report.results)
     blocks.append(
         Facts((("Event", report.event), ("Took", duration(report.seconds)), ("Results, logs, report", report.folder)))
     )
@@ -102,6 +103,14 @@ def warning_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
         for warning in result.warnings:
             said.setdefault(warning, []).append(result.id)
     yield from (Notice(Tone.WARN, f"{', '.join(ids)}: {warning}") for warning, ids in said.items())
+
+
+def details_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
+    """What jobs have to show besides their verdict: findings, and what an image is made of."""
+    for result in results:
+        if result.details:
+            yield Heading(result.id)
+            yield from result.details
 
 
 def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:

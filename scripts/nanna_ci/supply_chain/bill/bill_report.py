@@ -173,10 +173,12 @@ def _layers(contents: Sequence[LayerShare] | None) -> Iterator[Block]:
     header = ("Layer", "Unpacked", "Store paths", "Debian packages", "Of no store path")
     yield Table(header, tuple(rows[:_ROWS]), frozenset({1, 2, 3, 4}))
     yield from _more(len(rows))
-    yield Areas(
-        tuple((layer.digest[:19], tuple(_things(layer))) for layer in contents),
-        "What the layers hold, by size unpacked",
-    )
+    yield contents_picture(contents, "What the layers hold, by size unpacked")
+
+
+def contents_picture(contents: Sequence[LayerShare], caption: str) -> Areas:
+    """The store paths and packages in each layer, as areas."""
+    return Areas(tuple((layer.digest[:19], tuple(_things(layer))) for layer in contents), caption)
 
 
 def _things(layer: LayerShare) -> Iterator[tuple[str, float, str, str]]:

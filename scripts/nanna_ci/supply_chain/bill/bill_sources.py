@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nanna_ci.containers.image.oci_layout import Layout, open_image
+from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.foundation.errors import CommandFailed, ConfigError, MalformedData, ToolMissing, UsageError
 from nanna_ci.foundation.json_data import as_object, load_json
 from nanna_ci.store.derivation import Derivation, DerivationHead
@@ -17,6 +19,8 @@ from nanna_ci.store.nix import QUERY_TIMEOUT_S, Nix
 from nanna_ci.store.nix_graph import evaluate_installable, query_graph
 from nanna_ci.store.path_info import PathInfo, parse_path_info
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name, parse_store_path
+from nanna_ci.supply_chain.bill.image_bill import find_origins
+from nanna_ci.supply_chain.bill.layer_contents import LayerContents, read_layer
 from nanna_ci.supply_chain.bill.nix_identity import VARIABLES, attributes_of
 from nanna_ci.supply_chain.bill.program import PROGRAM_FOLDERS, Program, listed_programs_in, programs_in
 
@@ -142,6 +146,21 @@ class BillSources:
                 if (folder / path.base_name).is_dir():
                     found[path] = programs_in(folder / path.base_name, path)
         return found
+
+    def image(
+        self, path: Path, output: StorePath | None, skopeo: Skopeo, scratch: Path
+    ) -> tuple[Layout, list[LayerContents], NixClosure]:
+        """An image at `path` with its layers read, and what the store knows of the paths in them.
+
+        `output` is the store path that it is; None for one that is not from this store. An image that is no OCI layout
+        is converted into `scratch`.
+        """
+        layout = skopeo.layout_of(open_image(path.resolve()), scratch)
+        layers = [read_layer(layout.path, *one) for one in zip(layout.layers, layout.diff_ids, strict=True)]
+        if output is None:
+            return layout, layers, NixClosure((), {}, {})
+        find_origins(layers, self.layer_sources(output))
+        return layout, layers, self.known_of(sorted({one for layer in layers for one in layer.store_paths}))
 
     def facts_folder(self, system: str) -> Path | None:
         """The crate facts of the flake for a target, built; None where it has none."""

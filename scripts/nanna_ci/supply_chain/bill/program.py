@@ -61,6 +61,8 @@ class Program:
         properties = [("nanna-ci:file:path", self.path)]
         if self.architecture is not None:
             properties.append(("nanna-ci:file:machine", self.architecture))
+        if self.is_rust:
+            properties.append(("nanna-ci:file:crateList", "absent" if self.crates is None else "present"))
         return Component(
             ref=self.ref,
             kind=ComponentKind.APPLICATION if self.is_rust else ComponentKind.FILE,

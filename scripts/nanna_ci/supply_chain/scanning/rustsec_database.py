@@ -20,6 +20,8 @@ from nanna_ci.supply_chain.scanning.scanner_programs import Run
 from nanna_ci.supply_chain.scanning.security_finding import AdvisorySource
 
 NAME: Final = "RustSec"
+DATABASE_VARIABLE: Final = "NANNA_CI_ADVISORY_DB"  # the flake's input
+MODIFIED_VARIABLE: Final = "NANNA_CI_ADVISORY_DB_MODIFIED"  # when its commit was made, in seconds since 1970
 # the folder of RustSec's URL, which is the default, as cargo-deny names it
 _DENY_FOLDER: Final = "advisory-db-3157b0e258782691"
 _DATE: Final = re.compile(r'^(?:date|withdrawn) = "(\d{4}-\d\d-\d\d)"', re.MULTILINE)
@@ -52,6 +54,13 @@ class RustSecDatabase:
             os.utime(fetched, (fetched_s, fetched_s))
         (place / "crates").symlink_to((self.folder / "crates").resolve(), target_is_directory=True)
         return scratch
+
+
+def handed_database(environ: Mapping[str, str], *, run: Run) -> RustSecDatabase:
+    """The database that the flake's app hands on. ToolMissing where it hands none."""
+    handed, stated = environ.get(DATABASE_VARIABLE), environ.get(MODIFIED_VARIABLE, "")
+    modified_s = int(stated) if re.fullmatch(r"[0-9]{1,11}", stated) else 0
+    return open_database(Path(handed) if handed else None, modified_s, run=run, environ=environ)
 
 
 def open_database(folder: Path | None, modified_s: int, *, run: Run, environ: Mapping[str, str]) -> RustSecDatabase:

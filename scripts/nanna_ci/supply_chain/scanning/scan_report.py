@@ -66,7 +66,7 @@ def scan_document(report: ScanReport) -> Document:
     blocks += [Notice(Tone.WARN, line) for line in result.old]
     if report.sarif is not None:
         blocks += [Notice(Tone.WARN, note) for note in report.sarif.notes]
-    blocks += _findings(result)
+    blocks += findings_blocks(result)
     blocks.append(_answers(result))
     notes = [f"{answer.scanner} on {answer.target.name}: {note}" for answer in _all(result) for note in answer.notes]
     blocks += [Paragraph(note) for note in dict.fromkeys(notes)]
@@ -82,7 +82,8 @@ def _expired(one: AcceptedFinding) -> str:
     return f"{one.id}{about}: {one.owner} accepted it until {one.expires}: renew the decision, or mend it"
 
 
-def _findings(result: ScanResult) -> list[Block]:
+def findings_blocks(result: ScanResult) -> list[Block]:
+    """The findings with the versions that mend them, as a table; nothing where there are none."""
     found = result.findings()
     if not found:
         return []

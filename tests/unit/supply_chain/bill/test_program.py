@@ -56,7 +56,11 @@ def test_a_program_is_a_component_with_what_the_bsi_wants(package: Path) -> None
     component = programs_in(package, owner)[0].component()
     assert component.ref == f"{owner}/bin/listed#{hashlib.sha512(LISTED).hexdigest()[:16]}"
     assert (component.kind, component.version) == (ComponentKind.APPLICATION, "0.2.0")
-    assert component.properties == (("nanna-ci:file:machine", "x86_64"), ("nanna-ci:file:path", "bin/listed"))
+    assert component.properties == (
+        ("nanna-ci:file:crateList", "present"),
+        ("nanna-ci:file:machine", "x86_64"),
+        ("nanna-ci:file:path", "bin/listed"),
+    )
     file = component.deployable
     assert file is not None
     assert (file.filename, file.is_executable, file.is_archive, file.is_structured) == ("listed", True, False, True)
