@@ -18,6 +18,7 @@ import pytest
 PACKAGE = "scripts/nanna_ci"
 LACKS_MONITORING = "needs Python 3.12 or newer"
 LACKS_COVERAGE = "the module `coverage` is not installed"
+LACKS_CORE = "this coverage.py does not use sys.monitoring"
 NOT_COUNTED = "in the test processes; programs that tests start are not counted"
 _KEY = "package_coverage"
 """Set in a worker's input if it is to measure; in its output, file -> the numbers of the lines that it executed."""
@@ -43,12 +44,13 @@ class PackageCoverage:
         except ImportError:
             self.reason = LACKS_COVERAGE
             return
-        measured = Coverage(data_file=None, config_file=False, source=[str(self.root / PACKAGE)], messages=False)
-        # a process whose tests import nothing of the package is none to warn of
-        measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"])
         before = os.environ.get("COVERAGE_CORE")
+        # some versions read it when they are made, others when they start
         os.environ["COVERAGE_CORE"] = "sysmon"
         try:
+            measured = Coverage(data_file=None, config_file=False, source=[str(self.root / PACKAGE)], messages=False)
+            # a process whose tests import nothing of the package is none to warn of
+            measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"])
             measured.start()
         finally:
             # programs that tests start do not see it
@@ -56,6 +58,11 @@ class PackageCoverage:
                 del os.environ["COVERAGE_CORE"]
             else:
                 os.environ["COVERAGE_CORE"] = before
+        if sys.monitoring.get_tool(sys.monitoring.COVERAGE_ID) is None:
+            # its tracer instead would double the time that tests take
+            measured.stop()
+            self.reason = LACKS_CORE
+            return
         self.measured = measured
 
     def stop(self) -> None:
