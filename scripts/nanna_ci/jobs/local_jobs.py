@@ -14,7 +14,7 @@ from nanna_ci.foundation.errors import Interrupted, MalformedData, NannaError
 from nanna_ci.jobs.build_job import run_build_job
 from nanna_ci.jobs.cargo_job import run_cargo_job
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import Job, JobKind
+from nanna_ci.pipeline.job_plan import Job, ProductKind
 from nanna_ci.pipeline.live import LiveView, live_view
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
 from nanna_ci.pipeline.output_facts import DatabaseRule
@@ -40,9 +40,9 @@ def run_locally(
 
     def run_effect(request: EffectRequest) -> JobResult:
         match request.job.kind:
-            case JobKind.BUILD:
+            case ProductKind.BUILD:
                 return run_build_job(request, pipeline, origin, context)
-            case JobKind.CONTAINER_TEST:
+            case ProductKind.CONTAINER_TEST:
                 return run_container_job(request, pipeline, origin, context)
             case _:
                 return run_cargo_job(request, pipeline, ports)

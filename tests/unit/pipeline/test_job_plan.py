@@ -13,8 +13,8 @@ from nanna_ci.pipeline.job_plan import (
     Effect,
     Event,
     Job,
-    JobKind,
     JobRoute,
+    ProductKind,
     matrix_entries,
     parallel_jobs,
     plan_jobs,
@@ -34,13 +34,13 @@ def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
     jobs = plan_jobs(OWN, Event.PUSH)
     assert len(jobs) == 34
     assert len({job.id for job in jobs}) == 34
-    assert [job.id for job in jobs if job.kind is JobKind.BUILD] == [
+    assert [job.id for job in jobs if job.kind is ProductKind.BUILD] == [
         "build-x86_64-linux",
         "build-aarch64-linux",
         "build-x86_64-darwin",
         "build-aarch64-darwin",
     ]
-    assert [job.id for job in jobs if job.kind is JobKind.IMAGE] == [
+    assert [job.id for job in jobs if job.kind is ProductKind.IMAGE] == [
         "image-harness-x86_64-linux",
         "image-harness-aarch64-linux",
         "image-ollama-x86_64-linux",
@@ -55,7 +55,7 @@ def test_a_linux_test_is_a_derivation_named_by_its_channel_but_the_default() -> 
     jobs = plan('[toolchain]\nchannels = ["beta", "stable"]\n[[test]]\nkind = "unit"\nchannels = ["stable", "beta"]\n')
     assert jobs["unit-x86_64-linux-beta"] == Job(
         id="unit-x86_64-linux-beta",
-        kind=JobKind.UNIT,
+        kind=SuiteKind.UNIT,
         system="x86_64-linux",
         channel=Channel.BETA,
         runner="ubuntu-24.04",
@@ -113,7 +113,7 @@ def test_a_release_is_judged_by_the_channel_it_is_built_with() -> None:
     release = plan_jobs(OWN, Event.RELEASE)
     assert {job.channel for job in release} == {Channel.STABLE}
     assert release == tuple(job for job in plan_jobs(OWN, Event.PUSH) if job.channel is Channel.STABLE)
-    assert [job for job in release if job.kind is JobKind.BUILD]
+    assert [job for job in release if job.kind is ProductKind.BUILD]
 
 
 def test_only_nightly_is_a_declared_skip() -> None:
@@ -123,7 +123,7 @@ def test_only_nightly_is_a_declared_skip() -> None:
 def test_nightly_is_not_a_skip_for_those_who_build_with_it() -> None:
     jobs = plan('[toolchain]\nchannels = ["nightly", "stable"]\n')
     assert jobs
-    assert not any(job.skippable for job in jobs.values() if job.kind is not JobKind.INTEGRATION)
+    assert not any(job.skippable for job in jobs.values() if job.kind is not SuiteKind.INTEGRATION)
 
 
 def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
@@ -132,8 +132,8 @@ def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert not any(job.skippable for job in jobs.values())
 
 
-def test_every_test_kind_is_a_job_kind() -> None:
-    assert {kind.value for kind in JobKind} == {kind.value for kind in SuiteKind} | {"build", "image", "container-test"}
+def test_no_product_is_called_like_a_suite_for_ids_start_with_that() -> None:
+    assert not {kind.value for kind in ProductKind} & {kind.value for kind in SuiteKind}
 
 
 def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
