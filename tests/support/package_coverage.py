@@ -50,7 +50,9 @@ class PackageCoverage:
         try:
             measured = Coverage(data_file=None, config_file=False, source=[str(self.root / PACKAGE)], messages=False)
             # a process whose tests import nothing of the package is none to warn of
-            measured.set_option("run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"])
+            measured.set_option(
+                "run:disable_warnings", ["no-data-collected", "module-not-imported", "module-not-measured"]
+            )
             measured.start()
         finally:
             # programs that tests start do not see it
