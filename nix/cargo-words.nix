@@ -6,6 +6,7 @@
 #     lints          what follows clippy's `--`
 #     rustdocFlags   RUSTDOCFLAGS of the documentation
 #     defaultPolicy  { file; arguments }: what cargo-deny holds a workspace without deny.toml to
+#     testFilters    a kind of test -> the filterset of nextest that chooses it, of those that [nextest] lets run
 #     testProfile }  lines of nextest's profile, with their newlines; none if the workspace's nextest.toml shall say it
 #
 # Its twin, for cargo outside of Nix: nanna_ci.binaries.cargo_settings.
@@ -53,6 +54,15 @@ in
       "--warn=notice"
     ];
   };
+
+  # By nextest's filter and not by cargo's --lib, --bins and --test: those fail in a workspace without such a target.
+  # Together the two leave out nothing.
+  testFilters =
+    builtins.mapAttrs (_: kind: if nextest.filter == null then kind else "${kind} and (${nextest.filter})")
+      {
+        unit = "not kind(test)";
+        integration = "kind(test)";
+      };
 
   testProfile = concatStringsSep "" (
     when (nextest.retries != null) [ "retries = ${toString nextest.retries}\n" ]

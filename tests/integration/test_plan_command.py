@@ -65,7 +65,7 @@ def test_the_table_shows_what_a_container_test_runs_and_needs() -> None:
 
 def test_json_has_every_job_of_the_event() -> None:
     code, push = plan_json()
-    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 34)
+    assert (code, push["verdict"], push["event"], len(push["jobs"])) == (0, "pass", "push", 40)
     _, release = plan_json("--event", "release")
     assert {job["channel"] for job in release["jobs"]} == {"stable"}
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store import narinfo
 from nanna_ci.store.hashes import NixHash, Signature
-from nanna_ci.store.narinfo import NarInfo, parse_narinfo, render_narinfo
+from nanna_ci.store.narinfo import NarInfo, parse_narinfo
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath
+from support.fake_store_paths import render_narinfo
 
 NAMES = st.text("abcXYZ019+-._?=", min_size=1, max_size=20).filter(lambda name: not name.startswith("."))
 PATHS = st.builds(StorePath, st.text(NIX32_DIGITS, min_size=32, max_size=32), NAMES)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import Pipeline, normalised, parse_pipeline
-from nanna_ci.pipeline.job_plan import Event, JobKind, JobRoute, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, JobRoute, ProductKind, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import (
     POSSIBLE_STRATEGIES,
     RUNNERS,
@@ -177,14 +177,15 @@ def test_a_plan_has_unique_ids_and_no_dangling_needs(document: dict[str, Any], e
     assert all(runners[need] == job.runner for job in jobs for need in job.needs)
     entries = matrix_entries(jobs)
     assert {id_ for entry in entries for id_ in entry["jobs"]} == set(ids)
-    assert all(entry["jobs"][-1] == entry["id"] for entry in entries)
+    assert all(entry["jobs"][-1] == (entry["scan"] or entry["id"]) for entry in entries)
+    assert all(entry["jobs"][-2] == entry["id"] for entry in entries if entry["scan"])
 
 
 @given(documents())
 def test_every_target_and_every_test_is_planned_once(document: dict[str, Any]) -> None:
     pipeline = read(document)
     jobs = plan_jobs(pipeline, Event.PUSH)
-    builds = [job.system for job in jobs if job.kind is JobKind.BUILD]
+    builds = [job.system for job in jobs if job.kind is ProductKind.BUILD]
     assert builds == [target.system for target in pipeline.targets]
     wanted = {
         (suite.kind.value, runner, channel)
@@ -201,10 +202,10 @@ def test_every_target_and_every_test_is_planned_once(document: dict[str, Any]) -
 def test_every_image_is_planned_for_each_architecture_and_tested_once(document: dict[str, Any]) -> None:
     pipeline = read(document)
     jobs = plan_jobs(pipeline, Event.PUSH)
-    images = [(job.image, job.system) for job in jobs if job.kind is JobKind.IMAGE]
+    images = [(job.image, job.system) for job in jobs if job.kind is ProductKind.IMAGE]
     declared = [(image.name, f"{one}-linux") for image in pipeline.images for one in image.architectures]
     assert images == declared
-    tests = [job for job in jobs if job.kind is JobKind.CONTAINER_TEST]
+    tests = [job for job in jobs if job.kind is ProductKind.CONTAINER_TEST]
     assert [job.image for job in tests] == [image.name for image in pipeline.images]
     assert all((job.image, job.system) in images and RUNNERS[job.runner] == job.system for job in tests)
 
@@ -212,7 +213,7 @@ def test_every_image_is_planned_for_each_architecture_and_tested_once(document: 
 @given(documents())
 def test_exactly_the_nix_jobs_name_a_flake_attribute_of_their_runners_system(document: dict[str, Any]) -> None:
     for job in plan_jobs(read(document), Event.PUSH):
-        works_on_needs = job.kind is JobKind.CONTAINER_TEST
+        works_on_needs = job.kind in {ProductKind.CONTAINER_TEST, ProductKind.SCAN}
         assert (job.attribute is not None) == (job.route is JobRoute.NIX and not works_on_needs)
         assert bool(job.needs) == works_on_needs
         if job.attribute is not None:

@@ -26,10 +26,11 @@ from nanna_ci.store.hashes import (
     parse_signature,
 )
 from nanna_ci.store.internal_json import parse_line
-from nanna_ci.store.narinfo import NarInfo, parse_narinfo, render_narinfo
+from nanna_ci.store.narinfo import NarInfo, parse_narinfo
 from nanna_ci.store.nix import parse_version
 from nanna_ci.store.path_info import PathInfo, parse_path_info
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath, parse_base_name, parse_store_path
+from support.fake_store_paths import render_narinfo
 
 NAME_CHARACTERS = "abcXYZ019+-._?="
 SIZES = {"md5": 16, "sha1": 20, "sha256": 32, "sha512": 64, "blake3": 32}

@@ -87,7 +87,7 @@ lib.genAttrs [
     package "python3"
     // {
       modules = map (module: module.name) (
-        choose (lib.genAttrs [ "httpx" "hypothesis" "jsonschema" "markdown-it-py" "pytest" "pytest-xdist" ] package)
+        choose (lib.genAttrs [ "coverage" "httpx" "hypothesis" "jsonschema" "markdown-it-py" "pytest" "pytest-xdist" ] package)
       );
     };
 }

@@ -10,9 +10,8 @@ from nanna_ci.cache.client.bulk import query
 from nanna_ci.cache.client.query_result import QueryResult
 from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.substituters import parse_substituter
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
-from support.fake_store_paths import narinfo, path
+from support.fake_store_paths import narinfo, path, render_narinfo
 from support.stand_in_cache import CacheStandIn
 
 

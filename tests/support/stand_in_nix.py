@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from nanna_ci.foundation.errors import CommandFailed, NannaError
 from nanna_ci.foundation.process import Completed
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.path_info import PathInfo
 from nanna_ci.store.store_path import StorePath, parse_store_path
 from support.fake_ports import FakeRun
-from support.fake_store_paths import info, narinfo, path
+from support.fake_store_paths import info, narinfo, path, render_narinfo
 
 
 class StandInNix:

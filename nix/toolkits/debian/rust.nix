@@ -147,8 +147,8 @@ else
             deps
             tests
           ];
-          inherit kind;
-          inherit (nextest) filter arguments;
+          filter = cargo.testFilters.${kind};
+          inherit (nextest) arguments;
           inherit (cargo) testProfile;
           nextest = "${tools.cargo-nextest}";
         };

@@ -6,6 +6,8 @@
   # [nextest] of pipeline.toml
   nextest,
   pkgs,
+  # kind -> nextest's filterset
+  testFilters,
   # lines of our profile
   testProfile,
   # shell
@@ -14,12 +16,6 @@
 kind:
 let
   inherit (pkgs) lib;
-  # By nextest's filter and not by cargo's --lib, --bins and --test: those fail in a workspace without such a target.
-  # Together the two leave out nothing.
-  filters = {
-    unit = "not kind(test)";
-    integration = "kind(test)";
-  };
   # A profile of ours, in which the workspace's own [profile.default] counts. Where both define a profile the workspace's file
   # wins, so it has a name that no source can hold: one that is made of the source's own hash.
   profile = "nanna-ci-${builtins.substring 0 16 (builtins.hashString "sha256" "${check.src}")}";
@@ -31,7 +27,6 @@ let
       ''path = "junit.xml"''
     ]
   );
-  chosen = filters.${kind} + lib.optionalString (nextest.filter != null) " and (${nextest.filter})";
   junit = "target/nextest/${profile}/junit.xml";
   arguments = [
     # as words, not as variables: a test may call cargo on a workspace of its own, which must not build into this folder
@@ -42,7 +37,7 @@ let
     "--tool-config-file=nanna-ci:${settings}"
     "--profile=${profile}"
     "-E"
-    chosen
+    testFilters.${kind}
   ]
   ++ nextest.arguments;
 in

@@ -106,7 +106,7 @@ else
       { kind }:
       import ./rust-nextest.nix {
         inherit craneLib pkgs nextest;
-        inherit (cargo) testProfile;
+        inherit (cargo) testFilters testProfile;
         refuseAlias = shared.refuseAlias "nextest";
         check = shared.over checked [
           deps

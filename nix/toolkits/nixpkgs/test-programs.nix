@@ -3,6 +3,7 @@
 let
   inherit (pkgs) lib;
   modules = [
+    "coverage"
     "httpx"
     "hypothesis"
     "jsonschema"

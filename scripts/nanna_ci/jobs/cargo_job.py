@@ -25,10 +25,9 @@ from nanna_ci.foundation.errors import CommandFailed
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.cargo_jobs import PROBE_TIMEOUT_S, CargoStep, EndedProgram, RunProgram, parse_channel, run_step
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import JobKind
 from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.results import JobResult, unavailable
-from nanna_ci.pipeline.vocabulary import Channel
+from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
 from nanna_ci.report.files import write_atomic
 from nanna_ci.toolchain.cargo_environment import CargoEnvironment, decide_environment
 
@@ -129,7 +128,7 @@ def run_cargo_job(request: EffectRequest, pipeline: Pipeline, ports: Ports) -> J
         )
 
     result = answer(CargoJob(job.kind.value))
-    if job.kind is JobKind.DOC and settings.doctests and workspace.has_libraries and result.verdict is Verdict.PASS:
+    if job.kind is SuiteKind.DOC and settings.doctests and workspace.has_libraries and result.verdict is Verdict.PASS:
         examples = answer(CargoJob.DOCTESTS)
         result = replace(examples, seconds=(result.seconds or 0.0) + (examples.seconds or 0.0))
     return result

@@ -15,7 +15,7 @@ from nanna_ci.jobs.build_job import run_build_job
 from nanna_ci.jobs.cargo_job import run_cargo_job
 from nanna_ci.jobs.scan_job import run_scan_job
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import Job, JobKind
+from nanna_ci.pipeline.job_plan import Job, ProductKind
 from nanna_ci.pipeline.live import LiveView, live_view
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
 from nanna_ci.pipeline.output_facts import DatabaseRule
@@ -41,11 +41,11 @@ def run_locally(
 
     def run_effect(request: EffectRequest) -> JobResult:
         match request.job.kind:
-            case JobKind.BUILD:
+            case ProductKind.BUILD:
                 return run_build_job(request, pipeline, origin, context)
-            case JobKind.CONTAINER_TEST:
+            case ProductKind.CONTAINER_TEST:
                 return run_container_job(request, pipeline, origin, context)
-            case JobKind.SCAN:
+            case ProductKind.SCAN:
                 return run_scan_job(request, pipeline, origin, context, strict=strict)
             case _:
                 return run_cargo_job(request, pipeline, ports)

@@ -26,24 +26,16 @@ class Event(enum.StrEnum):
     RELEASE = "release"
 
 
-class JobKind(enum.StrEnum):
-    """What a job does: a test suite's kind, a build, an image, a test of a running image, or a scan of an image."""
+class ProductKind(enum.StrEnum):
+    """What a job that is no test suite does: a build, an image, a test of a running image, or a scan of an image."""
 
-    UNIT = "unit"
-    INTEGRATION = "integration"
-    CLIPPY = "clippy"
-    FMT = "fmt"
-    DOC = "doc"
-    AUDIT = "audit"
-    DENY = "deny"
-    COVERAGE = "coverage"
     BUILD = "build"
     IMAGE = "image"
     CONTAINER_TEST = "container-test"
     SCAN = "scan"
 
 
-TEST_KINDS = frozenset({JobKind.UNIT, JobKind.INTEGRATION, JobKind.COVERAGE})
+TEST_KINDS = frozenset({SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.COVERAGE})
 """Those that run a workspace's tests, and have JUnit to show for it."""
 
 
@@ -73,7 +65,7 @@ class Job:
     """
 
     id: str
-    kind: JobKind
+    kind: SuiteKind | ProductKind
     system: str
     channel: Channel
     runner: str
@@ -114,9 +106,11 @@ def parallel_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
 
 def scan_beside(job: Job, jobs: Sequence[Job]) -> Job | None:
     """The scan of the very image that a container test runs: it goes to the machine that has that image already."""
-    if job.kind is not JobKind.CONTAINER_TEST:
+    if job.kind is not ProductKind.CONTAINER_TEST:
         return None
-    beside = (one for one in jobs if one.kind is JobKind.SCAN and (one.image, one.system) == (job.image, job.system))
+    beside = (
+        one for one in jobs if one.kind is ProductKind.SCAN and (one.image, one.system) == (job.image, job.system)
+    )
     return next(beside, None)
 
 
@@ -164,7 +158,7 @@ def _test_jobs(pipeline: Pipeline) -> Iterator[Job]:
                 suffix = "" if channel is pipeline.toolchain.default else f"-{channel.value}"
                 yield Job(
                     id=f"{suite.kind.value}-{system}-{channel.value}",
-                    kind=JobKind(suite.kind.value),
+                    kind=suite.kind,
                     system=system,
                     channel=channel,
                     runner=runner,
@@ -183,7 +177,7 @@ def _build_jobs(pipeline: Pipeline) -> Iterator[Job]:
         suffix = "" if host == target.system else f"-{target.system}"
         yield Job(
             id=f"build-{target.system}",
-            kind=JobKind.BUILD,
+            kind=ProductKind.BUILD,
             system=target.system,
             channel=pipeline.toolchain.default,
             runner=target.runner,
@@ -202,7 +196,7 @@ def _image_jobs(pipeline: Pipeline) -> Iterator[Job]:
             yield _image_job(
                 pipeline,
                 image,
-                JobKind.IMAGE,
+                ProductKind.IMAGE,
                 f"{architecture}-linux",
                 effect=Effect.PURE,
                 attribute=image_attribute(image.name, architecture, host),
@@ -214,8 +208,8 @@ def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
     for image in pipeline.images:
         host = _image_host(image)
         tested = [one for one in needed_images(pipeline, [image]) if _image_host(one) == host]
-        needs = tuple(_image_id(JobKind.IMAGE, one, host) for one in tested)
-        yield _image_job(pipeline, image, JobKind.CONTAINER_TEST, host, effect=Effect.EFFECTFUL, needs=needs)
+        needs = tuple(_image_id(ProductKind.IMAGE, one, host) for one in tested)
+        yield _image_job(pipeline, image, ProductKind.CONTAINER_TEST, host, effect=Effect.EFFECTFUL, needs=needs)
 
 
 def _scans(pipeline: Pipeline) -> Iterator[Job]:
@@ -223,14 +217,14 @@ def _scans(pipeline: Pipeline) -> Iterator[Job]:
     for image in pipeline.images:
         for architecture in image.architectures:
             system = f"{architecture}-linux"
-            needs = (_image_id(JobKind.IMAGE, image, system),)
-            yield _image_job(pipeline, image, JobKind.SCAN, system, effect=Effect.EFFECTFUL, needs=needs)
+            needs = (_image_id(ProductKind.IMAGE, image, system),)
+            yield _image_job(pipeline, image, ProductKind.SCAN, system, effect=Effect.EFFECTFUL, needs=needs)
 
 
 def _image_job(
     pipeline: Pipeline,
     image: Image,
-    kind: JobKind,
+    kind: ProductKind,
     system: str,
     *,
     effect: Effect,
@@ -252,7 +246,7 @@ def _image_job(
     )
 
 
-def _image_id(kind: JobKind, image: Image, system: str) -> str:
+def _image_id(kind: ProductKind, image: Image, system: str) -> str:
     return f"{kind.value}-{image.name}-{system}"
 
 

@@ -74,7 +74,6 @@ class BuildLog:
         self, *, outputs: Mapping[StorePath, StorePath] | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._outputs = outputs or {}
-        self._clock = clock
         self._lock = threading.Lock()
         self._states = DerivationStates(clock)
         self._running: dict[int, _Running] = {}
@@ -82,7 +81,6 @@ class BuildLog:
         self._errors: deque[str] = deque(maxlen=_MOST_LINES)
         self._warnings: deque[str] = deque(maxlen=_MOST_LINES)
         self._notes: deque[str] = deque(maxlen=_MOST_LINES)
-        self._last_activity_s = clock()
 
     def feed(self, line: bytes) -> Event | None:
         """Take one line of stderr, without its newline, and return its event. Never raises.
@@ -96,7 +94,6 @@ class BuildLog:
         except MalformedData:
             event = None
         with self._lock:
-            self._last_activity_s = self._clock()
             if event is None:
                 self._notes.append(_shown(line.decode("utf-8", "replace")))
             elif isinstance(event, Start):
@@ -139,11 +136,6 @@ class BuildLog:
                 substitutions_expected=copies[1],
                 downloaded_bytes=self._sums[ActivityType.FILE_TRANSFER][0],
             )
-
-    @property
-    def last_activity_s(self) -> float:
-        """When anything was heard last, by the clock; the start if nothing was."""
-        return self._last_activity_s
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -192,7 +184,6 @@ class BuildLog:
             text = _shown(str(event.fields[0]))
             if event.type in (ResultType.BUILD_LOG_LINE, ResultType.POST_BUILD_LOG_LINE):
                 running.entry.lines.append(text)
-                running.entry.line_count += 1
             elif event.type == ResultType.SET_PHASE:
                 running.entry.phase = text
 

@@ -27,7 +27,7 @@ class BuildState(Enum):
 class DerivationLog:
     """One derivation at a moment. Times are the clock's seconds; a state still open with `ended_s` set: not known how.
 
-    `log_tail` is the last 200 lines, plain text of at most 4,096 characters each, `dropped_lines` how many came before.
+    `log_tail` is the last 200 lines, plain text of at most 4,096 characters each.
     `machine` is the remote builder's URL, None for this machine. `reason` says why it failed, None if it did not.
     """
 
@@ -39,7 +39,6 @@ class DerivationLog:
     machine: str | None
     reason: str | None
     log_tail: tuple[str, ...]
-    dropped_lines: int
 
     @property
     def seconds(self) -> float | None:
@@ -59,7 +58,6 @@ class Entry:
     machine: str | None = None
     reason: str | None = None
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
-    line_count: int = 0
 
     def snapshot(self) -> DerivationLog:
         """The entry as it is now."""
@@ -72,7 +70,6 @@ class Entry:
             machine=self.machine,
             reason=self.reason,
             log_tail=tuple(self.lines),
-            dropped_lines=self.line_count - len(self.lines),
         )
 
 

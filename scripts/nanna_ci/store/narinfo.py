@@ -146,24 +146,6 @@ def _parse_careful(data: bytes, source: str) -> NarInfo:
     )
 
 
-def render_narinfo(info: NarInfo) -> bytes:
-    """The file for `info`, as Nix writes it."""
-    lines = [
-        f"StorePath: {info.store_path}",
-        f"URL: {info.url}",
-        f"Compression: {info.compression}",
-        *([] if info.file_hash is None else [f"FileHash: {info.file_hash.nix32}"]),
-        *([] if info.file_size_bytes is None else [f"FileSize: {info.file_size_bytes}"]),
-        f"NarHash: {info.nar_hash.nix32}",
-        f"NarSize: {info.nar_size_bytes}",
-        f"References: {' '.join(path.base_name for path in info.references)}",
-        *([] if info.deriver is None else [f"Deriver: {info.deriver.base_name}"]),
-        *(f"Sig: {signature}" for signature in info.signatures),
-        *([] if info.ca is None else [f"CA: {info.ca}"]),
-    ]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
 _Numbered = tuple[int, str]  # line, value
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from nanna_ci.store.narinfo import render_narinfo
 from support.analytics_without_nix import PATHS, Sandbox
 from support.fake_derivations import narinfo
 from support.fake_ports import FakePorts
+from support.fake_store_paths import render_narinfo
 from support.stand_in_cachix import StandInCache, StandInCachix, stand_in_cachix
 
 

@@ -23,11 +23,12 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.report.text import render_text
 from nanna_ci.store.hashes import NixHash, parse_signature
-from nanna_ci.store.narinfo import NarInfo, render_narinfo
+from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 from nanna_ci.store.trust import render_fingerprint
 from support.ed25519_signer import Signer
 from support.fake_ports import FakePorts
+from support.fake_store_paths import render_narinfo
 from support.json_schemas import check
 from support.stand_in_cachix import StandInCache, StandInCachix, stand_in_cachix
 

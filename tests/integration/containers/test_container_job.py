@@ -26,9 +26,8 @@ from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import ToolMissing
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import parse_pipeline
-from nanna_ci.pipeline.followers import Needed
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
-from nanna_ci.pipeline.local_run import EffectRequest
+from nanna_ci.pipeline.local_run import EffectRequest, Needed
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobState
 from nanna_ci.pipeline.run_folder import JobFolder

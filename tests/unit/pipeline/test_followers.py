@@ -11,9 +11,8 @@ import pytest
 
 from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.pipeline.followers import AT_ONCE
-from nanna_ci.pipeline.job_plan import Job, JobKind
-from nanna_ci.pipeline.local_run import EffectRequest
+from nanna_ci.pipeline.job_plan import Job, ProductKind
+from nanna_ci.pipeline.local_run import AT_ONCE, EffectRequest
 from nanna_ci.pipeline.results import JobResult, JobState
 from support.recorded_nix import RecordedNix
 from support.recorded_run import BUILD, FMT, JOBS, UNIT, Run
@@ -26,7 +25,7 @@ def passing(tmp_path: Path) -> Run:
 
 def follower(*needs: str) -> Job:
     build = next(job for job in JOBS if job.id == BUILD)
-    return replace(build, id="follower", kind=JobKind.CONTAINER_TEST, attribute=None, needs=needs)
+    return replace(build, id="follower", kind=ProductKind.CONTAINER_TEST, attribute=None, needs=needs)
 
 
 class Meeting:

@@ -13,8 +13,8 @@ from nanna_ci.pipeline.job_plan import (
     Effect,
     Event,
     Job,
-    JobKind,
     JobRoute,
+    ProductKind,
     matrix_entries,
     parallel_jobs,
     plan_jobs,
@@ -32,21 +32,24 @@ def plan(text: str, event: Event = Event.PUSH) -> dict[str, Job]:
 
 def test_the_own_plan_is_the_matrix_of_the_specification() -> None:
     jobs = plan_jobs(OWN, Event.PUSH)
-    assert len(jobs) == 34
-    assert len({job.id for job in jobs}) == 34
-    assert [job.id for job in jobs if job.kind is JobKind.BUILD] == [
+    assert len(jobs) == 40
+    assert len({job.id for job in jobs}) == 40
+    assert [job.id for job in jobs if job.kind is ProductKind.BUILD] == [
         "build-x86_64-linux",
         "build-aarch64-linux",
         "build-x86_64-darwin",
         "build-aarch64-darwin",
     ]
-    assert [job.id for job in jobs if job.kind is JobKind.IMAGE] == [
+    assert [job.id for job in jobs if job.kind is ProductKind.IMAGE] == [
         "image-harness-x86_64-linux",
         "image-harness-aarch64-linux",
         "image-ollama-x86_64-linux",
         "image-ollama-aarch64-linux",
         "image-qwen3-container-x86_64-linux",
         "image-llama3-container-x86_64-linux",
+    ]
+    assert [job.id for job in jobs if job.kind is ProductKind.SCAN] == [
+        id_.replace("image-", "scan-") for id_ in (job.id for job in jobs if job.kind is ProductKind.IMAGE)
     ]
     assert len(parallel_jobs(jobs)) <= OWN.budget.parallel_jobs
 
@@ -55,7 +58,7 @@ def test_a_linux_test_is_a_derivation_named_by_its_channel_but_the_default() -> 
     jobs = plan('[toolchain]\nchannels = ["beta", "stable"]\n[[test]]\nkind = "unit"\nchannels = ["stable", "beta"]\n')
     assert jobs["unit-x86_64-linux-beta"] == Job(
         id="unit-x86_64-linux-beta",
-        kind=JobKind.UNIT,
+        kind=SuiteKind.UNIT,
         system="x86_64-linux",
         channel=Channel.BETA,
         runner="ubuntu-24.04",
@@ -113,7 +116,7 @@ def test_a_release_is_judged_by_the_channel_it_is_built_with() -> None:
     release = plan_jobs(OWN, Event.RELEASE)
     assert {job.channel for job in release} == {Channel.STABLE}
     assert release == tuple(job for job in plan_jobs(OWN, Event.PUSH) if job.channel is Channel.STABLE)
-    assert [job for job in release if job.kind is JobKind.BUILD]
+    assert [job for job in release if job.kind is ProductKind.BUILD]
 
 
 def test_only_nightly_is_a_declared_skip() -> None:
@@ -123,7 +126,7 @@ def test_only_nightly_is_a_declared_skip() -> None:
 def test_nightly_is_not_a_skip_for_those_who_build_with_it() -> None:
     jobs = plan('[toolchain]\nchannels = ["nightly", "stable"]\n')
     assert jobs
-    assert not any(job.skippable for job in jobs.values() if job.kind is not JobKind.INTEGRATION)
+    assert not any(job.skippable for job in jobs.values() if job.kind is not SuiteKind.INTEGRATION)
 
 
 def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
@@ -132,14 +135,15 @@ def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert not any(job.skippable for job in jobs.values())
 
 
-def test_every_test_kind_is_a_job_kind() -> None:
-    assert {kind.value for kind in JobKind} == {kind.value for kind in SuiteKind} | {"build", "image", "container-test"}
+def test_no_product_is_called_like_a_suite_for_ids_start_with_that() -> None:
+    assert not {kind.value for kind in ProductKind} & {kind.value for kind in SuiteKind}
 
 
 def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
     entries = {entry["id"]: entry for entry in matrix_entries(plan_jobs(OWN, Event.PUSH))}
     assert entries["build-aarch64-darwin"] == {
         "id": "build-aarch64-darwin",
+        "scan": "",
         "jobs": ["build-aarch64-darwin"],
         "runner": "macos-15",
         "route": "cargo",
@@ -222,10 +226,18 @@ def test_a_job_that_another_needs_takes_no_machine_of_its_own_and_is_accounted_f
     jobs = tuple(plan(IMAGES).values())
     entries = {entry["id"]: entry["jobs"] for entry in matrix_entries(jobs)}
     assert "image-client-x86_64-linux" not in entries
-    assert entries["image-client-aarch64-linux"] == ["image-client-aarch64-linux"]
+    assert entries["scan-client-aarch64-linux"] == ["image-client-aarch64-linux", "scan-client-aarch64-linux"]
     assert entries["container-test-some-container-x86_64-linux"] == [
         "image-client-x86_64-linux",
         "image-some-container-x86_64-linux",
         "container-test-some-container-x86_64-linux",
+        "scan-some-container-x86_64-linux",
     ]
     assert {id_ for ids in entries.values() for id_ in ids} == {job.id for job in jobs}
+
+
+def test_an_image_is_scanned_on_the_machine_that_tests_it() -> None:
+    entries = {entry["id"]: entry for entry in matrix_entries(tuple(plan(IMAGES).values()))}
+    assert entries["container-test-client-x86_64-linux"]["scan"] == "scan-client-x86_64-linux"
+    assert "scan-client-x86_64-linux" not in entries
+    assert entries["scan-client-aarch64-linux"]["scan"] == ""

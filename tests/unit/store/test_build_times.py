@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def heard(path: StorePath, state: BuildState, started_s: float | None, ended_s: float | None) -> DerivationLog:
-    return DerivationLog(path, state, started_s, ended_s, None, None, None, (), 0)
+    return DerivationLog(path, state, started_s, ended_s, None, None, None, ())
 
 
 def test_nothing_recorded_is_nothing_known(file: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.store import narinfo
-from nanna_ci.store.narinfo import parse_narinfo, render_narinfo
+from nanna_ci.store.narinfo import parse_narinfo
+from support.fake_store_paths import render_narinfo
 
 LINES = [
     "StorePath: /nix/store/j8g3q3y9l5crb02nkvd2pjagh6bli3gw-top",

@@ -86,11 +86,7 @@ def check(attributes: Attributes, out: Path) -> None:
             if attributes["tests"]:
                 run_doctests(place_of(attributes, {**values, **person()}))
         case "nextest":
-            # by filter, not by cargo's --lib and --test: those fail in a workspace that has no such target
-            chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[attributes["kind"]]
-            if attributes["filter"] is not None:
-                chosen = f"{chosen} and ({attributes['filter']})"
-            run_tests(attributes, place_of(attributes, values), chosen, out)
+            run_tests(attributes, place_of(attributes, values), attributes["filter"], out)
 
 
 def run_tests(attributes: Attributes, place: Place, chosen: str | None, out: Path) -> None:

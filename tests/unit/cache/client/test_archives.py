@@ -11,10 +11,9 @@ import pytest
 
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
-from nanna_ci.store.narinfo import render_narinfo
 from support.bulk_queries import BulkClient, put, target
 from support.fake_ports import FakePorts
-from support.fake_store_paths import narinfo, path, put_into_folder
+from support.fake_store_paths import narinfo, path, put_into_folder, render_narinfo
 from support.stand_in_cache import Answer, CacheStandIn, says, serving
 
 HOLLOW = Path(__file__).parents[3] / "data/narinfo-without-archive"

@@ -9,10 +9,9 @@ import pytest
 
 from nanna_ci.cache.client import retry_policy
 from nanna_ci.foundation.errors import MalformedData, RequestRefused, ServiceUnavailable
-from nanna_ci.store.narinfo import render_narinfo
 from nanna_ci.store.store_path import StorePath
 from support.bulk_queries import BulkClient, put, target
-from support.fake_store_paths import narinfo, path
+from support.fake_store_paths import narinfo, path, render_narinfo
 from support.stand_in_cache import (
     Answer,
     CacheStandIn,

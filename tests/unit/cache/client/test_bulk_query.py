@@ -13,9 +13,8 @@ from nanna_ci.cache.client import bulk, http_lookup
 from nanna_ci.cache.client.query_result import QueryProgress, QueryResult
 from nanna_ci.cache.substituters import parse_substituter
 from nanna_ci.foundation.errors import MalformedData, NannaError, ServiceUnavailable, ToolMissing
-from nanna_ci.store.narinfo import render_narinfo
 from support.bulk_queries import BulkClient, put, target
-from support.fake_store_paths import narinfo, path, put_into_folder
+from support.fake_store_paths import narinfo, path, put_into_folder, render_narinfo
 from support.stand_in_cache import CACHE_INFO, CacheStandIn, Client, says, serving
 
 
