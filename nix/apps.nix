@@ -39,7 +39,7 @@ let
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
       cache-gc = "Collect a cache folder to a size, never breaking a closure";
-      doctor = "Check the setup of caches and containers; each finding with its fix";
+      doctor = "Check the setup of caches, scans and containers; each finding with its fix";
     }
     commands
   ];
@@ -96,7 +96,7 @@ let
     run-job = skopeo // lacking // scanners;
     scan = lacking // scanners;
     container-test = skopeo // lacking;
-    doctor = lacking;
+    doctor = lacking // scanners;
     publish-images = skopeo // cosign;
     # a path in the store says no more when its flake was last modified
     sbom = skopeo // {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.foundation.context import Context, Ports
-from nanna_ci.foundation.errors import CommandFailed, NannaError
+from nanna_ci.foundation.errors import CommandFailed, NannaError, ToolMissing
 from nanna_ci.foundation.process import Completed
 
 
@@ -97,6 +97,11 @@ class FakePorts:
             clock=lambda: self.seconds,
             now=lambda: 1_700_000_000.0 + self.seconds,
         )
+
+    def without_scanners(self) -> None:
+        """No scanner is on this machine."""
+        for name in ("cargo-audit", "cargo-deny", "trivy"):
+            self.run.script(name, error=ToolMissing(name, "not found"))
 
     def context(self, *, config: Path | None = None, verbosity: int = 0, dry_run: bool = False) -> Context:
         return Context(ports=self.ports, config=config, verbosity=verbosity, color=False, dry_run=dry_run)

@@ -1,8 +1,9 @@
-"""`doctor`: checks the setup of caches and containers; each finding with its fix."""
+"""`doctor`: checks the setup of caches, scans and containers; each finding with its fix."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ from nanna_ci.foundation.errors import NannaError, RequestRefused
 from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.web import Token, WebClient
+from nanna_ci.jobs.scan_job import source_folder
 from nanna_ci.pipeline.definition import Cache, Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.host_evaluation import HostEvaluation, query_evaluation
 from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone
@@ -37,6 +39,8 @@ from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.debian_root import check_debian_root
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import StorePath
+from nanna_ci.supply_chain.scanning.baseline_file import load_baseline
+from nanna_ci.supply_chain.scanning.scan_health import check_scans
 from nanna_ci.usage.lock_models import LOCK_FILE
 
 
@@ -52,6 +56,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     evaluated = _evaluated(nix, context) if no_nix is None else no_nix
     found = list(check_debian_root(ports.environ))
     found += list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
+    found += check_scans(
+        load_baseline(source_folder(context) / pipeline.security.baseline),
+        max_age_days=pipeline.security.database_max_age_days,
+        today=datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).date(),
+        run=ports.run,
+        environ=ports.environ,
+    )
     if pipeline.images:
         found += check_containers(pipeline, base, evaluated, LOCK_FILE, context)
     findings = tuple(found)
@@ -59,7 +70,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
     if healths == {Health.UNAVAILABLE}:
         verdict = Verdict.UNAVAILABLE
-    title = "Setup of caches and containers" if pipeline.images else "Setup of the caches"
+    title = "Setup of caches, scans and containers" if pipeline.images else "Setup of caches and scans"
     return Outcome(verdict, document_of(title, findings), {"findings": [_to_json(finding) for finding in findings]})
 
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 from nanna_ci.binaries.cargo import cargo_environment
 from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import ConfigError, Interrupted, NannaError, ToolMissing
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.errors import Interrupted, NannaError, ToolMissing
 from nanna_ci.foundation.scratch import scratch_folder
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Pipeline
@@ -27,7 +26,7 @@ from nanna_ci.supply_chain.bill.bill_report import contents_picture
 from nanna_ci.supply_chain.bill.bill_sources import BillSources
 from nanna_ci.supply_chain.bill.crate_facts import load_crate_facts
 from nanna_ci.supply_chain.bill.cyclonedx import CycloneDxVersion, render_cyclonedx
-from nanna_ci.supply_chain.scanning.baseline_file import AcceptedFinding, parse_baseline
+from nanna_ci.supply_chain.scanning.baseline_file import load_baseline
 from nanna_ci.supply_chain.scanning.bill_scanners import BillCrateScanner, CrateListScanner, registry_crates
 from nanna_ci.supply_chain.scanning.rustsec_database import handed_database
 from nanna_ci.supply_chain.scanning.sarif import render_sarif
@@ -49,7 +48,6 @@ from nanna_ci.toolchain.cargo_environment import decide_environment
 
 BILL_FILE: Final = "sbom.cdx.json"
 SARIF_FILE: Final = "scan.sarif"
-_BASELINE_BYTES: Final = 4 * MEBIBYTE
 
 
 def run_scan_job(
@@ -150,18 +148,12 @@ def scan_rule(pipeline: Pipeline, context: Context, *, strict: bool) -> ScanRule
         max_age_days=security.database_max_age_days,
         today=datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).date(),
         strict=strict,
-        accepted=load_accepted(security.baseline, context),
+        accepted=load_baseline(source_folder(context) / security.baseline),
     )
 
 
-def load_accepted(name: str, context: Context) -> tuple[AcceptedFinding, ...]:
-    """The baseline of the workspace under CI; none if it has no such file."""
+def source_folder(context: Context) -> Path:
+    """The source tree of the workspace under CI: the working folder, but where the flake's input is another one."""
     ports = context.ports
     subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
-    file = (ports.cwd if subject is None else subject.folder) / name
-    try:
-        return parse_baseline(read_file(file, _BASELINE_BYTES), file)
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
+    return ports.cwd if subject is None else subject.folder

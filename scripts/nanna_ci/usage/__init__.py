@@ -40,7 +40,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "cache-analytics": "hit rate by paths, bytes and build time; why each miss missed; a gate",
         "cache-push": "filter and push to a cache, then query every path again",
         "cache-gc": "collect a cache folder to a size, never breaking a closure",
-        "doctor": "check the setup of caches and containers; each finding with its fix",
+        "doctor": "check the setup of caches, scans and containers; each finding with its fix",
     },
 }
 COMMANDS: Final[Mapping[str, str]] = {name: summary for group in GROUPS.values() for name, summary in group.items()}

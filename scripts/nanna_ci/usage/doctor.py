@@ -16,6 +16,9 @@ Checks what decides whether a build hits a cache, and says for each what it foun
   negative entries  paths that are there, and that Nix's own cache still believes absent
   nix settings      Nix runs with the substituters and keys of pipeline.toml
   toolkit           in nixw's Debian root: which Rust it has, what it lacks, and why
+  advisory database    its age against [security] database_max_age_days
+  scanner              cargo-audit, cargo-deny and Trivy are there, and of which version
+  accepted findings    decisions of the baseline that have ended, or will within two weeks
 
 and, where pipeline.toml has an [[image]], what decides whether images can be made, tested and published:
 

@@ -93,6 +93,7 @@ def without_nix(ports: FakePorts) -> None:
 
 def run(ports: FakePorts, *urls: str) -> tuple[Outcome, dict[tuple[str, str | None], Any]]:
     """The outcome, held against the schema, and its findings by check and subject."""
+    ports.without_scanners()
     outcome = doctor.execute(argparse.Namespace(substituter=list(urls), to=None), ports.context())
     answer = check({"schemaVersion": 1, "command": "doctor", "verdict": outcome.verdict.value, **outcome.data})
     return outcome, {(finding["check"], finding["subject"]): finding for finding in answer["findings"]}
@@ -107,7 +108,8 @@ def test_a_setup_in_which_all_is_well_passes(fake_ports, cachix):
     fake_ports.seconds = time.time() - 1_700_000_000.0
     outcome, findings = run(fake_ports, url)
     assert outcome.verdict is Verdict.PASS, render_text(outcome.document, color=False, width=100)
-    assert {key for key, finding in findings.items() if finding["health"] != "good"} == {("size", url)}
+    scans = {("advisory database", None), *(("scanner", name) for name in ("cargo-audit", "cargo-deny", "trivy"))}
+    assert {key for key, finding in findings.items() if finding["health"] != "good"} == {("size", url), *scans}
     assert findings["push filter", None]["says"] == "of 2 current outputs 1 are pushed, 1 are not"
     assert findings["token", "CACHIX_AUTH_TOKEN"]["says"] == "set, and grants Write"
 

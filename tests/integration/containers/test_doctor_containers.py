@@ -90,6 +90,7 @@ def script_nix(ports: FakePorts, evaluation: object) -> None:
 def run(ports: FakePorts, to: str | None = None) -> tuple[Outcome, Findings]:
     """The outcome, held against the schema, and its findings by check and subject."""
     arguments = argparse.Namespace(substituter=[f"file://{ports.cwd}/cache"], to=to)
+    ports.without_scanners()
     outcome = doctor.execute(arguments, ports.context())
     answer = check({"schemaVersion": 1, "command": "doctor", "verdict": outcome.verdict.value, **outcome.data})
     return outcome, {(finding["check"], finding["subject"]): finding for finding in answer["findings"]}
@@ -103,13 +104,13 @@ def shown(ports: FakePorts, outcome: Outcome) -> str:
 def test_without_images_nothing_is_said_of_containers(ports: FakePorts) -> None:
     (ports.cwd / "pipeline.toml").write_text('[workspace]\nname = "w"\n')
     outcome, findings = run(ports)
-    assert outcome.document.title == "Setup of the caches"
+    assert outcome.document.title == "Setup of caches and scans"
     assert not [key for key in findings if "container" in key[0] or "image" in key[0] or "login" in key[0]]
-    assert {call.argv[0] for call in ports.run.calls} == {"nix"}
+    assert {call.argv[0] for call in ports.run.calls} == {"nix", "cargo-audit", "cargo-deny", "trivy"}
 
 
 def test_with_images_the_title_tells_of_containers(ports: FakePorts) -> None:
-    assert run(ports)[0].document.title == "Setup of caches and containers"
+    assert run(ports)[0].document.title == "Setup of caches, scans and containers"
 
 
 def test_a_machine_without_engine_nix_and_login_gets_reasons_and_does_not_fail(ports: FakePorts) -> None:
@@ -120,7 +121,11 @@ def test_a_machine_without_engine_nix_and_login_gets_reasons_and_does_not_fail(p
     assert "podman: not found" in engine["says"]
     assert "docker: not found" in engine["says"]
     assert "install podman" in engine["fix"]
-    assert [call.argv[0] for call in ports.run.calls] == ["nix", "podman", "docker"]
+    assert [one for call in ports.run.calls if (one := call.argv[0]) in {"nix", "podman", "docker"}] == [
+        "nix",
+        "podman",
+        "docker",
+    ]
     for name in ("container limits", "registry login", "image architectures"):
         assert findings[name, None]["health"] == "unavailable"
 
@@ -286,4 +291,4 @@ def test_on_github_the_registry_is_ghcr_and_the_owner_the_runs(ports: FakePorts)
 def test_a_to_that_is_not_a_registry_is_refused_before_any_request(ports: FakePorts) -> None:
     with pytest.raises(UsageError):
         run(ports, "nonsense")
-    assert not [call for call in ports.run.calls if call.argv[0] != "nix"]
+    assert not [call for call in ports.run.calls if call.argv[0] in {"podman", "docker"}]

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from nanna_ci.foundation.errors import ConfigError, shorten
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 
+_MOST_BYTES: Final = 4 * MEBIBYTE
 _KEYS: Final = ("id", "component", "reason", "owner", "expires", "status", "justification")
 _STATUSES: Final = ("not_affected", "affected", "fixed", "under_investigation")
 _JUSTIFICATIONS: Final = (
@@ -41,6 +43,16 @@ class AcceptedFinding:
     def is_expired(self, today: datetime.date) -> bool:
         """Whether its time is over."""
         return self.expires < today
+
+
+def load_baseline(file: Path) -> tuple[AcceptedFinding, ...]:
+    """Read the file; no decisions if there is none. ConfigError if it cannot be read."""
+    try:
+        return parse_baseline(read_file(file, _MOST_BYTES), file)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
 
 
 def parse_baseline(data: bytes, file: Path) -> tuple[AcceptedFinding, ...]:
