@@ -33,9 +33,10 @@ PINS = {
     "actions/upload-artifact": ("043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"),
     "actions/download-artifact": ("3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"),
     "cachix/install-nix-action": ("13d8dd58da0234aa297dedd986986ccb8e7f3e24", "v31.11.1"),
+    "github/codeql-action/upload-sarif": ("ff2f1c621b7f889edc0d3c761ac2e6a3f8cdb0dd", "v4.37.7"),
     "taiki-e/install-action": ("ba47c86ac325773530516bb756137ac718732518", "v2.86.5"),
 }
-REPORTS = {"cache-report"}  # they report, and decide nothing
+REPORTS = {"cache-report", "security-findings"}  # they report, and decide nothing
 AFTER = {"publish-images"}  # what only a passed run does
 
 
@@ -50,7 +51,7 @@ JOBS = jobs_of(TEXT)
 
 
 def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
-    assert set(JOBS) == {"plan", "jobs", "pipeline-tests", "cache-report", "ci-summary", "publish-images"}
+    assert set(JOBS) == {"plan", "jobs", "pipeline-tests", "cache-report", "security-findings", "ci-summary", "publish-images"}
     for name, job in JOBS.items():
         assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
         assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name
@@ -107,7 +108,8 @@ def test_every_container_image_is_pinned_to_a_digest() -> None:
 def test_images_are_published_and_signed_by_one_job_and_only_after_a_push_has_passed() -> None:
     job = JOBS["publish-images"]
     assert "    needs: ci-summary\n    if: github.event_name == 'push'\n" in job
-    assert [name for name, text in JOBS.items() if ": write" in text] == ["publish-images"]
+    assert [name for name, text in JOBS.items() if ": write" in text] == ["security-findings", "publish-images"]
+    assert re.findall(r"(?m)^      ([\w-]+): write", JOBS["security-findings"]) == ["security-events"]
     assert set(re.findall(r"(?m)^      ([\w-]+): write$", job)) == {"packages", "id-token"}
     assert TEXT.count("github.token") == 1
     step = next(step for step in job.split("      - name: ") if "github.token" in step)
