@@ -65,6 +65,7 @@ let
         "docker"
         "cargo-audit"
         "cargo-deny"
+        "trivy"
       ]
     ) toolkit.tools
   );
@@ -94,7 +95,13 @@ let
   additional = {
     ci = skopeo // lacking // scanners;
     run-job = skopeo // lacking // scanners;
-    scan = lacking // scanners;
+    scan =
+      lacking
+      // scanners
+      // (if toolkit.programs ? trivy then { NANNA_CI_TRIVY = toolkit.programs.trivy; } else { })
+      // {
+        NANNA_CI_DENY_POLICY = "${./deny.toml}";
+      };
     container-test = skopeo // lacking;
     doctor = lacking // scanners;
     publish-images = skopeo // cosign;

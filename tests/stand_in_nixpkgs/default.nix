@@ -72,6 +72,7 @@ lib.genAttrs [
   "ruff"
   "shellcheck"
   "sqlite"
+  "trivy"
   "zizmor"
   "zlib"
 ] package

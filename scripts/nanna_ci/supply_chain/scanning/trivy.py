@@ -36,8 +36,10 @@ from nanna_ci.supply_chain.scanning.security_finding import (
 _TIMEOUT_S: Final = 1800.0
 _SOURCE: Final = "trivy"
 _SCHEMA: Final = 2
+# a tag beside the digest says nothing, and is left out
 _REFERENCE: Final = re.compile(
-    r"([a-z0-9][A-Za-z0-9._:\[\]-]*(?:/[a-z0-9][a-z0-9._-]*)+|[a-z0-9][a-z0-9._-]*)@(sha256:[0-9a-f]{64})"
+    r"((?:[a-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/)?[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*)"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@(sha256:[0-9a-f]{64})"
 )
 # what would leave findings out, or turn the report into something else
 _FILTERS: Final = re.compile(
@@ -62,8 +64,9 @@ def find_image(text: str, cwd: Path) -> TrivyImage:
     """What --image names. UsageError for a tag, and for a folder that is not there."""
     match = _REFERENCE.fullmatch(text)
     if match is not None:
-        name = re.sub(r":[^/:]*$", "", match[1]).rpartition("/")[2]
-        return TrivyImage(ScanTarget(TargetKind.IMAGE, name, f"{match[1]}@{match[2]}", match[2]), text, None, None)
+        reference = f"{match[1]}@{match[2]}"
+        target = ScanTarget(TargetKind.IMAGE, match[1].rpartition("/")[2], reference, match[2])
+        return TrivyImage(target, reference, None, None)
     folder = cwd / text
     if folder.is_dir():
         layout = load_layout(folder.resolve())
@@ -71,7 +74,8 @@ def find_image(text: str, cwd: Path) -> TrivyImage:
         return TrivyImage(target, None, folder.resolve(), layout.config_digest)
     if folder.exists() or text.startswith((".", "/")):
         raise UsageError(f"--image {shorten(text)}: there is no such folder", hint="an OCI layout, or NAME@sha256:…")
-    hint = f"name it by its digest: {text.partition('@')[0].rpartition(':')[0] or text}@sha256:…"
+    name = re.sub(r":[^/:]*$", "", text.partition("@")[0])
+    hint = f"name it by its digest: {name}@sha256:…"
     raise UsageError(f"--image {shorten(text)} is no digest: a tag can name another image a moment later", hint=hint)
 
 
