@@ -1,0 +1,258 @@
+"""Secrets that show by their shape, whoever made them: tokens, keys, passwords in URLs and in headers.
+
+A token may be wrapped by a terminal or a log, with indentation and colours between. How long it is decides whether the
+next line belongs to it: the lengths of JWT signatures are few. Everything here takes time in proportion to the text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from nanna_ci.foundation.ed25519 import is_secret_key
+from nanna_ci.foundation.text_squeeze import BREAK, Squeezed
+
+_LIMIT: Final = 16 * 1024  # of one token: RSA keys of 8192 bits have 6.5 KB, JWTs fit into a header of 8 KB
+_WORD: Final = re.compile(rb"[A-Za-z]?[a-z]{0,14}[.:]?")
+_WRAP_COLUMNS: Final = range(40, 201)  # a full line of these many bytes was wrapped, and its word goes on
+_LOOK_BACK: Final = 400
+_BREAK: Final = re.compile(BREAK)
+# Base64url without padding of HMACs, of ECDSA and EdDSA signatures, of RSA signatures by keys of 1024 to 4096 bits.
+_SIGNATURES: Final = frozenset({43, 64, 86, 128, 171, 176, 342, 512, 683})
+_JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]*\.[\w-]{4,}")
+_GITHUB: Final = re.compile(rb"[A-Za-z0-9]{36}|(?:[0-9]+_)?eyJ[\w-]{8}")
+_PRIVATE_KEY: Final = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    rb"(?:(?:[A-Za-z0-9+/=\s\0\\|>]|[A-Z][A-Za-z-]{2,20}:[^\n]{0,200}|&#(?:10|13|x[aAdD]);){0,16384}?"
+    rb"(?P<end>-----END [A-Z0-9 ]{0,40}-----)|(?:" + BREAK + rb"{1,3}(?:[A-Za-z0-9+/=]{16,})?){0,512})"
+)
+_NIX_KEY: Final = 86  # characters of base64 before the == of 64 bytes
+_BARE_CHECKS: Final = 64  # key derivations for what is nearly certainly a signature: 0.3 ms each
+_KEY_CHECKS: Final = 1024
+
+
+def _jwt_is_whole(token: bytes) -> bool:
+    parts = token.rstrip(b".").split(b".")
+    return (len(parts) == 3 and len(parts[2]) in _SIGNATURES) or len(parts) > 4
+
+
+def _has_length(length: int, token: bytes) -> bool:
+    return len(token) >= length
+
+
+def _github_is_whole(token: bytes) -> bool:
+    if len(token) < 36:
+        return False
+    return _jwt_is_whole(token) if re.match(rb"(?:[0-9]+_)?eyJ", token) else True
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A token: how it begins, its alphabet, when it is whole, and what it must be to be one.
+
+    `begins` is taken out with the rest; it may be broken over two lines as well.
+    """
+
+    begins: bytes
+    run: re.Pattern[bytes]
+    whole: Callable[[bytes], bool]
+    valid: re.Pattern[bytes]
+    bounded: bool = False  # a letter or digit before or behind makes it another word
+
+
+_ALNUM: Final = re.compile(rb"[A-Za-z0-9]+")
+_UPPER: Final = re.compile(rb"[A-Z0-9]+")
+_TOKEN: Final = re.compile(rb"[\w.-]+")
+_WORDS: Final = re.compile(rb"[\w-]+")
+_SHAPES: Final = (
+    *(_Shape(b"gh%c_" % kind, _TOKEN, _github_is_whole, _GITHUB) for kind in b"pousr"),
+    _Shape(b"github_pat_", re.compile(rb"\w+"), partial(_has_length, 82), re.compile(rb"\w{22}")),
+    _Shape(b"eyJ", _TOKEN, lambda rest: _jwt_is_whole(b"eyJ" + rest), re.compile(_JWT.pattern.removeprefix(b"eyJ"))),
+    _Shape(b"cio", _ALNUM, partial(_has_length, 32), re.compile(rb"[A-Za-z0-9]{32}$"), bounded=True),
+    _Shape(b"glpat-", _WORDS, partial(_has_length, 20), re.compile(rb"[\w-]{20}")),
+    _Shape(b"AKIA", _UPPER, partial(_has_length, 16), re.compile(rb"[A-Z0-9]{16}$"), bounded=True),
+    _Shape(b"ASIA", _UPPER, partial(_has_length, 16), re.compile(rb"[A-Z0-9]{16}$"), bounded=True),
+    _Shape(b"AGE-SECRET-KEY-1", _UPPER, partial(_has_length, 58), re.compile(rb"[A-Z0-9]{58}")),
+)
+_BEGINNINGS: Final = tuple(shape.begins for shape in _SHAPES)
+_BROKEN: Final = {
+    shape.begins: re.compile((BREAK + b"?").join(re.escape(bytes([byte])) for byte in shape.begins))
+    for shape in _SHAPES
+}
+_PARTS: Final = sorted({begins[:count] for begins in _BEGINNINGS for count in range(1, len(begins))}, key=len)
+_PART_AT_END: Final = re.compile(b"(?:" + b"|".join(map(re.escape, reversed(_PARTS))) + b")$")
+_LONGEST_PART: Final = max(map(len, _PARTS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """What stands before a secret of any shape: `text` is what to look for first, `pattern` matches up to the value."""
+
+    text: bytes
+    pattern: re.Pattern[bytes]
+    value: re.Pattern[bytes]
+    least: int = 8
+    wraps: bool = False
+
+
+_CREDENTIAL: Final = re.compile(rb"[A-Za-z0-9+/=._~-]+")
+_UNQUOTED: Final = re.compile(rb"[^\s\0\"'\\;&|<>$*\[{(`][^\s\0\"'\\;&|<>]*")
+_HEADER: Final = rb"[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?(?:(?i:bearer|basic|token)[ \t]{1,8})?"
+_ASSIGNED: Final = rb"[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?"
+_LABELS: Final = (
+    _Label(b"uthorization", re.compile(b"uthorization" + _HEADER), _CREDENTIAL, 8, wraps=True),
+    _Label(b"UTHORIZATION", re.compile(b"UTHORIZATION" + _HEADER), _CREDENTIAL, 8, wraps=True),
+    _Label(
+        b"earer ",
+        re.compile(rb"earer {1,4}"),
+        re.compile(rb"(?=[A-Za-z._~+/-]*[0-9])" + _CREDENTIAL.pattern),
+        16,
+        wraps=True,
+    ),
+    *(
+        _Label(b"_" + name + b"=", re.compile(b"_" + name + rb"=[\"']?"), _UNQUOTED)
+        for name in (b"TOKEN", b"PASSWORD", b"SECRET", b"PASSPHRASE", b"API_KEY", b"ACCESS_KEY", b"PRIVATE_KEY")
+    ),
+    *(
+        _Label(name, re.compile(name + _ASSIGNED), _CREDENTIAL, 16)
+        for name in (b"aws_secret_access_key", b"SecretAccessKey")
+    ),
+    *(
+        _Label(b'"' + name + b'"', re.compile(b'"' + name + rb'"[ \t]{0,8}:\s{0,8}"'), _UNQUOTED, 6)
+        for name in (b"auth", b"password", b"identitytoken", b"registrytoken")
+    ),
+    _Label(b"token", re.compile(rb"token[ \t]{0,8}=[ \t]{0,8}\""), _UNQUOTED, 16),
+)
+# The port of a host is no password, nor is a tag before a digest.
+_URL: Final = re.compile(
+    rb"://[^\s\0/?#@:'\"<>\[]{0,256}:(?![0-9]{1,5}[/?#])(?!\[redacted\])"
+    rb"(?P<secret>(?:[^\s\0@'\"<>:]|:(?!//)){1,2048})@(?!sha256:)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where secrets are in a text; `open_at` is where one begins that the next line may go on with, or None."""
+
+    spans: tuple[tuple[int, int], ...]
+    open_at: int | None
+
+
+def find_shapes(text: bytes, squeezed: Squeezed) -> Found:
+    """The secrets in a text without colours; `squeezed` is the same text."""
+    spans: list[tuple[int, int]] = []
+    opened = [_find_part(text, squeezed)]
+    shapes = [shape for shape in _SHAPES if shape.begins in squeezed.bytes]
+    labels = [label for label in _LABELS if label.text in text]
+    opened += [_find_tokens(shape, text, squeezed, spans) for shape in shapes]
+    opened += [_find_labelled(label, text, spans) for label in labels]
+    if b"-----BEGIN" in text:
+        opened.append(_find_private_keys(text, spans))
+    if b"==" in squeezed.bytes:
+        spans += _find_nix_keys(squeezed)
+    if b"@" in text and b"://" in text:
+        spans += (match.span("secret") for match in _URL.finditer(text))
+    return Found(tuple(spans), min((at for at in opened if at is not None), default=None))
+
+
+def _find_part(text: bytes, squeezed: Squeezed) -> int | None:
+    """Where a beginning begins that the end of the text breaks; one letter counts only at the end of a full line."""
+    match = _PART_AT_END.search(squeezed.bytes[-_LONGEST_PART:])
+    if match is None:
+        return None
+    length = len(match.group())
+    if length == 1 and _columns(text, len(text)) < _WRAP_COLUMNS.start:
+        return None
+    return squeezed.place(len(squeezed.bytes) - length)
+
+
+def _columns(text: bytes, at: int) -> int:
+    """How many bytes there are in front of `at` in its line."""
+    return at - 1 - text.rfind(b"\n", max(at - _LOOK_BACK, 0), at)
+
+
+def _find_tokens(shape: _Shape, text: bytes, squeezed: Squeezed, spans: list[tuple[int, int]]) -> int | None:
+    found, done, opened = squeezed.bytes.find(shape.begins), 0, None
+    while found >= 0:
+        start = squeezed.place(found)
+        begin = _BROKEN[shape.begins].match(text, start) if start >= done else None
+        if begin is not None and not (shape.bounded and text[start - 1 : start].isalnum()):
+            token, done, is_open = _walk(text, begin.end(), shape.run, shape.whole)
+            if shape.valid.match(token):
+                spans.append((start, done))
+            if is_open and opened is None:
+                opened = start
+        found = squeezed.bytes.find(shape.begins, found + len(shape.begins))
+    return opened
+
+
+def _walk(text: bytes, start: int, run: re.Pattern[bytes], whole: Callable[[bytes], bool]) -> tuple[bytes, int, bool]:
+    """The token from `start` without breaks, where it ends, and whether the next line may go on with it."""
+    token, at, end = b"", start, start
+    while len(token) < _LIMIT:
+        piece = run.match(text, at)
+        if piece is not None:
+            token += piece.group()
+            at = end = piece.end()
+        if whole(token):
+            break
+        gap = _BREAK.match(text, at)
+        at = end if gap is None else gap.end()
+        if at == len(text):
+            return token, end, True
+        next_piece = run.match(text, at)
+        if gap is None or next_piece is None:
+            break
+        is_break = gap.group().strip(b"\0") != b""
+        if is_break and _columns(text, end) not in _WRAP_COLUMNS and _WORD.fullmatch(next_piece.group()):
+            break
+    return token, end, False
+
+
+def _find_labelled(label: _Label, text: bytes, spans: list[tuple[int, int]]) -> int | None:
+    opened = None
+    for match in label.pattern.finditer(text):
+        value = label.value.match(text, match.end())
+        if value is None:
+            continue
+        end = value.end()
+        if label.wraps:
+            _, end, is_open = _walk(text, match.end(), label.value, partial(_has_length, _LIMIT))
+            opened = match.start() if is_open and opened is None else opened
+        if end - match.end() >= label.least:
+            spans.append((match.end(), end))
+    return opened
+
+
+def _find_private_keys(text: bytes, spans: list[tuple[int, int]]) -> int | None:
+    opened = None
+    for match in _PRIVATE_KEY.finditer(text):
+        spans.append(match.span())
+        if match["end"] is None and match.end() == len(text) and opened is None:
+            opened = match.start()
+    return opened
+
+
+def _find_nix_keys(squeezed: Squeezed) -> Iterator[tuple[int, int]]:
+    """Secret keys `name:base64 of 64 bytes`. Signatures look the same: that the public half fits tells them apart."""
+    data, bare, checked = squeezed.bytes, 0, 0
+    at = data.find(b"==", _NIX_KEY + 1)
+    while at >= 0:
+        start = at - _NIX_KEY
+        if data[start - 1 : start] == b":" and data[start - 7 : start - 1] != b"sha512":
+            try:
+                key = base64.b64decode(data[start : at + 2], validate=True)
+            except binascii.Error:
+                key = b""
+            signature_like = key[-1:] <= b"\x10"  # the second half of a signature is a number below 2^253
+            bare += signature_like
+            checked += not signature_like
+            worth_it = len(key) == 64 and (not signature_like or bare <= _BARE_CHECKS)
+            if worth_it and (checked > _KEY_CHECKS or is_secret_key(key)):
+                yield squeezed.span(start, at + 2)
+        at = data.find(b"==", at + 2)
