@@ -1,13 +1,15 @@
 """Secrets that show by their shape, whoever made them: tokens, keys, passwords in URLs and in headers.
 
-A token may be wrapped by a terminal or a log, with indentation and colours between. How long it is decides whether the
-next line belongs to it: the lengths of JWT signatures are few. Everything here takes time in proportion to the text.
+A token may be wrapped by a terminal or a log, with indentation and colours between. Where its length is known, that
+decides whether the next line belongs to it; otherwise how the two lines look. Everything here takes time in proportion
+to the text.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import enum
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,12 +20,14 @@ from nanna_ci.foundation.ed25519 import is_secret_key
 from nanna_ci.foundation.text_squeeze import BREAK, Squeezed
 
 _LIMIT: Final = 16 * 1024  # of one token: RSA keys of 8192 bits have 6.5 KB, JWTs fit into a header of 8 KB
-_WORD: Final = re.compile(rb"[A-Za-z]?[a-z]{0,14}[.:]?")
+# What begins a line of its own after a token: a word, a digest, a store path.
+_NO_MORE: Final = re.compile(
+    rb"[A-Za-z]?[a-z]{0,14}[.:]?|[0-9a-f]{40}|[0-9a-f]{64}|/nix/store/.*|sha(?:1|256|512)-.*", re.DOTALL
+)
+_LINE_END: Final = re.compile(rb"[\"'`),;}\]\\\0 \t]*(?:\r?\n|\r?\Z|\\r|\\n|&#)|[\"'`]")
 _WRAP_COLUMNS: Final = range(40, 201)  # a full line of these many bytes was wrapped, and its word goes on
 _LOOK_BACK: Final = 400
 _BREAK: Final = re.compile(BREAK)
-# Base64url without padding of HMACs, of ECDSA and EdDSA signatures, of RSA signatures by keys of 1024 to 4096 bits.
-_SIGNATURES: Final = frozenset({43, 64, 86, 128, 171, 176, 342, 512, 683})
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]*\.[\w-]{4,}")
 _GITHUB: Final = re.compile(rb"[A-Za-z0-9]{36}|(?:[0-9]+_)?eyJ[\w-]{8}")
 _PRIVATE_KEY: Final = re.compile(
@@ -32,23 +36,38 @@ _PRIVATE_KEY: Final = re.compile(
     rb"(?P<end>-----END [A-Z0-9 ]{0,40}-----)|(?:" + BREAK + rb"{1,3}(?:[A-Za-z0-9+/=]{16,})?){0,512})"
 )
 _NIX_KEY: Final = 86  # characters of base64 before the == of 64 bytes
+_NIX_KEY_AT_END: Final = re.compile(
+    rb":(?P<first>[A-Za-z0-9+/]{0,86})(?:" + BREAK + rb"[A-Za-z0-9+/]{1,86}){0,8}=?(?:" + BREAK + rb")?\Z"
+)
+_NIX_KEY_LEAST: Final = 16  # characters of it at the end of a line that is too short to be a wrapped one
 _BARE_CHECKS: Final = 64  # key derivations for what is nearly certainly a signature: 0.3 ms each
 _KEY_CHECKS: Final = 1024
 
 
-def _jwt_is_whole(token: bytes) -> bool:
-    parts = token.rstrip(b".").split(b".")
-    return (len(parts) == 3 and len(parts[2]) in _SIGNATURES) or len(parts) > 4
+class _Whole(enum.Enum):
+    """Whether a token may go on after what there is of it."""
+
+    NO = enum.auto()
+    MAYBE = enum.auto()
+    YES = enum.auto()
 
 
-def _has_length(length: int, token: bytes) -> bool:
-    return len(token) >= length
+def _jwt_is_whole(token: bytes) -> _Whole:
+    return _Whole.MAYBE if token.count(b".") >= 2 and not token.endswith(b".") else _Whole.NO
 
 
-def _github_is_whole(token: bytes) -> bool:
-    if len(token) < 36:
-        return False
-    return _jwt_is_whole(token) if re.match(rb"(?:[0-9]+_)?eyJ", token) else True
+def _has_length(length: int, token: bytes) -> _Whole:
+    return _Whole.YES if len(token) >= length else _Whole.NO
+
+
+def _may_have_length(length: int, token: bytes) -> _Whole:
+    return _Whole.MAYBE if len(token) >= length else _Whole.NO
+
+
+def _github_is_whole(token: bytes) -> _Whole:
+    if re.match(rb"(?:[0-9]+_)?eyJ", token):
+        return _jwt_is_whole(token)
+    return _Whole.YES if len(token) == 36 else _may_have_length(36, token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,7 @@ class _Shape:
 
     begins: bytes
     run: re.Pattern[bytes]
-    whole: Callable[[bytes], bool]
+    whole: Callable[[bytes], _Whole]
     valid: re.Pattern[bytes]
     bounded: bool = False  # a letter or digit before or behind makes it another word
 
@@ -155,6 +174,8 @@ def find_shapes(text: bytes, squeezed: Squeezed) -> Found:
         opened.append(_find_private_keys(text, spans))
     if b"==" in squeezed.bytes:
         spans += _find_nix_keys(squeezed)
+    if b":" in text[-_LOOK_BACK:]:
+        opened.append(_find_nix_key_at_end(text))
     if b"@" in text and b"://" in text:
         spans += (match.span("secret") for match in _URL.finditer(text))
     return Found(tuple(spans), min((at for at in opened if at is not None), default=None))
@@ -191,7 +212,7 @@ def _find_tokens(shape: _Shape, text: bytes, squeezed: Squeezed, spans: list[tup
     return opened
 
 
-def _walk(text: bytes, start: int, run: re.Pattern[bytes], whole: Callable[[bytes], bool]) -> tuple[bytes, int, bool]:
+def _walk(text: bytes, start: int, run: re.Pattern[bytes], whole: Callable[[bytes], _Whole]) -> tuple[bytes, int, bool]:
     """The token from `start` without breaks, where it ends, and whether the next line may go on with it."""
     token, at, end = b"", start, start
     while len(token) < _LIMIT:
@@ -199,19 +220,28 @@ def _walk(text: bytes, start: int, run: re.Pattern[bytes], whole: Callable[[byte
         if piece is not None:
             token += piece.group()
             at = end = piece.end()
-        if whole(token):
+        state = whole(token)
+        if state is _Whole.YES:
             break
         gap = _BREAK.match(text, at)
         at = end if gap is None else gap.end()
         if at == len(text):
             return token, end, True
         next_piece = run.match(text, at)
-        if gap is None or next_piece is None:
-            break
-        is_break = gap.group().strip(b"\0") != b""
-        if is_break and _columns(text, end) not in _WRAP_COLUMNS and _WORD.fullmatch(next_piece.group()):
+        if gap is None or next_piece is None or not _goes_on(text, end, gap, next_piece, state):
             break
     return token, end, False
+
+
+def _goes_on(text: bytes, end: int, gap: re.Match[bytes], piece: re.Match[bytes], state: _Whole) -> bool:
+    """Whether a token that is broken at `end` goes on with a piece of the next line."""
+    if gap.group().strip(b"\0") == b"":
+        return True  # colours only
+    if _NO_MORE.fullmatch(piece.group()):
+        return state is _Whole.NO and _columns(text, end) in _WRAP_COLUMNS and _LINE_END.match(text, piece.end()) is not None
+    if state is _Whole.NO or _columns(text, end) in _WRAP_COLUMNS:
+        return True
+    return _LINE_END.match(text, piece.end()) is not None
 
 
 def _find_labelled(label: _Label, text: bytes, spans: list[tuple[int, int]]) -> int | None:
@@ -222,7 +252,7 @@ def _find_labelled(label: _Label, text: bytes, spans: list[tuple[int, int]]) -> 
             continue
         end = value.end()
         if label.wraps:
-            _, end, is_open = _walk(text, match.end(), label.value, partial(_has_length, _LIMIT))
+            _, end, is_open = _walk(text, match.end(), label.value, partial(_may_have_length, label.least))
             opened = match.start() if is_open and opened is None else opened
         if end - match.end() >= label.least:
             spans.append((match.end(), end))
@@ -236,6 +266,15 @@ def _find_private_keys(text: bytes, spans: list[tuple[int, int]]) -> int | None:
         if match["end"] is None and match.end() == len(text) and opened is None:
             opened = match.start()
     return opened
+
+
+def _find_nix_key_at_end(text: bytes) -> int | None:
+    """Where a Nix key may begin that the end of the text breaks."""
+    match = _NIX_KEY_AT_END.search(text, max(len(text) - _LOOK_BACK, 0))
+    if match is None:
+        return None
+    wrapped = _columns(text, match.end("first")) in _WRAP_COLUMNS
+    return match.start() if wrapped or len(match["first"]) >= _NIX_KEY_LEAST else None
 
 
 def _find_nix_keys(squeezed: Squeezed) -> Iterator[tuple[int, int]]:

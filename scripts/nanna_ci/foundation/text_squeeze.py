@@ -13,8 +13,9 @@ from typing import Final
 
 BLANKS: Final = b" \t\r\n\0"
 FILLER: Final = b"\0"  # in place of each byte of an escape code: every place in the text stays where it is
-# A line break as it is, or as JSON, Python and XML write it, with the indentation around it; or colours alone.
-BREAK: Final = rb"(?:[ \t\0]*(?:\r?\n|\\r\\n|\\n|&#(?:10|x[aA]);)[ \t\0]*|\0+)"
+# A line break as it is, or as JSON, Python and XML write it, with the indentation around it; or colours alone. A stream
+# comes in lines, so that its end is a break as well.
+BREAK: Final = rb"(?:[ \t\0]*(?:\r?\n|\r?\Z|\\r\\n|\\n|&#(?:10|x[aA]);)[ \t\0]*|\0+)"
 _BLOCK: Final = 1024
 _ESCAPE_BYTES: Final = (b"\x1b", b"\\u001", b"\\x1", b"\\033", b"\\e[", b"&#27;", b"&#x1")
 _ESCAPES: Final = re.compile(
