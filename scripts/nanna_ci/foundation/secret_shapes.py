@@ -238,7 +238,11 @@ def _goes_on(text: bytes, end: int, gap: re.Match[bytes], piece: re.Match[bytes]
     if gap.group().strip(b"\0") == b"":
         return True  # colours only
     if _NO_MORE.fullmatch(piece.group()):
-        return state is _Whole.NO and _columns(text, end) in _WRAP_COLUMNS and _LINE_END.match(text, piece.end()) is not None
+        return (
+            state is _Whole.NO
+            and _columns(text, end) in _WRAP_COLUMNS
+            and _LINE_END.match(text, piece.end()) is not None
+        )
     if state is _Whole.NO or _columns(text, end) in _WRAP_COLUMNS:
         return True
     return _LINE_END.match(text, piece.end()) is not None
