@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
@@ -24,12 +25,24 @@ _SECRET_NAME = re.compile(
     r"|(API|AUTH|ACCESS|PRIVATE|SIGNING|ENCRYPTION|DEPLOY)_?KEY)(_?[0-9]+|_(BASE64|B64|JSON))?$",
     re.IGNORECASE,
 )
-_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out would not help
+_SHORTEST_LEARNED = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out would not help
 _HELD_BYTES: Final = 64 * 1024  # of lines held back in a stream
 _NOTHING_ELSE: Final = re.compile(rb"[ \t\r\0]*[A-Za-z0-9+/=_.-]*[ \t\r\0]*")
-_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:(?P<password>[^\s@]+)@")
-_IN_JSON = re.compile(r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"')
-_NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\n?", re.MULTILINE)
+URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:(?P<password>[^\s@]+)@")
+IN_JSON = re.compile(r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"')
+NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\n?", re.MULTILINE)
+
+_learned: dict[str, None] = {}
+
+
+def learn(secrets: Iterable[str]) -> None:
+    """Let every redactor of this process, also those that there are already, take these out, too."""
+    _learned.update(dict.fromkeys(secret for secret in secrets if len(secret.strip()) >= _SHORTEST_LEARNED))
+
+
+def forget() -> None:
+    """Forget what was learned: a new command begins."""
+    _learned.clear()
 
 
 def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -39,14 +52,14 @@ def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name, value in sorted(environ.items()):
-        parts = [match["password"] for match in _URL_PASSWORD.finditer(value)]
+        parts = [match["password"] for match in URL_PASSWORD.finditer(value)]
         if name == "NIX_CONFIG":
-            words = " ".join(match["words"] for match in _NIX_TOKENS.finditer(value)).split()
+            words = " ".join(match["words"] for match in NIX_TOKENS.finditer(value)).split()
             parts += [part for word in words for part in word.partition("=")[2].split(":")]
         if _SECRET_NAME.search(name):
-            parts += [value, *_IN_JSON.findall(value)]
+            parts += [value, *IN_JSON.findall(value)]
         parts += [unquote(part) for part in parts]
-        found |= dict.fromkeys(part for part in parts if len(part) >= _SHORTEST_ENVIRONMENT_SECRET)
+        found |= dict.fromkeys(part for part in parts if len(part) >= _SHORTEST_LEARNED)
     return tuple(found)
 
 
@@ -63,7 +76,7 @@ def without_secrets(environ: Mapping[str, str], needed: str = "") -> dict[str, s
         if not _SECRET_NAME.search(name) or re.fullmatch(needed, name) or name in passed
     }
     if "NIX_CONFIG" in kept and not re.fullmatch(needed, "NIX_CONFIG"):
-        kept["NIX_CONFIG"] = _NIX_TOKENS.sub("", kept["NIX_CONFIG"])
+        kept["NIX_CONFIG"] = NIX_TOKENS.sub("", kept["NIX_CONFIG"])
     return kept
 
 
@@ -86,15 +99,17 @@ def _texts(value: object) -> Iterator[str]:
 
 
 class Redactor:
-    """Takes secrets out of texts and streams: those it is given, however they are written, and what shows by its shape.
+    """Takes secrets out of texts and streams: those it is given, those learned, and what shows by its shape.
 
     In a stream, a line that ends like the beginning of a secret is held back until the next one shows whether the
     secret goes on there.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._forms = forms_of(secrets)
-        self._longest = max(map(len, self._forms), default=0)
+        self._own = tuple(secrets)
+        self._forms: tuple[bytes, ...] = ()
+        self._longest = 0
+        self._known: tuple[str, ...] | None = None
         self._held = b""
         self._inside = False
 
@@ -106,8 +121,15 @@ class Redactor:
         """A whole text, line breaks and all."""
         return _without(self._search(data)[0], data)
 
+    def _refresh(self) -> None:
+        known = tuple(dict.fromkeys((*self._own, *tuple(_learned))))
+        if known != self._known:
+            self._known, self._forms = known, _forms(known)
+            self._longest = max(map(len, self._forms), default=0)
+
     def _search(self, data: bytes) -> tuple[list[tuple[int, int]], int | None]:
         """Where the secrets are, in order, none touching another; and where one begins that the end may have broken."""
+        self._refresh()
         plain = without_colours(data)
         squeezed = Squeezed(plain)
         found = find_shapes(plain, squeezed)
@@ -211,6 +233,11 @@ class Redactor:
         if self._held:
             yield from self.redact(self._held[:-1]).split(b"\n")
             self._held = b""
+
+
+@functools.lru_cache(maxsize=64)
+def _forms(secrets: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(forms_of(secrets))
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
