@@ -212,6 +212,8 @@ class Redactor:
             yield from _without(spans, text).split(b"\n")
             return
         start = text.rfind(b"\n", 0, opened) + 1
+        while crossing := [at for at, end in spans if at < start <= end]:  # no secret is cut in two
+            start = text.rfind(b"\n", 0, crossing[0]) + 1
         if cut or len(text) - start > _HELD_BYTES:
             self._inside = not cut
             yield from _without(_merged([*spans, (opened, len(text))]), text).split(b"\n")

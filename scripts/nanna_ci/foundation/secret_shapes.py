@@ -17,7 +17,7 @@ from functools import partial
 from typing import Final
 
 from nanna_ci.foundation.ed25519 import is_secret_key
-from nanna_ci.foundation.text_squeeze import BREAK, Squeezed
+from nanna_ci.foundation.text_squeeze import BREAK, Squeezed, without_written_breaks
 
 _LIMIT: Final = 16 * 1024  # of one token: RSA keys of 8192 bits have 6.5 KB, JWTs fit into a header of 8 KB
 # What begins a line of its own after a token: a word, a digest, a store path.
@@ -30,11 +30,13 @@ _LOOK_BACK: Final = 400
 _BREAK: Final = re.compile(BREAK)
 _JWT: Final = re.compile(rb"eyJ[\w-]{8,}\.[\w-]*\.[\w-]{4,}")
 _GITHUB: Final = re.compile(rb"[A-Za-z0-9]{36}|(?:[0-9]+_)?eyJ[\w-]{8}")
+# In text without blanks. A key that is cut off goes as far as it may.
 _PRIVATE_KEY: Final = re.compile(
-    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:(?:[A-Za-z0-9+/=\s\0\\|>]|[A-Z][A-Za-z-]{2,20}:[^\n]{0,200}|&#(?:10|13|x[aAdD]);){0,16384}?"
-    rb"(?P<end>-----END [A-Z0-9 ]{0,40}-----)|(?:" + BREAK + rb"{1,3}(?:[A-Za-z0-9+/=]{16,})?){0,512})"
+    rb"-----BEGIN[A-Z0-9]{0,40}PRIVATEKEY(?:BLOCK)?-----(?:"
+    rb"(?P<whole>(?:[\w+/=\\|>:,.;&#()@<]|-(?!----)){0,16384}?-----END[A-Z0-9]{0,40}-----)|[A-Za-z0-9+/=]{0,16384})"
 )
+_KEY_END_BROKEN: Final = re.compile(rb"[\w+/=:,.;-]{0,200}-{0,5}(?:E|EN|END[A-Z0-9]{0,40}-{0,4})?")
+_KEY_BEGIN_BROKEN: Final = re.compile(rb"-----(?:B|BE|BEG|BEGI|BEGIN[A-Z0-9]{0,40}-{0,4})?\Z")
 _NIX_KEY: Final = 86  # characters of base64 before the == of 64 bytes
 _NIX_KEY_AT_END: Final = re.compile(
     rb":(?P<first>[A-Za-z0-9+/]{0,86})(?:" + BREAK + rb"[A-Za-z0-9+/]{1,86}){0,8}=?(?:" + BREAK + rb")?\Z"
@@ -150,7 +152,7 @@ _LABELS: Final = (
 # The port of a host is no password, nor is a tag before a digest.
 _URL: Final = re.compile(
     rb"://[^\s\0/?#@:'\"<>\[]{0,256}:(?![0-9]{1,5}[/?#])(?!\[redacted\])"
-    rb"(?P<secret>(?:[^\s\0@'\"<>:]|:(?!//)){1,2048})@(?!sha256:)"
+    rb"(?P<secret>(?:[^\s\0@'\"<>:]|:(?!//)){1,2048}(?:@[^\s\0/@'\"<>:]{1,256}){0,4})@(?!sha256:)"
 )
 
 
@@ -170,10 +172,12 @@ def find_shapes(text: bytes, squeezed: Squeezed) -> Found:
     labels = [label for label in _LABELS if label.text in text]
     opened += [_find_tokens(shape, text, squeezed, spans) for shape in shapes]
     opened += [_find_labelled(label, text, spans) for label in labels]
-    if b"-----BEGIN" in text:
-        opened.append(_find_private_keys(text, spans))
-    if b"==" in squeezed.bytes:
-        spans += _find_nix_keys(squeezed)
+    written = without_written_breaks(text)
+    joined = squeezed if written is text else Squeezed(written)
+    if b"-----" in joined.bytes:
+        opened.append(_find_private_keys(joined, spans))
+    if b"==" in joined.bytes:
+        spans += _find_nix_keys(joined)
     if b":" in text[-_LOOK_BACK:]:
         opened.append(_find_nix_key_at_end(text))
     if b"@" in text and b"://" in text:
@@ -263,12 +267,16 @@ def _find_labelled(label: _Label, text: bytes, spans: list[tuple[int, int]]) -> 
     return opened
 
 
-def _find_private_keys(text: bytes, spans: list[tuple[int, int]]) -> int | None:
-    opened = None
-    for match in _PRIVATE_KEY.finditer(text):
-        spans.append(match.span())
-        if match["end"] is None and match.end() == len(text) and opened is None:
-            opened = match.start()
+def _find_private_keys(squeezed: Squeezed, spans: list[tuple[int, int]]) -> int | None:
+    opened, done = None, 0
+    for match in _PRIVATE_KEY.finditer(squeezed.bytes):
+        done = match.end()
+        spans.append(squeezed.span(*match.span()))
+        if match["whole"] is None and opened is None and _KEY_END_BROKEN.fullmatch(squeezed.bytes, match.end()):
+            opened = squeezed.place(match.start())
+    if opened is None:
+        broken = _KEY_BEGIN_BROKEN.search(squeezed.bytes, max(len(squeezed.bytes) - _LOOK_BACK, done))
+        opened = None if broken is None else squeezed.place(broken.start())
     return opened
 
 

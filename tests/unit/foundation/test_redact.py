@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from nanna_ci.foundation.redact import Redactor, known_secrets
+from nanna_ci.foundation.redact import Redactor, forget, known_secrets, learn
 
 SECRET = "s3cr3t/+ key=&%with~signs?"
 
@@ -111,3 +111,20 @@ def test_secrets_of_the_environment_are_known_by_the_names_of_their_variables():
         "TOKENIZER": "sentencepiece",
     }
     assert set(known_secrets(environ)) == {"token-value-1", "secret-value-2", "password-3", "access-key-4"}
+
+
+@pytest.fixture
+def nothing_learned():
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("nothing_learned")
+def test_what_is_learned_is_known_to_a_redactor_that_was_there_before():
+    redactor = Redactor()
+    assert redactor.redact_text("it is swordfish") == "it is swordfish"
+    learn(["swordfish", "short"])
+    assert redactor.redact_text("it is swordfish, in short") == "it is [redacted], in short"
+    forget()
+    assert redactor.redact_text("it is swordfish") == "it is swordfish"
