@@ -108,6 +108,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._own = tuple(secrets)
         self._forms: tuple[bytes, ...] = ()
+        self._unquoted: tuple[bytes, ...] = ()
         self._longest = 0
         self._known: tuple[str, ...] | None = None
         self._held = b""
@@ -125,6 +126,7 @@ class Redactor:
         known = tuple(dict.fromkeys((*self._own, *tuple(_learned))))
         if known != self._known:
             self._known, self._forms = known, _forms(known)
+            self._unquoted = tuple(dict.fromkeys(form.replace(b"\\", b"") or form for form in self._forms))
             self._longest = max(map(len, self._forms), default=0)
 
     def _search(self, data: bytes) -> tuple[list[tuple[int, int]], int | None]:
@@ -134,15 +136,15 @@ class Redactor:
         squeezed = Squeezed(plain)
         found = find_shapes(plain, squeezed)
         spans = [*found.spans]
-        self._find_known(squeezed, spans)
+        self._find_known(self._forms, squeezed, spans)
         written = without_written_breaks(plain) if self._forms else plain
         if written is not plain:
-            self._find_known(Squeezed(written), spans)
+            self._find_known(self._unquoted, Squeezed(written), spans)
         opened = [at for at in (found.open_at, self._find_beginning(squeezed)) if at is not None]
         return _merged(spans), min(opened, default=None)
 
-    def _find_known(self, squeezed: Squeezed, spans: list[tuple[int, int]]) -> None:
-        for form in self._forms:
+    def _find_known(self, forms: Iterable[bytes], squeezed: Squeezed, spans: list[tuple[int, int]]) -> None:
+        for form in forms:
             at = squeezed.bytes.find(form)
             while at >= 0:
                 spans.append(squeezed.span(at, at + len(form)))

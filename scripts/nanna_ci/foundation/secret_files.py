@@ -7,7 +7,6 @@ that a program of the same user could print.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -81,7 +80,7 @@ def _logins(text: str) -> Iterator[str]:
         yield value
         try:
             yield base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeError):
+        except ValueError:  # neither base64 nor text
             continue
 
 

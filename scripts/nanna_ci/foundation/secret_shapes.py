@@ -149,9 +149,9 @@ _LABELS: Final = (
     ),
     _Label(b"token", re.compile(rb"token[ \t]{0,8}=[ \t]{0,8}\""), _UNQUOTED, 16),
 )
-# The port of a host is no password, nor is a tag before a digest.
+# The port of a host is no password, nor is a tag before a digest. A path made of a URL has one slash.
 _URL: Final = re.compile(
-    rb"://[^\s\0/?#@:'\"<>\[]{0,256}:(?![0-9]{1,5}[/?#])(?!\[redacted\])"
+    rb"(?:://|(?<=https):/|(?<=http):/)[^\s\0/?#@:'\"<>\[]{0,256}:(?![0-9]{1,5}[/?#])(?!\[redacted\])"
     rb"(?P<secret>(?:[^\s\0@'\"<>:]|:(?!//)){1,2048}(?:@[^\s\0/@'\"<>:]{1,256}){0,4})@(?!sha256:)"
 )
 
@@ -180,7 +180,7 @@ def find_shapes(text: bytes, squeezed: Squeezed) -> Found:
         spans += _find_nix_keys(joined)
     if b":" in text[-_LOOK_BACK:]:
         opened.append(_find_nix_key_at_end(text))
-    if b"@" in text and b"://" in text:
+    if b"@" in text and b":/" in text:
         spans += (match.span("secret") for match in _URL.finditer(text))
     return Found(tuple(spans), min((at for at in opened if at is not None), default=None))
 

@@ -15,14 +15,14 @@ BLANKS: Final = b" \t\r\n\0"
 FILLER: Final = b"\0"  # in place of each byte of an escape code: every place in the text stays where it is
 # A line break as it is, or as JSON, Python and XML write it, with the indentation around it; or colours alone. A stream
 # comes in lines, so that its end is a break as well.
-BREAK: Final = rb"(?:[ \t\0]*(?:\r?\n|\r?\Z|\\r\\n|\\n|&#(?:10|x[aA]);)[ \t\0]*|\0+)"
+BREAK: Final = rb"(?:[ \t\0]*(?:\r?\n|\r?\Z|\\{1,8}r\\{1,8}n|\\{1,8}n|&#(?:10|x[aA]);)[ \t\0]*|\0+)"
 _BLOCK: Final = 1024
 _ESCAPE_BYTES: Final = (b"\x1b", b"\\u001", b"\\x1", b"\\033", b"\\e[", b"&#27;", b"&#x1")
 _ESCAPES: Final = re.compile(
-    rb"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e|&#27;|&#x1[bB];)"
+    rb"(?:\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)|&#27;|&#x1[bB];)"
     rb"(?:\[[0-?]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b\n]{0,1024}(?:\x07|\x1b\\)|[()][0-9AB])"
 )
-_WRITTEN_BREAKS: Final = re.compile(rb"\\r\\n|\\[rnt]|&#(?:9|10|13|x[9aAdD]);")
+_WRITTEN_BREAKS: Final = re.compile(rb"\\{1,8}r\\{1,8}n|\\{1,8}[rnt]|\\|&#(?:9|10|13|x[9aAdD]);")
 
 
 def without_colours(text: bytes) -> bytes:
@@ -33,7 +33,10 @@ def without_colours(text: bytes) -> bytes:
 
 
 def without_written_breaks(text: bytes) -> bytes:
-    r"""The text, as long as before, with filler in place of line breaks that JSON or XML wrote as `\n` or `&#10;`."""
+    r"""The text, as long as before, with filler in place of line breaks that JSON or XML wrote as `\n` or `&#10;`.
+
+    Other backslashes go as well: what was quoted twice has several of them before each quote.
+    """
     if b"\\" not in text and b"&#" not in text:
         return text
     return _WRITTEN_BREAKS.sub(lambda match: FILLER * len(match.group()), text)

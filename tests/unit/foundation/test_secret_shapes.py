@@ -110,7 +110,9 @@ def test_a_private_key_that_is_cut_off_is_hidden_as_far_as_it_goes():
     assert "QUJD" not in shown
 
 
-@pytest.mark.parametrize("url", ["https://me:pa55@w0rd@example.org/x", "postgres://me:p%40ss/w0rd@db:5432/x"])
+@pytest.mark.parametrize(
+    "url", ["https://me:pa55@w0rd@example.org/x", "postgres://me:p%40ss/w0rd@db:5432/x", "http:/me:w0rd@example.org"]
+)
 def test_a_password_in_a_url_is_hidden_whatever_is_in_it(url):
     shown = Redactor().redact_text(url)
     assert "w0rd" not in shown
