@@ -37,7 +37,7 @@ NAMED = {
     "pipeline": "p1pelinePassw0rdMn4Bv8",
 }
 URL = f"http://me:{NAMED['flag']}@127.0.0.1:9/cache"
-UPCOMING = ("sbom", "scan", "provenance", "verify")
+UPCOMING = ("scan",)  # commands that may come before they have a row of their own
 # Invocations of a command. `{url}` has a password, `{earlier}` is an earlier result, `{job}` the folder of a job, and
 # `{text}` any file, all with secrets in them.
 RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -80,13 +80,45 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--store", "file://{folder}", "--pin", "{url}", "--max-size", "1GB"),
         ("--store", "file://{folder}", "--build-times", "{text}", "--max-size", "1GB"),
     ),
+    "sbom": (
+        ("crates", "app"),
+        ("closure", "{path}", "--output", "bill.json"),
+        ("image", "app"),
+        ("check", "{text}"),
+        ("check", "{url}"),
+        ("closure", "--from", "{text}"),
+    ),
+    "provenance": (
+        ("--output", "out", "--artifacts", "{evidence}"),
+        ("--output", "out", "--artifacts", "{url}"),
+        ("--output", "out", "--image-layout", "{folder}", "--run", "{url}"),
+        ("--output", "out", "--run", "{job}"),
+        ("--output", "out", "--scan", "{text}", "--baseline", "{text}"),
+        ("--output", "out", "--sbom", "{text}", "--sarif", "{text}", "--builder", "{url}"),
+        ("--output", "{job}"),
+        ("{url}",),
+    ),
+    "verify": (
+        ("{folder}",),
+        ("{url}",),
+        ("{job}", "--key", "{text}"),
+        ("{evidence}",),
+        ("{evidence}", "--identity", "{url}"),
+    ),
     "doctor": (
         ("--substituter", "{url}"),
         ("--to", "{url}"),
         ("--substituter", "file:///nowhere", "--to", "127.0.0.1:9/owner"),
     ),
 }
-GENERIC = ((), ("{url}",), ("{text}",), ("--baseline", "{text}"), ("--output", "out", "{folder}"), ("--from", "{url}"))
+GENERIC: tuple[tuple[str, ...], ...] = (
+    (),
+    ("{url}",),
+    ("{text}",),
+    ("--baseline", "{text}"),
+    ("--output", "out", "{folder}"),
+    ("--from", "{url}"),
+)
 STORE_PATH = "/nix/store/0c5cm1zsyvgqgwm8h9zxq6ja3fr4bwk6-hello-2.12"
 PROGRAMS = (
     "cargo",
@@ -174,6 +206,8 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         work / "job" / "result.json": json.dumps(result),
         work / "tests" / "nothing": "",
         work / "scripts" / "nanna_ci" / "nothing": "",
+        home / "evidence" / "SHA256SUMS": f"{SHAPED['personal token']}  {SHAPED['JWT']}\n",
+        home / "evidence" / "evidence.json": json.dumps({"schemaVersion": 1, "files": [{"path": SHAPED["JWT"]}]}),
         home / "built" / SHAPED["personal token"]: "",
         **{home / "bin" / name: STAND_IN.format(home=home, code=code) for name in PROGRAMS},
     }
@@ -191,6 +225,7 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         "built": str(home / "built"),
         "auth": str(home / ".docker" / "config.json"),
         "folder": str(home / "built"),
+        "evidence": str(home / "evidence"),
         "path": STORE_PATH,
     }
 
