@@ -51,7 +51,15 @@ JOBS = jobs_of(TEXT)
 
 
 def test_every_job_has_a_time_limit_and_says_what_it_may() -> None:
-    assert set(JOBS) == {"plan", "jobs", "pipeline-tests", "cache-report", "security-findings", "ci-summary", "publish-images"}
+    assert set(JOBS) == {
+        "plan",
+        "jobs",
+        "pipeline-tests",
+        "cache-report",
+        "security-findings",
+        "ci-summary",
+        "publish-images",
+    }
     for name, job in JOBS.items():
         assert re.search(r"(?m)^    timeout-minutes: \d+$", job), name
         assert re.search(r"(?m)^    permissions:\n      contents: read\s*$", job), name

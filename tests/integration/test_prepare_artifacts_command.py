@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from nanna_ci.foundation.errors import ToolMissing
 from support import json_schemas
 from support.fake_executables import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
 from support.fake_ports import FakePorts
+from support.planted_secrets import SHAPED
 
 PIPELINE = """\
 [workspace]
@@ -78,6 +80,15 @@ def test_the_report_for_people_names_files_and_loader(ports: FakePorts) -> None:
         "/lib64/ld-linux-x86-64.so.2",
     ):
         assert words in said
+
+
+def test_the_manifest_has_no_secret_and_the_sums_are_of_what_is_written(ports: FakePorts) -> None:
+    put(ports, elf(interpreter=f"/lib64/{SHAPED['personal token']}"))
+    assert prepare(ports) == 0
+    manifest = (ports.cwd / "dist/manifest.json").read_bytes()
+    assert SHAPED["personal token"].encode() not in manifest
+    assert b"/lib64/[redacted]" in manifest
+    assert f"{hashlib.sha256(manifest).hexdigest()}  manifest.json" in (ports.cwd / "dist/SHA256SUMS").read_text()
 
 
 def test_again_nothing_changes(ports: FakePorts) -> None:

@@ -27,6 +27,7 @@ MAY_BE_MISSING = {"httpx", "fcntl", "resource", "sqlite3"}  # on Windows, or fro
 NOT_FOR_HELP = {
     "nanna_ci.cli.command_line": {"nanna_ci.cli.boundary"},
     "nanna_ci.cli.parser": {"difflib"},
+    "nanna_ci.foundation.errors": {"nanna_ci.foundation.redact"},
 }
 
 

@@ -34,6 +34,7 @@ from nanna_ci.binaries.output_folder import Staging, check_replaceable, staging
 from nanna_ci.binaries.sums import SUMS
 from nanna_ci.binaries.targets import BuildTarget, System
 from nanna_ci.foundation.errors import GateFailed, MalformedData
+from nanna_ci.foundation.redact import Redactor
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -172,6 +173,7 @@ def _write(
             tar.finish()
         archive = _finish_archive(request, packed, archive_name, executables)
     manifest = render_manifest(request.workspace, request.target, request.origin, executables, archive)
+    manifest = Redactor().redact(manifest)  # before it is hashed
     stage.write(MANIFEST, manifest)
     files = (*(executable.file for executable in executables), archive, _described(MANIFEST, manifest))
     sums = render_sums(files)

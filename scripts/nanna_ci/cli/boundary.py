@@ -20,7 +20,8 @@ from nanna_ci.foundation import process
 from nanna_ci.foundation.context import Context, Ports
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, GateFailed, Interrupted, NannaError, hide_logins
 from nanna_ci.foundation.process import Completed
-from nanna_ci.foundation.redact import Redactor, known_secrets
+from nanna_ci.foundation.redact import Redactor, forget, known_secrets, learn
+from nanna_ci.foundation.secret_files import passwords_of_addresses, secrets_of_files
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import UNSEEN, visible, visible_lines
 from nanna_ci.report import files, github
@@ -38,16 +39,21 @@ _HIDING: Final = re.compile(UNSEEN.pattern.replace("\x00-\x1f", ""))  # of JSON'
 def run_command(
     name: str,
     execute: Callable[[argparse.Namespace, Context], Outcome],
+    words: Sequence[str],
     arguments: argparse.Namespace,
     ports: Ports | None,
 ) -> int:
-    """Execute a command, put its result where the flags say, give its exit code. Errors are for `report_error`."""
+    """Execute a command, put its result where the flags say, give its exit code. Errors are for `report_error`.
+
+    `words` are what `arguments` were parsed from.
+    """
     if ports is None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, process.handle_signal)
     real = ports or Ports()
-    secrets = known_secrets(real.environ)
-    redactor = Redactor(secrets)
+    forget()
+    secrets = _learn_secrets(real, words)
+    redactor = Redactor()
     runner = github.environment(real.environ)
     real = replace(real, stderr=progress_stream(real.stderr, redactor), run=_redacting(real.run, secrets))
     inner = _inert(real) if runner is not None else real
@@ -65,6 +71,13 @@ def run_command(
         github.publish(runner, outcome.document, outcome.outputs, real.stderr)
     _write_result(_render(name, outcome, arguments, inner), _output(arguments, real), inner.stdout)
     return _exit_code(outcome.verdict) if outcome.exit_code is None else outcome.exit_code
+
+
+def _learn_secrets(ports: Ports, words: Sequence[str]) -> tuple[str, ...]:
+    """Learn the secrets that a command can come across, and give those of the environment."""
+    known = known_secrets(ports.environ)
+    learn((*known, *passwords_of_addresses(words), *secrets_of_files(ports.environ, ports.cwd)))
+    return known
 
 
 def _redacting(run: Callable[..., Completed], secrets: Sequence[str]) -> Callable[..., Completed]:
@@ -185,7 +198,8 @@ def report_error(
     if isinstance(error, BrokenPipeError) and _reader_gone(real):
         return READER_GONE
     runner = github.environment(real.environ)
-    redactor = Redactor(known_secrets(real.environ))
+    _learn_secrets(real, words)
+    redactor = Redactor()
     real = replace(real, stderr=progress_stream(real.stderr, redactor))
     if runner is not None:
         real, raw = _inert(real), real.stderr

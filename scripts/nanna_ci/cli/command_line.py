@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None, ports: Ports | None = None) -> int:
         from nanna_ci.cli import boundary  # noqa: PLC0415 - it imports what --help can do without
 
         command = importlib.import_module(f"nanna_ci.commands.{module_name(name)}")
-        return boundary.run_command(name, command.execute, arguments, ports)
+        return boundary.run_command(name, command.execute, words, arguments, ports)
     except SystemExit:  # argparse, after --help
         return 0
     except KeyboardInterrupt:

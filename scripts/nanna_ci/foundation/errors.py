@@ -128,6 +128,12 @@ def hide_logins(text: str) -> str:
 
 
 def shorten(text: str) -> str:
-    """Untrusted text for an error message: quoted, at most 120 characters, no control characters, of URLs no login."""
+    """Untrusted text for an error message: quoted, at most 120 characters, no control characters, of URLs no login.
+
+    Secrets are taken out before it is cut: nobody would recognise half of one.
+    """
+    from nanna_ci.foundation import redact  # noqa: PLC0415 - it imports what --help can do without
+
+    text = redact.Redactor().redact_text(text)
     shown = _QUERY.sub("?…", hide_logins(_BEFORE_AT.sub(lambda match: f"{match[1] or ''}…@", text)))
     return repr(shown if len(shown) <= 120 else shown[:119] + "…")

@@ -1,16 +1,21 @@
-"""Secrets taken out of text before anyone sees it: raw, base64, URL-encoded, and any of these split over lines."""
+"""Secrets taken out of text before anyone sees it: raw, base64, URL-encoded, and any of these split over lines.
+
+Two kinds are found: secrets that are known, in every form, and secrets of others that show by their shape.
+"""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import enum
-import itertools
-import json
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus, unquote
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote
+
+from nanna_ci.foundation.secret_forms import forms_of
+from nanna_ci.foundation.secret_shapes import find_shapes
+from nanna_ci.foundation.text_squeeze import Squeezed, without_colours, without_written_breaks
 
 _T = TypeVar("_T")
 MARK = b"[redacted]"
@@ -20,14 +25,24 @@ _SECRET_NAME = re.compile(
     r"|(API|AUTH|ACCESS|PRIVATE|SIGNING|ENCRYPTION|DEPLOY)_?KEY)(_?[0-9]+|_(BASE64|B64|JSON))?$",
     re.IGNORECASE,
 )
-_SHORTEST_ENVIRONMENT_SECRET = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out would not help
-_SHORTEST_LINE = 8  # a shorter line of a multi-line key is too common to identify it
-_BETWEEN = rb"[ \t\r\n]*"  # what a wrapped secret may have between any two of its bytes
-_BLANKS = b" \t\r\n"
-_BLANK = re.compile(rb"[ \t\r\n]+")
-_URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:(?P<password>[^\s@]+)@")
-_IN_JSON = re.compile(r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"')
-_NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\n?", re.MULTILINE)
+_SHORTEST_LEARNED = 6  # `USE_TOKEN=1` is not a secret, and taking every "1" out would not help
+_HELD_BYTES: Final = 64 * 1024  # of lines held back in a stream
+_NOTHING_ELSE: Final = re.compile(rb"[ \t\r\0]*[A-Za-z0-9+/=_.-]*[ \t\r\0]*")
+URL_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:(?P<password>[^\s@]+)@")
+IN_JSON = re.compile(r'"(?:auth|password|identitytoken|registrytoken)"\s*:\s*"([^"]+)"')
+NIX_TOKENS = re.compile(r"^[ \t]*(?:extra-)?access-tokens[ \t]*=(?P<words>.*)$\n?", re.MULTILINE)
+
+_learned: dict[str, None] = {}
+
+
+def learn(secrets: Iterable[str]) -> None:
+    """Let every redactor of this process, also those that there are already, take these out, too."""
+    _learned.update(dict.fromkeys(secret for secret in secrets if len(secret.strip()) >= _SHORTEST_LEARNED))
+
+
+def forget() -> None:
+    """Forget what was learned: a new command begins."""
+    _learned.clear()
 
 
 def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -37,14 +52,14 @@ def known_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for name, value in sorted(environ.items()):
-        parts = [match["password"] for match in _URL_PASSWORD.finditer(value)]
+        parts = [match["password"] for match in URL_PASSWORD.finditer(value)]
         if name == "NIX_CONFIG":
-            words = " ".join(match["words"] for match in _NIX_TOKENS.finditer(value)).split()
+            words = " ".join(match["words"] for match in NIX_TOKENS.finditer(value)).split()
             parts += [part for word in words for part in word.partition("=")[2].split(":")]
         if _SECRET_NAME.search(name):
-            parts += [value, *_IN_JSON.findall(value)]
+            parts += [value, *IN_JSON.findall(value)]
         parts += [unquote(part) for part in parts]
-        found |= dict.fromkeys(part for part in parts if len(part) >= _SHORTEST_ENVIRONMENT_SECRET)
+        found |= dict.fromkeys(part for part in parts if len(part) >= _SHORTEST_LEARNED)
     return tuple(found)
 
 
@@ -61,61 +76,8 @@ def without_secrets(environ: Mapping[str, str], needed: str = "") -> dict[str, s
         if not _SECRET_NAME.search(name) or re.fullmatch(needed, name) or name in passed
     }
     if "NIX_CONFIG" in kept and not re.fullmatch(needed, "NIX_CONFIG"):
-        kept["NIX_CONFIG"] = _NIX_TOKENS.sub("", kept["NIX_CONFIG"])
+        kept["NIX_CONFIG"] = NIX_TOKENS.sub("", kept["NIX_CONFIG"])
     return kept
-
-
-def _base64_forms(secret: bytes) -> Iterator[bytes]:
-    """The characters that the secret alone decides, at each of the three alignments inside a longer text."""
-    for shift, first in ((0, 0), (1, 2), (2, 3)):
-        encoded = base64.b64encode(b"\0" * shift + secret)
-        own = encoded[first : (shift + len(secret)) * 8 // 6]
-        yield own
-        yield own.replace(b"+", b"-").replace(b"/", b"_")
-
-
-def _url_forms(secret: bytes) -> Iterator[bytes]:
-    every_byte = "".join(f"%{byte:02X}" for byte in secret)
-    for text in (quote(secret, safe=""), quote(secret), quote_plus(secret), every_byte):
-        yield text.encode()
-        yield re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), text).encode()
-
-
-_MARKUP: Mapping[str, tuple[str, ...]] = {  # XML and HTML leave some of these as they are, each writer others
-    ">": (">", "&gt;", "&#62;"),
-    '"': ('"', "&quot;", "&#34;", "&#x22;"),
-    "'": ("'", "&apos;", "&#39;", "&#x27;"),
-}
-
-
-def _quoted_forms(secret: str) -> Iterator[bytes]:
-    """As JSON, XML, HTML, a shell's double quotes and Python's repr have it."""
-    texts = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    texts |= {re.sub(r'(["$`\\])', r"\\\1", secret), secret.replace("'", "'\"'\"'")}
-    present = [character for character in _MARKUP if character in secret]
-    for written in itertools.product(*(_MARKUP[character] for character in present)):
-        text = secret.replace("&", "&amp;").replace("<", "&lt;")
-        for character, entity in zip(present, written, strict=True):
-            text = text.replace(character, entity)
-        texts.add(text)
-    yield from (text.encode("utf-8", "surrogateescape") for text in texts)
-
-
-def _forms(secrets: Iterable[str]) -> list[bytes]:
-    """Every way in which a secret may be written, blanks removed, longest first."""
-    forms: set[bytes] = set()
-    for secret in secrets:
-        whole = secret.strip()
-        lines = [line.strip() for line in whole.splitlines() if len(line.strip()) >= _SHORTEST_LINE]
-        for text in {whole, *lines} - {""}:
-            raw = text.encode("utf-8", "surrogateescape")
-            forms.update((raw, *_base64_forms(raw), *_url_forms(raw), *_quoted_forms(text), raw.hex().encode()))
-    squeezed = {_BLANK.sub(b"", form) for form in forms}
-    return sorted((form for form in squeezed if form), key=len, reverse=True)
-
-
-def _pattern(form: bytes) -> bytes:
-    return _BETWEEN.join(re.escape(form[index : index + 1]) for index in range(len(form)))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -137,35 +99,72 @@ def _texts(value: object) -> Iterator[str]:
 
 
 class Redactor:
-    """Takes secrets out of a stream of lines.
+    """Takes secrets out of texts and streams: those it is given, those learned, and what shows by its shape.
 
-    A line that ends like the beginning of a secret is held back until the next one shows whether the secret
-    goes on there. Without secrets every line passes at once.
+    In a stream, a line that ends like the beginning of a secret is held back until the next one shows whether the
+    secret goes on there.
     """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
-        self._forms = _forms(secrets)
-        self._longest = max(map(len, self._forms), default=0)
-        self._compiled: re.Pattern[bytes] | None = None
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._own = tuple(secrets)
+        self._forms: tuple[bytes, ...] = ()
+        self._unquoted: tuple[bytes, ...] = ()
+        self._longest = 0
+        self._known: tuple[str, ...] | None = None
         self._held = b""
+        self._inside = False
 
     def finds(self, data: bytes) -> bool:
-        """Whether any secret is in a text. Much faster than taking it out, and nearly always all there is to do."""
-        squeezed = data.translate(None, _BLANKS)
-        return any(form in squeezed for form in self._forms)
+        """Whether any secret is in a text."""
+        return bool(self._search(data)[0])
 
     def redact(self, data: bytes) -> bytes:
         """A whole text, line breaks and all."""
-        if not self.finds(data):
-            return data
-        if self._compiled is None:
-            self._compiled = re.compile(b"|".join(map(_pattern, self._forms)))
-        return self._compiled.sub(MARK, data)
+        return _without(self._search(data)[0], data)
+
+    def _refresh(self) -> None:
+        known = tuple(dict.fromkeys((*self._own, *tuple(_learned))))
+        if known != self._known:
+            self._known, self._forms = known, _forms(known)
+            self._unquoted = tuple(dict.fromkeys(form.replace(b"\\", b"") or form for form in self._forms))
+            self._longest = max(map(len, self._forms), default=0)
+
+    def _search(self, data: bytes) -> tuple[list[tuple[int, int]], int | None]:
+        """Where the secrets are, in order, none touching another; and where one begins that the end may have broken."""
+        self._refresh()
+        plain = without_colours(data)
+        squeezed = Squeezed(plain)
+        found = find_shapes(plain, squeezed)
+        spans = [*found.spans]
+        self._find_known(self._forms, squeezed, spans)
+        written = without_written_breaks(plain) if self._forms else plain
+        if written is not plain:
+            self._find_known(self._unquoted, Squeezed(written), spans)
+        opened = [at for at in (found.open_at, self._find_beginning(squeezed)) if at is not None]
+        return _merged(spans), min(opened, default=None)
+
+    def _find_known(self, forms: Iterable[bytes], squeezed: Squeezed, spans: list[tuple[int, int]]) -> None:
+        for form in forms:
+            at = squeezed.bytes.find(form)
+            while at >= 0:
+                spans.append(squeezed.span(at, at + len(form)))
+                at = squeezed.bytes.find(form, at + len(form))
+
+    def _find_beginning(self, squeezed: Squeezed) -> int | None:
+        """Where the beginning of a known secret begins that the end of the text breaks."""
+        tail = squeezed.bytes[-(self._longest - 1) :] if self._longest > 1 else b""
+        longest = 0
+        for form in self._forms:
+            start = tail.find(form[:1], max(len(tail) - len(form) + 1, 0))
+            while start >= 0:
+                if form.startswith(tail[start:]):
+                    longest = max(longest, len(tail) - start)
+                    break
+                start = tail.find(form[:1], start + 1)
+        return squeezed.place(len(squeezed.bytes) - longest) if longest else None
 
     def redact_text(self, text: str) -> str:
         """`redact` for a string."""
-        if not self._forms:
-            return text
         try:
             data, errors = text.encode("utf-8", "surrogateescape"), "surrogateescape"
         except UnicodeEncodeError:  # half of a surrogate pair, as JSON may have it
@@ -177,7 +176,7 @@ class Redactor:
 
         To be done before anything is rendered: what a renderer escapes or wraps is harder to find.
         """
-        if not self._forms or not self.finds("\n".join(_texts(value)).encode("utf-8", "surrogatepass")):
+        if not self.finds("\n".join(_texts(value)).encode("utf-8", "surrogatepass")):
             return value
         redacted: _T = self._redact_any(value)
         return redacted
@@ -202,43 +201,65 @@ class Redactor:
             case _:
                 return value
 
-    def feed(self, line: bytes, *, cut: bool = False) -> Iterator[bytes]:
-        """The lines (without newline) that are safe now. `cut`: the rest of this line was dropped, maybe mid-secret."""
-        if not self._forms:
-            yield line
-            return
-        text = self.redact(self._held + line)
-        beginning = self._unfinished(text)
-        if beginning and cut:
-            text, beginning = text[: len(text) - beginning] + MARK, 0
-        if beginning:
-            self._held = text + b"\n"
-            return
+    def feed(self, lines: bytes, *, cut: bool = False) -> Iterator[bytes]:
+        """The lines (without newline) that are safe now. `cut`: the rest of the last was dropped, maybe mid-secret."""
+        if self._inside:
+            lines = self._after_secret(lines)
+            if self._inside:
+                return
+        text = self._held + lines
+        spans, opened = self._search(text)
         self._held = b""
-        yield from text.split(b"\n")
+        if opened is None:
+            yield from _without(spans, text).split(b"\n")
+            return
+        start = text.rfind(b"\n", 0, opened) + 1
+        while crossing := [at for at, end in spans if at < start <= end]:  # no secret is cut in two
+            start = text.rfind(b"\n", 0, crossing[0]) + 1
+        if cut or len(text) - start > _HELD_BYTES:
+            self._inside = not cut
+            yield from _without(_merged([*spans, (opened, len(text))]), text).split(b"\n")
+            return
+        if start:
+            yield from _without([span for span in spans if span[0] < start], text[:start])[:-1].split(b"\n")
+        self._held = text[start:] + b"\n"
+
+    def _after_secret(self, lines: bytes) -> bytes:
+        """What follows a secret that was too long to hold: lines that are nothing but more of it are dropped."""
+        rest = lines.split(b"\n")
+        while rest and _NOTHING_ELSE.fullmatch(without_colours(rest[0])):
+            del rest[0]
+        self._inside = not rest
+        return b"\n".join(rest)
 
     def finish(self) -> Iterator[bytes]:
         """What was still held back, at the end of the stream."""
         if self._held:
-            yield from self._held[:-1].split(b"\n")
+            yield from self.redact(self._held[:-1]).split(b"\n")
             self._held = b""
 
-    def _unfinished(self, text: bytes) -> int:
-        """How many bytes at the end of `text` may be the beginning of a secret; 0 for none."""
-        tail = text[-4 * self._longest :]  # blanks between the bytes count too, but no secret is mostly blanks
-        squeezed = _BLANK.sub(b"", tail)[-(self._longest - 1) :] if self._longest > 1 else b""
-        longest = 0
-        for form in self._forms:
-            start = squeezed.find(form[:1])
-            while start >= 0:
-                if form.startswith(squeezed[start:]):
-                    longest = max(longest, len(squeezed) - start)
-                    break
-                start = squeezed.find(form[:1], start + 1)
-        if not longest:
-            return 0
-        count, index = 0, len(text)
-        while count < longest:
-            index -= 1
-            count += text[index : index + 1] not in b" \t\r\n"
-        return len(text) - index
+
+@functools.lru_cache(maxsize=64)
+def _forms(secrets: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(forms_of(secrets))
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _without(spans: Sequence[tuple[int, int]], data: bytes) -> bytes:
+    if not spans:
+        return data
+    parts: list[bytes] = []
+    at = 0
+    for start, end in spans:
+        parts += (data[at:start], MARK)
+        at = end
+    return b"".join((*parts, data[at:]))

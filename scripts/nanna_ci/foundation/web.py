@@ -151,7 +151,7 @@ class WebClient:
             else:
                 if response.status in accept:
                     return response
-                explanation = redactor.redact_text(_explanation(response))
+                explanation = _explanation(response, redactor)
                 raise RequestRefused(
                     f"{method} {response.url}", response.status, explanation, hint=_hint(response.status, token)
                 )
@@ -263,14 +263,14 @@ def _shown(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _explanation(response: Response) -> str:
-    """What the service says about its refusal, if it says it in JSON; bounded."""
+def _explanation(response: Response, redactor: Redactor) -> str:
+    """What the service says about its refusal, if it says it in JSON; without secrets, then bounded."""
     try:
         answer = response.json_object()
     except MalformedData:
         return ""
     message = answer.get("message") or answer.get("error")
-    return " ".join(message.split())[:300] if isinstance(message, str) else ""
+    return redactor.redact_text(" ".join(message.split()))[:300] if isinstance(message, str) else ""
 
 
 def _hint(status: int, token: Token | None) -> str | None:

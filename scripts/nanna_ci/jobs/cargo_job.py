@@ -96,7 +96,7 @@ def make_cargo_step(
     if typed.argv[1 if channel is None else 2] != "nextest":
         return CargoStep(typed.argv, typed.environment)
     profile = NextestProfile(unguessable_profile(), junit.with_name("nextest.toml"))
-    write_atomic(profile.config, render_nextest_config(profile.name, junit, settings.profile).encode())
+    write_atomic(profile.config, render_nextest_config(profile.name, junit, settings.profile).encode(), redacted=False)
     return CargoStep(plan(profile).argv, typed.environment, junit, typed.argv)
 
 

@@ -8,14 +8,17 @@ import tempfile
 from pathlib import Path
 
 from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.redact import Redactor
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, redacted: bool = True) -> None:
     """Write `data` to `path`: readers see the old file or the new one, also after a crash.
 
+    Secrets are taken out, unless `redacted` is False: for what a program must read as it is.
     The folder must exist. A symlink at `path` is replaced, not followed. On any failure (disk full, no permission)
     the old file is intact, nothing temporary is left, and NannaError names the path and the reason.
     """
+    data = Redactor().redact(data) if redacted else data
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from nanna_ci.foundation.ed25519 import VerifyingKey
 from nanna_ci.foundation.errors import ConfigError, shorten
-from nanna_ci.store.ed25519 import VerifyingKey
 from nanna_ci.store.hashes import ContentAddress, Method, Signature, render_nix32
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import STORE_DIR, StorePath

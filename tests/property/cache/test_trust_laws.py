@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nanna_ci.store import ed25519
-from nanna_ci.store.ed25519 import VerifyingKey
+from nanna_ci.foundation import ed25519
+from nanna_ci.foundation.ed25519 import VerifyingKey
 from nanna_ci.store.hashes import NixHash, Signature
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import NIX32_DIGITS, StorePath

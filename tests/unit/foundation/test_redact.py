@@ -8,7 +8,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from nanna_ci.foundation.redact import Redactor, known_secrets
+from nanna_ci.foundation.errors import shorten
+from nanna_ci.foundation.redact import Redactor, forget, known_secrets, learn
 
 SECRET = "s3cr3t/+ key=&%with~signs?"
 
@@ -111,3 +112,39 @@ def test_secrets_of_the_environment_are_known_by_the_names_of_their_variables():
         "TOKENIZER": "sentencepiece",
     }
     assert set(known_secrets(environ)) == {"token-value-1", "secret-value-2", "password-3", "access-key-4"}
+
+
+@pytest.fixture
+def nothing_learned():
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("nothing_learned")
+def test_what_is_learned_is_known_to_a_redactor_that_was_there_before():
+    redactor = Redactor()
+    assert redactor.redact_text("it is swordfish") == "it is swordfish"
+    learn(["swordfish", "short"])
+    assert redactor.redact_text("it is swordfish, in short") == "it is [redacted], in short"
+    forget()
+    assert redactor.redact_text("it is swordfish") == "it is swordfish"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_secret_that_was_quoted_several_times_over_is_found(times):
+    secret = "with\"quotes'and\\slashes"
+    text = f"\x1b[31m{secret[:7]}\n\x1b[0m{secret[7:]} and {secret}"
+    for _ in range(times):
+        text = json.dumps(text)
+    shown = Redactor([secret]).redact_text(text)
+    assert shown.count("[redacted]") == 2
+    assert not {"quotes", "slashes"} & set(shown.replace("'", " ").replace("\\", " ").split())
+
+
+@pytest.mark.usefixtures("nothing_learned")
+@pytest.mark.parametrize("before", range(80, 125, 4))
+def test_no_message_has_the_first_half_of_a_secret_that_it_cuts(before):
+    learn(["correct-horse-battery-staple"])
+    shown = shorten("x" * before + " correct-horse-battery-staple " + "y" * 80)
+    assert "corr" not in shown

@@ -12,6 +12,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline import run_folder
 from nanna_ci.pipeline.results import JobResult, JobState, parse_result
 from nanna_ci.pipeline.run_folder import JobFolder, RunFolder, create_run_folder, ensure_base
+from support.planted_secrets import SHAPED
 
 NOW = 1_700_000_000.0
 PASSED = JobResult("unit", Verdict.PASS, 1.0, JobState.BUILT)
@@ -116,3 +117,10 @@ def test_a_full_disk_leaves_the_last_run_as_it_was(tmp_path: Path, monkeypatch: 
     with pytest.raises(NannaError, match="No space left"):
         second.finish([("result.json", b"new")])
     assert (tmp_path / ".nanna-ci/latest/result.json").read_bytes() == b"old"
+
+
+def test_a_log_has_no_secret_before_the_job_has_ended(tmp_path: Path) -> None:
+    job = JobFolder(tmp_path / "unit")
+    job.log(f"it is {SHAPED['JWT']}")
+    assert job.log_lines() == ["it is [redacted]"]
+    job.close()

@@ -11,6 +11,7 @@ import pytest
 
 from nanna_ci.foundation.errors import NannaError
 from nanna_ci.report.files import write_atomic
+from support.planted_secrets import SHAPED
 
 
 def test_a_file_is_written_with_its_mode_whatever_the_umask(tmp_path):
@@ -81,3 +82,11 @@ def test_writers_at_once_leave_one_whole_file(tmp_path):
         thread.join()
     assert (tmp_path / "a").read_bytes() in contents
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_no_secret_is_written(tmp_path, name):
+    write_atomic(tmp_path / "a", f"before {SHAPED[name]} after".encode())
+    data = (tmp_path / "a").read_bytes()
+    assert data.startswith(b"before ")
+    assert data.endswith(b"[redacted] after")

@@ -9,6 +9,7 @@ from typing import Final
 from nanna_ci.foundation.errors import ConfigError, GateFailed, MalformedData
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.json_data import JsonValue, as_list, as_object, describe, load_json
+from nanna_ci.foundation.redact import Redactor
 
 SBOM_TYPE: Final = "https://cyclonedx.org/bom"
 PROVENANCE_TYPE: Final = "https://slsa.dev/provenance/v1"
@@ -60,4 +61,4 @@ def _load(file: Path) -> JsonValue:
         data = read_file(file, 64 * MEBIBYTE, or_pipe=True)
     except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
-    return load_json(data, str(file))
+    return Redactor().redact_value(load_json(data, str(file)))  # before it is compared, hashed and signed

@@ -20,6 +20,7 @@ from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.foundation.errors import ConfigError, MalformedData, UsageError
 from nanna_ci.foundation.guarded_read import read_file
 from nanna_ci.foundation.json_data import as_object, load_json
+from nanna_ci.foundation.redact import learn
 from nanna_ci.foundation.scratch import scratch_folder
 
 USERNAME_VARIABLE: Final = "REGISTRY_USERNAME"
@@ -80,6 +81,7 @@ def _from_file(data: bytes, source: str, repository: Repository) -> Credentials:
     secrets: list[str] = []
     for name, entry in logins.items():
         secrets += _secrets_of(as_object(entry, source, name))
+    learn(secrets)
     parts = str(repository).split("/")
     longest_first = ("/".join(parts[:count]) for count in range(len(parts), 0, -1))
     found = next((name for name in longest_first if name in logins), None)

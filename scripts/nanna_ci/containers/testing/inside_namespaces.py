@@ -21,9 +21,10 @@ from nanna_ci.containers.engine.run_lock import RunLocks
 from nanna_ci.containers.testing.dataclass_json import from_json, to_json
 from nanna_ci.containers.testing.engine_run import run_image_tests
 from nanna_ci.containers.testing.hand_over import PrivateRequest, PrivateResult
-from nanna_ci.foundation import process
+from nanna_ci.foundation import process, redact
 from nanna_ci.foundation.errors import Interrupted, NannaError, ToolMissing
 from nanna_ci.foundation.json_data import load_json
+from nanna_ci.foundation.secret_files import secrets_of_files
 from nanna_ci.report.files import write_atomic
 
 _SIOCSIFFLAGS: Final = 0x8914
@@ -35,6 +36,7 @@ def main(words: Sequence[str]) -> int:
     """`REQUEST RESULT`, both files of JSON. The exit code is 0 if there is a result, whatever it says."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, process.handle_signal)
+    redact.learn((*redact.known_secrets(os.environ), *secrets_of_files(os.environ, Path.cwd())))
     request_file, result_file = map(Path, words)
     try:
         request = from_json(PrivateRequest, load_json(request_file.read_bytes(), str(request_file)), str(request_file))
@@ -43,7 +45,7 @@ def main(words: Sequence[str]) -> int:
     except Interrupted as error:
         return 128 + error.signal_number
     except NannaError as error:
-        print(error.message, file=sys.stderr)
+        _say(error.message)
         return error.exit_code
     return 0
 
@@ -71,4 +73,4 @@ def _test(request: PrivateRequest, locks_folder: Path) -> PrivateResult:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(redact.Redactor().redact_text(line), file=sys.stderr, flush=True)

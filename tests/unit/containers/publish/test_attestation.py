@@ -11,6 +11,7 @@ import pytest
 from nanna_ci.containers.image.blob import digest_of
 from nanna_ci.containers.publish.attestation import PROVENANCE_TYPE, SBOM_TYPE, read_provenance, read_sbom
 from nanna_ci.foundation.errors import ConfigError, GateFailed, MalformedData
+from support.planted_secrets import SHAPED
 
 DIGEST = digest_of(b"image")
 
@@ -67,3 +68,12 @@ def test_what_is_not_cyclonedx_is_refused(tmp_path: Path, document: object) -> N
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.json"):
         read_sbom(tmp_path / "absent.json", DIGEST)
+
+
+def test_no_secret_of_a_file_is_attested_and_digests_are(tmp_path: Path) -> None:
+    properties = [{"name": "from", "value": f"https://me:pass-word@h {SHAPED['JWT']}"}, {"name": DIGEST}]
+    found = read_sbom(written(tmp_path, {"bomFormat": "CycloneDX", "properties": properties}), DIGEST)
+    redacted = [{"name": "from", "value": "https://me:[redacted]@h [redacted]"}, {"name": DIGEST}]
+    assert found.value == {"bomFormat": "CycloneDX", "properties": redacted}
+    made = read_provenance(written(tmp_path, statement(predicate={"log": SHAPED["personal token"]})), DIGEST)
+    assert made.value == {"log": "[redacted]"}

@@ -2,7 +2,7 @@
 
 A signature R, S of a message by the key A holds where R = S·B + k·(-A), k being the hash of R, A and the message. Both
 products are sums of entries from tables of multiples, of B and of -A: a signature costs 86 additions of points and no
-doubling. Nothing secret is handled, so nothing needs to take constant time.
+doubling. Nobody can measure what `is_secret_key` does with a secret, so nothing needs to take constant time.
 """
 
 from __future__ import annotations
@@ -71,6 +71,13 @@ class VerifyingKey:
             self._table = _make_table(self._negated)
         k = int.from_bytes(hashlib.sha512(encoded + self._key + message).digest(), "little") % _L
         return _encode(_sum(_digits(scalar, _base_table()), _digits(k, self._table))) == encoded
+
+
+def is_secret_key(data: bytes) -> bool:
+    """Whether 64 bytes are a secret key as Nix and libsodium keep it, a seed and its public key: no signature is."""
+    seed, public = data[:32], data[32:]
+    scalar = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little") & ~7 & (_SIGN >> 1) - 1 | _SIGN >> 1
+    return len(data) == 64 and _encode(_sum(_digits(scalar % _L, _base_table()))) == public
 
 
 def _decode(encoded: bytes) -> _Point | None:

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from nanna_ci.store.ed25519 import VerifyingKey
+from nanna_ci.foundation.ed25519 import VerifyingKey
 from support.ed25519_signer import BASE, L, P, add, encode, public_key, recover, sign, times
 
 ABC = hashlib.sha512(b"abc").hexdigest()
