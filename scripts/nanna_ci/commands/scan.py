@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from nanna_ci.supply_chain.scanning.cargo_audit import CargoAudit
 from nanna_ci.supply_chain.scanning.cargo_deny import CargoDeny
 from nanna_ci.supply_chain.scanning.cargo_lock import CargoLock, load_lock
 from nanna_ci.supply_chain.scanning.osv_records import OsvAdvisory, load_advisories
-from nanna_ci.supply_chain.scanning.rustsec_database import RustSecDatabase, open_database
+from nanna_ci.supply_chain.scanning.rustsec_database import RustSecDatabase, handed_database, open_database
 from nanna_ci.supply_chain.scanning.sarif import SarifReport, render_sarif
 from nanna_ci.supply_chain.scanning.scan_report import ScanReport, scan_document, scan_to_json
 from nanna_ci.supply_chain.scanning.scan_verdict import ScanRule, judge_scan
@@ -48,8 +47,6 @@ from nanna_ci.supply_chain.scanning.security_finding import (
 from nanna_ci.supply_chain.scanning.trivy import Trivy, TrivyImage, find_image
 from nanna_ci.toolchain.cargo_environment import decide_environment
 
-_DATABASE: Final = "NANNA_CI_ADVISORY_DB"  # the flake's input, from the app
-_MODIFIED: Final = "NANNA_CI_ADVISORY_DB_MODIFIED"  # when its commit was made, in seconds since 1970
 _BILL_BYTES: Final = 256 * MEBIBYTE
 _BASELINE_BYTES: Final = 4 * MEBIBYTE
 # a scanner, or why there is none, once everything that a user may have mistyped was read
@@ -206,13 +203,11 @@ class _Request:
     def database(self) -> RustSecDatabase:
         """The advisory database. ToolMissing where there is none."""
         if self._database is None:
-            ports = self.context.ports
-            given = self.arguments.advisory_db
-            handed = ports.environ.get(_DATABASE)
-            stated = ports.environ.get(_MODIFIED, "") if given is None else ""
-            modified_s = int(stated) if re.fullmatch(r"[0-9]{1,11}", stated) else 0
-            folder = self.path(given) if given else Path(handed) if handed else None
-            self._database = open_database(folder, modified_s, run=ports.run, environ=ports.environ)
+            ports, given = self.context.ports, self.arguments.advisory_db
+            if given is None:
+                self._database = handed_database(ports.environ, run=ports.run)
+            else:
+                self._database = open_database(self.path(given), 0, run=ports.run, environ=ports.environ)
         return self._database
 
     def advisories(self) -> tuple[OsvAdvisory, ...] | None:

@@ -21,7 +21,7 @@ SortKey = Callable[[str], Any]
 def nix_key(version: str) -> Any:
     """The order of `builtins.compareVersions`: 1.0pre < 1.0 < 1.0a < 1.0.1 (manual, builtins.compareVersions).
 
-    Numbers beyond 64 bits are numbers here, too.
+    A number beyond 32 bits, such as a date with its time, is a number here; Nix takes it for text.
     """
     return _NixVersion(tuple(_NIX_COMPONENT.findall(version)))
 
