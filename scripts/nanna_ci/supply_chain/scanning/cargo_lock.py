@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.supply_chain.scanning.security_finding import SourceLine
 
@@ -34,21 +34,23 @@ class CargoLock:
 
 
 def load_lock(path: Path, uri: str) -> CargoLock:
-    """Read a Cargo.lock. UsageError where there is none, ConfigError where it is no such file."""
+    """Read a Cargo.lock. UsageError where it cannot be read, MalformedData where it is no such file."""
     try:
         text = read_file(path, _LIMIT_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: there is no such file", hint="cargo generate-lockfile makes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), f"cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise MalformedData(str(path), f"is not UTF-8: {error.reason}") from error
     try:
         packages = tomllib.loads(text).get("package", [])
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), f"is no Cargo.lock: {error}") from error
+        raise MalformedData(str(path), f"is no Cargo.lock: {error}") from error
     if not isinstance(packages, list) or not all(isinstance(one, dict) for one in packages):
-        raise ConfigError(str(path), "is no Cargo.lock: package is not an array of tables")
+        raise MalformedData(str(path), "is no Cargo.lock: package is not an array of tables")
     if not packages:
-        raise ConfigError(str(path), "holds no package: there is nothing to scan")
+        raise MalformedData(str(path), "holds no package: there is nothing to scan")
     sources = (one.get("source") for one in packages)
     registries = dict.fromkeys(one for one in sources if isinstance(one, str) and one.startswith("registry+"))
     return CargoLock(path, uri, _lines(text), tuple(registries))
@@ -69,12 +71,12 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 def write_lock(crates: Iterable[tuple[str, str, str]], path: Path, uri: str) -> CargoLock:
     """A lock file of crates (name, version, source), for what is asked of a bill's crates.
 
-    ConfigError for a name or version that no crate can have.
+    MalformedData for a name or version that no crate can have.
     """
     parts = ["version = 4\n"]
     for name, version, source in sorted(set(crates)):
         if _PLAIN.fullmatch(name) is None or _PLAIN.fullmatch(version) is None or re.search(r'["\\\s]', source):
-            raise ConfigError(uri, f"{name!r:.60} {version!r:.60} is no crate")
+            raise MalformedData(uri, f"{name!r:.60} {version!r:.60} is no crate")
         parts.append(f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = "{source}"\n')
     path.write_text("\n".join(parts), encoding="utf-8")
     return CargoLock(path, uri)

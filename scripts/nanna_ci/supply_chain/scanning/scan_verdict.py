@@ -151,7 +151,7 @@ def _decide(finding: SecurityFinding, rule: ScanRule, used: set[AcceptedFinding]
         return replace(finding, reason=f"{accepted.owner} accepted it until {accepted.expires}, and no longer")
     if finding.state is not FindingState.GATING or finding.by_policy:
         return finding
-    if finding.severity is not None and rank(finding.severity) < rank(rule.fail_severity):
+    if rank(finding.severity) < rank(rule.fail_severity):
         reason = f"{finding.severity} is below {rule.fail_severity}, from which on findings fail"
         return replace(finding, state=FindingState.WARNING, reason=reason)
     if finding.severity is None and finding.reason is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nanna_ci.foundation.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import MalformedData, UsageError
 from nanna_ci.supply_chain.scanning.cargo_lock import load_lock, write_lock
 from nanna_ci.supply_chain.scanning.security_finding import SourceLine
 
@@ -23,7 +23,7 @@ def test_a_lock_file_is_written_and_read_with_the_line_of_each_crate(tmp_path: P
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [(None, UsageError), ("odd", ConfigError), ("version = 4\n", ConfigError), ("package = 1\n", ConfigError)],
+    [(None, UsageError), ("odd", MalformedData), ("version = 4\n", MalformedData), ("package = 1\n", MalformedData)],
 )
 def test_what_is_no_lock_file_or_empty_is_refused(tmp_path: Path, text: str | None, error: type[Exception]) -> None:
     if text is not None:
@@ -34,5 +34,5 @@ def test_what_is_no_lock_file_or_empty_is_refused(tmp_path: Path, text: str | No
 
 @pytest.mark.parametrize("crate", [("a\nb", "1", SOURCE), ("a", '1"', SOURCE), ("a", "1", 'x"y'), ("", "1", SOURCE)])
 def test_a_crate_that_would_write_lines_of_its_own_is_refused(tmp_path: Path, crate: tuple[str, str, str]) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(MalformedData):
         write_lock([crate], tmp_path / "Cargo.lock", "bill")
