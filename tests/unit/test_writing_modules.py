@@ -22,6 +22,9 @@ WRITERS = {
     "containers/engine/run_lock.py": "an empty file",
     "containers/testing/private_podman.py": "a request to our own process, to a private scratch folder",
     "cli/command_line.py": "nothing: it opens the null device",
+    "supply_chain/scanning/cargo_deny.py": "a configuration, to a scratch folder",
+    "supply_chain/scanning/cargo_lock.py": "a lock file for the scanner, to a scratch folder",
+    "supply_chain/scanning/rustsec_database.py": "an empty repository's head, to a scratch folder",
     "supply_chain/evidence/cosign_blobs.py": "a root without keys, to a scratch folder",
     "supply_chain/evidence/evidence_stage.py": "refuses documents with secrets; copies by digest",
 }
