@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -137,7 +138,7 @@ def _answers(
         yield ScanAnswer(ScannerName.TRIVY, target, AnswerState.LEFT_OUT, reason=reason)
     else:
         found = find_image(str(layout), ports.cwd)
-        yield ask(ScannerName.TRIVY, lambda: Trivy(found, ports.run, ports.environ))
+        yield ask(ScannerName.TRIVY, lambda: Trivy(replace(found, target=target), ports.run, ports.environ))
 
 
 def scan_rule(pipeline: Pipeline, context: Context, *, strict: bool) -> ScanRule:
