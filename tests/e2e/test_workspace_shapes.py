@@ -197,10 +197,10 @@ def test_a_lock_that_does_not_fit_is_the_checks_failure_in_cargos_words(builders
 
 
 def test_a_fault_of_the_builder_is_called_so_and_has_an_exit_code_of_its_own(builders: dict[str, Builder]) -> None:
-    failed = builders["linked-member"].step("checks.check", "odd", run="nextest", kind="no such kind", layers=[])
+    failed = builders["linked-member"].step("checks.check", "odd", run="nextest", layers=[])
     assert failed.returncode == 70
     last = failed.stderr.splitlines()[-1]
-    assert last.startswith("nanna-ci builder error: checks.check: KeyError: 'no such kind' (checks.py:")
+    assert last.startswith("nanna-ci builder error: checks.check: KeyError: 'nextest' (checks.py:")
 
 
 def test_within_cranes_derivations_the_same_layers_are_built_and_used(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import random
 import tarfile
 from dataclasses import replace
+from typing import IO, cast
 
 import pytest
 from hypothesis import given
@@ -144,7 +145,8 @@ def test_a_layer_that_is_read_in_any_steps_has_the_same_digest(data: bytes, step
 @given(st.binary(max_size=1500))
 def test_no_bytes_crash_the_reader_of_tars(data: bytes) -> None:
     try:
-        with tarfile.open(fileobj=LayerStream(io.BytesIO(data), "layer"), mode="r:") as archive:
+        stream = cast("IO[bytes]", LayerStream(io.BytesIO(data), "layer"))
+        with tarfile.open(fileobj=stream, mode="r:") as archive:
             while archive.next() is not None:
                 pass
     except (tarfile.TarError, MalformedData):

@@ -171,7 +171,8 @@ class Builder:
     def run(self, kind: str) -> subprocess.CompletedProcess[str]:
         nextest = shutil.which("cargo-nextest")
         layers = [str(self.top / name) for name in ("deps-dev", "tests")]
-        return self.step("checks.check", kind, run="nextest", kind=kind, nextest=nextest, layers=layers)
+        chosen = {"unit": "not kind(test)", "integration": "kind(test)"}[kind]  # as nix/cargo-words.nix has it
+        return self.step("checks.check", kind, run="nextest", filter=chosen, nextest=nextest, layers=layers)
 
     def check(self, run: str) -> subprocess.CompletedProcess[str]:
         return self.step("checks.check", run, run=run, layers=[str(self.top / "deps-dev")])
