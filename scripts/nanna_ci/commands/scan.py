@@ -11,7 +11,7 @@ from typing import Final
 
 from nanna_ci.binaries.cargo import cargo_environment
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import ConfigError, Interrupted, NannaError, ToolMissing, UsageError
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.subject import find_subject
@@ -19,7 +19,7 @@ from nanna_ci.pipeline.vocabulary import Severity
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import Nix
-from nanna_ci.supply_chain.scanning.baseline_file import AcceptedFinding, parse_baseline
+from nanna_ci.supply_chain.scanning.baseline_file import AcceptedFinding, load_baseline
 from nanna_ci.supply_chain.scanning.bill_scanners import (
     BillCrateScanner,
     CrateListScanner,
@@ -43,12 +43,12 @@ from nanna_ci.supply_chain.scanning.security_finding import (
     ScanTarget,
     SecurityScanner,
     TargetKind,
+    ask_scanner,
 )
 from nanna_ci.supply_chain.scanning.trivy import Trivy, TrivyImage, find_image
 from nanna_ci.toolchain.cargo_environment import decide_environment
 
 _BILL_BYTES: Final = 256 * MEBIBYTE
-_BASELINE_BYTES: Final = 4 * MEBIBYTE
 # a scanner, or why there is none, once everything that a user may have mistyped was read
 _Task = tuple[ScannerName, ScanTarget, Callable[[], SecurityScanner]]
 
@@ -63,7 +63,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     answers = [
         ScanAnswer(name, about, AnswerState.LEFT_OUT, reason="left out by --without")
         if name in left_out
-        else _ask(name, about, make, context)
+        else ask_scanner(name, about, make, context.say)
         for name, about, make in tasks
     ]
     if not any(answer.state is not AnswerState.LEFT_OUT for answer in answers):
@@ -76,20 +76,6 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     report = ScanReport(result, rule, sarif, arguments.sarif if is_written else None)
     outputs = {"sarif": arguments.sarif} if report.file is not None else {}
     return Outcome(result.verdict, scan_document(report), scan_to_json(report), outputs=outputs)
-
-
-def _ask(name: ScannerName, target: ScanTarget, make: Callable[[], SecurityScanner], context: Context) -> ScanAnswer:
-    """A scanner's answer; where it has none, why."""
-    context.say(f"{name}: {target.place}")
-    try:
-        return make().scan()
-    except Interrupted:
-        raise
-    except ToolMissing as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return ScanAnswer(name, target, AnswerState.UNAVAILABLE, reason=f"{error.message}{hint}")
-    except NannaError as error:
-        return ScanAnswer(name, target, AnswerState.FAILED, reason=error.message)
 
 
 @dataclass(slots=True)
@@ -133,15 +119,9 @@ class _Request:
 
     def _baseline(self, usual: str) -> tuple[AcceptedFinding, ...]:
         named = self.arguments.baseline
-        file = self.path(named) if named else self._source() / usual
-        try:
-            return parse_baseline(read_file(file, _BASELINE_BYTES), file)
-        except FileNotFoundError:
-            if named:
-                raise UsageError(f"--baseline {named}: there is no such file") from None
-            return ()
-        except OSError as error:
-            raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
+        if named and not self.path(named).exists():
+            raise UsageError(f"--baseline {named}: there is no such file")
+        return load_baseline(self.path(named) if named else self._source() / usual)
 
     def tasks(self) -> list[_Task]:
         """All that is to be scanned. Raises for what the command line names and is not there."""
@@ -204,10 +184,11 @@ class _Request:
         """The advisory database. ToolMissing where there is none."""
         if self._database is None:
             ports, given = self.context.ports, self.arguments.advisory_db
-            if given is None:
-                self._database = handed_database(ports.environ, run=ports.run)
-            else:
-                self._database = open_database(self.path(given), 0, run=ports.run, environ=ports.environ)
+            self._database = (
+                open_database(self.path(given), 0, run=ports.run, environ=ports.environ)
+                if given
+                else handed_database(ports.environ, run=ports.run)
+            )
         return self._database
 
     def advisories(self) -> tuple[OsvAdvisory, ...] | None:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from nanna_ci.binaries.cargo import cargo_environment
 from nanna_ci.containers.registry.skopeo import Skopeo
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import Interrupted, NannaError, ToolMissing
 from nanna_ci.foundation.scratch import scratch_folder
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.definition import Pipeline
@@ -41,8 +40,8 @@ from nanna_ci.supply_chain.scanning.security_finding import (
     ScanAnswer,
     ScannerName,
     ScanTarget,
-    SecurityScanner,
     TargetKind,
+    ask_scanner,
 )
 from nanna_ci.supply_chain.scanning.trivy import Trivy, find_image
 from nanna_ci.toolchain.cargo_environment import decide_environment
@@ -114,31 +113,24 @@ def _answers(
     target = ScanTarget(TargetKind.IMAGE, image, BILL_FILE, bill.digest)
     environ = dict(decide_environment(cargo_environment(ports.environ)).variables)
 
-    def ask(name: ScannerName, make: Callable[[], SecurityScanner]) -> ScanAnswer:
-        say(f"{name}: {image}")
-        try:
-            return make().scan()
-        except Interrupted:
-            raise
-        except ToolMissing as error:
-            return ScanAnswer(name, target, AnswerState.UNAVAILABLE, reason=error.message)
-        except NannaError as error:
-            return ScanAnswer(name, target, AnswerState.FAILED, reason=error.message)
-
-    yield ask(ScannerName.CRATE_LISTS, lambda: CrateListScanner(target, bill))
+    yield ask_scanner(ScannerName.CRATE_LISTS, target, lambda: CrateListScanner(target, bill), say)
     if registry_crates(bill):
-        yield ask(
+        yield ask_scanner(
             ScannerName.CARGO_AUDIT,
+            target,
             lambda: BillCrateScanner(
                 target, bill, handed_database(ports.environ, run=ports.run), (), ports.run, environ
             ),
+            say,
         )
     if shutil.which(find_program(ScannerName.TRIVY, ports.environ), path=ports.environ.get("PATH")) is None:
         reason = "not on this machine, so that packages of Debian and others were not compared"
         yield ScanAnswer(ScannerName.TRIVY, target, AnswerState.LEFT_OUT, reason=reason)
     else:
         found = find_image(str(layout), ports.cwd)
-        yield ask(ScannerName.TRIVY, lambda: Trivy(replace(found, target=target), ports.run, ports.environ))
+        yield ask_scanner(
+            ScannerName.TRIVY, target, lambda: Trivy(replace(found, target=target), ports.run, ports.environ), say
+        )
 
 
 def scan_rule(pipeline: Pipeline, context: Context, *, strict: bool) -> ScanRule:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from nanna_ci.foundation.errors import Interrupted, NannaError, ToolMissing
 from nanna_ci.pipeline.vocabulary import Severity
 
 
@@ -148,3 +149,19 @@ class SecurityScanner(Protocol):
 
     def scan(self) -> ScanAnswer:
         """Its answer. Raises NannaError where there is none; ToolMissing where the tool or database is not there."""
+
+
+def ask_scanner(
+    name: ScannerName, target: ScanTarget, make: Callable[[], SecurityScanner], say: Callable[[str], None]
+) -> ScanAnswer:
+    """A scanner's answer; where it has none, why. `make` may find that there is no such scanner."""
+    say(f"{name}: {target.place}")
+    try:
+        return make().scan()
+    except Interrupted:
+        raise
+    except ToolMissing as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        return ScanAnswer(name, target, AnswerState.UNAVAILABLE, reason=f"{error.message}{hint}")
+    except NannaError as error:
+        return ScanAnswer(name, target, AnswerState.FAILED, reason=error.message)
