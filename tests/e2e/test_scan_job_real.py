@@ -38,13 +38,13 @@ def advisories(folder: Path, *packages: str) -> Path:
     return folder
 
 
-def scan(folder: Path, database: Path) -> tuple[int, dict[str, Any], str]:
+def scan(folder: Path, database: Path, job: str = JOB) -> tuple[int, dict[str, Any], str]:
     """The exit code of `run-job`, its answer, and what it said."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_") or name == "NANNA_CI_ROOT"
     }
     words = ["run", f"path:{REPO}#run-job", "--override-input", "advisory-db", f"path:{database}"]
-    words += ["--", JOB, "--format", "json", "--output", str(folder / JOB)]
+    words += ["--", job, "--format", "json", "--output", str(folder / job)]
     done = subprocess.run(
         [str(REPO / "nixw"), *words],
         cwd=folder,
@@ -87,3 +87,10 @@ def test_without_advisories_an_image_is_not_called_good(tmp_path: Path) -> None:
     code, answer, _ = scan(tmp_path, empty)
     assert (code, answer["verdict"]) == (3, "unavailable")
     assert "advisory database" in answer["job"]["reason"]
+
+
+def test_an_image_that_nothing_was_compared_with_is_not_called_good(tmp_path: Path) -> None:
+    database = advisories(tmp_path / "database", "not-in-the-image")
+    code, answer, _ = scan(tmp_path, database, "scan-ollama-x86_64-linux")
+    assert (code, answer["verdict"]) == (3, "unavailable")
+    assert "trivy" in answer["job"]["reason"]

@@ -114,7 +114,8 @@ def _answers(
     environ = dict(decide_environment(cargo_environment(ports.environ)).variables)
 
     yield ask_scanner(ScannerName.CRATE_LISTS, target, lambda: CrateListScanner(target, bill), say)
-    if registry_crates(bill):
+    has_crates = bool(registry_crates(bill))
+    if has_crates:
         yield ask_scanner(
             ScannerName.CARGO_AUDIT,
             target,
@@ -125,7 +126,9 @@ def _answers(
         )
     if shutil.which(find_program(ScannerName.TRIVY, ports.environ), path=ports.environ.get("PATH")) is None:
         reason = "not on this machine, so that packages of Debian and others were not compared"
-        yield ScanAnswer(ScannerName.TRIVY, target, AnswerState.LEFT_OUT, reason=reason)
+        # an image of which nothing was compared with anything has no answer
+        state = AnswerState.LEFT_OUT if has_crates else AnswerState.UNAVAILABLE
+        yield ScanAnswer(ScannerName.TRIVY, target, state, reason=reason)
     else:
         found = find_image(str(layout), ports.cwd)
         yield ask_scanner(

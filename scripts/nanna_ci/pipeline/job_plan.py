@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nanna_ci.foundation.errors import UsageError
@@ -213,12 +213,17 @@ def _container_tests(pipeline: Pipeline) -> Iterator[Job]:
 
 
 def _scans(pipeline: Pipeline) -> Iterator[Job]:
-    """A scan of each image of each architecture, on the machine that makes it."""
+    """A scan of each image of each architecture, on the machine that makes it.
+
+    What an image without a program of the workspace holds, only Trivy can compare, which need not be there.
+    """
     for image in pipeline.images:
+        has_crates = not set(pipeline.workspace.binaries).isdisjoint(image.contents)
         for architecture in image.architectures:
             system = f"{architecture}-linux"
             needs = (_image_id(ProductKind.IMAGE, image, system),)
-            yield _image_job(pipeline, image, ProductKind.SCAN, system, effect=Effect.EFFECTFUL, needs=needs)
+            scan = _image_job(pipeline, image, ProductKind.SCAN, system, effect=Effect.EFFECTFUL, needs=needs)
+            yield replace(scan, skippable=not has_crates)
 
 
 def _image_job(

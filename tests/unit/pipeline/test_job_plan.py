@@ -119,8 +119,9 @@ def test_a_release_is_judged_by_the_channel_it_is_built_with() -> None:
     assert [job for job in release if job.kind is ProductKind.BUILD]
 
 
-def test_only_nightly_is_a_declared_skip() -> None:
-    assert [job.id for job in plan_jobs(OWN, Event.PUSH) if job.skippable] == ["unit-x86_64-linux-nightly"]
+def test_only_nightly_is_a_declared_skip_among_tests_builds_and_images() -> None:
+    skips = [job.id for job in plan_jobs(OWN, Event.PUSH) if job.skippable and job.kind is not ProductKind.SCAN]
+    assert skips == ["unit-x86_64-linux-nightly"]
 
 
 def test_nightly_is_not_a_skip_for_those_who_build_with_it() -> None:
@@ -234,6 +235,11 @@ def test_a_job_that_another_needs_takes_no_machine_of_its_own_and_is_accounted_f
         "scan-some-container-x86_64-linux",
     ]
     assert {id_ for ids in entries.values() for id_ in ids} == {job.id for job in jobs}
+
+
+def test_only_the_scan_of_an_image_without_a_program_of_the_workspace_may_be_skipped() -> None:
+    scans = {job.image: job.skippable for job in plan_jobs(OWN, Event.PUSH) if job.kind is ProductKind.SCAN}
+    assert scans == {"harness": False, "ollama": True, "qwen3-container": True, "llama3-container": True}
 
 
 def test_an_image_is_scanned_on_the_machine_that_tests_it() -> None:
