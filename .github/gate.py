@@ -5,8 +5,8 @@ usage: gate.py RESULTS NEED…
 RESULTS is a folder with the jobs' artifacts; each NEED is a job of the workflow that must have succeeded. In the
 environment, NEEDS is `toJSON(needs)` and MATRIX the plan. Anything but a success fails: failed, cancelled, skipped,
 unknown, absent. An entry of the matrix accounts for all its `jobs`, by what is in its own artifact, `job-ID`: one that
-several machines ran must have passed on each. The one exception is a declared skip: a job that the plan calls skippable
-and that was unavailable.
+several machines ran must have passed on each. The one exception is a declared skip: a job that is among the entry's
+`skips` and that was unavailable.
 Exit code 0 or 1; runs on a bare Python.
 """
 
@@ -35,7 +35,7 @@ def judge_jobs(matrix: dict[str, Any], results: Path) -> Iterator[tuple[str, str
         if entry["id"] not in entry["jobs"]:
             yield entry["id"], "not among its own jobs"
         for job in entry["jobs"]:
-            yield job, judge(verdicts.get(job, []), skippable=entry["skippable"] is True)
+            yield job, judge(verdicts.get(job, []), skippable=job in entry["skips"])
 
 
 def read_verdict(path: Path) -> str:

@@ -171,7 +171,8 @@ def test_nix_has_the_caches_before_it_runs_anything() -> None:
 
 def test_only_a_skippable_job_may_end_badly_without_failing_at_once() -> None:
     assert "    continue-on-error: ${{ matrix.skippable }}\n" in JOBS["jobs"]
-    assert TEXT.count("continue-on-error") == 1
+    assert "        continue-on-error: ${{ contains(matrix.skips, matrix.scan) }}\n" in JOBS["jobs"]
+    assert TEXT.count("continue-on-error") == 2
 
 
 def test_the_lock_names_the_revision_that_macos_and_windows_check_out() -> None:
@@ -272,7 +273,7 @@ def test_the_gate_fails_on_a_planned_job_that_did_not_pass_wherever_it_ran(
 
 def test_the_gate_accounts_for_what_a_job_needs_on_every_machine_that_ran_it(tmp_path: Path) -> None:
     def entry(*jobs: str) -> dict[str, object]:
-        return {"id": jobs[-1], "jobs": list(jobs), "skippable": False}
+        return {"id": jobs[-1], "jobs": list(jobs), "skips": []}
 
     matrix = {"include": [entry("image-a", "test-a"), entry("image-a", "image-b", "test-b")]}
     places = [("test-a", "image-a"), ("test-a", "test-a")]
@@ -282,6 +283,18 @@ def test_the_gate_accounts_for_what_a_job_needs_on_every_machine_that_ran_it(tmp
     assert gate(tmp_path / "absent", SUCCESS, [*passed[:3], passed[4]], matrix) == (1, "image-b: absent")
     other = [*passed[:2], ("test-b", failed("image-a")), *passed[3:]]
     assert gate(tmp_path / "failed", SUCCESS, other, matrix) == (1, "image-a: fail")
+
+
+def test_the_gate_takes_a_scan_that_could_not_run_only_where_that_is_declared(tmp_path: Path) -> None:
+    matrix = {"include": [{"id": "test-a", "jobs": ["image-a", "test-a", "scan-a"], "skips": ["scan-a"]}]}
+    ran: list[Any] = [("test-a", replace(PASSED, id=job)) for job in ("image-a", "test-a")]
+    assert gate(tmp_path / "skip", SUCCESS, [*ran, ("test-a", unavailable("scan-a"))], matrix)[0] == 0
+    assert gate(tmp_path / "fail", SUCCESS, [*ran, ("test-a", failed("scan-a"))], matrix) == (1, "scan-a: fail")
+    matrix["include"][0]["skips"] = []
+    assert gate(tmp_path / "all", SUCCESS, [*ran, ("test-a", unavailable("scan-a"))], matrix)[0] == 1
+    matrix["include"][0]["skips"] = ["scan-a"]
+    other = [ran[0], ("test-a", unavailable("test-a")), ("test-a", replace(PASSED, id="scan-a"))]
+    assert gate(tmp_path / "main", SUCCESS, other, matrix) == (1, "test-a: unavailable")
 
 
 def test_the_gate_takes_a_result_from_the_artifact_of_its_own_entry_alone(tmp_path: Path) -> None:
@@ -312,7 +325,7 @@ def test_the_gate_does_not_hang_on_a_result_that_is_not_a_file(put: Any, tmp_pat
 
 
 def test_the_gate_fails_on_an_entry_without_jobs(tmp_path: Path) -> None:
-    empty = {"id": "unit-x", "jobs": [], "skippable": False}
+    empty = {"id": "unit-x", "jobs": [], "skips": []}
     matrix = {"include": [*MATRIX["include"], empty]}
     assert gate(tmp_path, SUCCESS, [PASSED, NIGHTLY], matrix) == (1, "unit-x: not among its own jobs")
 

@@ -130,20 +130,24 @@ def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
             f"{len(mains)} jobs are more than the {MATRIX_LIMIT} of a GitHub matrix",
             hint="name fewer runners or channels in [[test]]",
         )
-    scans = {job.id: scan_beside(job, jobs) for job in mains}
-    return [
-        {
-            "id": job.id,
-            "scan": "" if (scan := scans[job.id]) is None else scan.id,
-            "jobs": [one.id for one in (*with_needs(job, jobs), *([] if scan is None else [scan]))],
-            "runner": job.runner,
-            "route": job.route.value,
-            "channel": job.channel.value,
-            "triple": SYSTEMS[job.system].triple,
-            "skippable": job.skippable,
-        }
-        for job in mains
-    ]
+    return [_matrix_entry(job, jobs) for job in mains]
+
+
+def _matrix_entry(job: Job, jobs: Sequence[Job]) -> dict[str, Any]:
+    """`scan` is "" where none is run along; `skips` are those of its `jobs` that may turn out not to be able to run."""
+    scan = scan_beside(job, jobs)
+    together = (*with_needs(job, jobs), *([] if scan is None else [scan]))
+    return {
+        "id": job.id,
+        "scan": "" if scan is None else scan.id,
+        "jobs": [one.id for one in together],
+        "skips": [one.id for one in together if one.skippable],
+        "runner": job.runner,
+        "route": job.route.value,
+        "channel": job.channel.value,
+        "triple": SYSTEMS[job.system].triple,
+        "skippable": job.skippable,
+    }
 
 
 def _test_jobs(pipeline: Pipeline) -> Iterator[Job]:

@@ -146,6 +146,7 @@ def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
         "id": "build-aarch64-darwin",
         "scan": "",
         "jobs": ["build-aarch64-darwin"],
+        "skips": [],
         "runner": "macos-15",
         "route": "cargo",
         "channel": "stable",
