@@ -94,3 +94,4 @@ def test_an_image_that_nothing_was_compared_with_is_not_called_good(tmp_path: Pa
     code, answer, _ = scan(tmp_path, database, "scan-ollama-x86_64-linux")
     assert (code, answer["verdict"]) == (3, "unavailable")
     assert "trivy" in answer["job"]["reason"]
+    assert "no finding" not in answer["job"]["reason"]

@@ -75,13 +75,15 @@ def run_scan_job(
     if result.old:
         evidence["warnings"] = list(result.old)
     failed = result.verdict is Verdict.FAIL
+    has_answer = result.verdict in {Verdict.PASS, Verdict.FAIL}
     gating = result.findings(FindingState.GATING) if failed else []
     return JobResult(
         id=job.id,
         verdict=result.verdict,
         seconds=ports.clock() - started,
         state=JobState.RAN if result.verdict is Verdict.PASS else None,
-        reason="; ".join([report.line, *left_out]),
+        # "no finding" would say too much where nothing could be compared
+        reason="; ".join([report.line if has_answer else result.reason or report.line, *left_out]),
         evidence=evidence,
         failing_tests=tuple(f"{found.id}: {found.component_ref}: {found.title}" for _, found in gating),
         reproduce=origin.run_command("run-job", job.id) if failed else None,
