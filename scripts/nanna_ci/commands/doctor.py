@@ -31,9 +31,9 @@ from nanna_ci.foundation.errors import NannaError, RequestRefused
 from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.web import Token, WebClient
-from nanna_ci.jobs.scan_job import source_folder
 from nanna_ci.pipeline.definition import Cache, Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.host_evaluation import HostEvaluation, query_evaluation
+from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Cell, Document, Notice, Table, Tone
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.debian_root import check_debian_root
@@ -57,7 +57,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     found = list(check_debian_root(ports.environ))
     found += list(_checked(pipeline, substituters, context, nix=nix, settings=settings, evaluated=evaluated))
     found += check_scans(
-        load_baseline(source_folder(context) / pipeline.security.baseline),
+        load_baseline(source_folder(ports.cwd, nix.overrides) / pipeline.security.baseline),
         max_age_days=pipeline.security.database_max_age_days,
         today=datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).date(),
         run=ports.run,

@@ -14,7 +14,7 @@ from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
-from nanna_ci.pipeline.subject import find_subject
+from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.pipeline.vocabulary import Severity
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.outcome import Outcome
@@ -216,8 +216,7 @@ class _Request:
         if self.arguments.workspace:
             folder = self.path(self.arguments.workspace)
             return ports.cwd if folder.is_relative_to(ports.cwd) else folder
-        subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
-        return ports.cwd if subject is None else subject.folder
+        return source_folder(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
 
     def _find_lock(self) -> Path:
         """The workspace's Cargo.lock: in the folder that is named, else where pipeline.toml says, or above."""

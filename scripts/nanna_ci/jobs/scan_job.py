@@ -18,7 +18,7 @@ from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.local_run import EffectRequest
 from nanna_ci.pipeline.reproduce import RunOrigin
 from nanna_ci.pipeline.results import JobResult, JobState
-from nanna_ci.pipeline.subject import find_subject
+from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import parse_base_name
 from nanna_ci.supply_chain.bill.bill_making import BillHead, MadeBill, image_bill
@@ -64,7 +64,7 @@ def run_scan_job(
         bill = render_cyclonedx(made.bill, CycloneDxVersion.V1_7)
         request.folder.write(BILL_FILE, bill)
         answers = list(_answers(parse_bill(bill, BILL_FILE), job.image or job.id, layout, context, request.on_line))
-    rule = scan_rule(pipeline, context, strict=strict)
+    rule = _rule(pipeline, context, strict=strict)
     result = judge_scan(answers, rule)
     sarif = render_sarif(result.targets)
     if sarif.data is not None:
@@ -138,20 +138,14 @@ def _answers(
         )
 
 
-def scan_rule(pipeline: Pipeline, context: Context, *, strict: bool) -> ScanRule:
+def _rule(pipeline: Pipeline, context: Context, *, strict: bool) -> ScanRule:
     """What fails, by pipeline.toml and the baseline of the workspace under CI. ConfigError for a bad baseline."""
     security, ports = pipeline.security, context.ports
+    source = source_folder(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
     return ScanRule(
         fail_severity=security.fail_severity,
         max_age_days=security.database_max_age_days,
         today=datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).date(),
         strict=strict,
-        accepted=load_baseline(source_folder(context) / security.baseline),
+        accepted=load_baseline(source / security.baseline),
     )
-
-
-def source_folder(context: Context) -> Path:
-    """The source tree of the workspace under CI: the working folder, but where the flake's input is another one."""
-    ports = context.ports
-    subject = find_subject(ports.cwd, Nix(ports.run, environ=ports.environ).overrides)
-    return ports.cwd if subject is None else subject.folder

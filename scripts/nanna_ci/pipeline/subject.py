@@ -48,3 +48,9 @@ def find_subject(cwd: Path, overrides: Iterable[tuple[str, str]]) -> Subject | N
     named = [Path(reference.removeprefix("path:")) for name, reference in overrides if name == _INPUT]
     marks = ("Cargo.toml", "pipeline.toml")
     return next((Subject(folder) for folder in named if any((folder / mark).is_file() for mark in marks)), None)
+
+
+def source_folder(cwd: Path, overrides: Iterable[tuple[str, str]]) -> Path:
+    """The source tree of the workspace under CI: the working folder, unless `find_subject` knows another one."""
+    subject = find_subject(cwd, overrides)
+    return cwd if subject is None else subject.folder
