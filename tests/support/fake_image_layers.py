@@ -31,6 +31,8 @@ def write_image(
     layers: Sequence[Files | bytes],
     *,
     compression: str = "gzip",
+    architecture: str = "amd64",
+    user: str | None = None,
     labels: Mapping[str, str] | None = None,
     diff_ids: Sequence[str] | None = None,
 ) -> Path:
@@ -50,9 +52,9 @@ def write_image(
         blob = gzip.compress(tar, 1, mtime=0) if compression == "gzip" else tar
         entries.append(add(blob, f"layer.v1.tar{f'+{compression}' if compression else ''}"))
     config = {
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
-        "config": {"Labels": dict(labels or {})},
+        "config": {**({} if user is None else {"User": user}), "Labels": dict(labels or {})},
         "rootfs": {"type": "layers", "diff_ids": list(diff_ids or found)},
     }
     manifest = {
