@@ -7,9 +7,7 @@ What differs by design: without Nix, `--locked` is for workspaces that have a Ca
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pytest
 from nanna_ci.binaries.cargo import CargoJob, plan_job
 from nanna_ci.binaries.cargo_settings import CargoSettings, cargo_settings
 from nanna_ci.pipeline.definition import parse_pipeline
+from support.nix_evaluation import evaluate_file
 from support.toml_text import render_toml
 
 ROOT = Path(__file__).parents[2]
@@ -83,19 +82,8 @@ def words_of_nix(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any
     texts, expression = folder / "texts.json", folder / "words.nix"
     texts.write_text(json.dumps(TEXTS))
     expression.write_text(EXPRESSION.format(root=ROOT, texts=texts))
-    argv = [
-        "nix",
-        "--extra-experimental-features",
-        "nix-command",
-        "eval",
-        "--impure",
-        "--json",
-        "--file",
-        str(expression),
-    ]
-    environ = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "NO_COLOR": "1"}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120, env=environ)
-    assert done.returncode == 0, done.stderr
+    done = evaluate_file(expression, timeout_s=120)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
     answer: list[dict[str, Any]] = json.loads(done.stdout)
     return answer
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import random
 import subprocess
 import tomllib
@@ -25,6 +24,7 @@ from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.pipeline.definition import load_pipeline, normalised
 from nanna_ci.pipeline.fields import Problem
 from nanna_ci.pipeline.rules import table_problems
+from support.nix_evaluation import evaluate_file
 from support.toml_text import render_toml
 
 ROOT = Path(__file__).parents[2]
@@ -55,18 +55,7 @@ def read_with_nix(paths: Sequence[Path], folder: Path) -> list[Answer]:
     files.write_text(json.dumps([str(path) for path in paths]))
     expression = folder / f"read-{paths[0].name}.nix"
     expression.write_text(EXPRESSION.format(reader=ROOT / "nix/pipeline.nix", files=files))
-    argv = [
-        "nix",
-        "--extra-experimental-features",
-        "nix-command",
-        "eval",
-        "--impure",
-        "--json",
-        "--file",
-        str(expression),
-    ]
-    environ = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "NO_COLOR": "1"}
-    done = subprocess.run(argv, capture_output=True, check=False, timeout=300, env=environ)
+    done = evaluate_file(expression, timeout_s=300)
     if done.returncode:
         raise NixError(done.stderr.decode(errors="replace")[-20_000:])
     answers: list[Answer] = json.loads(done.stdout)
