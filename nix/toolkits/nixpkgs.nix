@@ -103,6 +103,7 @@ in
     "cargo-auditable"
     "cargo-deny"
     "cargo-llvm-cov"
+    "valgrind"
     "cargo-nextest"
     "check-jsonschema"
     "git"

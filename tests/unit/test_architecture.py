@@ -12,13 +12,14 @@ from pathlib import Path
 import nanna_ci
 
 ROOT = Path(nanna_ci.__file__).parent
-DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain"}
+DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain", "measure"}
 OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {
     "binaries": {"pipeline"},
     "containers": {"pipeline", "binaries"},
     "supply_chain": {"pipeline", "binaries", "containers"},
+    "measure": {"pipeline"},
 }
 # each may import those to its left
 FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")

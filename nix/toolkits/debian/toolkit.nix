@@ -47,6 +47,7 @@ let
     ruff = fromWheels "tests" "ruff";
     cargo-auditable = fromRoot "auditable" "/usr/bin/cargo-auditable";
     cargo-llvm-cov = fromWheels "coverage" "cargo-llvm-cov";
+    valgrind = fromRoot "instructions" "/usr/bin/valgrind";
     llvm = fromRoot "coverage" "/usr/lib/llvm-22/bin";
     cachix = unavailable "Debian has no cachix package";
     cargo-audit = fromWheels "scanners" "cargo-audit";

@@ -1,0 +1,1 @@
+"""The history of runs: one JSON-lines file a series, in a folder or on a branch."""
