@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.nix_evaluation import SYSTEM
+from tests.support.nix_evaluation import evaluate_pipeline as evaluate
 
 REPO = Path(__file__).resolve().parents[2]
-SYSTEM = "x86_64-linux"
 AUDITS = {f"checks.{SYSTEM}.audit", f"checks.{SYSTEM}.deny"}
 DATABASE = ["--override-input", "advisory-db", f"path:{REPO}/tests/data/advisory-db"]
 REASON = "libstd-rust-dev: 1.97.1 on amd64, 1.96.1 on arm64"
@@ -31,15 +32,6 @@ def root_without(folder: Path, *groups: str) -> list[str]:
     words = inputs(folder, "root", {})
     (folder / "root/root.json").write_text(json.dumps({"missing": dict.fromkeys(groups, REASON)}))
     return words
-
-
-def evaluate(*words: str) -> dict[str, Any]:
-    """What the flake says it can build, and why not the rest."""
-    argv = [str(REPO / "nixw"), "eval", "--json", f"{REPO}#legacyPackages.{SYSTEM}.pipeline", *words]
-    done = subprocess.run(argv, capture_output=True, check=False, cwd=REPO)
-    assert done.returncode == 0, done.stderr.decode()
-    value: dict[str, Any] = json.loads(done.stdout)
-    return value
 
 
 @pytest.fixture(scope="module")

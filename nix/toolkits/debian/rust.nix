@@ -40,6 +40,7 @@ let
     aarch64-linux = "aarch64-unknown-linux-gnu";
   };
 
+  source = import ./work-tree.nix src;
   manifests = import ./manifests.nix src;
 
   common = {
@@ -76,7 +77,7 @@ let
     cargoStep label step (
       on here "dev"
       // {
-        src = "${src}";
+        src = "${source}";
         layers = [ deps ];
       }
       // values
@@ -114,7 +115,7 @@ else
         cargoStep (if target == here then "build" else "build-${target}") "checks.build" (
           on target "release"
           // {
-            src = "${src}";
+            src = "${source}";
             layers = (if target == here then [ ] else [ (depsFor "release" here) ]) ++ [ (depsFor "release" target) ];
             inherit binaries;
             # a build goes on without it
@@ -128,7 +129,7 @@ else
     crateFacts =
       { system, triple }:
       cargoStep "crate-facts-${system}" "facts.crates" {
-        src = "${src}";
+        src = "${source}";
         layers = [ ];
         # asks cargo, and compiles nothing: no linker, and no standard library but its names
         profile = "release";

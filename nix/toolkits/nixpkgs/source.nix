@@ -3,22 +3,7 @@
 { lib }:
 src: folder:
 let
-  # What tools leave in a work tree, at its root. A source out of git has none of it; without git, target/ alone is gigabytes
-  # that change with every build. All else stays: tests and include_str! may read any file.
-  droppings = [
-    ".direnv"
-    ".git"
-    ".nanna-ci"
-    "result"
-    "target"
-  ];
-  root = toString src;
-  path = builtins.path {
-    path = src;
-    # one name for every origin: it is the folder that a build unpacks to, and cargo's fingerprints hold that
-    name = "source";
-    filter = path: _: !(dirOf path == root && builtins.elem (baseNameOf path) droppings);
-  };
+  path = import ../debian/work-tree.nix src;
   manifests = if folder == "." then path else "${path}/${folder}";
   # By lines, for names of derivations alone: what is wrong with a manifest is for cargo to say, in a build.
   lines = builtins.filter builtins.isString (
