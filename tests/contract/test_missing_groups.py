@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.nix_evaluation import SYSTEM
-from tests.support.nix_evaluation import evaluate_pipeline as evaluate
+
+from support.nix_evaluation import SYSTEM
+from support.nix_evaluation import evaluate_pipeline as evaluate
 
 REPO = Path(__file__).resolve().parents[2]
 AUDITS = {f"checks.{SYSTEM}.audit", f"checks.{SYSTEM}.deny"}

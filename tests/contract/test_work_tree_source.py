@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.support.nix_evaluation import REPO, evaluate_pipeline
+from support.nix_evaluation import REPO, evaluate_pipeline
 
 
 def derivations(folder: Path) -> dict[str, Any]:

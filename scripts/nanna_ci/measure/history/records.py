@@ -88,7 +88,7 @@ class FlakyTest:
 
 
 @dataclass(frozen=True, slots=True)
-class TestTime:
+class TimedTest:
     """How long a test took."""
 
     name: str
@@ -105,11 +105,11 @@ class JobTests:
     flaky: int
     skipped: int
     flaky_tests: tuple[FlakyTest, ...] = ()
-    slowest: tuple[TestTime, ...] = ()
+    slowest: tuple[TimedTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class TestRecord:
+class RunTests:
     """A line of tests.jsonl."""
 
     origin: RunIdentity
@@ -177,4 +177,4 @@ class BenchmarkRecord:
     benchmarks: tuple[BenchmarkValue, ...]
 
 
-Record = RunRecord | TestRecord | CoverageRecord | BenchmarkRecord
+Record = RunRecord | RunTests | CoverageRecord | BenchmarkRecord
