@@ -63,7 +63,10 @@ def test_a_name_that_controls_a_terminal_is_written_as_an_escape():
         ({"cacheHitRate": 1.01}, "not a share of 0 to 1"),
         ({"cacheBytes": 1.5}, "not a whole number"),
         ({"jobs": {}}, "jobs is an object, not an array"),
-        ({"jobs": [{"id": "a", "verdict": "pass", "runSecond": 1}]}, "an unknown key; its keys are id, verdict, runSecond"),
+        (
+            {"jobs": [{"id": "a", "verdict": "pass", "runSecond": 1}]},
+            "an unknown key; its keys are id, verdict, runSecond",
+        ),
         ({"color": "red"}, "an unknown key; its keys are"),
     ],
 )
@@ -88,7 +91,7 @@ def test_a_key_that_comes_twice_is_refused():
 def test_a_benchmark_of_nothing_and_coverage_beyond_all_lines_are_refused():
     head = b'{"schemaVersion":1,"run":"r","event":"push","started":"2026-11-28T19:34:23Z",'
     benchmark = b'"segment":{},"benchmarks":[{"name":"a","metric":"time","unit":"ns","value":0}]}'
-    with pytest.raises(MalformedData, match="value is .0., not more than 0"):
+    with pytest.raises(MalformedData, match=r"value is .0., not more than 0"):
         parse_record(Series.BENCHMARKS, head + benchmark, "here")
     with pytest.raises(MalformedData, match="3 lines covered of 2"):
         parse_record(Series.COVERAGE, head + b'"crates":[{"name":"a","coveredLines":3,"lines":2}]}', "here")

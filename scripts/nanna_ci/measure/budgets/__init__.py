@@ -1,0 +1,1 @@
+"""The performance targets of pipeline.toml: what was measured against each, and how long a run will take."""
