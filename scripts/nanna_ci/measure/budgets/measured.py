@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.budgets.budget_rule import Measurement, BudgetTarget
+from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement
 from nanna_ci.measure.history.records import JobRecord, RunRecord
 from nanna_ci.pipeline.job_plan import ProductKind
 from nanna_ci.pipeline.results import JobState

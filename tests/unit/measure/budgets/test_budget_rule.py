@@ -6,8 +6,8 @@ import pytest
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import (
-    Measurement,
     BudgetTarget,
+    Measurement,
     budgets_table,
     budgets_to_json,
     decide_budget,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime
 
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.budgets.budget_rule import Measurement, BudgetTarget
+from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord
 
