@@ -14,8 +14,11 @@ from nanna_ci.binaries import targets
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.errors import GateFailed, Interrupted
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.jobs import build_job
+from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.pipeline import nix_jobs
+from nanna_ci.pipeline.definition import Budget
 from nanna_ci.store.build_times import BuildTime, load_build_times
 from nanna_ci.store.store_path import parse_store_path
 from support.fake_ports import FakePorts
@@ -307,3 +310,38 @@ def test_a_scan_that_cannot_be_read_is_no_answer(tmp_path: Path, monkeypatch: py
     scan_in_clippys_output(tmp_path / "out", monkeypatch, "{}")
     job = ci(tmp_path, RecordedNix("passing"), "--format", "json").job(CLIPPY)
     assert (job["verdict"], "schemaVersion" in job["reason"]) == ("error", True)
+
+
+def test_a_second_run_says_what_changed_and_both_are_in_the_history(tmp_path: Path) -> None:
+    first = ci(tmp_path, RecordedNix("passing"), "--format", "json")
+    assert first.json["changes"] is None
+    assert "since the last run" not in first.err
+    second = ci(tmp_path, RecordedNix("failing"), "--format", "json")
+    failures = second.json["changes"]["newFailures"]
+    assert f"{len(failures)} new failures ({failures[0]}" in second.err
+    third = ci(tmp_path, RecordedNix("passing"))
+    assert third.code == 0
+    assert f"{len(failures)} fixed ({failures[0]}" in third.err
+    assert "Since the last run" in third.out
+    runs = HistoryFolder(tmp_path / ".nanna-ci/history").read_runs()
+    assert [run.verdict for run in runs] == [Verdict.PASS, Verdict.FAIL, Verdict.PASS]
+    assert {run.origin.workspace for run in runs} == {str(tmp_path)}
+
+
+def test_every_budget_is_in_the_answer_measured_or_not(tmp_path: Path) -> None:
+    budgets = ci(tmp_path, RecordedNix("passing"), "--format", "json").json["budgets"]
+    assert {budget["target"] for budget in budgets} == set(Budget.__dataclass_fields__)
+    unmeasured = [budget for budget in budgets if budget["value"] is None]
+    assert {budget["verdict"] for budget in unmeasured} == {"unavailable"}
+
+
+def test_a_corrupt_history_is_a_warning_and_is_left_as_it_is(tmp_path: Path) -> None:
+    assert ci(tmp_path, RecordedNix("passing")).code == 0
+    path = tmp_path / ".nanna-ci/history/runs.jsonl"
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    before = path.read_bytes()
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert ran.code == 0
+    assert "this run is not kept in the history" in ran.err
+    assert "runs.jsonl, line 2: " in ran.err
+    assert path.read_bytes() == before

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.errors import CommandFailed, NannaError
 from nanna_ci.foundation.process import Completed
 from support.fake_ports import FakeRun
 
@@ -33,6 +33,8 @@ class RecordedNix:
         return [call for call in self.calls if call[0] == verb]
 
     def __call__(self, argv: list[str], **options: Any) -> Completed:
+        if argv[0] == "git":
+            raise CommandFailed(tuple(argv), 128, "fatal: not a git repository")
         if argv[0] != "nix":
             return self._other(argv, **options)
         words = tuple(argv[3:])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 
 from nanna_ci.foundation.context import Context
 from nanna_ci.jobs.local_jobs import run_locally
+from nanna_ci.jobs.run_history import remember_run
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.pipeline.run_folder import create_run_folder, outcome_files
@@ -34,9 +36,14 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         interrupted=interrupted is not None,
         folder=str(folder.path),
     )
-    outcome = Outcome(report.verdict, report_document(report), report_to_json(report)).redacted(context.redactor)
+    memory = remember_run(report, pipeline, folder, context)
+    document = report_document(replace(report, sections=memory.blocks()))
+    data = report_to_json(report) | memory.to_json()
+    outcome = Outcome(report.verdict, document, data).redacted(context.redactor)
     page = ("report.html", render_html(outcome.document).encode(errors="replace"))
     folder.finish((*outcome_files("ci", outcome), page))
+    if memory.line is not None:
+        context.say(memory.line)
     context.say(report.line)
     if interrupted is not None:
         context.say(f"partial results: {folder.path}")

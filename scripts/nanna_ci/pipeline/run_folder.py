@@ -23,6 +23,8 @@ from nanna_ci.report.files import write_atomic
 from nanna_ci.report.markdown import render_markdown
 from nanna_ci.report.outcome import Outcome, json_body
 
+HISTORY_FOLDER = "history"
+"""Below `.nanna-ci`: what is kept of all runs."""
 _ATTEMPTS = 100
 _REDACTED_BYTES = 256 * 1024 * 1024
 

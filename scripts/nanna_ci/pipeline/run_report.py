@@ -18,7 +18,10 @@ _ORDER = {Verdict.FAIL: 0, Verdict.ERROR: 1, Verdict.PASS: 2, Verdict.UNAVAILABL
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A whole run: results in the plan's order. `folder` is where its files are; `interrupted` marks a partial one."""
+    """A whole run: results in the plan's order. `folder` is where its files are; `interrupted` marks a partial one.
+
+    `sections` are blocks that others add: what changed since the last run, budgets.
+    """
 
     event: str
     results: tuple[JobResult, ...]
@@ -26,6 +29,7 @@ class RunReport:
     strict: bool
     interrupted: bool
     folder: str
+    sections: tuple[Block, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -62,6 +66,7 @@ def report_document(report: RunReport) -> Document:
     timed = tuple(
         (result.id, result.seconds, duration(result.seconds)) for result in report.results if result.seconds is not None
     )
+    blocks += report.sections
     if timed:
         blocks.append(Bars(timed, "Seconds spent on each job in this run"))
     blocks += details_blocks(report.results)

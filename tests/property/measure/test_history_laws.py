@@ -43,6 +43,7 @@ ORIGINS = st.builds(
     ),
     commit=st.none() | st.from_regex(r"[0-9a-f]{40}", fullmatch=True),
     branch=st.none() | TEXT,
+    workspace=st.none() | TEXT,
     url=st.none() | st.from_regex(r"https?://[a-z0-9./?&=-]+", fullmatch=True),
 )
 JOBS = st.builds(

@@ -192,6 +192,7 @@ def _origin_to_json(origin: RunIdentity) -> dict[str, Any]:
         commit=origin.commit,
         branch=origin.branch,
         url=origin.url,
+        workspace=origin.workspace,
     )
 
 
@@ -208,7 +209,8 @@ def _parse_origin(reader: _Fields) -> RunIdentity:
         raise reader.wrong("commit", commit, "a full hash")
     if url is not None and not _URL.fullmatch(url):
         raise reader.wrong("url", url, "an http or https address")
-    return RunIdentity(run, event, moment.astimezone(datetime.UTC), commit, branch, url)
+    workspace = reader.text_or_none("workspace")
+    return RunIdentity(run, event, moment.astimezone(datetime.UTC), commit, branch, url, workspace)
 
 
 def _body(record: Record) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class RunIdentity:
 
     `run` names it within a history: `github-RUN-ATTEMPT`, or `local-` and the name of the run folder. `commit` is the
     full hash, None outside of git. `event` is GitHub's name for what started it, or `local`. `started` is in UTC.
-    `url` is the run's page, http or https.
+    `url` is the run's page, http or https. `workspace` is the folder of the workspace under CI, where one history has
+    runs of several.
     """
 
     run: str
@@ -37,6 +38,7 @@ class RunIdentity:
     commit: str | None = None
     branch: str | None = None
     url: str | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
