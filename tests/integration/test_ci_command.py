@@ -331,6 +331,7 @@ def test_a_second_run_says_what_changed_and_both_are_in_the_history(tmp_path: Pa
 def test_every_budget_is_in_the_answer_measured_or_not(tmp_path: Path) -> None:
     budgets = ci(tmp_path, RecordedNix("passing"), "--format", "json").json["budgets"]
     assert {budget["target"] for budget in budgets} == set(Budget.__dataclass_fields__)
+    assert [budget["value"] for budget in budgets if budget["target"] == "parallel_jobs"] == [11]
     unmeasured = [budget for budget in budgets if budget["value"] is None]
     assert {budget["verdict"] for budget in unmeasured} == {"unavailable"}
 
@@ -345,3 +346,15 @@ def test_a_corrupt_history_is_a_warning_and_is_left_as_it_is(tmp_path: Path) -> 
     assert "this run is not kept in the history" in ran.err
     assert "runs.jsonl, line 2: " in ran.err
     assert path.read_bytes() == before
+
+
+def test_a_budget_that_is_exceeded_is_a_warning_and_fails_under_strict(tmp_path: Path) -> None:
+    shutil.copy(DATA / "pipeline.toml", tmp_path)
+    with (tmp_path / "pipeline.toml").open("a") as file:
+        file.write("\n[budget]\nparallel_jobs = 2\n")
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert ran.code == 0
+    assert "over budget: machines at once: 11, limit at most 2" in ran.out
+    strict = ci(tmp_path, RecordedNix("passing"), "--strict")
+    assert strict.code == 1
+    assert "over budget: machines at once: 11, limit at most 2" in strict.err

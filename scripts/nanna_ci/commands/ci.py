@@ -36,8 +36,9 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         interrupted=interrupted is not None,
         folder=str(folder.path),
     )
-    memory = remember_run(report, pipeline, folder, context)
-    document = report_document(replace(report, sections=memory.blocks()))
+    memory = remember_run(report, jobs, pipeline, folder, context)
+    report = replace(report, sections=memory.blocks(), over_budget=memory.over_budget)
+    document = report_document(report)
     data = report_to_json(report) | memory.to_json()
     outcome = Outcome(report.verdict, document, data).redacted(context.redactor)
     page = ("report.html", render_html(outcome.document).encode(errors="replace"))

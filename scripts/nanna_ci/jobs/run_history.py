@@ -7,19 +7,27 @@ cannot be read or written costs its comparison, and a warning: never the run's v
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nanna_ci.binaries.origin import query_revision
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import NannaError
-from nanna_ci.measure.budgets.budget_rule import BudgetResult, budgets_table, budgets_to_json, decide_budgets
+from nanna_ci.measure.budgets.budget_rule import (
+    BudgetResult,
+    budgets_table,
+    budgets_to_json,
+    decide_budgets,
+    over_budget,
+)
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.records import RunIdentity, RunRecord
 from nanna_ci.measure.metrics.run_changes import RunChanges, changes_between, changes_blocks, changes_to_json
 from nanna_ci.measure.metrics.run_record import record_of_results
 from nanna_ci.pipeline.definition import Pipeline
+from nanna_ci.pipeline.job_plan import Job, parallel_jobs
 from nanna_ci.pipeline.run_folder import HISTORY_FOLDER, RunFolder
 from nanna_ci.pipeline.run_report import RunReport
 from nanna_ci.pipeline.subject import source_folder
@@ -42,6 +50,11 @@ class RunMemory:
         """What changed since the last run, or why nobody knows; None for a first run."""
         return self.problem or (None if self.changes is None else self.changes.line)
 
+    @property
+    def over_budget(self) -> tuple[str, ...]:
+        """A line for each value beyond its limit."""
+        return over_budget(self.budgets)
+
     def blocks(self) -> tuple[Block, ...]:
         """For the report: the changes, and the budgets."""
         warning = () if self.problem is None else (Notice(Tone.WARN, self.problem),)
@@ -56,7 +69,9 @@ class RunMemory:
         }
 
 
-def remember_run(report: RunReport, pipeline: Pipeline, folder: RunFolder, context: Context) -> RunMemory:
+def remember_run(
+    report: RunReport, jobs: Sequence[Job], pipeline: Pipeline, folder: RunFolder, context: Context
+) -> RunMemory:
     """Keep a run in the history, and compare it with the last one of the same workspace there."""
     identity = _identity(folder, context, report.seconds)
     run = record_of_results(identity, report.results, report.verdict, report.seconds)
@@ -71,8 +86,9 @@ def remember_run(report: RunReport, pipeline: Pipeline, folder: RunFolder, conte
     except NannaError as error:
         hint = f"; {error.hint}" if error.hint else ""
         problem = f"this run is not kept in the history: {error.message}{hint}"
+    measured = measured_from(run, earlier, machines=len(parallel_jobs(jobs)))
     return RunMemory(
-        decide_budgets(pipeline.budget, measured_from(run, earlier), strict=report.strict),
+        decide_budgets(pipeline.budget, measured, strict=False),
         None if report.interrupted or not earlier else changes_between(earlier[-1], run),
         problem,
     )

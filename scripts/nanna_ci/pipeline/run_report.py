@@ -20,7 +20,8 @@ _ORDER = {Verdict.FAIL: 0, Verdict.ERROR: 1, Verdict.PASS: 2, Verdict.UNAVAILABL
 class RunReport:
     """A whole run: results in the plan's order. `folder` is where its files are; `interrupted` marks a partial one.
 
-    `sections` are blocks that others add: what changed since the last run, budgets.
+    `sections` are blocks that others add: what changed since the last run, budgets. `over_budget` has a line for each
+    value beyond its limit: a warning, and a failure where `strict`.
     """
 
     event: str
@@ -30,17 +31,22 @@ class RunReport:
     interrupted: bool
     folder: str
     sections: tuple[Block, ...] = ()
+    over_budget: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         """The run's verdict; an interrupted run never passes."""
         verdict = decide_verdict(self.results, strict=self.strict)
+        if verdict is Verdict.PASS and self.strict and self.over_budget:
+            return Verdict.FAIL
         return Verdict.UNAVAILABLE if self.interrupted and verdict is Verdict.PASS else verdict
 
     @property
     def line(self) -> str:
         """The verdict and what it rests on, in one line."""
         line = verdict_line(self.results, strict=self.strict)
+        if self.strict and self.over_budget:
+            line = f"fail: {line.partition(': ')[2]}; over budget: {'; '.join(self.over_budget)}"
         return f"interrupted, partial: {line.partition(': ')[2]}" if self.interrupted else line
 
 
@@ -61,6 +67,7 @@ def report_document(report: RunReport) -> Document:
     """The run for people."""
     blocks: list[Block] = [Notice(VERDICT_TONES[report.verdict], report.line)]
     blocks += warning_blocks(report.results)
+    blocks += (Notice(Tone.BAD if report.strict else Tone.WARN, f"over budget: {line}") for line in report.over_budget)
     blocks += failure_blocks(report.results)
     blocks.append(results_table(report.results))
     timed = tuple(

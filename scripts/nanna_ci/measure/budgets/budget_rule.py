@@ -129,20 +129,29 @@ def decide_budgets(budget: Budget, measured: Iterable[Measurement], *, strict: b
     return tuple(results)
 
 
+def over_budget(results: Iterable[BudgetResult]) -> tuple[str, ...]:
+    """A line for each value that was measured and is beyond its limit."""
+    return tuple(one.line for one in results if one.verdict is Verdict.FAIL and one.measurement.value is not None)
+
+
 def budgets_table(results: Sequence[BudgetResult]) -> Table:
-    """BudgetTarget, limit, value, trend, verdict; what fails comes first."""
-    ordered = sorted(results, key=lambda result: result.verdict is not Verdict.FAIL)
+    """Target, limit, value, trend, verdict; failures first. Jobs without a value for one reason share a row."""
+    rows: dict[tuple[object, ...], list[BudgetResult]] = {}
+    for result in sorted(results, key=lambda result: result.verdict is not Verdict.FAIL):
+        one = result.measurement
+        alone = None if one.value is None else one.subject
+        rows.setdefault((one.target, one.value is None, one.note, alone), []).append(result)
     return Table(
-        header=("BudgetTarget", "Limit", "Measured", "Trend", "Verdict"),
+        header=("Target", "Limit", "Measured", "Trend", "Verdict"),
         rows=tuple(
             (
-                Cell(result.label),
-                Cell(_limit_text(result.measurement.target, result.limit)),
-                _value_cell(result.measurement),
-                Cell(_trend_text(result.trend)),
-                _verdict_cell(result),
+                Cell(same[0].label if len(same) == 1 else f"{_LABELS[same[0].measurement.target]}: {len(same)} jobs"),
+                Cell(_limit_text(same[0].measurement.target, same[0].limit)),
+                _value_cell(same[0].measurement),
+                Cell(_trend_text(same[0].trend)),
+                _verdict_cell(same[0]),
             )
-            for result in ordered
+            for same in rows.values()
         ),
         numeric=frozenset({1, 2, 3}),
     )

@@ -12,6 +12,7 @@ from nanna_ci.measure.budgets.budget_rule import (
     budgets_to_json,
     decide_budget,
     decide_budgets,
+    over_budget,
 )
 from nanna_ci.pipeline.definition import Budget
 
@@ -116,3 +117,25 @@ def test_every_target_is_decided_and_what_fails_comes_first():
         "fail",
     ]
     assert sum(result.verdict is Verdict.FAIL for result in decide_budgets(BUDGET, measured, strict=True)) == 7
+
+
+def test_jobs_that_lack_a_value_for_one_reason_share_a_row():
+    missing = [Measurement(BudgetTarget.IMAGE, None, name, note="it was present, not built") for name in ("a", "b")]
+    measured = [Measurement(BudgetTarget.IMAGE, 700.0, name) for name in ("c", "d")]
+    table = budgets_table([decide_budget(one, 600, strict=False) for one in (*missing, *measured)])
+    assert [row[0].text for row in table.rows] == [
+        "container image: c",
+        "container image: d",
+        "container image: 2 jobs",
+    ]
+
+
+def test_only_what_was_measured_is_over_its_budget():
+    measured = [
+        Measurement(BudgetTarget.IMAGE, 700.0, "a"),
+        Measurement(BudgetTarget.IMAGE, None),
+        Measurement(BudgetTarget.PIPELINE, 1.0),
+    ]
+    assert over_budget(decide_budgets(BUDGET, measured, strict=True)) == (
+        "container image: a: 11 min 40 s, limit at most 10 min 00 s",
+    )
