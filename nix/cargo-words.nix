@@ -66,6 +66,7 @@ in
 
   testProfile = concatStringsSep "" (
     when (nextest.retries != null) [ "retries = ${toString nextest.retries}\n" ]
+    ++ when (nextest.flaky_result != null) [ "flaky-result = \"${nextest.flaky_result}\"\n" ]
     ++ when (nextest.timeout_s != null) [
       "slow-timeout = { period = \"${toString nextest.timeout_s}s\", terminate-after = 1 }\n"
     ]

@@ -343,7 +343,7 @@ def test_a_corrupt_history_is_a_warning_and_is_left_as_it_is(tmp_path: Path) -> 
     before = path.read_bytes()
     ran = ci(tmp_path, RecordedNix("passing"))
     assert ran.code == 0
-    assert "this run is not kept in the history" in ran.err
+    assert "this run is not kept whole in the history" in ran.err
     assert "runs.jsonl, line 2: " in ran.err
     assert path.read_bytes() == before
 
@@ -358,3 +358,21 @@ def test_a_budget_that_is_exceeded_is_a_warning_and_fails_under_strict(tmp_path:
     strict = ci(tmp_path, RecordedNix("passing"), "--strict")
     assert strict.code == 1
     assert "over budget: machines at once: 11, limit at most 2" in strict.err
+
+
+def test_a_test_that_passed_on_a_later_try_is_a_warning_and_fails_under_strict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flaky = tmp_path / "flaky.xml"
+    case = '<testcase name="a" time="1"><flakyFailure message="m"/></testcase>'
+    flaky.write_text(f'<testsuites><testsuite name="app">{case}</testsuite></testsuites>')
+    monkeypatch.setattr(nix_jobs, "junit_path", lambda one: green_junit(one) and flaky)
+    ran = ci(tmp_path, RecordedNix("passing"), "--format", "json")
+    warning = "1 test passed only when tried again: app a"
+    assert (ran.job(UNIT)["verdict"], ran.job(UNIT)["evidence"]["warnings"]) == ("pass", [warning])
+    assert ran.job(UNIT)["evidence"]["tests"]["flaky"] == 1
+    assert f"{UNIT}: warning: {warning}" in ran.err
+    strict = ci(tmp_path, RecordedNix("passing"), "--format", "json", "--strict").job(UNIT)
+    assert (strict["verdict"], strict["reason"]) == ("fail", f"{warning}; --strict counts that as failure")
+    kept = HistoryFolder(tmp_path / ".nanna-ci/history").read_tests()
+    assert (UNIT, 1) in [(job.job, job.flaky) for job in kept[0].jobs]

@@ -32,6 +32,8 @@ def cargo_settings(pipeline: Pipeline) -> CargoSettings:
     """The settings of a pipeline.toml."""
     nextest = pipeline.nextest
     profile = [f"retries = {nextest.retries}"] if nextest.retries is not None else []
+    if nextest.flaky_result is not None:
+        profile.append(f'flaky-result = "{nextest.flaky_result}"')
     if nextest.timeout_s is not None:
         profile.append(f'slow-timeout = {{ period = "{nextest.timeout_s}s", terminate-after = 1 }}')
     return CargoSettings(

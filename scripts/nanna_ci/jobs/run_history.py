@@ -23,9 +23,10 @@ from nanna_ci.measure.budgets.budget_rule import (
 )
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.history_folder import HistoryFolder
-from nanna_ci.measure.history.records import RunIdentity, RunRecord
+from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
 from nanna_ci.measure.metrics.run_changes import RunChanges, changes_between, changes_blocks, changes_to_json
 from nanna_ci.measure.metrics.run_record import record_of_results
+from nanna_ci.measure.tests.job_tests import read_job_tests
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, parallel_jobs
 from nanna_ci.pipeline.run_folder import HISTORY_FOLDER, RunFolder
@@ -83,9 +84,11 @@ def remember_run(
         earlier = [one for one in history.read_runs() if one.origin.workspace == workspace]
         if not report.interrupted:
             history.append(run)
+            if tests := read_job_tests(folder.path / "jobs"):
+                history.append(RunTests(run.origin, tests))
     except NannaError as error:
         hint = f"; {error.hint}" if error.hint else ""
-        problem = f"this run is not kept in the history: {error.message}{hint}"
+        problem = f"this run is not kept whole in the history: {error.message}{hint}"
     measured = measured_from(run, earlier, machines=len(parallel_jobs(jobs)))
     return RunMemory(
         decide_budgets(pipeline.budget, measured, strict=False),

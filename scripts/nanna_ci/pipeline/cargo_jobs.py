@@ -162,6 +162,8 @@ def _judge_tests(job_id: str, step: CargoStep, output: _Output) -> JobResult:
     evidence = _evidence(step, output)
     if report is not None:
         evidence["tests"] = report.counts
+        if answer.verdict is Verdict.PASS and (flaky := report.flaky_warning) is not None:
+            evidence["warnings"] = [flaky]
     said: tuple[str, ...] = ()
     if report is not None:
         said = last_lines(output.lines) if report.has_silent_script else report.failure_lines()

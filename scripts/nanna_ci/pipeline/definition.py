@@ -66,11 +66,13 @@ class Doc:
 class Nextest:
     """Which tests run, and how: None is what the workspace's own nextest.toml says, or nextest's default.
 
-    `filter` is a filterset that tests must match too; `timeout_s` ends a test that runs longer.
+    `filter` is a filterset that tests must match too; `timeout_s` ends a test that runs longer. `flaky_result` is pass
+    or fail: what becomes of a test that passes only when it is tried again.
     """
 
     filter: str | None
     retries: int | None
+    flaky_result: str | None
     timeout_s: int | None
     arguments: tuple[str, ...]
 

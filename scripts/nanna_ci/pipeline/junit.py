@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import FileRefused, read_file
-from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, plain_line, share_lines
+from nanna_ci.pipeline.log_text import LOG_TAIL_LINES, name_some, plain_line, share_lines
 
 SETUP_SCRIPT = "@setup-script:"  # how nextest names the suite of one; it is not a test
 OUTPUT_CHARACTERS = 64 * 1024
@@ -40,6 +40,7 @@ class TestCase:
     """One test, or a setup script. `seconds` is its last try's time, None if the file has none.
 
     `message` says why it failed, `output` is what it printed then, the last 64 Ki characters of each stream.
+    `attempts` counts its tries.
     """
 
     __test__ = False
@@ -50,6 +51,7 @@ class TestCase:
     seconds: float | None
     message: str | None
     output: str = ""
+    attempts: int = 1
 
     @property
     def is_setup_script(self) -> bool:
@@ -88,6 +90,14 @@ class JunitReport:
     def failing(self) -> tuple[str, ...]:
         """Full names of the failed tests and setup scripts."""
         return tuple(case.full_name for case in self.cases if case.status is TestStatus.FAILED)
+
+    @property
+    def flaky_warning(self) -> str | None:
+        """Names the tests that passed only when they were tried again; None if all passed at once, or failed."""
+        names = [case.full_name for case in self.cases if case.status is TestStatus.FLAKY]
+        if not names:
+            return None
+        return f"{len(names)} {'test' if len(names) == 1 else 'tests'} passed only when tried again{name_some(names)}"
 
     @property
     def has_silent_script(self) -> bool:
@@ -172,6 +182,10 @@ class _Collector:
             case "failure" | "error" | "skipped" | "flakyFailure" | "flakyError" if self._case:
                 # a test that ran out of time has no message, and its type says it
                 self._mark(tag, attributes.get("message") or attributes.get("type"))
+                if tag in {"flakyFailure", "flakyError"}:
+                    self._case = replace(self._case, attempts=self._case.attempts + 1)
+            case "rerunFailure" | "rerunError" if self._case:
+                self._case = replace(self._case, attempts=self._case.attempts + 1)
             case _:
                 pass
 

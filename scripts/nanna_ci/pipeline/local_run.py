@@ -278,9 +278,12 @@ class LocalRun:
         self._record(results, result)
 
     def _record(self, results: dict[str, JobResult], result: JobResult) -> None:
-        results[result.id] = result
         for warning in result.warnings:
             self.note(f"{result.id}: warning: {warning}", Tone.WARN)
+        if self.rule.strict and result.verdict is Verdict.PASS and result.warnings:
+            reason = f"{'; '.join(result.warnings)}; --strict counts that as failure"
+            result = replace(result, verdict=Verdict.FAIL, reason=reason)
+        results[result.id] = result
         if result.verdict is Verdict.UNAVAILABLE:
             self.tracker.leave_out(result.id)
         else:

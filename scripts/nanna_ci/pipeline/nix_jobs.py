@@ -165,6 +165,9 @@ def _there(
         else:
             folder.write("junit.xml", data)
             evidence["tests"] = report.counts
+    warnings: list[str] = []
+    if report is not None and (flaky := report.flaky_warning) is not None:
+        warnings.append(flaky)
     answer = NextestResult(Verdict.PASS, None)
     if job.is_tests or junit is not None:
         answer = judge_tests(0, report, refused=refused)
@@ -177,7 +180,10 @@ def _there(
             verdict, reason = Verdict.ERROR, error.message
         else:
             verdict, reason = more.verdict, "; ".join(filter(None, (reason, more.reason))) or None
-            evidence |= {**(more.evidence or {}), **({"warnings": list(more.warnings)} if more.warnings else {})}
+            evidence |= more.evidence or {}
+            warnings += more.warnings
+    if warnings and verdict is Verdict.PASS:
+        evidence["warnings"] = warnings
     if verdict is Verdict.ERROR:
         evidence["report"] = str(folder.log_path)
     return JobResult(

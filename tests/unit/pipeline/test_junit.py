@@ -55,6 +55,27 @@ def test_the_elements_of_a_case_decide_how_it_ended(inside: str, status: TestSta
     assert one(inside).status is status
 
 
+@pytest.mark.parametrize(
+    ("inside", "attempts"),
+    [
+        ("", 1),
+        ('<failure message="m"/>', 1),
+        ('<flakyFailure message="m"/><flakyError message="m"/>', 3),
+        ('<failure message="m"/><rerunFailure message="m"/><rerunError message="m"/>', 3),
+        ('<failure message="passed on attempt 2/3" type="flaky failure"/><flakyFailure message="m"/>', 2),
+    ],
+)
+def test_every_try_of_a_test_is_counted(inside: str, attempts: int) -> None:
+    assert one(inside).attempts == attempts
+
+
+def test_a_pass_on_a_later_try_is_named_in_a_warning_and_any_other_end_is_not() -> None:
+    flaky = junit.TestCase("app", "a", TestStatus.FLAKY, 1.0, "m", attempts=2)
+    failed = junit.TestCase("app", "b", TestStatus.FAILED, 1.0, "m", attempts=2)
+    assert junit.JunitReport((flaky, failed)).flaky_warning == "1 test passed only when tried again: app a"
+    assert junit.JunitReport((failed, junit.TestCase("app", "c", TestStatus.PASSED, 1.0, None))).flaky_warning is None
+
+
 def test_a_time_that_is_not_a_time_is_unknown() -> None:
     assert one("", attributes='name="t"').seconds is None
     assert one("", attributes='name="t" time="soon"').seconds is None

@@ -1,0 +1,1 @@
+"""The tests of a run: counts, flaky tests, slowest tests."""
