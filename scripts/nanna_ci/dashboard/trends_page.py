@@ -1,0 +1,260 @@
+"""The page of a history: the last run and what it changed, trends, what is flaky, and tables of jobs and runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nanna_ci.dashboard.figures import COMPARED_RUNS, Panel, Unit, panel_block, panel_to_json, value_text
+from nanna_ci.dashboard.job_timeline import timeline_blocks
+from nanna_ci.dashboard.run_columns import RECENT_RUNS, JobColumns, RunColumns
+from nanna_ci.dashboard.time_steps import recent_median
+from nanna_ci.dashboard.trend_panels import slowest_jobs
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.history.records import RunIdentity, RunRecord, TestRecord
+from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
+from nanna_ci.report.outcome import VERDICT_TONES
+from nanna_ci.report.units import seconds_text
+
+RUNS_LISTED: Final = 200
+_FLAKY_RECORDS: Final = 200
+_NAMED: Final = 10
+_SLOWER: Final = 1.25
+_SLOWER_S: Final = 10.0
+_RUN_PAGE: Final = re.compile(r"(https?://[^/?#]+/[^/?#]+/[^/?#]+)/actions/runs/[0-9]+.*", re.ASCII)
+_TITLES: Final = {
+    "wall": "Time",
+    "hitRate": "Cache",
+    "coverage": "Coverage",
+    "benchmarks": "Benchmarks",
+    "sizes": "Sizes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrendsReport:
+    """A history, folded. `needs` are those of the pipeline's jobs as it is now; `budgets` are blocks of its targets."""
+
+    columns: RunColumns
+    panels: tuple[Panel, ...]
+    tests: Sequence[TestRecord]
+    needs: Mapping[str, Sequence[str]]
+    budgets: tuple[Block, ...]
+    changes: tuple[Block, ...]
+
+
+def trends_document(report: TrendsReport) -> Document:
+    """The page; of an empty history, how to get one."""
+    title = "Trends of the pipeline"
+    if not report.columns.runs:
+        return Document(title, _first_steps())
+    blocks: list[Block] = [*_last_run(report)]
+    if timeline := timeline_blocks(report.columns.runs[-1].jobs, report.needs):
+        blocks += [Heading("Critical path of the last run"), *timeline]
+    for panel in report.panels:
+        if panel.name in _TITLES:
+            blocks.append(Heading(_TITLES[panel.name]))
+        blocks.append(panel_block(panel))
+    if report.budgets:
+        blocks += [Heading("Budgets"), *report.budgets]
+    blocks += [Heading("Flaky tests"), *_flaky(report.tests)]
+    blocks += [Heading("Jobs"), *_jobs(report.columns), Heading("Runs"), *_runs(report.columns.runs)]
+    missing = [name for name in _TITLES if name not in {panel.name for panel in report.panels}]
+    if missing:
+        blocks.append(
+            Paragraph(f"Not measured in this history: {', '.join(_TITLES[name].lower() for name in missing)}.")
+        )
+    return Document(title, tuple(blocks), contents=True)
+
+
+def trends_to_json(report: TrendsReport) -> dict[str, Any]:
+    """The figures behind the page."""
+    runs = report.columns.runs
+    return {
+        "runs": len(runs),
+        "last": None if not runs else _run_to_json(runs[-1]),
+        "panels": [panel_to_json(panel) for panel in report.panels],
+        "flaky": [
+            {"test": name, "job": job, "times": times, "of": of, "last": last}
+            for (job, name), (times, of, last) in _flaky_counts(report.tests).items()
+        ],
+    }
+
+
+def _run_to_json(record: RunRecord) -> dict[str, Any]:
+    origin = record.origin
+    return {
+        "run": origin.run,
+        "started": origin.started.isoformat(),
+        "commit": origin.commit,
+        "branch": origin.branch,
+        "verdict": record.verdict.value,
+        "wallSeconds": record.wall_s,
+    }
+
+
+def _first_steps() -> tuple[Block, ...]:
+    return (
+        Notice(Tone.NEUTRAL, "This history holds no run yet."),
+        Paragraph("Every `nanna-ci ci` adds one to .nanna-ci/history, below the folder where it runs."),
+        Paragraph(
+            "On GitHub, `nanna-ci metrics --history branch:NAME` adds each run to a branch; `nanna-ci report`"
+            " with the same --history then makes this page of it."
+        ),
+    )
+
+
+def _last_run(report: TrendsReport) -> tuple[Block, ...]:
+    runs = report.columns.runs
+    last = runs[-1]
+    counts = {verdict: sum(job.verdict is verdict for job in last.jobs) for verdict in Verdict}
+    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+    wall = [run.wall_s for run in runs]
+    usual = recent_median([*wall[:-1], 0.0], COMPARED_RUNS)
+    took = None if last.wall_s is None else seconds_text(last.wall_s)
+    before = "" if usual is None else f"; the {min(COMPARED_RUNS, len(runs) - 1)} runs before: {seconds_text(usual)}"
+    origin = last.origin
+    return (
+        Heading("Last run"),
+        Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: {said or 'no job'}"),
+        *report.changes,
+        Facts(
+            (
+                ("Run", origin.run),
+                ("Started", origin.started.strftime("%Y-%m-%d %H:%M UTC")),
+                ("Commit", origin.commit),
+                ("Branch", origin.branch),
+                ("Event", origin.event),
+                ("Took", None if took is None else took + before),
+                (
+                    "Cache hit rate",
+                    None if last.cache_hit_rate is None else value_text(last.cache_hit_rate, Unit.SHARE),
+                ),
+                ("History", f"{len(runs):,} runs since {runs[0].origin.started:%Y-%m-%d}"),
+            )
+        ),
+    )
+
+
+def last_run_changes(columns: RunColumns) -> tuple[Block, ...]:
+    """What failed anew, what was fixed, and what took much longer than it used to."""
+    if len(columns.runs) < 2:
+        return (Paragraph("It is the first one: there is nothing to compare it with."),)
+    before, last = ({job.id: job for job in run.jobs} for run in columns.runs[-2:])
+    blocks: list[Block] = []
+    broken = [
+        name
+        for name, job in last.items()
+        if job.verdict is Verdict.FAIL and name in before and before[name].verdict is Verdict.PASS
+    ]
+    fixed = [
+        name
+        for name, job in last.items()
+        if job.verdict is Verdict.PASS and name in before and before[name].verdict is Verdict.FAIL
+    ]
+    slower = []
+    for name, job in last.items():
+        usual = recent_median(columns.jobs[name].run_s, COMPARED_RUNS)
+        if job.run_s is not None and usual is not None and job.run_s > max(usual * _SLOWER, usual + _SLOWER_S):
+            slower.append((usual - job.run_s, f"{name} ({seconds_text(usual)} → {seconds_text(job.run_s)})"))
+    gone = [name for name in before if name not in last]
+    for tone, what, names in (
+        (Tone.BAD, "New failures", broken),
+        (Tone.GOOD, "Fixed", fixed),
+        (Tone.WARN, "Slower than usual", [said for _, said in sorted(slower)]),
+        (Tone.NEUTRAL, "No longer there", gone),
+    ):
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            blocks.append(Notice(tone, f"{what}: {', '.join(names[:_NAMED])}{more}"))
+    return tuple(blocks) or (Paragraph("Nothing new failed or became much slower since the run before."),)
+
+
+def _flaky_counts(tests: Sequence[TestRecord]) -> dict[tuple[str, str], tuple[int, int, str]]:
+    """By job and test: how often it was flaky, in how many of the last records, and when last."""
+    recent = sorted(tests, key=lambda record: record.origin.started)[-_FLAKY_RECORDS:]
+    counts: dict[tuple[str, str], tuple[int, int, str]] = {}
+    for record in recent:
+        for job in record.jobs:
+            for test in job.flaky_tests:
+                times = counts.get((job.job, test.name), (0, 0, ""))[0]
+                counts[job.job, test.name] = (times + 1, len(recent), f"{record.origin.started:%Y-%m-%d}")
+    return dict(sorted(counts.items(), key=lambda one: (-one[1][0], one[0])))
+
+
+def _flaky(tests: Sequence[TestRecord]) -> tuple[Block, ...]:
+    counts = _flaky_counts(tests)
+    if not tests:
+        return (Paragraph("Not measured: this history holds no results of tests."),)
+    if not counts:
+        return (Paragraph(f"None in the last {min(len(tests), _FLAKY_RECORDS):,} recorded runs."),)
+    rows = tuple(
+        (Cell(name), Cell(job), Cell(f"{times} of {of}", Tone.WARN, order=times), Cell(last))
+        for (job, name), (times, of, last) in counts.items()
+    )
+    return (Table(("Test", "Job", "Failed, then passed", "Last"), rows, frozenset({2}), sortable="flaky tests"),)
+
+
+def _jobs(columns: RunColumns) -> tuple[Block, ...]:
+    jobs = columns.current
+    timed = slowest_jobs(jobs)
+    rows = tuple(_job_row(name, jobs[name]) for name in (*timed, *sorted(jobs.keys() - set(timed))))
+    header = ("Job", "Last", "Runner", "Latest", "Usual", "Longest", "Wait", "Hit rate", "Failed")
+    note = f"Usual and longest are of the last {COMPARED_RUNS} times measured, failures of the last {RECENT_RUNS} runs."
+    return (Paragraph(note), Table(header, rows, frozenset(range(3, 9)), sortable="jobs"))
+
+
+def _job_row(name: str, job: JobColumns) -> tuple[Cell, ...]:
+    last = job.last
+    times = [value for value in job.run_s if value is not None][-COMPARED_RUNS:]
+    rate = None if last is None else last.cache_hit_rate
+    failed = Cell(f"{job.failed} of {job.judged}", Tone.WARN if job.failed else Tone.NEUTRAL, order=job.failed)
+    return (
+        Cell(name),
+        Cell(None) if last is None else Cell(last.verdict.value, VERDICT_TONES[last.verdict]),
+        Cell(None if last is None else last.runner),
+        _seconds(job.run_s[-1]),
+        _seconds(recent_median([*job.run_s, 0.0], COMPARED_RUNS)),
+        _seconds(max(times, default=None)),
+        _seconds(job.queue_s[-1]),
+        Cell(None) if rate is None else Cell(value_text(rate, Unit.SHARE), order=rate),
+        failed if job.judged else Cell(None),
+    )
+
+
+def _seconds(value: float | None) -> Cell:
+    return Cell(None) if value is None else Cell(seconds_text(value), order=value)
+
+
+def _runs(runs: Sequence[RunRecord]) -> tuple[Block, ...]:
+    rows = tuple(_run_row(run) for run in reversed(runs[-RUNS_LISTED:]))
+    header = ("Run", "Started", "Event", "Branch", "Commit", "Verdict", "Took", "Failed jobs", "Hit rate")
+    table = Table(header, rows, frozenset({6, 7, 8}), sortable="runs")
+    if len(runs) <= RUNS_LISTED:
+        return (table,)
+    return (Paragraph(f"The last {RUNS_LISTED:,} of {len(runs):,} runs; the trends above are of all."), table)
+
+
+def _run_row(run: RunRecord) -> tuple[Cell, ...]:
+    origin = run.origin
+    failed = sum(job.verdict in {Verdict.FAIL, Verdict.ERROR} for job in run.jobs)
+    rate = run.cache_hit_rate
+    return (
+        Cell(origin.run, link=origin.url),
+        Cell(origin.started.strftime("%Y-%m-%d %H:%M"), order=origin.started.timestamp()),
+        Cell(origin.event),
+        Cell(origin.branch),
+        Cell(None if origin.commit is None else origin.commit[:12], link=_commit_page(origin)),
+        Cell(run.verdict.value, VERDICT_TONES[run.verdict]),
+        _seconds(run.wall_s),
+        Cell(str(failed), order=failed),
+        Cell(None) if rate is None else Cell(value_text(rate, Unit.SHARE), order=rate),
+    )
+
+
+def _commit_page(origin: RunIdentity) -> str | None:
+    """GitHub's page of the run's commit, next to that of the run."""
+    page = None if origin.url is None else _RUN_PAGE.fullmatch(origin.url)
+    return None if page is None or origin.commit is None else f"{page[1]}/commit/{origin.commit}"
