@@ -18,7 +18,7 @@ _NANOSECONDS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _COUNTS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
 
 
-class Unit(enum.Enum):
+class FigureUnit(enum.Enum):
     """What a figure's values count."""
 
     SECONDS = "s"
@@ -36,7 +36,7 @@ class Figure:
     """
 
     name: str
-    unit: Unit
+    unit: FigureUnit
     spreads: tuple[Spread | None, ...]
     latest: float | None
     usual: float | None
@@ -56,18 +56,18 @@ class Panel:
     wide: bool = False
 
 
-def value_text(value: float, unit: Unit) -> str:
+def value_text(value: float, unit: FigureUnit) -> str:
     """A value for people."""
     match unit:
-        case Unit.SECONDS:
+        case FigureUnit.SECONDS:
             return seconds_text(value)
-        case Unit.SHARE:
+        case FigureUnit.SHARE:
             return f"{value * 100:.1f} %"
-        case Unit.BYTES:
+        case FigureUnit.BYTES:
             return bytes_text(round(value))
-        case Unit.NANOSECONDS:
+        case FigureUnit.NANOSECONDS:
             return _scaled(value, _NANOSECONDS, " ")
-        case Unit.COUNT:
+        case FigureUnit.COUNT:
             return _scaled(value, _COUNTS, "")
         case _:
             assert_never(unit)
@@ -111,10 +111,10 @@ def _trend(figure: Figure) -> Trend:
     )
 
 
-def _ticks(low: float, high: float, unit: Unit) -> tuple[tuple[float, str], ...]:
+def _ticks(low: float, high: float, unit: FigureUnit) -> tuple[tuple[float, str], ...]:
     """Three heights of an axis. It begins at 0, but for shares that are all near 1: its labels say where."""
     bottom = 0.0
-    if unit is Unit.SHARE:
+    if unit is FigureUnit.SHARE:
         bottom = next(start for start in (0.9, 0.8, 0.5, 0.0) if low >= start or start == 0.0)
         top = 1.0
     else:
@@ -122,8 +122,8 @@ def _ticks(low: float, high: float, unit: Unit) -> tuple[tuple[float, str], ...]
     return tuple((at, _tick_text(at, unit)) for at in (bottom, (bottom + top) / 2, top))
 
 
-def _nice_top(high: float, unit: Unit) -> float:
-    if unit is Unit.SECONDS and high <= _NICE_SECONDS[-1]:
+def _nice_top(high: float, unit: FigureUnit) -> float:
+    if unit is FigureUnit.SECONDS and high <= _NICE_SECONDS[-1]:
         return float(next(top for top in _NICE_SECONDS if top >= high))
     if not 0 < high < float("inf"):
         return 1.0
@@ -131,12 +131,12 @@ def _nice_top(high: float, unit: Unit) -> float:
     return next((step * power for step in (1, 2, 4, 5, 8) if step * power >= high), 10 * power)
 
 
-def _tick_text(value: float, unit: Unit) -> str:
+def _tick_text(value: float, unit: FigureUnit) -> str:
     if value == 0:
         return "0"
-    if unit is Unit.SHARE:
+    if unit is FigureUnit.SHARE:
         return f"{value * 100:.4g} %"
-    if unit is Unit.SECONDS:
+    if unit is FigureUnit.SECONDS:
         if value < 60:
             return f"{value:g} s"
         return f"{value / 60:g} min" if value < 7200 else f"{value / 3600:g} h"

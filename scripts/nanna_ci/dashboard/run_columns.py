@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord, RunRecord
+from nanna_ci.pipeline.results import JobState
 
 Column = list[float | None]
+_NOT_WORKED = {JobState.SUBSTITUTED.value, JobState.PRESENT.value}
 RECENT_RUNS = 50
 """A job that none of the last ones has is no job of the pipeline any more."""
 
 
 @dataclass(slots=True)
 class JobColumns:
-    """One job over all runs."""
+    """One job over all runs. `run_s` is None where its output came from a cache: that says nothing about the job."""
 
     run_s: Column
     queue_s: Column
@@ -52,7 +54,7 @@ def fold_runs(records: Sequence[RunRecord]) -> RunColumns:
             columns = jobs.get(job.id)
             if columns is None:
                 columns = jobs[job.id] = JobColumns(*([None] * count for _ in range(4)))
-            columns.run_s[at] = job.run_s
+            columns.run_s[at] = None if job.state in _NOT_WORKED else job.run_s
             columns.queue_s[at] = job.queue_s
             columns.artifact_bytes[at] = job.artifact_bytes
             columns.image_bytes[at] = job.image_bytes

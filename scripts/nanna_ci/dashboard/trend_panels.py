@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from nanna_ci.dashboard.figures import COMPARED_RUNS, Figure, Panel, Unit
+from nanna_ci.dashboard.figures import COMPARED_RUNS, Figure, Panel, FigureUnit
 from nanna_ci.dashboard.run_columns import Column, JobColumns, RunColumns
 from nanna_ci.dashboard.time_steps import TimeSteps, plan_steps, recent_median, spread_intervals, spread_values
 from nanna_ci.measure.history.records import (
@@ -41,11 +41,11 @@ def run_panels(columns: RunColumns) -> tuple[Panel, ...]:
         ("all of the cache", [record.cache_bytes for record in runs]),
     ]
     panels = (
-        _wide("wall", "Whole runs", "Start to end", Unit.SECONDS, [run.wall_s for run in runs], wide, dates),
+        _wide("wall", "Whole runs", "Start to end", FigureUnit.SECONDS, [run.wall_s for run in runs], wide, dates),
         _panel(
             "jobs",
             f"The {min(JOBS_DRAWN, len(by_time))} jobs that take longest, without their wait",
-            Unit.SECONDS,
+            FigureUnit.SECONDS,
             [(name, jobs[name].run_s) for name in by_time[:JOBS_DRAWN]],
             small,
             dates,
@@ -53,7 +53,7 @@ def run_panels(columns: RunColumns) -> tuple[Panel, ...]:
         _panel(
             "steps",
             "The longest steps of jobs",
-            Unit.SECONDS,
+            FigureUnit.SECONDS,
             [(one, steps[one]) for one in longest_steps],
             small,
             dates,
@@ -62,12 +62,12 @@ def run_panels(columns: RunColumns) -> tuple[Panel, ...]:
             "hitRate",
             "Paths that caches had",
             "Hit rate",
-            Unit.SHARE,
+            FigureUnit.SHARE,
             [run.cache_hit_rate for run in runs],
             wide,
             dates,
         ),
-        _panel("sizes", "Sizes", Unit.BYTES, sizes, small, dates),
+        _panel("sizes", "Sizes", FigureUnit.BYTES, sizes, small, dates),
     )
     return tuple(panel for panel in panels if panel.figures)
 
@@ -95,7 +95,7 @@ def coverage_panel(records: Sequence[CoverageRecord]) -> Panel | None:
     steps = plan_steps(len(ordered), _STEPS)
     columns = [(name, rates[name]) for name in ("all crates", *crates)]
     dates = _dates(record.origin for record in ordered)
-    return _panel("coverage", "Lines that tests ran", Unit.SHARE, columns, steps, dates)
+    return _panel("coverage", "Lines that tests ran", FigureUnit.SHARE, columns, steps, dates)
 
 
 def benchmark_panel(
@@ -155,7 +155,7 @@ def _benchmark(
         (step_of[of_segment[at]], f"{dates[of_segment[at]]}: its level changed") for at in find_changes(measured)
     )
     metric = "" if latest is None or latest.metric is Metric.TIME else f" ({latest.metric.value})"
-    unit = Unit.NANOSECONDS if latest is not None and latest.unit == "ns" else Unit.COUNT
+    unit = FigureUnit.NANOSECONDS if latest is not None and latest.unit == "ns" else FigureUnit.COUNT
     return Figure(
         name + metric,
         unit,
@@ -185,7 +185,7 @@ def _newest(column: Column) -> float | None:
 def _panel(
     name: str,
     title: str,
-    unit: Unit,
+    unit: FigureUnit,
     columns: Sequence[tuple[str, Column]],
     steps: TimeSteps,
     dates: tuple[str, ...],
@@ -206,7 +206,7 @@ def _closed(column: Column) -> Column:
 
 
 def _wide(
-    name: str, title: str, label: str, unit: Unit, column: Column, steps: TimeSteps, dates: tuple[str, ...]
+    name: str, title: str, label: str, unit: FigureUnit, column: Column, steps: TimeSteps, dates: tuple[str, ...]
 ) -> Panel:
     return _panel(name, title, unit, [(label, column)], steps, dates, wide=True)
 

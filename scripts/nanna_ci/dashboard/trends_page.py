@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nanna_ci.dashboard.figures import COMPARED_RUNS, Panel, Unit, panel_block, panel_to_json, value_text
+from nanna_ci.dashboard.figures import COMPARED_RUNS, Panel, FigureUnit, panel_block, panel_to_json, value_text
 from nanna_ci.dashboard.job_timeline import timeline_blocks
 from nanna_ci.dashboard.run_columns import RECENT_RUNS, JobColumns, RunColumns
 from nanna_ci.dashboard.time_steps import recent_median
 from nanna_ci.dashboard.trend_panels import slowest_jobs
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.history.records import RunIdentity, RunRecord, TestRecord
+from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
 from nanna_ci.report.units import seconds_text
@@ -39,7 +39,7 @@ class TrendsReport:
 
     columns: RunColumns
     panels: tuple[Panel, ...]
-    tests: Sequence[TestRecord]
+    tests: Sequence[RunTests]
     needs: Mapping[str, Sequence[str]]
     budgets: tuple[Block, ...]
     changes: tuple[Block, ...]
@@ -130,7 +130,7 @@ def _last_run(report: TrendsReport) -> tuple[Block, ...]:
                 ("Took", None if took is None else took + before),
                 (
                     "Cache hit rate",
-                    None if last.cache_hit_rate is None else value_text(last.cache_hit_rate, Unit.SHARE),
+                    None if last.cache_hit_rate is None else value_text(last.cache_hit_rate, FigureUnit.SHARE),
                 ),
                 ("History", f"{len(runs):,} runs since {runs[0].origin.started:%Y-%m-%d}"),
             )
@@ -172,7 +172,7 @@ def last_run_changes(columns: RunColumns) -> tuple[Block, ...]:
     return tuple(blocks) or (Paragraph("Nothing new failed or became much slower since the run before."),)
 
 
-def _flaky_counts(tests: Sequence[TestRecord]) -> dict[tuple[str, str], tuple[int, int, str]]:
+def _flaky_counts(tests: Sequence[RunTests]) -> dict[tuple[str, str], tuple[int, int, str]]:
     """By job and test: how often it was flaky, in how many of the last records, and when last."""
     recent = sorted(tests, key=lambda record: record.origin.started)[-_FLAKY_RECORDS:]
     counts: dict[tuple[str, str], tuple[int, int, str]] = {}
@@ -184,7 +184,7 @@ def _flaky_counts(tests: Sequence[TestRecord]) -> dict[tuple[str, str], tuple[in
     return dict(sorted(counts.items(), key=lambda one: (-one[1][0], one[0])))
 
 
-def _flaky(tests: Sequence[TestRecord]) -> tuple[Block, ...]:
+def _flaky(tests: Sequence[RunTests]) -> tuple[Block, ...]:
     counts = _flaky_counts(tests)
     if not tests:
         return (Paragraph("Not measured: this history holds no results of tests."),)
@@ -219,7 +219,7 @@ def _job_row(name: str, job: JobColumns) -> tuple[Cell, ...]:
         _seconds(recent_median([*job.run_s, 0.0], COMPARED_RUNS)),
         _seconds(max(times, default=None)),
         _seconds(job.queue_s[-1]),
-        Cell(None) if rate is None else Cell(value_text(rate, Unit.SHARE), order=rate),
+        Cell(None) if rate is None else Cell(value_text(rate, FigureUnit.SHARE), order=rate),
         failed if job.judged else Cell(None),
     )
 
@@ -250,7 +250,7 @@ def _run_row(run: RunRecord) -> tuple[Cell, ...]:
         Cell(run.verdict.value, VERDICT_TONES[run.verdict]),
         _seconds(run.wall_s),
         Cell(str(failed), order=failed),
-        Cell(None) if rate is None else Cell(value_text(rate, Unit.SHARE), order=rate),
+        Cell(None) if rate is None else Cell(value_text(rate, FigureUnit.SHARE), order=rate),
     )
 
 
