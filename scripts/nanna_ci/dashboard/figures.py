@@ -12,7 +12,6 @@ from nanna_ci.dashboard.time_steps import Spread, TimeSteps
 from nanna_ci.report.blocks import Trend, Trends
 from nanna_ci.report.units import bytes_text, seconds_text
 
-COMPARED_RUNS: Final = 20
 _NICE_SECONDS: Final = (1, 2, 4, 10, 20, 30, 60, 120, 240, 480, 600, 1200, 1800, 2400, 3600, 7200, 14400, 28800, 86400)
 _NANOSECONDS: Final = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 _COUNTS: Final = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, ""))
@@ -46,7 +45,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Figures of one kind over the same runs. `dates` are those of the runs, oldest first."""
+    """Figures of one kind over the same runs, one at least. `dates` are those of the runs, oldest first."""
 
     name: str
     title: str
@@ -80,20 +79,14 @@ def _scaled(value: float, units: tuple[tuple[float, str], ...], blank: str) -> s
 
 def panel_block(panel: Panel) -> Trends:
     """The panel as a block of a document."""
-    dates, exact = panel.dates, panel.steps.bounds[panel.steps.exact_from] if panel.dates else 0
-    ends = (dates[0], dates[min(exact, len(dates) - 1)], dates[-1]) if dates else ("", "", "")
+    dates, steps = panel.dates, panel.steps
     trends = tuple(_trend(figure) for figure in panel.figures)
-    return Trends(_caption(panel, exact, ends), trends, panel.steps.exact_from, ends, panel.wide)
-
-
-def _caption(panel: Panel, exact: int, ends: tuple[str, str, str]) -> str:
-    if not panel.steps.exact_from:
-        return panel.title
-    most = max(end - start for start, end in panel.steps.ranges())
-    return (
-        f"{panel.title}. Each of the last {len(panel.dates) - exact:,} runs, from {ends[1]} on, is a step of its own."
-        f" In the shaded part a step is up to {most:,} runs: the line is their median, the band their whole range."
-    )
+    if not steps.exact_from:
+        return Trends(panel.title, trends, 0, (dates[0], dates[-1]), wide=panel.wide)
+    exact = steps.bounds[steps.exact_from]
+    most = max(end - start for start, end in steps.ranges())
+    note = f"shaded: up to {most:,} runs a step"
+    return Trends(panel.title, trends, steps.exact_from, (dates[0], dates[exact], dates[-1]), note, wide=panel.wide)
 
 
 def _trend(figure: Figure) -> Trend:
@@ -102,9 +95,9 @@ def _trend(figure: Figure) -> Trend:
     if not known:
         return Trend(figure.name, text, "never measured", figure.spreads, ())
     low, high = min(spread[0] for spread in known), max(spread[2] for spread in known)
-    said = [] if figure.usual is None else [f"before: {value_text(figure.usual, figure.unit)}"]
+    said = [] if figure.usual is None else [f"usual: {value_text(figure.usual, figure.unit)}"]
     if low != high:
-        said.append(f"all: {value_text(low, figure.unit)} to {value_text(high, figure.unit)}")
+        said.append(f"range: {value_text(low, figure.unit)} to {value_text(high, figure.unit)}")
     note = " · ".join(said) or "measured once"
     return Trend(
         figure.name, text, note, figure.spreads, _ticks(low, high, figure.unit), figure.breaks, figure.marks[-3:]
@@ -128,7 +121,7 @@ def _nice_top(high: float, unit: FigureUnit) -> float:
     if not 0 < high < float("inf"):
         return 1.0
     power = 10.0 ** math.floor(math.log10(high))
-    return next((step * power for step in (1, 2, 4, 5, 8) if step * power >= high), 10 * power)
+    return next((step * power for step in (1, 2, 3, 4, 5, 6, 8) if step * power >= high), 10 * power)
 
 
 def _tick_text(value: float, unit: FigureUnit) -> str:

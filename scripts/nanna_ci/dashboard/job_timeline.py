@@ -10,7 +10,7 @@ from nanna_ci.report.blocks import Block, Paragraph, Span, Timeline, Tone
 from nanna_ci.report.units import seconds_text
 
 _NAMED = 12
-_SHOWN = 30
+_SHOWN = 24
 
 
 def timeline_blocks(jobs: Sequence[JobRecord], needs: Mapping[str, Sequence[str]]) -> tuple[Block, ...]:

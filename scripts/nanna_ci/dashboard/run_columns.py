@@ -53,7 +53,7 @@ def fold_runs(records: Sequence[RunRecord]) -> RunColumns:
         for job in record.jobs:
             columns = jobs.get(job.id)
             if columns is None:
-                columns = jobs[job.id] = JobColumns(*([None] * count for _ in range(4)))
+                columns = jobs[job.id] = JobColumns([None] * count, [None] * count, [None] * count, [None] * count)
             columns.run_s[at] = None if job.state in _NOT_WORKED else job.run_s
             columns.queue_s[at] = job.queue_s
             columns.artifact_bytes[at] = job.artifact_bytes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from nanna_ci.measure.history.records import BenchmarkValue
 
+COMPARED_RUNS = 20
 Spread = tuple[float, float, float]
 """Lowest, middle and highest of the values of a step."""
 
@@ -69,7 +70,7 @@ def _spread(measured: list[float]) -> Spread | None:
     return min(measured), statistics.median(measured), max(measured)
 
 
-def recent_median(values: Sequence[float | None], count: int) -> float | None:
-    """The median of the last `count` values before the newest one; None if there is none."""
-    measured = [value for value in values if value is not None][-count - 1 : -1]
+def usual_value(values: Sequence[float | None]) -> float | None:
+    """The median of the values before the last place, COMPARED_RUNS of them at most; None if there is none."""
+    measured = [value for value in values[:-1] if value is not None][-COMPARED_RUNS:]
     return statistics.median(measured) if measured else None

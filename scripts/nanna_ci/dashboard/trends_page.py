@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nanna_ci.dashboard.figures import COMPARED_RUNS, Panel, FigureUnit, panel_block, panel_to_json, value_text
+from nanna_ci.dashboard.figures import FigureUnit, Panel, panel_block, panel_to_json, value_text
 from nanna_ci.dashboard.job_timeline import timeline_blocks
 from nanna_ci.dashboard.run_columns import RECENT_RUNS, JobColumns, RunColumns
-from nanna_ci.dashboard.time_steps import recent_median
+from nanna_ci.dashboard.time_steps import COMPARED_RUNS, usual_value
 from nanna_ci.dashboard.trend_panels import slowest_jobs
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
@@ -23,7 +23,18 @@ _FLAKY_RECORDS: Final = 200
 _NAMED: Final = 10
 _SLOWER: Final = 1.25
 _SLOWER_S: Final = 10.0
+_SAID: Final = {
+    Verdict.FAIL: "failed",
+    Verdict.ERROR: "gave no answer",
+    Verdict.PASS: "passed",
+    Verdict.UNAVAILABLE: "could not run",
+}
 _RUN_PAGE: Final = re.compile(r"(https?://[^/?#]+/[^/?#]+/[^/?#]+)/actions/runs/[0-9]+.*", re.ASCII)
+_READING: Final = f"Usual is the median of the {COMPARED_RUNS} times before the latest one."
+_SHADED: Final = (
+    " Each step of a chart is one run; where it is shaded, one of several runs: the line is their median, the band"
+    " reaches from the lowest to the highest of them."
+)
 _TITLES: Final = {
     "wall": "Time",
     "hitRate": "Cache",
@@ -53,9 +64,11 @@ def trends_document(report: TrendsReport) -> Document:
     blocks: list[Block] = [*_last_run(report)]
     if timeline := timeline_blocks(report.columns.runs[-1].jobs, report.needs):
         blocks += [Heading("Critical path of the last run"), *timeline]
-    for panel in report.panels:
+    for at, panel in enumerate(report.panels):
         if panel.name in _TITLES:
             blocks.append(Heading(_TITLES[panel.name]))
+        if at == 0:
+            blocks.append(Paragraph(_READING + (_SHADED if any(one.steps.exact_from for one in report.panels) else "")))
         blocks.append(panel_block(panel))
     if report.budgets:
         blocks += [Heading("Budgets"), *report.budgets]
@@ -109,16 +122,16 @@ def _first_steps() -> tuple[Block, ...]:
 def _last_run(report: TrendsReport) -> tuple[Block, ...]:
     runs = report.columns.runs
     last = runs[-1]
-    counts = {verdict: sum(job.verdict is verdict for job in last.jobs) for verdict in Verdict}
-    said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count)
+    counts = {said: sum(job.verdict is verdict for job in last.jobs) for verdict, said in _SAID.items()}
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     wall = [run.wall_s for run in runs]
-    usual = recent_median([*wall[:-1], 0.0], COMPARED_RUNS)
+    usual = usual_value(wall)
     took = None if last.wall_s is None else seconds_text(last.wall_s)
     before = "" if usual is None else f"; the {min(COMPARED_RUNS, len(runs) - 1)} runs before: {seconds_text(usual)}"
     origin = last.origin
     return (
         Heading("Last run"),
-        Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: {said or 'no job'}"),
+        Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: of {len(last.jobs)} jobs, {said or 'none'}"),
         *report.changes,
         Facts(
             (
@@ -156,7 +169,7 @@ def last_run_changes(columns: RunColumns) -> tuple[Block, ...]:
     ]
     slower = []
     for name, job in last.items():
-        usual = recent_median(columns.jobs[name].run_s, COMPARED_RUNS)
+        usual = usual_value(columns.jobs[name].run_s)
         if job.run_s is not None and usual is not None and job.run_s > max(usual * _SLOWER, usual + _SLOWER_S):
             slower.append((usual - job.run_s, f"{name} ({seconds_text(usual)} → {seconds_text(job.run_s)})"))
     gone = [name for name in before if name not in last]
@@ -216,7 +229,7 @@ def _job_row(name: str, job: JobColumns) -> tuple[Cell, ...]:
         Cell(None) if last is None else Cell(last.verdict.value, VERDICT_TONES[last.verdict]),
         Cell(None if last is None else last.runner),
         _seconds(job.run_s[-1]),
-        _seconds(recent_median([*job.run_s, 0.0], COMPARED_RUNS)),
+        _seconds(usual_value([*job.run_s, None])),
         _seconds(max(times, default=None)),
         _seconds(job.queue_s[-1]),
         Cell(None) if rate is None else Cell(value_text(rate, FigureUnit.SHARE), order=rate),

@@ -135,13 +135,15 @@ class Trend:
 class Trends:
     """Trends on one axis of time. Markdown and text draw each as a row of characters.
 
-    From the step `exact_from` on, each is one run. `ends` says what the first step, that one and the last are.
+    From the step `exact_from` on, each is one run. `ends` says what the first step, that one and the last are, without
+    that one if it is the first. `note` is more to say beside the caption.
     """
 
     caption: str
     trends: tuple[Trend, ...]
     exact_from: int
-    ends: tuple[str, str, str]
+    ends: tuple[str, ...]
+    note: str = ""
     wide: bool = False
 
 

@@ -13,8 +13,8 @@ PAGE_STYLE: Final = (
 :root { color-scheme: light dark; --background: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
   --faint: #59636e;  --good: #1a7f37; --bad: #c9252d; --warn: #8a5a00; --bar: #3b6fd4; --link: #2a58b5;
   --good-background: #dff5e3; --bad-background: #ffe6e4; --warn-background: #fff1cc; }
-@media screen and (prefers-color-scheme: dark) { :root { --background: #0e1116; --panel: #171b22; --line: #303741; --ink: #e6eaef;
-  --faint: #97a1ad; --good: #4cc76a; --bad: #ff7b72; --warn: #e3b341; --bar: #6c9cf5; --link: #8fb4fa;
+@media screen and (prefers-color-scheme: dark) { :root { --background: #0e1116; --panel: #171b22; --line: #303741;
+  --ink: #e6eaef; --faint: #97a1ad; --good: #4cc76a; --bad: #ff7b72; --warn: #e3b341; --bar: #6c9cf5; --link: #8fb4fa;
   --good-background: #12301b; --bad-background: #3d1716; --warn-background: #35290b; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--background); color: var(--ink);
@@ -55,7 +55,8 @@ details { margin: 0.75rem 0; } summary { cursor: pointer; padding: 0.25rem 0; ov
 .tools input { font: inherit; color: inherit; background: var(--background); border: 1px solid var(--faint);
   border-radius: 6px; padding: 0.3rem 0.6rem; min-width: 0; width: 16rem; max-width: 100%; }
 .tools output { color: var(--faint); }
-th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
+th button { all: unset; cursor: pointer; }
+th button:focus-visible { outline: 3px solid var(--bar); outline-offset: 2px; }
 th button::after { content: "\\2195"; color: var(--faint); margin-left: 0.35rem; font-weight: 400; }
 th[aria-sort=ascending] button::after { content: "\\2191"; color: var(--ink); }
 th[aria-sort=descending] button::after { content: "\\2193"; color: var(--ink); }

@@ -15,9 +15,9 @@ TIMELINE_STYLE: Final = """
 .timeline .critical { fill: var(--bar); fill-opacity: 1; } .timeline .work.bad { fill: var(--bad); }
 .timeline .axis { display: flex; justify-content: space-between; color: var(--faint); font-size: 0.8rem; }
 .legend .wait { fill: var(--faint); fill-opacity: 0.45; } .legend .work { fill: var(--bar); fill-opacity: 0.55; }
-.legend .critical { fill: var(--bar); }
-@media (max-width: 40rem) { .bars.timeline { grid-template-columns: 1fr max-content; }
-  .bars.timeline svg { grid-column: 1 / -1; grid-row: auto; order: 0; } .bars.timeline .axis { grid-column: 1 / -1; } }
+.legend .critical { fill: var(--bar); fill-opacity: 1; }
+@media (max-width: 40rem) { .bars.timeline { grid-template-columns: 1fr; gap: 0.1rem; }
+  .timeline .number { text-align: left; white-space: normal; color: var(--faint); margin-bottom: 0.6rem; } }
 """
 _LEGEND: Final = (("work critical", "on the critical path"), ("work", "other work"), ("wait", "waiting for a machine"))
 _WIDTH: Final = 1000

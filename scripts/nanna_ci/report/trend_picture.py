@@ -15,7 +15,9 @@ from nanna_ci.report.literal import NOT_KNOWN
 TRENDS_STYLE: Final = """
 .trends { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 1rem; }
 .trends.wide { grid-template-columns: 1fr; }
-.trend { margin: 0; padding: 0.8rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 8px; min-width: 0; }
+.trend { margin: 0; padding: 0.8rem 0.9rem 0.6rem; border: 1px solid var(--line); border-radius: 8px; min-width: 0;
+  display: flex; flex-direction: column; justify-content: space-between; }
+.caption { font-weight: 600; margin: 1.25rem 0 0.6rem; } .caption span { color: var(--faint); font-weight: 400; }
 .trend figcaption { display: grid; grid-template-columns: 1fr auto; gap: 0 0.8rem; margin: 0 0 0.5rem;
   font-size: 0.9rem; }
 .trend .name { overflow-wrap: anywhere; } .trend .latest { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -39,7 +41,8 @@ _HEIGHT: Final = 100
 
 def draw_trends(block: Trends, text: Callable[[str], str]) -> Iterator[str]:
     """The lines of a group of figures; `text` makes literal text harmless in HTML."""
-    yield f'<p class="caption">{text(block.caption)}</p>' if block.caption else ""
+    more = f" <span>({text(block.note)})</span>" if block.note else ""
+    yield f'<p class="caption">{text(block.caption)}{more}</p>'
     yield f'<div class="trends{" wide" if block.wide else ""}">'
     for trend in block.trends:
         latest = NOT_KNOWN if trend.text is None else text(trend.text)
@@ -49,8 +52,7 @@ def draw_trends(block: Trends, text: Callable[[str], str]) -> Iterator[str]:
         yield f"<small>{text(trend.note)}</small></figcaption>"
         yield f'<div class="plot"><div class="ticks" aria-hidden="true">{_ticks(trend, text)}</div>'
         yield _plot(trend, block.exact_from, f"{text(trend.name)}: latest {latest}, {text(trend.note)}")
-        first, _, last = block.ends
-        ends = f"<span>{text(first)}</span><span>{text(last)}</span>" if first != last else f"<span>{text(last)}</span>"
+        ends = "".join(f"<span>{text(end)}</span>" for end in dict.fromkeys(block.ends))
         yield f'<div class="ends">{ends}</div></div>'
         if trend.marks:
             yield f'<ul class="marks">{"".join(f"<li>{text(said)}</li>" for _, said in trend.marks)}</ul>'

@@ -295,7 +295,7 @@ def _parse_step(reader: _Fields) -> StepTime:
 
 
 def _parse_steps(reader: _Fields) -> tuple[StepTime, ...]:
-    """Most objects of a history are steps: one of a known name is read without the care that finds words for a fault."""
+    """Most objects of a history are steps: one with a name seen before is read without the care that words a fault."""
     steps = reader.take("steps")
     if type(steps) is not list:
         return reader.items_of("steps", steps, _parse_step)
