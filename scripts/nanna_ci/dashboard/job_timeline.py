@@ -13,7 +13,9 @@ _NAMED = 12
 _SHOWN = 24
 
 
-def timeline_blocks(jobs: Sequence[JobRecord], needs: Mapping[str, Sequence[str]]) -> tuple[Block, ...]:
+def timeline_blocks(
+    jobs: Sequence[JobRecord], needs: Mapping[str, Sequence[str]], wall_s: float | None
+) -> tuple[Block, ...]:
     """The timed jobs of a run, longest way first, and the names of those that nobody timed.
 
     A record says how long a job waited and ran, not when: it is drawn as if it began when all that it needs was done.
@@ -27,11 +29,19 @@ def timeline_blocks(jobs: Sequence[JobRecord], needs: Mapping[str, Sequence[str]
         ordered = sorted(
             timed, key=lambda name: (name not in critical, begins[name] if name in critical else -ends[name])
         )
-        spans = tuple(_span(timed[name], begins[name], critical=name in critical) for name in ordered[:_SHOWN])
+        waits = any(job.queue_s is not None for job in timed.values())
+        spans = tuple(
+            _span(timed[name], begins[name], critical=name in critical, waits=waits) for name in ordered[:_SHOWN]
+        )
         most = max(ends.values())
         blocks.append(
             Timeline(spans, f"Critical path: {seconds_text(most)}, if every job begins once what it needs is done")
         )
+        if wall_s is not None and wall_s > most:
+            share = "what jobs share, such as dependencies and the evaluation, is no job's time"
+            blocks.append(Paragraph(f"The whole run took {seconds_text(wall_s)}: {share}."))
+        if not waits:
+            blocks.append(Paragraph("How long jobs waited for a machine was not measured."))
         if len(ordered) > _SHOWN:
             blocks.append(Paragraph(f"{len(ordered) - _SHOWN:,} more jobs, all of which end sooner, are not drawn."))
     untimed = [job.id for job in jobs if job.run_s is None and job.verdict is not Verdict.UNAVAILABLE]
@@ -73,10 +83,10 @@ def _critical(
     return frozenset(path)
 
 
-def _span(job: JobRecord, begin_s: float, *, critical: bool) -> Span:
+def _span(job: JobRecord, begin_s: float, *, critical: bool, waits: bool) -> Span:
     run_s = job.run_s or 0.0
-    waited = "wait n/a" if job.queue_s is None else f"waited {seconds_text(job.queue_s)}"
+    waited = "wait n/a, " if job.queue_s is None else f"waited {seconds_text(job.queue_s)}, "
     tone = Tone.BAD if job.verdict in {Verdict.FAIL, Verdict.ERROR} else Tone.NEUTRAL
     failed = "" if tone is Tone.NEUTRAL else f"{job.verdict.value}, "
-    text = f"{failed}{waited}, ran {seconds_text(run_s)}"
+    text = f"{failed}{waited if waits else ''}ran {seconds_text(run_s)}"
     return Span(job.id, begin_s, job.queue_s or 0.0, run_s, text, tone, critical)

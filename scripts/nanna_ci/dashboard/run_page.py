@@ -17,7 +17,7 @@ from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.pipeline.log_text import plain_line
 from nanna_ci.pipeline.results import JobResult, parse_result
 from nanna_ci.pipeline.run_report import RunReport, report_document
-from nanna_ci.report.blocks import Block, Code, Details, Document, Heading, Paragraph
+from nanna_ci.report.blocks import Bars, Block, Code, Details, Document, Heading, Paragraph
 from nanna_ci.report.units import bytes_text
 
 LOG_BYTES: Final = 256 * 1024
@@ -30,15 +30,18 @@ _LARGEST_LOG: Final = 256 * MEBIBYTE
 def run_document(
     report: RunReport, folder: Path, needs: Mapping[str, Sequence[str]], changes: tuple[Block, ...] = ()
 ) -> Document:
-    """The page; the logs are those in `folder`, which have lost their secrets already."""
+    """The page; the logs are those in `folder`, which have lost their secrets already.
+
+    The timeline says what the bars of the report say.
+    """
     document = report_document(report)
     verdict, *rest = document.blocks
     jobs = [JobRecord(one.id, one.verdict, one.state and one.state.value, run_s=one.seconds) for one in report.results]
-    timeline = timeline_blocks(jobs, needs)
+    timeline = timeline_blocks(jobs, needs, report.seconds)
     blocks = (
         verdict,
         *changes,
-        *rest,
+        *(block for block in rest if not isinstance(block, Bars)),
         *((Heading("Critical path"), *timeline) if timeline else ()),
         *_log_blocks(report.results, folder),
     )

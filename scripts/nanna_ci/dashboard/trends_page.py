@@ -62,7 +62,7 @@ def trends_document(report: TrendsReport) -> Document:
     if not report.columns.runs:
         return Document(title, _first_steps())
     blocks: list[Block] = [*_last_run(report)]
-    if timeline := timeline_blocks(report.columns.runs[-1].jobs, report.needs):
+    if timeline := _timeline(report):
         blocks += [Heading("Critical path of the last run"), *timeline]
     for at, panel in enumerate(report.panels):
         if panel.name in _TITLES:
@@ -80,6 +80,11 @@ def trends_document(report: TrendsReport) -> Document:
             Paragraph(f"Not measured in this history: {', '.join(_TITLES[name].lower() for name in missing)}.")
         )
     return Document(title, tuple(blocks), contents=True)
+
+
+def _timeline(report: TrendsReport) -> tuple[Block, ...]:
+    last = report.columns.runs[-1]
+    return timeline_blocks(last.jobs, report.needs, last.wall_s)
 
 
 def trends_to_json(report: TrendsReport) -> dict[str, Any]:

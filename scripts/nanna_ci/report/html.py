@@ -60,7 +60,7 @@ def render_html(document: Document) -> str:
     policy = f"default-src 'none'; {script}style-src {_STYLE_HASH}; base-uri 'none'; form-action 'none'"
     sections = _Sections()
     body = "\n".join(part for block in document.blocks for part in _parts(block, sections))
-    skip, contents = _contents(sections) if document.contents else ("", "")
+    skip, contents = _contents(sections) if document.contents and len(sections.names) > 2 else ("", "")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
