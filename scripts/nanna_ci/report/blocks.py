@@ -187,7 +187,7 @@ Block = Heading | Paragraph | Notice | Table | Code | Facts | Details | Picture
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: title and blocks, most important first. `contents`: a page of three sections or more begins with links to them."""
+    """A report: title and blocks, most important first. `contents`: a page of three sections or more links to them."""
 
     title: str
     blocks: tuple[Block, ...]
