@@ -11,7 +11,7 @@ from nanna_ci.report.trend_picture import TRENDS_STYLE
 PAGE_STYLE: Final = (
     """
 :root { color-scheme: light dark; --background: #ffffff; --panel: #f6f8fa; --line: #d5dbe1; --ink: #1f2328;
-  --faint: #59636e;  --good: #1a7f37; --bad: #ba1f28; --warn: #8a5a00; --bar: #3b6fd4; --link: #2a58b5;
+  --faint: #59636e;  --good: #176f2f; --bad: #ba1f28; --warn: #8a5a00; --bar: #3b6fd4; --link: #2a58b5;
   --good-background: #dff5e3; --bad-background: #ffe6e4; --warn-background: #fff1cc; }
 @media screen and (prefers-color-scheme: dark) { :root { --background: #0e1116; --panel: #171b22; --line: #303741;
   --ink: #e6eaef; --faint: #97a1ad; --good: #4cc76a; --bad: #ff7b72; --warn: #e3b341; --bar: #6c9cf5; --link: #8fb4fa;
