@@ -1,6 +1,8 @@
-"""The pages of `report` in a real Chromium: nothing is complained about, and all works by keyboard and without scripts."""
+"""The pages of `report` in a real Chromium: no complaint, and all works by keyboard and without scripts."""
 
 from __future__ import annotations
+
+import itertools
 
 import pytest
 
@@ -162,7 +164,7 @@ def test_every_chart_has_a_text_of_its_own_and_headings_go_down_in_order(page, p
     assert page.evaluate('document.querySelectorAll("svg[role=img]").length') > 20
     levels = page.evaluate('Array.from(document.querySelectorAll("h1, h2, h3"), (one) => Number(one.tagName[1]))')
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_the_log_of_a_failure_is_folded_and_opens_by_keyboard(page, pages):

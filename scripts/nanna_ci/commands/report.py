@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from nanna_ci.dashboard.run_columns import fold_runs
-from nanna_ci.dashboard.run_page import read_run, run_document
+from nanna_ci.dashboard.run_page import read_run, run_document, run_to_json
 from nanna_ci.dashboard.trend_panels import benchmark_panel, coverage_panel, run_panels
-from nanna_ci.dashboard.trends_page import TrendsReport, last_run_changes, trends_document, trends_to_json
+from nanna_ci.dashboard.trends_page import TrendsReport, trends_document, trends_to_json
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import budgets_table, decide_budgets
@@ -18,13 +18,12 @@ from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.records import RunRecord
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
-from nanna_ci.pipeline.run_folder import ensure_base
-from nanna_ci.pipeline.run_report import report_to_json
+from nanna_ci.pipeline.run_folder import HISTORY_FOLDER, ensure_base
 from nanna_ci.report.blocks import Block
 from nanna_ci.report.outcome import Outcome
 
 PAGE: Final = "report.html"
-_HISTORY: Final = ".nanna-ci/history"
+_HISTORY: Final = f".nanna-ci/{HISTORY_FOLDER}"
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -34,7 +33,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     if arguments.run is not None:
         run = read_run(cwd / arguments.run)
         document = run_document(run, cwd / arguments.run, job_needs(pipeline))
-        outcome = Outcome(Verdict.PASS, document, {"run": report_to_json(run), "trends": None})
+        outcome = Outcome(Verdict.PASS, document, {"run": run_to_json(run), "trends": None})
     else:
         outcome = _trends(HistoryFolder(cwd / (arguments.history or _HISTORY)), pipeline)
     if arguments.format == "html" and arguments.output is None:
@@ -45,7 +44,9 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 
 
 def _trends(history: HistoryFolder, pipeline: Pipeline | None) -> Outcome:
-    columns = fold_runs(history.read_runs())
+    runs = history.read_runs()
+    workspace = runs[-1].origin.workspace if runs else None
+    columns = fold_runs([run for run in runs if run.origin.workspace == workspace])
     panels = (
         *run_panels(columns),
         coverage_panel(history.read_coverage()),
@@ -57,7 +58,7 @@ def _trends(history: HistoryFolder, pipeline: Pipeline | None) -> Outcome:
         tests=history.read_tests(),
         needs=job_needs(pipeline),
         budgets=_budgets(columns.runs, pipeline),
-        changes=last_run_changes(columns),
+        left_out=len(runs) - len(columns.runs),
     )
     return Outcome(Verdict.PASS, trends_document(report), {"run": None, "trends": trends_to_json(report)})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from nanna_ci.dashboard.job_timeline import timeline_blocks
 from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
@@ -17,7 +17,7 @@ from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.pipeline.log_text import plain_line
 from nanna_ci.pipeline.results import JobResult, parse_result
 from nanna_ci.pipeline.run_report import RunReport, report_document
-from nanna_ci.report.blocks import Bars, Block, Code, Details, Document, Heading, Paragraph
+from nanna_ci.report.blocks import Bars, Block, Code, Details, Document, Heading, Paragraph, Table
 from nanna_ci.report.units import bytes_text
 
 LOG_BYTES: Final = 256 * 1024
@@ -27,9 +27,7 @@ _RESULT_BYTES: Final = 64 * MEBIBYTE
 _LARGEST_LOG: Final = 256 * MEBIBYTE
 
 
-def run_document(
-    report: RunReport, folder: Path, needs: Mapping[str, Sequence[str]], changes: tuple[Block, ...] = ()
-) -> Document:
+def run_document(report: RunReport, folder: Path, needs: Mapping[str, Sequence[str]]) -> Document:
     """The page; the logs are those in `folder`, which have lost their secrets already.
 
     The timeline says what the bars of the report say.
@@ -40,12 +38,35 @@ def run_document(
     timeline = timeline_blocks(jobs, needs, report.seconds)
     blocks = (
         verdict,
-        *changes,
-        *(block for block in rest if not isinstance(block, Bars)),
+        *(shown for block in rest if not isinstance(block, Bars) for shown in _headed(block)),
         *((Heading("Critical path"), *timeline) if timeline else ()),
         *_log_blocks(report.results, folder),
     )
     return Document(document.title, blocks, contents=True)
+
+
+def run_to_json(report: RunReport) -> dict[str, Any]:
+    """What the page draws."""
+    return {
+        "folder": report.folder,
+        "event": report.event,
+        "summary": report.line,
+        "seconds": round(report.seconds, 3),
+        "jobs": [
+            {
+                "id": result.id,
+                "verdict": result.verdict.value,
+                "seconds": None if result.seconds is None else round(result.seconds, 3),
+                "reason": result.reason,
+            }
+            for result in report.results
+        ],
+    }
+
+
+def _headed(block: Block) -> tuple[Block, ...]:
+    """The table of jobs under a heading of its own, so that the contents lead to it."""
+    return (Heading("Jobs"), block) if isinstance(block, Table) and block.sortable else (block,)
 
 
 def read_run(folder: Path) -> RunReport:

@@ -14,15 +14,13 @@ from nanna_ci.dashboard.time_steps import COMPARED_RUNS, usual_value
 from nanna_ci.dashboard.trend_panels import slowest_jobs
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
+from nanna_ci.measure.metrics.run_changes import changes_between, changes_blocks
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
 from nanna_ci.report.units import seconds_text
 
 RUNS_LISTED: Final = 200
 _FLAKY_RECORDS: Final = 200
-_NAMED: Final = 10
-_SLOWER: Final = 1.25
-_SLOWER_S: Final = 10.0
 _SAID: Final = {
     Verdict.FAIL: "failed",
     Verdict.ERROR: "gave no answer",
@@ -46,14 +44,17 @@ _TITLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TrendsReport:
-    """A history, folded. `needs` are those of the pipeline's jobs as it is now; `budgets` are blocks of its targets."""
+    """A history, folded. `needs` are those of the pipeline's jobs as it is now; `budgets` are blocks of its targets.
+
+    `left_out` counts the runs of other workspaces.
+    """
 
     columns: RunColumns
     panels: tuple[Panel, ...]
     tests: Sequence[RunTests]
     needs: Mapping[str, Sequence[str]]
     budgets: tuple[Block, ...]
-    changes: tuple[Block, ...]
+    left_out: int = 0
 
 
 def trends_document(report: TrendsReport) -> Document:
@@ -62,6 +63,8 @@ def trends_document(report: TrendsReport) -> Document:
     if not report.columns.runs:
         return Document(title, _first_steps())
     blocks: list[Block] = [*_last_run(report)]
+    if len(report.columns.runs) > 1:
+        blocks += changes_blocks(changes_between(*report.columns.runs[-2:]))
     if timeline := _timeline(report):
         blocks += [Heading("Critical path of the last run"), *timeline]
     for at, panel in enumerate(report.panels):
@@ -134,10 +137,10 @@ def _last_run(report: TrendsReport) -> tuple[Block, ...]:
     took = None if last.wall_s is None else seconds_text(last.wall_s)
     before = "" if usual is None else f"; the {min(COMPARED_RUNS, len(runs) - 1)} runs before: {seconds_text(usual)}"
     origin = last.origin
+    others = f"; {report.left_out:,} runs of other workspaces are left out" if report.left_out else ""
     return (
         Heading("Last run"),
         Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: of {len(last.jobs)} jobs, {said or 'none'}"),
-        *report.changes,
         Facts(
             (
                 ("Run", origin.run),
@@ -150,44 +153,10 @@ def _last_run(report: TrendsReport) -> tuple[Block, ...]:
                     "Cache hit rate",
                     None if last.cache_hit_rate is None else value_text(last.cache_hit_rate, FigureUnit.SHARE),
                 ),
-                ("History", f"{len(runs):,} runs since {runs[0].origin.started:%Y-%m-%d}"),
+                ("History", f"{len(runs):,} runs since {runs[0].origin.started:%Y-%m-%d}{others}"),
             )
         ),
     )
-
-
-def last_run_changes(columns: RunColumns) -> tuple[Block, ...]:
-    """What failed anew, what was fixed, and what took much longer than it used to."""
-    if len(columns.runs) < 2:
-        return (Paragraph("It is the first one: there is nothing to compare it with."),)
-    before, last = ({job.id: job for job in run.jobs} for run in columns.runs[-2:])
-    blocks: list[Block] = []
-    broken = [
-        name
-        for name, job in last.items()
-        if job.verdict is Verdict.FAIL and name in before and before[name].verdict is Verdict.PASS
-    ]
-    fixed = [
-        name
-        for name, job in last.items()
-        if job.verdict is Verdict.PASS and name in before and before[name].verdict is Verdict.FAIL
-    ]
-    slower = []
-    for name, job in last.items():
-        usual = usual_value(columns.jobs[name].run_s)
-        if job.run_s is not None and usual is not None and job.run_s > max(usual * _SLOWER, usual + _SLOWER_S):
-            slower.append((usual - job.run_s, f"{name} ({seconds_text(usual)} → {seconds_text(job.run_s)})"))
-    gone = [name for name in before if name not in last]
-    for tone, what, names in (
-        (Tone.BAD, "New failures", broken),
-        (Tone.GOOD, "Fixed", fixed),
-        (Tone.WARN, "Slower than usual", [said for _, said in sorted(slower)]),
-        (Tone.NEUTRAL, "No longer there", gone),
-    ):
-        if names:
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            blocks.append(Notice(tone, f"{what}: {', '.join(names[:_NAMED])}{more}"))
-    return tuple(blocks) or (Paragraph("Nothing new failed or became much slower since the run before."),)
 
 
 def _flaky_counts(tests: Sequence[RunTests]) -> dict[tuple[str, str], tuple[int, int, str]]:
