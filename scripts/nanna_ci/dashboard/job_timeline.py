@@ -37,7 +37,7 @@ def timeline_blocks(
         blocks.append(
             Timeline(spans, f"Critical path: {seconds_text(most)}, if every job begins once what it needs is done")
         )
-        if wall_s is not None and wall_s > most:
+        if wall_s is not None and wall_s >= most + 1:
             share = "what jobs share, such as dependencies and the evaluation, is no job's time"
             blocks.append(Paragraph(f"The whole run took {seconds_text(wall_s)}: {share}."))
         if not waits:

@@ -123,14 +123,14 @@ def _log_blocks(results: Iterable[JobResult], folder: Path) -> tuple[Block, ...]
         if result.verdict not in {Verdict.FAIL, Verdict.ERROR}:
             continue
         path = folder / "jobs" / result.id / "log.txt"
-        text, whole_bytes = _log_end(path, min(LOG_BYTES, left))
+        text, size = _log_end(path, min(LOG_BYTES, left))
         if not text:
             continue
+        cut = size > min(LOG_BYTES, left)
+        shown = f"the last {bytes_text(len(text.encode()))} of {bytes_text(size)}" if cut else "all of it"
         left -= len(text.encode())
-        cut = whole_bytes > len(text.encode())
-        shown = f"the last {bytes_text(len(text.encode()))} of {bytes_text(whole_bytes)}" if cut else "whole"
         log = (Code(text, "text"), *((Paragraph(f"All of it: {path}"),) if cut else ()))
-        blocks.append(Details(f"Log of {result.id}, {shown}", log))
+        blocks.append(Details(f"Log of {result.id}: {shown}", log))
     return (Heading("Logs of what failed"), *blocks) if blocks else ()
 
 

@@ -36,7 +36,7 @@ table { border-collapse: collapse; width: 100%; font-size: 0.92rem; }
 th, td { padding: 0.5rem 0.85rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; }
 th { background: var(--panel); font-weight: 600; white-space: nowrap; }
-td { min-width: 5.5rem; }
+td { min-width: 5.5rem; } table[data-rows] { min-width: 46rem; }
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover { background: var(--panel); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -79,8 +79,10 @@ figure { margin: 1.25rem 0; } figcaption { font-weight: 600; margin-bottom: 0.6r
     + TIMELINE_STYLE
     + """
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
-@media print { main { max-width: none; padding: 0; } .scroll { overflow: visible; } pre { white-space: pre-wrap; }
-  .contents, .skip, .tools { display: none; } figure, .notice, tr { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } body { font-size: 12px; } .trends { grid-template-columns: repeat(3, 1fr); } }
+@media print { html { font-size: 10px; } body { font-size: 1rem; } main { max-width: none; padding: 0; }
+  .scroll { overflow: visible; } pre { white-space: pre-wrap; } .contents, .skip, .tools { display: none; }
+  table[data-rows] { min-width: 0; font-size: 0.8rem; } td, th { min-width: 0; padding: 0.2rem 0.4rem; }
+  th button::after { content: ""; } figure, .notice, tr { break-inside: avoid; }
+  h2, h3, .caption { break-after: avoid; } }
 """
 )

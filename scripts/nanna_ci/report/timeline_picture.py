@@ -13,7 +13,8 @@ TIMELINE_STYLE: Final = """
 .timeline .grid { fill: var(--line); }
 .timeline .wait { fill: var(--faint); fill-opacity: 0.45; } .timeline .work { fill: var(--bar); fill-opacity: 0.55; }
 .timeline .critical { fill: var(--bar); fill-opacity: 1; } .timeline .work.bad { fill: var(--bad); }
-.timeline .axis { display: flex; justify-content: space-between; color: var(--faint); font-size: 0.8rem; }
+.timeline .axis { display: flex; justify-content: space-between; color: var(--faint); font-size: 0.8rem;
+  white-space: nowrap; }
 .legend .wait { fill: var(--faint); fill-opacity: 0.45; } .legend .work { fill: var(--bar); fill-opacity: 0.55; }
 .legend .critical { fill: var(--bar); fill-opacity: 1; }
 @media (max-width: 40rem) { .bars.timeline { grid-template-columns: 1fr; gap: 0.1rem; }
@@ -29,7 +30,7 @@ def draw_timeline(block: Timeline, text: Callable[[str], str]) -> Iterator[str]:
     end_s = block.end_s
     scale = _WIDTH / end_s if 0 < end_s < float("inf") else 0.0
     yield f'<figure>\n<figcaption>{text(block.caption)}</figcaption>\n<div class="legend">'
-    for names, said in _LEGEND:
+    for names, said in _LEGEND if any(span.wait_s for span in block.spans) else _LEGEND[:-1]:
         swatch = f'<svg viewBox="0 0 10 10" aria-hidden="true"><rect class="{names}" width="10" height="10"/></svg>'
         yield f"<span>{swatch}{said}</span>"
     yield '</div>\n<div class="bars timeline">'

@@ -27,7 +27,7 @@ TRENDS_STYLE: Final = """
 .ticks { display: flex; flex-direction: column-reverse; justify-content: space-between; text-align: right;
   margin: -0.5em 0; line-height: 1; }
 .plot svg { width: 100%; height: 4.5rem; display: block; overflow: visible; } .wide .plot svg { height: 9rem; }
-.ends { grid-column: 2; display: flex; justify-content: space-between; gap: 0.5rem; }
+.ends { grid-column: 2; display: flex; white-space: nowrap; justify-content: space-between; gap: 0.5rem; }
 .plot path { fill: none; vector-effect: non-scaling-stroke; stroke-linecap: round; stroke-linejoin: round; }
 .plot .grid { stroke: var(--line); stroke-width: 1; } .plot .old { fill: var(--panel); }
 .plot .middle { stroke: var(--bar); stroke-width: 1.6; } .plot .dots { stroke: var(--bar); stroke-width: 5; }
