@@ -112,6 +112,13 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("{evidence}",),
         ("{evidence}", "--identity", "{url}"),
     ),
+    "report": (
+        ("--history", "{history}", "--format", "text"),
+        ("--history", "{url}"),
+        ("--run", "{url}"),
+        ("--run", "{job}"),
+        ("--run", "{run}"),
+    ),
     "doctor": (
         ("--substituter", "{url}"),
         ("--to", "{url}"),
@@ -179,6 +186,38 @@ BILL = {
         }
     ],
 }
+RECORD = {
+    "schemaVersion": 1,
+    "run": "local-1",
+    "event": "local",
+    "started": "2026-11-28T19:34:23Z",
+    "branch": SHAPED["personal token"],
+    "url": URL,
+    "verdict": "fail",
+    "jobs": [{"id": SHAPED["JWT"], "verdict": "fail", "runSeconds": 1.5}],
+}
+FAILED_JOB = {
+    "schemaVersion": 1,
+    "id": "unit",
+    "verdict": "fail",
+    "seconds": 1.5,
+    "state": "built",
+    "reason": f"it said {SHAPED['personal token']}",
+    "evidence": {},
+    "failingTests": [SHAPED["JWT"]],
+    "logTail": [SHAPED["personal token"]],
+    "reproduce": None,
+}
+CI_RUN = {
+    "schemaVersion": 1,
+    "command": "ci",
+    "verdict": "fail",
+    "event": "push",
+    "seconds": 2.5,
+    "strict": False,
+    "interrupted": False,
+    "jobs": [{"id": "unit"}],
+}
 PIPELINE = """[workspace]
 name = "demo"
 binaries = ["app"]
@@ -244,6 +283,10 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         home / "bill.cdx.json": json.dumps(BILL),
         home / "evidence" / "SHA256SUMS": f"{SHAPED['personal token']}  {SHAPED['JWT']}\n",
         home / "evidence" / "evidence.json": json.dumps({"schemaVersion": 1, "files": [{"path": SHAPED["JWT"]}]}),
+        home / "history" / "runs.jsonl": json.dumps(RECORD) + "\n",
+        home / "run" / "result.json": json.dumps(CI_RUN),
+        home / "run" / "jobs" / "unit" / "result.json": json.dumps(FAILED_JOB),
+        home / "run" / "jobs" / "unit" / "log.txt": said(),
         home / "built" / SHAPED["personal token"]: "",
         **{home / "bin" / name: STAND_IN.format(home=home, code=code) for name in PROGRAMS},
     }
@@ -262,6 +305,8 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         "auth": str(home / ".docker" / "config.json"),
         "folder": str(home / "built"),
         "evidence": str(home / "evidence"),
+        "history": str(home / "history"),
+        "run": str(home / "run"),
         "lock": str(home / "Cargo.lock"),
         "osv": str(home / "osv"),
         "bill": str(home / "bill.cdx.json"),

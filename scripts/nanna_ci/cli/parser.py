@@ -21,7 +21,8 @@ FORMATS: Final = ("text", "markdown", "json", "html")
 class Usage(Protocol):
     """What a module of `nanna_ci.usage` has.
 
-    It may also have EXTRA_FORMATS, more choices for --format, which the command answers in `Outcome.outputs`.
+    It may also have EXTRA_FORMATS, more choices for --format, which the command answers in `Outcome.outputs`, and
+    DEFAULT_FORMAT, if that is not text.
     """
 
     DESCRIPTION: str
@@ -37,7 +38,10 @@ def build_parser(name: str, usage: Usage, out: TextIO) -> argparse.ArgumentParse
     usage.add_arguments(parser)
     common = parser.add_argument_group("common options")
     formats = (*FORMATS, *getattr(usage, "EXTRA_FORMATS", ()))
-    common.add_argument("--format", choices=formats, default="text", help="how the result is written (default: text)")
+    default = getattr(usage, "DEFAULT_FORMAT", "text")
+    common.add_argument(
+        "--format", choices=formats, default=default, help=f"how the result is written (default: {default})"
+    )
     if "--output" in parser._option_string_actions:  # the command's own: the folder that it writes
         parser.set_defaults(output=None)
     else:

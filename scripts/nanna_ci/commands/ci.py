@@ -6,6 +6,7 @@ import argparse
 import os
 from dataclasses import replace
 
+from nanna_ci.dashboard.run_page import run_document
 from nanna_ci.foundation.context import Context
 from nanna_ci.jobs.local_jobs import run_locally
 from nanna_ci.jobs.run_history import remember_run
@@ -38,10 +39,11 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
     memory = remember_run(report, jobs, pipeline, folder, context)
     report = replace(report, sections=memory.blocks(), over_budget=memory.over_budget)
-    document = report_document(report)
     data = report_to_json(report) | memory.to_json()
-    outcome = Outcome(report.verdict, document, data).redacted(context.redactor)
-    page = ("report.html", render_html(outcome.document).encode(errors="replace"))
+    outcome = Outcome(report.verdict, report_document(report), data).redacted(context.redactor)
+    needs = {job.id: job.needs for job in jobs}
+    document = context.redactor.redact_value(run_document(report, folder.path, needs))
+    page = ("report.html", render_html(document).encode(errors="replace"))
     folder.finish((*outcome_files("ci", outcome), page))
     if memory.line is not None:
         context.say(memory.line)

@@ -92,12 +92,13 @@ def results_table(results: Sequence[JobResult]) -> Table:
                 Cell(result.id),
                 Cell(result.verdict.value, VERDICT_TONES[result.verdict]),
                 Cell(result.state.value if result.state else "-"),
-                Cell(duration(result.seconds) if result.seconds is not None else "-"),
+                Cell(duration(result.seconds) if result.seconds is not None else "-", order=result.seconds),
                 Cell(result.reason or _tests(result)),
             )
             for result in sorted(results, key=lambda result: _ORDER[result.verdict])
         ),
         numeric=frozenset({3}),
+        sortable="jobs",
     )
 
 

@@ -18,7 +18,7 @@ AREAS_STYLE: Final = """
 .areas .t0 { fill: #cfe0fb; } .areas .t1 { fill: #d3efdb; } .areas .t2 { fill: #fbe6bd; }
 .areas .t3 { fill: #f6d5de; } .areas .t4 { fill: #dfd8f7; } .areas .t5 { fill: #cdeaf0; }
 .areas .tile:hover { stroke: var(--ink); }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   .areas .t0 { fill: #1d3a66; } .areas .t1 { fill: #1c4a2c; } .areas .t2 { fill: #55400f; }
   .areas .t3 { fill: #5a2638; } .areas .t4 { fill: #3a2f66; } .areas .t5 { fill: #174650; } }
 """

@@ -17,10 +17,15 @@ class Tone(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A table cell: literal text, never markup. None is unknown and renders as n/a."""
+    """A table cell: literal text, never markup. None is unknown and renders as n/a.
+
+    A page makes `link` one, if it is http or https. `order` is what a page sorts by, if that is not the text.
+    """
 
     text: str | None
     tone: Tone = Tone.NEUTRAL
+    link: str | None = None
+    order: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of cells under a header; every row is as long as the header. `numeric` columns align right."""
+    """Rows of cells under a header; every row is as long as the header. `numeric` columns align right.
+
+    `sortable` names the rows (`jobs`): on a page where scripts run, a reader sorts and filters them.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     numeric: frozenset[int] = frozenset()
+    sortable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +112,83 @@ class Areas:
     caption: str
 
 
-Block = Areas | Heading | Paragraph | Notice | Table | Code | Facts | Bars | Stacks
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One value over time, in steps from old to new.
+
+    A step is the lowest, middle and highest value of what it stands for, None if nothing was measured. `text` is the
+    latest value, `note` what to compare it with. `ticks` are heights of the axis and how they read, lowest first.
+    Before a step in `breaks` the line is cut: what is on its two sides is not to be compared. `marks` are steps with
+    something to say about each.
+    """
+
+    name: str
+    text: str | None
+    note: str
+    steps: tuple[tuple[float, float, float] | None, ...]
+    ticks: tuple[tuple[float, str], ...]
+    breaks: frozenset[int] = frozenset()
+    marks: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """Trends on one axis of time. Markdown and text draw each as a row of characters.
+
+    From the step `exact_from` on, each is one run. `ends` says what the first step, that one and the last are, without
+    that one if it is the first. `note` is more to say beside the caption.
+    """
+
+    caption: str
+    trends: tuple[Trend, ...]
+    exact_from: int
+    ends: tuple[str, ...]
+    note: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A line of a timeline: a wait from `begin_s` on, then work. The end of all waits for the `critical` ones."""
+
+    name: str
+    begin_s: float
+    wait_s: float
+    work_s: float
+    text: str
+    tone: Tone = Tone.NEUTRAL
+    critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What ran when. Markdown and text draw it with characters."""
+
+    spans: tuple[Span, ...]
+    caption: str
+
+    @property
+    def end_s(self) -> float:
+        """When the last of them ended."""
+        return max((span.begin_s + span.wait_s + span.work_s for span in self.spans), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Blocks that a page shows once a reader opens them."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+
+
+Picture = Areas | Bars | Stacks | Timeline | Trends
+Block = Heading | Paragraph | Notice | Table | Code | Facts | Details | Picture
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A report: title and blocks, most important first."""
+    """A report: title and blocks, most important first. `contents`: a page of three sections or more links to them."""
 
     title: str
     blocks: tuple[Block, ...]
+    contents: bool = False

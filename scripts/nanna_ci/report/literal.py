@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from nanna_ci.foundation.visible_text import visible
-from nanna_ci.report.blocks import Areas, Bars, Cell, Tone
+from nanna_ci.report.blocks import Areas, Bars, Cell, Span, Timeline, Tone, Trend
 
 NOT_KNOWN: Final = "n/a"
 _NAMED: Final = 3  # things of a treemap's group that text names
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
 PART_FILLS: Final = "█▒░▓·"  # of the parts of a stacked bar, in order
 SYMBOLS: Final = {Tone.NEUTRAL: "", Tone.GOOD: "✔", Tone.BAD: "✘", Tone.WARN: "⚠"}
 
@@ -64,3 +65,25 @@ def part_columns(values: Sequence[float] | None, width: int) -> list[int]:
     if columns:
         columns[columns.index(max(columns))] += width - sum(columns)
     return columns
+
+
+def spark(trend: Trend, width: int) -> str:
+    """The newest steps of a trend as a row of characters, a blank where nothing was measured."""
+    steps = trend.steps[-width:]
+    low, high = (trend.ticks[0][0], trend.ticks[-1][0]) if trend.ticks else (0.0, 0.0)
+    if not math.isfinite(high - low) or high <= low:
+        return ""
+    return "".join(
+        " " if step is None else _LEVELS[min(7, max(0, int((step[1] - low) / (high - low) * 8)))] for step in steps
+    )
+
+
+def span_columns(timeline: Timeline, span: Span, width: int) -> tuple[int, int, int]:
+    """Columns before a span, of its wait, and of its work; work that took time still shows."""
+    end_s = timeline.end_s
+    if not 0 < end_s < float("inf"):
+        return 0, 0, 0
+    begin = int(span.begin_s / end_s * width)
+    work = max(1 if span.work_s > 0 else 0, round(span.work_s / end_s * width))
+    wait = min(round(span.wait_s / end_s * width), max(0, width - begin - work))
+    return min(begin, width - work), wait, work

@@ -7,8 +7,34 @@ from collections.abc import Iterable, Iterator
 from typing import Final, assert_never
 
 from nanna_ci.foundation.visible_text import visible_lines
-from nanna_ci.report.blocks import Areas, Bars, Block, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table
-from nanna_ci.report.literal import PART_FILLS, SYMBOLS, bars_of_areas, cell_text, known, part_columns, shares
+from nanna_ci.report.blocks import (
+    Areas,
+    Bars,
+    Block,
+    Code,
+    Details,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Picture,
+    Stacks,
+    Table,
+    Timeline,
+    Trends,
+)
+from nanna_ci.report.literal import (
+    PART_FILLS,
+    SYMBOLS,
+    bars_of_areas,
+    cell_text,
+    known,
+    part_columns,
+    shares,
+    span_columns,
+    spark,
+)
 from nanna_ci.report.text import text_bar
 
 _BAR_WIDTH: Final = 20
@@ -85,14 +111,37 @@ def _lines(block: Block) -> Iterator[str]:
             yield fence(text, language)
         case Facts(items=items):
             yield from (f"- **{escape(name)}:** {escape(value)}" for name, value in items)
+        case Areas() | Bars() | Stacks() | Timeline() | Trends():
+            yield from _picture(block)
+        case Details(summary=summary, blocks=blocks):
+            yield f"**{escape(summary)}**\n"
+            yield "\n".join(map(render_block, blocks)).rstrip("\n")
+        case _:
+            assert_never(block)
+
+
+def _picture(block: Picture) -> Iterator[str]:
+    match block:
         case Bars():
             yield from _bars(block)
         case Stacks():
             yield from _stacks(block)
         case Areas():
             yield from _bars(bars_of_areas(block))
+        case Trends():
+            yield from _trends(block)
+        case Timeline():
+            yield from _timeline(block)
         case _:
             assert_never(block)
+
+
+def _trends(block: Trends) -> Iterator[str]:
+    rows = (
+        [escape(trend.name), spark(trend, _BAR_WIDTH).replace(" ", "·"), escape(trend.text), escape(trend.note)]
+        for trend in block.trends
+    )
+    yield from _table([escape(block.caption), "", "Latest", ""], rows, frozenset({2}))
 
 
 def _bars(block: Bars) -> Iterator[str]:
@@ -115,6 +164,15 @@ def _stacks(block: Stacks) -> Iterator[str]:
         for label, values, text in block.items
     )
     yield from _table([escape(block.caption), legend, ""], rows, frozenset({2}))
+
+
+def _timeline(block: Timeline) -> Iterator[str]:
+    rows = []
+    for span in block.spans:
+        begin, wait, work = span_columns(block, span, _BAR_WIDTH)
+        critical = "▶ " if span.critical else ""
+        rows.append([critical + escape(span.name), "·" * begin + "░" * wait + "█" * work, escape(span.text)])
+    yield from _table([escape(block.caption), "", ""], rows, frozenset({2}))
 
 
 def _table(header: Iterable[str], rows: Iterable[list[str]], numeric: frozenset[int]) -> Iterator[str]:

@@ -12,16 +12,30 @@ from nanna_ci.report.blocks import (
     Bars,
     Block,
     Code,
+    Details,
     Document,
     Facts,
     Heading,
     Notice,
     Paragraph,
+    Picture,
     Stacks,
     Table,
+    Timeline,
     Tone,
+    Trends,
 )
-from nanna_ci.report.literal import NOT_KNOWN, PART_FILLS, SYMBOLS, bars_of_areas, known, part_columns, shares
+from nanna_ci.report.literal import (
+    NOT_KNOWN,
+    PART_FILLS,
+    SYMBOLS,
+    bars_of_areas,
+    known,
+    part_columns,
+    shares,
+    span_columns,
+    spark,
+)
 
 _UNLIMITED: Final = sys.maxsize
 _GAP: Final = "  "
@@ -79,12 +93,27 @@ class _Painter:
                 yield from (f"    {line}".rstrip() for line in visible_lines(text).rstrip("\n").split("\n"))
             case Facts(items=items):
                 yield from self._facts(items)
+            case Areas() | Bars() | Stacks() | Timeline() | Trends():
+                yield from self._picture(block)
+            case Details(summary=summary, blocks=blocks):
+                yield from self.underlined(visible(summary), "·")
+                for inner in blocks:
+                    yield from self.lines(inner)
+            case _:
+                assert_never(block)
+
+    def _picture(self, block: Picture) -> Iterator[str]:
+        match block:
             case Bars():
                 yield from self._bars(block)
             case Stacks():
                 yield from self._stacks(block)
             case Areas():
                 yield from self._bars(bars_of_areas(block))
+            case Trends():
+                yield from self._trends(block)
+            case Timeline():
+                yield from self._timeline(block)
             case _:
                 assert_never(block)
 
@@ -126,6 +155,24 @@ class _Painter:
             rest = " " * (_BAR_WIDTH - sum(columns))
             shown = visible(text) if values is not None else NOT_KNOWN
             yield f"{_pad(label, column)}{_GAP}{drawn}{rest}{_GAP}{shown}".rstrip()
+
+    def _trends(self, block: Trends) -> Iterator[str]:
+        yield self.paint(visible(block.caption), _BOLD)
+        names = [visible(trend.name) for trend in block.trends]
+        column = max(map(display_width, names), default=0)
+        for name, trend in zip(names, block.trends, strict=True):
+            drawn = _pad(spark(trend, _BAR_WIDTH), _BAR_WIDTH)
+            yield f"{_pad(name, column)}{_GAP}{drawn}{_GAP}{known(trend.text)}{_GAP}{visible(trend.note)}".rstrip()
+
+    def _timeline(self, block: Timeline) -> Iterator[str]:
+        yield self.paint(visible(block.caption), _BOLD)
+        names = [f"{'▶ ' if span.critical else '  '}{visible(span.name)}" for span in block.spans]
+        column = max(map(display_width, names), default=0)
+        for name, span in zip(names, block.spans, strict=True):
+            begin, wait, work = span_columns(block, span, _BAR_WIDTH)
+            drawn = " " * begin + "░" * wait + self.paint("█" * work, _CODES[span.tone])
+            rest = " " * max(0, _BAR_WIDTH - begin - wait - work)
+            yield f"{_pad(name, column)}{_GAP}{drawn}{rest}{_GAP}{visible(span.text)}".rstrip()
 
     def _table(self, table: Table) -> Iterator[str]:
         columns = [

@@ -11,8 +11,9 @@ from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.measure.history.git_branch import HistoryBranch
 from nanna_ci.measure.history.history import History
 from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.pipeline.run_folder import HISTORY_FOLDER
 
-DEFAULT_PLACE: Final = ".nanna-ci/history"
+DEFAULT_PLACE: Final = f".nanna-ci/{HISTORY_FOLDER}"
 """Where `ci` keeps the history of its runs, below the working folder."""
 _BRANCH: Final = re.compile(r"branch:(?P<name>[A-Za-z0-9_][A-Za-z0-9_-]*([./][A-Za-z0-9_-]+)*)")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -41,6 +40,8 @@ _T = TypeVar("_T")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _URL: Final = re.compile(r"https?://[!-~]+")
 _VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
+_SHOWN: Final[dict[str, str]] = {}  # texts that were looked at: most come in every run, and are kept once
+_SHOWN_AT_MOST: Final = 100_000
 _METRICS: Final = {metric.value: metric for metric in Metric}
 
 
@@ -72,7 +73,7 @@ def parse_record(series: Series, line: bytes, source: str) -> Record:
 
     Raises MalformedData for anything that `render_record` would not have written.
     """
-    reader = _Fields(as_object(load_json(line, source), source, "the line"), source)
+    reader = _Fields(as_object(load_json(line, source, every_value_checked=True), source, "the line"), source)
     version = reader.take("schemaVersion")
     if version != SCHEMA_VERSION:
         raise MalformedData(source, f"schemaVersion is {describe(version)}, only {SCHEMA_VERSION} is known")
@@ -106,9 +107,15 @@ class _Fields:
         value = self.take(key)
         if value is None:
             return None
-        if type(value) is not str or not value or not (value.isprintable() or visible(value) == value):
+        if type(value) is not str:
             raise self.wrong(key, value, "text that can be shown")
-        return sys.intern(value)
+        if value not in _SHOWN:
+            if not value or not (value.isprintable() or visible(value) == value):
+                raise self.wrong(key, value, "text that can be shown")
+            if len(_SHOWN) >= _SHOWN_AT_MOST:
+                return value
+            _SHOWN[value] = value
+        return _SHOWN[value]
 
     def text(self, key: str) -> str:
         value = self.text_or_none(key)
@@ -157,7 +164,9 @@ class _Fields:
         return choices[value]
 
     def items(self, key: str, parse: Callable[[_Fields], _T]) -> tuple[_T, ...]:
-        value = self.take(key)
+        return self.items_of(key, self.take(key), parse)
+
+    def items_of(self, key: str, value: JsonValue, parse: Callable[[_Fields], _T]) -> tuple[_T, ...]:
         if value is None:
             return ()
         made = []
@@ -285,6 +294,22 @@ def _parse_step(reader: _Fields) -> StepTime:
     return StepTime(reader.text("name"), reader.number("seconds"))
 
 
+def _parse_steps(reader: _Fields) -> tuple[StepTime, ...]:
+    """Most objects of a history are steps: one with a name seen before is read without the care that words a fault."""
+    steps = reader.take("steps")
+    if type(steps) is not list:
+        return reader.items_of("steps", steps, _parse_step)
+    made = []
+    for step in steps:
+        if type(step) is dict and len(step) == 2:
+            name, seconds = step.get("name"), step.get("seconds")
+            if type(name) is str and type(seconds) is float and seconds >= 0 and name in _SHOWN:
+                made.append(StepTime(_SHOWN[name], seconds))
+                continue
+        made += reader.items_of("steps", [step], _parse_step)
+    return tuple(made)
+
+
 def _parse_job(reader: _Fields) -> JobRecord:
     return JobRecord(
         reader.text("id"),
@@ -296,7 +321,7 @@ def _parse_job(reader: _Fields) -> JobRecord:
         reader.rate_or_none("cacheHitRate"),
         reader.count_or_none("artifactBytes"),
         reader.count_or_none("imageBytes"),
-        reader.items("steps", _parse_step),
+        _parse_steps(reader),
     )
 
 

@@ -1,0 +1,1 @@
+"""Pages about the pipeline itself: trends of a history, and one run."""
