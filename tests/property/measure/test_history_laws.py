@@ -58,6 +58,7 @@ JOBS = st.builds(
     st.none() | COUNT,
     st.none() | COUNT,
     st.lists(st.builds(StepTime, TEXT, SECONDS), max_size=3).map(tuple),
+    st.none() | SECONDS,
 )
 TESTS = st.builds(
     JobTests,

@@ -260,6 +260,7 @@ def _job_to_json(job: JobRecord) -> dict[str, Any]:
         runner=job.runner,
         queueSeconds=_rounded(job.queue_s),
         runSeconds=_rounded(job.run_s),
+        beginSeconds=_rounded(job.begin_s),
         cacheHitRate=job.cache_hit_rate,
         artifactBytes=job.artifact_bytes,
         imageBytes=job.image_bytes,
@@ -322,6 +323,7 @@ def _parse_job(reader: _Fields) -> JobRecord:
         reader.count_or_none("artifactBytes"),
         reader.count_or_none("imageBytes"),
         _parse_steps(reader),
+        reader.number_or_none("beginSeconds"),
     )
 
 

@@ -54,7 +54,8 @@ class JobRecord:
     """One job of a run.
 
     `queue_s` is the wait for a machine, `run_s` the time on it; None if nobody measured it, as for an output that was
-    there before. `state` is how the answer was got (built, substituted, present, ran). `cache_hit_rate` is 0 to 1.
+    there before. `begin_s` is from the run's start to the job's begin on its machine. `state` is how the answer was got
+    (built, substituted, present, ran). `cache_hit_rate` is 0 to 1.
     """
 
     id: str
@@ -67,6 +68,7 @@ class JobRecord:
     artifact_bytes: int | None = None
     image_bytes: int | None = None
     steps: tuple[StepTime, ...] = ()
+    begin_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
