@@ -13,7 +13,7 @@ from typing import Any
 
 from nanna_ci.binaries.origin import query_revision
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.errors import Interrupted, NannaError
 from nanna_ci.measure.budgets.budget_rule import (
     BudgetResult,
     budgets_table,
@@ -86,6 +86,8 @@ def remember_run(
             history.append(run)
             if tests := read_job_tests(folder.path / "jobs"):
                 history.append(RunTests(run.origin, tests))
+    except Interrupted:
+        raise
     except NannaError as error:
         hint = f"; {error.hint}" if error.hint else ""
         problem = f"this run is not kept whole in the history: {error.message}{hint}"
