@@ -12,7 +12,18 @@ from pathlib import Path
 import nanna_ci
 
 ROOT = Path(nanna_ci.__file__).parent
-DOMAINS = {"store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain", "measure"}
+DOMAINS = {
+    "store",
+    "report",
+    "toolchain",
+    "pipeline",
+    "binaries",
+    "cache",
+    "containers",
+    "supply_chain",
+    "measure",
+    "summary",
+}
 OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
 MAY_IMPORT = {
@@ -20,6 +31,7 @@ MAY_IMPORT = {
     "containers": {"pipeline", "binaries"},
     "supply_chain": {"pipeline", "binaries", "containers"},
     "measure": {"pipeline"},
+    "summary": {"pipeline", "measure"},
 }
 # each may import those to its left
 FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")
