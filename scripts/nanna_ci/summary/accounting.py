@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible
 from nanna_ci.pipeline.job_plan import runs_tests
-from nanna_ci.pipeline.results import JobResult, no_answer
+from nanna_ci.pipeline.results import JobResult, no_answer, some_names
 from nanna_ci.summary.expectations import ABSENT, ExpectedRun, PlannedMachine
 from nanna_ci.summary.found_results import FoundResult
 
-NAMED = 5
 _GOOD_NEED = "success"
 
 
@@ -96,14 +95,20 @@ class RunAccount:
     @property
     def line(self) -> str:
         """The verdict and what it rests on, in one line."""
-        good = [need for need in self.needs if need.is_good]
-        parts = [f"{len(good)} of {len(self.needs)} jobs of the workflow succeeded"]
-        for standing in Standing:
-            labels = [one.label for one in self.jobs if one.standing is standing]
-            if labels:
-                parts.append(f"{len(labels)} {standing.value}" + ("" if standing.is_good else f" ({_some(labels)})"))
         bad = [f"{need.name} was {need.result}" for need in self.needs if not need.is_good]
-        return visible(f"{self.verdict.value}: {'; '.join((*self.problems, *bad, ', '.join(parts)))}")
+        ended = ", ".join(
+            self._count(one) for one in sorted(Standing, key=lambda one: one.is_good) if self._labels(one)
+        )
+        succeeded = f"{len(self.needs) - len(bad)} of {len(self.needs)} jobs of the workflow succeeded"
+        parts = (*self.problems, *bad, ended, succeeded)
+        return visible(f"{self.verdict.value}: {'; '.join(filter(None, parts))}")
+
+    def _labels(self, standing: Standing) -> list[str]:
+        return [one.label for one in self.jobs if one.standing is standing]
+
+    def _count(self, standing: Standing) -> str:
+        labels = self._labels(standing)
+        return f"{len(labels)} {standing.value}" + ("" if standing.is_good else f" ({some_names(labels)})")
 
 
 def account(
@@ -209,8 +214,3 @@ def _unplanned(expected: ExpectedRun, found: Sequence[FoundResult]) -> Iterator[
         if one.job not in anywhere and (one.machine, one.job) not in planned:
             said = one.problem or (one.result.verdict.value if one.result else "")
             yield visible(f"{one.job} in the artifact of {one.machine or 'this run'}: {said}")
-
-
-def _some(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
-    return ", ".join(labels[:NAMED]) + more

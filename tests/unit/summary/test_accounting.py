@@ -127,13 +127,13 @@ def test_the_truth_table_of_all_results_verdicts_skips_and_events() -> None:
 def test_a_run_passes_in_which_all_passed() -> None:
     answer = judged(passed(UNIT), passed(LINT, executed=None))
     assert answer.verdict is Verdict.PASS
-    assert answer.line == "pass: 2 of 2 jobs of the workflow succeeded, 2 passed"
+    assert answer.line == "pass: 2 passed; 2 of 2 jobs of the workflow succeeded"
 
 
 def test_a_declared_skip_is_good_and_named_as_what_it_is() -> None:
     answer = judged(passed(UNIT), ended(LINT, Verdict.UNAVAILABLE))
     assert standings(answer) == {UNIT: Standing.PASSED, LINT: Standing.SKIPPED}
-    assert answer.line == "pass: 2 of 2 jobs of the workflow succeeded, 1 passed, 1 declared skip"
+    assert answer.line == "pass: 1 passed, 1 declared skip; 2 of 2 jobs of the workflow succeeded"
 
 
 def test_a_skip_that_nobody_declared_fails_and_keeps_its_reason() -> None:
