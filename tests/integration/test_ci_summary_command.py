@@ -144,7 +144,7 @@ def test_the_step_of_the_workflow_fails_a_cancelled_run_and_says_so_everywhere(t
     assert "https&#58;//github.com/me/mine/actions/runs/7/attempts/1" in text
     (alert,) = json.loads((tmp_path / "texts/alerts.json").read_text())["alerts"]
     assert (alert["key"], alert["title"]) == ("ci-failed-push", "CI fails on push")
-    assert (tmp_path / "texts/comment.md").read_text().startswith("<!-- nanna-ci: ci-summary -->\n\n# CI summary\n")
+    assert (tmp_path / "texts/comment.md").read_text().startswith("<!-- nanna-ci: ci-summary -->\n\n[The run](https://")
 
 
 # --- the rule, over real files --------------------------------------------------------------------------------------

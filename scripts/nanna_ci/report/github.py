@@ -169,21 +169,26 @@ def render_summary(document: Document, limit_bytes: int) -> bytes:
     return _fit(document, limit_bytes, lambda text: len(text.encode())).encode()
 
 
-def render_comment(document: Document, marker: str) -> str:
-    """The document as a comment that begins with the line `marker`, cut as a summary is to what GitHub takes."""
-    head = f"{marker}\n\n"
-    return head + _fit(document, COMMENT_LIMIT_CHARACTERS - len(head), len)
+def render_comment(document: Document, head: str) -> str:
+    """The document as a comment that begins with the Markdown `head`, cut as a summary is to what GitHub takes."""
+    before = f"{head}\n\n"
+    return before + _fit(document, COMMENT_LIMIT_CHARACTERS - len(before), len)
+
+
+def inert_markdown(document: Document) -> str:
+    """The document as Markdown that is UTF-8 and commands no runner, should a step of a workflow print it."""
+    return _inert(render_markdown(document))
 
 
 def _fit(document: Document, limit: int, size: Callable[[str], int]) -> str:
-    whole = _encodable(render_markdown(document))
+    whole = inert_markdown(document)
     if size(whole) <= limit:
         return whole
-    parts = [_encodable(f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n")]
+    parts = [_inert(f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n")]
     remaining = limit - size(parts[0])
     for block in _failures_first(document.blocks):
         for part in (block, *_smaller(block)):
-            text = "\n" + _encodable(render_block(part))
+            text = "\n" + _inert(render_block(part))
             if (needed := size(text)) <= remaining:
                 parts.append(text)
                 remaining -= needed
@@ -194,8 +199,8 @@ def _fit(document: Document, limit: int, size: Callable[[str], int]) -> str:
     return text
 
 
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+def _inert(text: str) -> str:
+    return neutralise(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _failures_first(blocks: Iterable[Block]) -> list[Block]:

@@ -14,7 +14,7 @@ from nanna_ci.pipeline.run_report import failure_blocks
 from nanna_ci.report.blocks import Block, Facts, Notice, Tone
 from nanna_ci.report.outcome import SCHEMA_VERSION, VERDICT_TONES
 from nanna_ci.summary.command_answers import CommandAnswers
-from nanna_ci.summary.measures import BenchmarkAnswer, benchmark_answers
+from nanna_ci.summary.measures import VANISHED, WARN, BenchmarkAnswer, benchmark_answers
 from nanna_ci.summary.step_summary import RunSummary, fitted_comment, shortened
 
 ALERTING_EVENTS: Final = frozenset({Event.PUSH, Event.RELEASE})
@@ -47,9 +47,9 @@ def _failed(summary: RunSummary) -> Iterator[Alert]:
     def blocks(log_bytes: int) -> Iterator[Block]:
         yield Notice(VERDICT_TONES[account.verdict], account.line)
         yield from failure_blocks([shortened(result, log_bytes) for result in account.results])
-        yield Facts((("Run", summary.url),))
 
-    yield _alert(f"ci-failed-{account.event}", f"CI fails on {account.event}", blocks, ("ci", "ci-failed"))
+    key, title = f"ci-failed-{account.event}", f"CI fails on {account.event}"
+    yield _alert(key, title, summary.url, blocks, ("ci", "ci-failed"))
 
 
 def _regressions(summary: RunSummary, answers: CommandAnswers) -> Iterator[Alert]:
@@ -60,12 +60,12 @@ def _regressions(summary: RunSummary, answers: CommandAnswers) -> Iterator[Alert
         return
     for one in found:
         if one.is_regression:
-            facts = Facts((("Head / base", _ratio(one)), ("Reason", one.reason or None), ("Run", summary.url)))
-            notice = Notice(
-                Tone.BAD if one.verdict == "fail" else Tone.WARN, f"{one.name} ({one.metric}): {one.verdict}"
-            )
-            title = f"Benchmark {one.name} is slower ({one.metric})"
-            yield _alert(f"benchmark-{one.metric}-{one.name}", title, _always(notice, facts), ("ci", "performance"))
+            facts = Facts((("Head / base", _ratio(one)), ("Reason", one.reason or None)))
+            tone = Tone.WARN if one.verdict == WARN else Tone.BAD
+            notice = Notice(tone, f"{one.name} ({one.metric or 'any metric'}): {one.verdict}")
+            key = f"benchmark-{one.metric or VANISHED}-{one.name}"
+            title = f"Benchmark {one.name} {'has vanished' if one.metric is None else f'is slower ({one.metric})'}"
+            yield _alert(key, title, summary.url, _always(notice, facts), ("ci", "performance"))
 
 
 def _ratio(one: BenchmarkAnswer) -> str | None:
@@ -79,9 +79,11 @@ def _always(*blocks: Block) -> Callable[[int], Iterator[Block]]:
     return lambda _: iter(blocks)
 
 
-def _alert(key: str, title: str, blocks: Callable[[int], Iterator[Block]], labels: tuple[str, ...]) -> Alert:
+def _alert(
+    key: str, title: str, url: str | None, blocks: Callable[[int], Iterator[Block]], labels: tuple[str, ...]
+) -> Alert:
     key, title = visible(key)[:TITLE_CHARACTERS], visible(title)[:TITLE_CHARACTERS]
-    return Alert(key, title, fitted_comment(title, alert_marker(key), blocks), labels)
+    return Alert(key, title, fitted_comment(title, alert_marker(key), url, blocks), labels)
 
 
 def alert_marker(key: str) -> str:

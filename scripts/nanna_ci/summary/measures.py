@@ -14,7 +14,8 @@ from nanna_ci.report.blocks import Block, Cell, Heading, Paragraph, Table, Tone
 from nanna_ci.summary.command_answers import CommandAnswers
 
 ROWS = 30
-_TONES = {"pass": Tone.GOOD, "warn": Tone.WARN, "fail": Tone.BAD, "unavailable": Tone.WARN}
+PASS, WARN, FAIL, VANISHED = "pass", "warn", "fail", "vanished"
+_TONES = {PASS: Tone.GOOD, WARN: Tone.WARN, FAIL: Tone.BAD, VANISHED: Tone.BAD}
 _NOT_AMONG = "among the artifacts is no result of {}"
 
 
@@ -31,10 +32,13 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkAnswer:
-    """A benchmark as `bench` judged it: head over base, with the interval that the rule looked at."""
+    """A benchmark as `bench` judged it: head over base, with the interval that the rule looked at.
+
+    One that vanished has neither metric nor figures.
+    """
 
     name: str
-    metric: str
+    metric: str | None
     verdict: str
     median: float | None
     low: float | None
@@ -43,8 +47,8 @@ class BenchmarkAnswer:
 
     @property
     def is_regression(self) -> bool:
-        """Whether it is slower than it may be, or probably so."""
-        return self.verdict in {"fail", "warn"}
+        """Whether it is slower than it may be, or probably so, or gone."""
+        return self.verdict in {FAIL, VANISHED, WARN}
 
 
 def measures_of(answers: CommandAnswers, results: Sequence[JobResult]) -> tuple[Measure, ...]:
@@ -132,9 +136,9 @@ def _benchmarks(answers: CommandAnswers) -> Measure:
         return Measure(name, None, error.message, Tone.WARN)
     if not found:
         return Measure(name, None, "bench measured none", Tone.WARN)
-    counts = Counter(one.verdict for one in found)
-    worst = next((verdict for verdict in ("fail", "warn", "unavailable", "pass") if counts[verdict]), "unavailable")
     found = tuple(sorted(found, key=lambda one: not one.is_regression))
+    counts = Counter(one.verdict for one in found)
+    worst = next((one for one in (FAIL, VANISHED, WARN) if counts[one]), PASS if set(counts) == {PASS} else WARN)
     rows = tuple(
         (
             Cell(one.name),
@@ -164,7 +168,7 @@ def _read_benchmarks(answer: JsonObject) -> Iterator[BenchmarkAnswer]:
         name = (
             gone if isinstance(gone, str) else as_text(as_object(gone, source, "vanished").get("name"), source, "name")
         )
-        yield BenchmarkAnswer(name, "n/a", "fail", None, None, None, "it is in the base and not in the head")
+        yield BenchmarkAnswer(name, None, VANISHED, None, None, None, "it is in the base and not in the head")
 
 
 def _ratio(value: float | None) -> str | None:

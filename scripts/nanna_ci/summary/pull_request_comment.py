@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import JobResult
 from nanna_ci.pipeline.run_report import failure_blocks, results_table
-from nanna_ci.report.blocks import Block, Facts, Heading, Paragraph
+from nanna_ci.report.blocks import Block, Heading, Paragraph
 from nanna_ci.summary.measures import measure_blocks
 from nanna_ci.summary.step_summary import (
     TITLE,
@@ -44,7 +44,7 @@ def find_own_comment(comments: Sequence[PostedComment], author: str) -> PostedCo
 
 def comment_text(summary: RunSummary) -> str:
     """The comment: what is wrong, and what was measured; at most what GitHub takes."""
-    return fitted_comment(TITLE, MARKER, lambda log_bytes: _blocks(summary, log_bytes))
+    return fitted_comment(TITLE, MARKER, summary.url, lambda log_bytes: _blocks(summary, log_bytes))
 
 
 def _blocks(summary: RunSummary, log_bytes: int) -> Iterator[Block]:
@@ -62,7 +62,6 @@ def _blocks(summary: RunSummary, log_bytes: int) -> Iterator[Block]:
     yield from measure_blocks(summary.measures)
     if any(one.flaky for one in account.jobs):
         yield from flaky_blocks(account)
-    yield Facts((("Run", summary.url),))
 
 
 def _passed(results: Sequence[JobResult]) -> Iterator[Block]:

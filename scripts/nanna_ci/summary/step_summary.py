@@ -5,6 +5,7 @@ It is made to fit: as many lines of each log as leave room for all failures.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +15,7 @@ from nanna_ci.pipeline.job_plan import ProductKind
 from nanna_ci.pipeline.results import JobResult
 from nanna_ci.pipeline.run_report import TESTS_NAMED, failure_blocks, results_table, warning_blocks
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
-from nanna_ci.report.github import COMMENT_LIMIT_CHARACTERS, SUMMARY_LIMIT_BYTES, render_comment
-from nanna_ci.report.markdown import render_markdown
+from nanna_ci.report.github import COMMENT_LIMIT_CHARACTERS, SUMMARY_LIMIT_BYTES, inert_markdown, render_comment
 from nanna_ci.report.outcome import VERDICT_TONES
 from nanna_ci.report.units import bytes_text
 from nanna_ci.summary.accounting import RunAccount
@@ -25,6 +25,9 @@ TITLE = "CI summary"
 ROWS = 100
 ROOM = 0.95  # of the limit: other steps of the job may have written to the same file
 _LOG_BYTES = (65_536, 16_384, 4_096, 1_024, 256)
+_MARK = "…"
+_MARK_BYTES = 4  # with the line break
+_PLAIN_URL = re.compile(r"https?://[\w.:/-]+", re.ASCII)
 _TEXT = 2_000
 _NAME = 200
 _PRODUCTS = (f"{ProductKind.BUILD}-", f"{ProductKind.IMAGE}-")
@@ -47,7 +50,7 @@ def summary_document(summary: RunSummary) -> Document:
     limit_bytes = int(SUMMARY_LIMIT_BYTES * ROOM)
     return fitted(
         lambda log_bytes: Document(TITLE, tuple(_blocks(summary, log_bytes))),
-        lambda document: len(render_markdown(document).encode("utf-8", "backslashreplace")) <= limit_bytes,
+        lambda document: len(inert_markdown(document).encode()) <= limit_bytes,
     )
 
 
@@ -61,14 +64,18 @@ def fitted(make: Callable[[int], Document], fits: Callable[[Document], bool]) ->
     return document
 
 
-def fitted_comment(title: str, marker: str, blocks: Callable[[int], Iterator[Block]]) -> str:
-    """A comment or an issue that begins with `marker`; `blocks` makes its blocks with so many bytes of each log."""
-    room = COMMENT_LIMIT_CHARACTERS - len(marker) - 2
+def fitted_comment(title: str, marker: str, url: str | None, blocks: Callable[[int], Iterator[Block]]) -> str:
+    """A comment or an issue: the line `marker`, links to the run at `url`, and the blocks that `blocks` makes.
+
+    It makes them with so many bytes of each log.
+    """
+    links = f"\n\n[The run]({url}) · [its artifacts]({url}#artifacts)" if url and _PLAIN_URL.fullmatch(url) else ""
+    head = marker + links
     document = fitted(
         lambda log_bytes: Document(title, tuple(blocks(log_bytes))),
-        lambda document: len(render_markdown(document)) <= room,
+        lambda document: len(inert_markdown(document)) <= COMMENT_LIMIT_CHARACTERS - len(head) - 2,
     )
-    return render_comment(document, marker)
+    return render_comment(document, head)
 
 
 def _blocks(summary: RunSummary, log_bytes: int) -> Iterator[Block]:
@@ -176,17 +183,17 @@ def shortened(result: JobResult, log_bytes: int) -> JobResult:
 
 
 def _log_end(lines: Sequence[str], limit_bytes: int) -> tuple[str, ...]:
+    """The last lines that fit as they are shown; if not all do, a mark before them, and of a single line its end."""
     kept: list[str] = []
-    left = limit_bytes
+    left = limit_bytes - _MARK_BYTES
     for line in reversed(lines):
-        shown = visible_lines(line[-limit_bytes:])
-        size = len(shown.encode()) + 1
-        if size > left:
-            end = shown.encode()[-max(left - 4, 0) :].decode("utf-8", "ignore") if not kept else ""
-            kept.append(f"…{end}")
+        data = visible_lines(line[-limit_bytes:]).encode()
+        if len(data) + 1 > left:
+            end = "" if kept else data[len(data) - max(left, 0) :].decode("utf-8", "ignore")
+            kept.append(_MARK + end)
             break
-        kept.append(shown)
-        left -= size
+        kept.append(data.decode())
+        left -= len(data) + 1
     return tuple(reversed(kept))
 
 
