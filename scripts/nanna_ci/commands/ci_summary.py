@@ -34,8 +34,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     run = run_of(ports.environ)
     event = _event(arguments.event, None if run is None else run.event, plan)
     folder = ports.cwd / arguments.results
-    answer = account(needs, arguments.required, plan, read_results(folder), event)
-    answers = read_answers(folder)
+    # before a log is cut or a name escaped: half a secret is not recognised any more
+    redactor = context.redactor
+    answer = redactor.redact_value(account(needs, arguments.required, plan, read_results(folder), event))
+    answers = redactor.redact_value(read_answers(folder))
     summary = RunSummary(
         account=answer,
         measures=measures_of(answers, answer.results),
