@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible
@@ -36,6 +37,18 @@ class Standing(enum.Enum):
     def is_good(self) -> bool:
         """Whether the run may pass with it."""
         return self in {Standing.PASSED, Standing.SKIPPED}
+
+
+_WORST_FIRST: Final = (
+    Standing.UNREADABLE,
+    Standing.FAILED,
+    Standing.ERROR,
+    Standing.NO_TESTS,
+    Standing.UNAVAILABLE,
+    Standing.ABSENT,
+    Standing.SKIPPED,
+    Standing.PASSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +175,6 @@ def _answer(machine: PlannedMachine, job: str, found: Sequence[FoundResult], *, 
     if len({one.standing for one in answers}) > 1 and all(one.standing.is_good for one in answers):
         answers = [_judge(machine, one, may_skip=False) for one in found]  # passed here, skipped there: no skip
     return min(answers, key=lambda one: _WORST_FIRST.index(one.standing))
-
-
-_WORST_FIRST = (
-    Standing.UNREADABLE,
-    Standing.FAILED,
-    Standing.ERROR,
-    Standing.NO_TESTS,
-    Standing.UNAVAILABLE,
-    Standing.ABSENT,
-    Standing.SKIPPED,
-    Standing.PASSED,
-)
 
 
 def _judge(machine: PlannedMachine, found: FoundResult, *, may_skip: bool) -> JobAnswer:

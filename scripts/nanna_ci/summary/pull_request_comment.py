@@ -39,7 +39,7 @@ def find_own_comment(comments: Sequence[PostedComment], author: str) -> PostedCo
     The marker inside of a text, quoted or out of a log, and in what anybody else wrote, means nothing.
     """
     ours = [one for one in comments if one.author == author and one.body.partition("\n")[0].rstrip("\r") == MARKER]
-    return min(ours, key=lambda one: one.id, default=None)
+    return min(ours, key=lambda one: one.id) if ours else None
 
 
 def comment_text(summary: RunSummary) -> str:
