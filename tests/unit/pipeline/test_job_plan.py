@@ -136,6 +136,12 @@ def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert not any(job.skippable for job in jobs.values())
 
 
+@pytest.mark.parametrize("event", Event)
+def test_whether_a_job_runs_tests_shows_in_its_id(event: Event) -> None:
+    jobs = plan_jobs(OWN, event)
+    assert {job.id for job in jobs if runs_tests(job.id)} == {job.id for job in jobs if job.kind in TEST_KINDS}
+
+
 def test_no_product_is_called_like_a_suite_for_ids_start_with_that() -> None:
     assert not {kind.value for kind in ProductKind} & {kind.value for kind in SuiteKind}
 

@@ -150,6 +150,16 @@ def test_what_is_no_plain_file_is_named_and_never_waited_for(
     assert str(found.problem).startswith(f"{name}: ")
 
 
+@pytest.mark.parametrize("name", ["result.json", "junit.xml"])
+def test_a_link_to_a_good_file_is_no_file(name: str, tmp_path: Path) -> None:
+    path = keep(tmp_path / "results", PASSED)
+    (path / "junit.xml").write_text(JUNIT)
+    assert only(tmp_path / "results").result == PASSED
+    (path / name).rename(tmp_path / name)
+    (path / name).symlink_to(tmp_path / name)
+    assert only(tmp_path / "results").problem == f"{name}: it is a link"
+
+
 def test_links_are_named_and_never_followed(tmp_path: Path) -> None:
     real = keep(tmp_path / "elsewhere", PASSED)
     results = tmp_path / "results"

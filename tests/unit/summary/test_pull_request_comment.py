@@ -27,6 +27,7 @@ def comment_of(size: int) -> str:
 
 
 def test_a_comment_at_the_limit_is_whole() -> None:
+    assert COMMENT_LIMIT_CHARACTERS == 65_536
     text = comment_of(COMMENT_LIMIT_CHARACTERS)
     assert len(text) == COMMENT_LIMIT_CHARACTERS
     assert "was cut" not in text

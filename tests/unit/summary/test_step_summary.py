@@ -141,6 +141,14 @@ def test_a_log_is_cut_to_its_limit_in_whole_characters(limit_bytes: int) -> None
     assert (kept == result.log_tail) == (limit_bytes == 300)
 
 
+@pytest.mark.parametrize("limit_bytes", range(4, 30))
+def test_a_single_long_line_is_cut_in_whole_characters(limit_bytes: int) -> None:
+    (kept,) = shortened(replace(passed(UNIT), log_tail=("𝄞é€x" * 20,)), limit_bytes).log_tail
+    assert len(kept.encode()) <= limit_bytes
+    assert "\ufffd" not in kept
+    assert ("…" + "𝄞é€x" * 20).endswith(kept.removeprefix("…"))
+
+
 def test_a_short_log_stays_as_it_is() -> None:
     result = replace(passed(UNIT), log_tail=("one", "two"), reproduce="nix build")
     assert shortened(result, 1024) == result
