@@ -48,6 +48,7 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             *("--needs", "{needs}", "--plan", "{matrix}", "--results", "{results}", "--event", "push", "{url}"),
             *("--comment", "comment.md", "--alert", "alerts.json", "--badge", "badge.json"),
         ),
+        ("--needs", "{needs}", "--plan", "{matrix}", "--results", "{results}", "--event", "push", "--config", "{bad}"),
         ("--needs", "{text}", "--plan", "{matrix}", "--results", "{results}"),
         ("--needs", "{url}", "--results", "{url}"),
     ),

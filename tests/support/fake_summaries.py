@@ -143,7 +143,7 @@ def hostile_run(line: str) -> RunSummary:
         event=line,
     )
     lost = account(NEEDS, (), ExpectedRun(()), [unplanned], "push").unplanned
-    return RunSummary(summary.account, summary.measures, None, line, (line, *lost))
+    return RunSummary(summary.account, summary.measures, line, line, (line, *lost))
 
 
 def large_run(jobs: int, log_bytes: int) -> RunSummary:

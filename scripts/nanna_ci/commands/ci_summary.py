@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import UsageError
+from nanna_ci.foundation.errors import ConfigError, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.report.blocks import Table
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.github import run_of
 from nanna_ci.report.outcome import Outcome
@@ -21,6 +23,7 @@ from nanna_ci.summary.expectations import ExpectedRun, parse_needs, parse_plan
 from nanna_ci.summary.found_results import read_results
 from nanna_ci.summary.measures import Measure, measures_of
 from nanna_ci.summary.pull_request_comment import comment_text
+from nanna_ci.summary.run_budgets import budgets_of
 from nanna_ci.summary.step_summary import RunSummary, summary_document
 
 INPUT_LIMIT_BYTES = 64 * MEBIBYTE
@@ -41,6 +44,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     summary = RunSummary(
         account=answer,
         measures=measures_of(answers, answer.results),
+        budgets=_budgets(answer, answers, plan, context),
         url=None if run is None else run.url,
         problems=answers.problems,
     )
@@ -63,6 +67,17 @@ def _write_texts(arguments: argparse.Namespace, summary: RunSummary, answers: Co
     for name, make in texts:
         if name is not None:
             write_atomic(cwd / name, make().encode("utf-8", "backslashreplace"))
+
+
+def _budgets(answer: RunAccount, answers: CommandAnswers, plan: ExpectedRun, context: Context) -> Table | str:
+    """They decide nothing here: without a pipeline.toml that can be read there are none, and that is said."""
+    ports = context.ports
+    try:
+        budget = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).budget
+    except (ConfigError, UsageError) as error:
+        return error.message
+    machines = None if any(machine.is_anywhere for machine in plan.machines) else len(plan.machines)
+    return budgets_of(budget, answer, answers, (), machines)
 
 
 def _input(name: str | None, variable: str, flag: str, context: Context) -> tuple[bytes, str]:

@@ -64,8 +64,14 @@ def _regressions(summary: RunSummary, answers: CommandAnswers) -> Iterator[Alert
             tone = Tone.WARN if one.verdict == WARN else Tone.BAD
             notice = Notice(tone, f"{one.name} ({one.metric or 'any metric'}): {one.verdict}")
             key = f"benchmark-{one.metric or VANISHED}-{one.name}"
-            title = f"Benchmark {one.name} {'has vanished' if one.metric is None else f'is slower ({one.metric})'}"
+            title = f"Benchmark {one.name} {_what_happened(one)}"
             yield _alert(key, title, summary.url, _always(notice, facts), ("ci", "performance"))
+
+
+def _what_happened(one: BenchmarkAnswer) -> str:
+    if one.metric is None:
+        return "has vanished"
+    return f"{'fails' if one.median is None else 'is slower'} ({one.metric})"
 
 
 def _ratio(one: BenchmarkAnswer) -> str | None:

@@ -77,12 +77,26 @@ def _job_states(results: Sequence[JobResult]) -> Measure:
     return Measure("Passed jobs", shown or None, "how they got their answer" if shown else "no job passed")
 
 
+def path_hit_rate(answers: CommandAnswers) -> float | None:
+    """The share of paths that the caches had, 0 to 1; None if nobody measured it, or if it cannot be read."""
+    try:
+        return next((_hit_rates(answer)[0] for answer in answers.of("cache-analytics")), None)
+    except MalformedData:
+        return None
+
+
+def _hit_rates(answer: JsonObject) -> tuple[float | None, float | None]:
+    """Of paths, and of bytes."""
+    rates = as_object(answer.get("hitRate"), "cache-analytics", "hitRate")
+    paths, size = (_rate(rates.get(key), "cache-analytics", key) for key in ("paths", "bytes"))
+    return paths, size
+
+
 def _cache(answers: CommandAnswers) -> Measure:
     name = "Cache hit rate"
     for answer in answers.of("cache-analytics"):
         try:
-            rates = as_object(answer.get("hitRate"), name, "hitRate")
-            paths, size = (_rate(rates.get(key), name, key) for key in ("paths", "bytes"))
+            paths, size = _hit_rates(answer)
         except MalformedData as error:
             return Measure(name, None, error.message, Tone.WARN)
         value = None if paths is None else f"{100 * paths:.1f} %"
@@ -135,7 +149,8 @@ def _benchmarks(answers: CommandAnswers) -> Measure:
     except MalformedData as error:
         return Measure(name, None, error.message, Tone.WARN)
     if not found:
-        return Measure(name, None, "bench measured none", Tone.WARN)
+        reason = next((str(answer["reason"]) for answer in answers.of("bench") if answer.get("reason")), None)
+        return Measure(name, None, reason or "bench measured none", Tone.WARN)
     found = tuple(sorted(found, key=lambda one: not one.is_regression))
     counts = Counter(one.verdict for one in found)
     worst = next((one for one in (FAIL, VANISHED, WARN) if counts[one]), PASS if set(counts) == {PASS} else WARN)
@@ -152,7 +167,9 @@ def _benchmarks(answers: CommandAnswers) -> Measure:
     )
     table = Table(("Benchmark", "Metric", "Head / base", "Interval", "Verdict", "Why"), rows[:ROWS], frozenset({2, 3}))
     shown = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return Measure(name, shown, "head against base", _TONES[worst], (Heading(name), table, *_more(rows)))
+    reasons = [str(answer["reason"]) for answer in answers.of("bench") if answer.get("reason")]
+    note = "; ".join(("head against base", *reasons))
+    return Measure(name, shown, note, _TONES[worst], (Heading(name), table, *_more(rows)))
 
 
 def _read_benchmarks(answer: JsonObject) -> Iterator[BenchmarkAnswer]:

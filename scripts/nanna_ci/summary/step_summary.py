@@ -36,11 +36,11 @@ FEW = 3  # failing tests of a job that are named where there is no room for more
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What is summed up. `budgets` is the table of them, None where nothing measured them; `url` is the run's page."""
+    """What is summed up. `budgets` is the table of them, or why there is none; `url` is the run's page."""
 
     account: RunAccount
     measures: tuple[Measure, ...]
-    budgets: Table | None = None
+    budgets: Table | str = "nobody compared this run with them"
     url: str | None = None
     problems: tuple[str, ...] = ()
 
@@ -87,7 +87,7 @@ def _blocks(summary: RunSummary, log_bytes: int) -> Iterator[Block]:
     yield Heading("Jobs")
     yield needs_table(account)
     yield results_table(results)
-    yield from budget_blocks(summary.budgets)
+    yield from _budget_blocks(summary.budgets)
     yield from measure_blocks(summary.measures)
     yield from _artifact_blocks(results)
     yield from flaky_blocks(account)
@@ -112,10 +112,9 @@ def needs_table(account: RunAccount) -> Table:
     return Table(("Job of the workflow", "Ended"), rows)
 
 
-def budget_blocks(budgets: Table | None) -> Iterator[Block]:
-    """The budgets; n/a if nothing measured them."""
+def _budget_blocks(budgets: Table | str) -> Iterator[Block]:
     yield Heading("Budgets")
-    yield Paragraph("n/a: this run has no record in a history to measure them by") if budgets is None else budgets
+    yield Paragraph(f"n/a: {budgets}") if isinstance(budgets, str) else budgets
 
 
 def flaky_blocks(account: RunAccount) -> Iterator[Block]:

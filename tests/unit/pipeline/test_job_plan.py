@@ -10,6 +10,7 @@ import pytest
 from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
 from nanna_ci.pipeline.job_plan import (
+    TEST_KINDS,
     Effect,
     Event,
     Job,
@@ -18,6 +19,7 @@ from nanna_ci.pipeline.job_plan import (
     matrix_entries,
     parallel_jobs,
     plan_jobs,
+    runs_tests,
     with_needs,
 )
 from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
