@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import json
 import os
@@ -18,6 +19,8 @@ import pytest
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord
 from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.pipeline.job_plan import Event, matrix_entries, plan_jobs
 from nanna_ci.pipeline.results import JobResult, JobState, no_answer, render_result
@@ -317,6 +320,30 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     flags = ["--results", "results", "--event", "push", "--dry-run", "--comment", "c", "--alert", "a", "--badge", "b"]
     assert run(tmp_path, *flags, *NEEDS, **environment(SUCCESS, MATRIX)).code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_budgets_are_compared_with_a_history_that_is_only_read(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_bytes((ROOT / "pipeline.toml").read_bytes())
+    origin = RunIdentity("github-1-1", "push", datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC))
+    record = RunRecord(origin, Verdict.PASS, (JobRecord("image-a", Verdict.PASS, "built", run_s=2.0),))
+    HistoryFolder(tmp_path / "history").append(record)
+    before = (tmp_path / "history/runs.jsonl").read_bytes()
+    keep(tmp_path, [PASSED, replace(PASSED, id="image-a")])
+    matrix = {"include": [{"id": job, "jobs": [job], "skips": []} for job in (STEADY, "image-a")]}
+    flags = ["--results", "results", "--event", "push", "--history", "history", *NEEDS]
+    answer = run(tmp_path, *flags, **environment(SUCCESS, matrix))
+    (image,) = [one for one in answer.body["budgets"] if one["subject"] == "image-a"]
+    assert (answer.code, image["value"], image["trend"], image["verdict"]) == (0, 1.0, -0.5, "pass")
+    assert (tmp_path / "history/runs.jsonl").read_bytes() == before
+    (tmp_path / "history/runs.jsonl").write_bytes(before + b"{}\n")
+    corrupt = run(tmp_path, *flags, **environment(SUCCESS, matrix))
+    assert corrupt.code == 0
+    assert "runs.jsonl, line 2" in corrupt.body["unread"][0]
+
+
+def test_without_a_pipeline_there_are_no_budgets_and_the_answer_stands(tmp_path: Path) -> None:
+    answer = summary(tmp_path, SUCCESS, [PASSED, NIGHTLY])
+    assert (answer.code, answer.body["budgets"]) == (0, None)
 
 
 def test_a_pull_request_raises_no_alert(tmp_path: Path) -> None:

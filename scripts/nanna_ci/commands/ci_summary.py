@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import ConfigError, UsageError
+from nanna_ci.foundation.errors import ConfigError, NannaError, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.measure.budgets.budget_rule import BudgetResult, budgets_to_json
+from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.records import RunRecord
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
-from nanna_ci.report.blocks import Table
 from nanna_ci.report.files import write_atomic
 from nanna_ci.report.github import run_of
 from nanna_ci.report.outcome import Outcome
@@ -41,12 +43,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     redactor = context.redactor
     answer = redactor.redact_value(account(needs, arguments.required, plan, read_results(folder), event))
     answers = redactor.redact_value(read_answers(folder))
+    history, unread = _history(arguments.history, context)
     summary = RunSummary(
         account=answer,
         measures=measures_of(answers, answer.results),
-        budgets=_budgets(answer, answers, plan, context),
+        budgets=_budgets(answer, answers, plan, history, context),
         url=None if run is None else run.url,
-        problems=answers.problems,
+        problems=(*answers.problems, *unread),
     )
     if not context.dry_run:
         _write_texts(arguments, summary, answers, ports.cwd)
@@ -69,7 +72,21 @@ def _write_texts(arguments: argparse.Namespace, summary: RunSummary, answers: Co
             write_atomic(cwd / name, make().encode("utf-8", "backslashreplace"))
 
 
-def _budgets(answer: RunAccount, answers: CommandAnswers, plan: ExpectedRun, context: Context) -> Table | str:
+def _history(folder: str | None, context: Context) -> tuple[list[RunRecord], tuple[str, ...]]:
+    """Earlier runs; one that cannot be read costs the trends, and is named: it decides nothing."""
+    try:
+        return ([] if folder is None else HistoryFolder(context.ports.cwd / folder).read_runs()), ()
+    except NannaError as error:
+        return [], (f"no trends: {error.message}",)
+
+
+def _budgets(
+    answer: RunAccount,
+    answers: CommandAnswers,
+    plan: ExpectedRun,
+    history: Sequence[RunRecord],
+    context: Context,
+) -> tuple[BudgetResult, ...] | str:
     """They decide nothing here: without a pipeline.toml that can be read there are none, and that is said."""
     ports = context.ports
     try:
@@ -77,7 +94,7 @@ def _budgets(answer: RunAccount, answers: CommandAnswers, plan: ExpectedRun, con
     except (ConfigError, UsageError) as error:
         return error.message
     machines = None if any(machine.is_anywhere for machine in plan.machines) else len(plan.machines)
-    return budgets_of(budget, answer, answers, (), machines)
+    return budgets_of(budget, answer, answers, history, machines)
 
 
 def _input(name: str | None, variable: str, flag: str, context: Context) -> tuple[bytes, str]:
@@ -115,6 +132,7 @@ def _to_json(answer: RunAccount, summary: RunSummary) -> dict[str, Any]:
         "unplanned": list(answer.unplanned),
         "unread": list(summary.problems),
         "measures": [_measure_to_json(measure) for measure in summary.measures],
+        "budgets": None if isinstance(summary.budgets, str) else budgets_to_json(summary.budgets),
         "url": summary.url,
     }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible_lines
+from nanna_ci.measure.budgets.budget_rule import BudgetResult, budgets_table, over_budget
 from nanna_ci.pipeline.job_plan import ProductKind
 from nanna_ci.pipeline.results import JobResult
 from nanna_ci.pipeline.run_report import TESTS_NAMED, failure_blocks, results_table, warning_blocks
@@ -36,11 +37,11 @@ FEW = 3  # failing tests of a job that are named where there is no room for more
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What is summed up. `budgets` is the table of them, or why there is none; `url` is the run's page."""
+    """What is summed up. `budgets` are decided, or why they are not; `url` is the run's page."""
 
     account: RunAccount
     measures: tuple[Measure, ...]
-    budgets: Table | str = "nobody compared this run with them"
+    budgets: tuple[BudgetResult, ...] | str = "nobody compared this run with them"
     url: str | None = None
     problems: tuple[str, ...] = ()
 
@@ -95,9 +96,11 @@ def _blocks(summary: RunSummary, log_bytes: int) -> Iterator[Block]:
 
 
 def head_blocks(summary: RunSummary) -> Iterator[Block]:
-    """The verdict, and what nobody planned or could read."""
+    """The verdict, what nobody planned or could read, and what is over its budget."""
     yield Notice(VERDICT_TONES[summary.account.verdict], _cut(summary.account.line, _TEXT))
     odd = [*(f"nobody planned {one}" for one in summary.account.unplanned), *summary.problems]
+    if not isinstance(summary.budgets, str):
+        odd += [f"over budget: {line}" for line in over_budget(summary.budgets)]
     yield from (Notice(Tone.WARN, _cut(one, _TEXT)) for one in odd[:ROWS])
     if len(odd) > ROWS:
         yield Paragraph(f"and {len(odd) - ROWS} more")
@@ -112,9 +115,9 @@ def needs_table(account: RunAccount) -> Table:
     return Table(("Job of the workflow", "Ended"), rows)
 
 
-def _budget_blocks(budgets: Table | str) -> Iterator[Block]:
+def _budget_blocks(budgets: tuple[BudgetResult, ...] | str) -> Iterator[Block]:
     yield Heading("Budgets")
-    yield Paragraph(f"n/a: {budgets}") if isinstance(budgets, str) else budgets
+    yield Paragraph(f"n/a: {budgets}") if isinstance(budgets, str) else budgets_table(budgets)
 
 
 def flaky_blocks(account: RunAccount) -> Iterator[Block]:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement, decide_budgets
+from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.report import github
-from nanna_ci.report.blocks import Cell, Table
 from nanna_ci.report.github import SUMMARY_LIMIT_BYTES, render_annotations, render_summary
 from nanna_ci.report.markdown import render_markdown
 from nanna_ci.summary.step_summary import RunSummary, shortened, summary_document
 from support.fake_summaries import HOSTILE, UNIT, green_run, hostile_run, large_run, passed, red_run, run_summary
 
 GOLDEN = Path(__file__).parents[2] / "data/summary"
+BUDGET = load_pipeline(Path(__file__).parents[3] / "pipeline.toml").budget
 
 
 def text_of(summary: RunSummary) -> str:
@@ -46,9 +48,11 @@ def test_no_section_is_empty_where_nothing_was_measured() -> None:
 
 
 def test_budgets_are_shown_once_somebody_measured_them() -> None:
-    budgets = Table(("Target",), ((Cell("hit rate"),),))
-    text = text_of(replace(green_run(), budgets=budgets))
-    assert "## Budgets\n\n| Target |\n|---|\n| hit rate |\n" in text
+    given = [Measurement(BudgetTarget.CACHE_HIT_RATE, 0.5), Measurement(BudgetTarget.IMAGE, 1.0, "image-a")]
+    text = text_of(replace(green_run(), budgets=decide_budgets(BUDGET, given, strict=False)))
+    assert "| cache hit rate | at least 85.0 % | 50.0 % | n/a | ✘ fail |" in text
+    assert text.index("> ⚠ over budget: cache hit rate: 50.0 %, limit at least 85.0 %\n") < text.index("## Jobs")
+    assert text.startswith("# CI summary\n\n> ✔ pass")
 
 
 # --- hostile content ------------------------------------------------------------------------------------------------
