@@ -159,6 +159,16 @@ def test_a_run_passes_in_which_all_passed(tmp_path: Path) -> None:
     assert answer.body["verdict"] == "pass"
 
 
+def test_flaky_tests_are_named_with_their_tries(tmp_path: Path) -> None:
+    keep(tmp_path, [replace(PASSED, evidence={"tests": {"flaky": 1}}), NIGHTLY])
+    (tmp_path / f"results/job-{STEADY}/.nanna-ci/jobs/{STEADY}/junit.xml").write_text(
+        '<testsuite name="demo"><testcase name="net"><flakyFailure/><flakyFailure/></testcase></testsuite>'
+    )
+    answer = summary(tmp_path, SUCCESS, [])
+    assert answer.code == 0
+    assert answer.body["jobs"][0]["flakyTests"] == [{"name": "demo net", "attempts": 3}]
+
+
 def test_a_declared_skip_passes(tmp_path: Path) -> None:
     assert summary(tmp_path, SUCCESS, [PASSED, unavailable(SKIPPABLE)]).code == 0
 

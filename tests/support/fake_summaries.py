@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.history.records import FlakyTest
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.summary.accounting import account
 from nanna_ci.summary.command_answers import CommandAnswers
@@ -64,7 +65,8 @@ def passed(job: str, **evidence: Any) -> JobResult:
 
 
 def found(*results: JobResult, executed: int | None = 3, flaky: tuple[str, ...] = ()) -> list[FoundResult]:
-    return [FoundResult(one.id, one.id, one, None, executed, flaky) for one in results]
+    tests = tuple(FlakyTest(name, 2) for name in flaky)
+    return [FoundResult(one.id, one.id, one, None, executed, tests) for one in results]
 
 
 def run_summary(

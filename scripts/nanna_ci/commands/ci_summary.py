@@ -146,7 +146,7 @@ def _job_to_json(job: JobAnswer) -> dict[str, Any]:
         "seconds": job.result.seconds,
         "reason": job.result.reason,
         "executedTests": job.executed,
-        "flakyTests": list(job.flaky),
+        "flakyTests": [{"name": test.name, "attempts": test.attempts} for test in job.flaky],
         "failingTests": list(job.result.failing_tests),
         "reproduce": job.result.reproduce,
     }

@@ -13,6 +13,7 @@ from typing import Final
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible
+from nanna_ci.measure.history.records import FlakyTest
 from nanna_ci.pipeline.job_plan import runs_tests
 from nanna_ci.pipeline.results import JobResult, no_answer, some_names
 from nanna_ci.summary.expectations import ABSENT, ExpectedRun, PlannedMachine
@@ -76,7 +77,7 @@ class JobAnswer:
     standing: Standing
     result: JobResult
     executed: int | None = None
-    flaky: tuple[str, ...] = ()
+    flaky: tuple[FlakyTest, ...] = ()
 
     @property
     def label(self) -> str:

@@ -11,6 +11,8 @@ from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.json_data import JsonValue, as_count, as_object
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.history.records import FlakyTest
+from nanna_ci.measure.tests.job_tests import summarise_tests
 from nanna_ci.pipeline.job_plan import runs_tests
 from nanna_ci.pipeline.junit import MAXIMUM_BYTES, JunitReport, TestStatus, parse_junit
 from nanna_ci.pipeline.results import JobResult, parse_result
@@ -34,7 +36,7 @@ class FoundResult:
     result: JobResult | None
     problem: str | None = None
     executed: int | None = None
-    flaky: tuple[str, ...] = ()
+    flaky: tuple[FlakyTest, ...] = ()
 
 
 def read_results(folder: Path) -> list[FoundResult]:
@@ -84,7 +86,7 @@ def _read(folder: Path, machine: str) -> FoundResult:
     except OSError as error:
         return FoundResult(machine, folder.name, None, f"{Path(str(error.filename)).name}: {error.strerror}")
     executed = None if counts is None else sum(counts.values()) - counts[TestStatus.SKIPPED.value]
-    flaky = () if report is None else tuple(one.full_name for one in report.cases if one.status is TestStatus.FLAKY)
+    flaky = () if report is None else summarise_tests(result.id, report).flaky_tests
     return FoundResult(machine, folder.name, result, None, executed, flaky)
 
 

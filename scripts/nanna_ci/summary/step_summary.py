@@ -124,10 +124,12 @@ def flaky_blocks(account: RunAccount) -> Iterator[Block]:
     """The tests that passed once they were run again, or that there are none; n/a where no test was counted."""
     yield Heading("Flaky tests")
     rows = [
-        (Cell(_cut(test, _NAME), Tone.WARN), Cell(_cut(one.label, _NAME))) for one in account.jobs for test in one.flaky
+        (Cell(_cut(test.name, _NAME), Tone.WARN), Cell(str(test.attempts)), Cell(_cut(one.label, _NAME)))
+        for one in account.jobs
+        for test in one.flaky
     ]
     if rows:
-        yield Table(("Test", "Job"), tuple(rows[:ROWS]))
+        yield Table(("Test", "Tries", "Job"), tuple(rows[:ROWS]), frozenset({1}))
         if len(rows) > ROWS:
             yield Paragraph(f"and {len(rows) - ROWS} more")
     else:

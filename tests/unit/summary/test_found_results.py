@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.history.records import FlakyTest
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
 from nanna_ci.summary import found_results
 from nanna_ci.summary.found_results import FoundResult, read_results
@@ -72,7 +73,7 @@ def test_the_folder_of_a_local_run_is_read_too(tmp_path: Path) -> None:
 
 def test_tests_are_counted_by_the_result_and_flaky_ones_named_by_its_junit(tmp_path: Path) -> None:
     (keep(tmp_path, PASSED) / "junit.xml").write_text(JUNIT)
-    assert only(tmp_path) == FoundResult(UNIT, UNIT, PASSED, executed=3, flaky=("demo shaky",))
+    assert only(tmp_path) == FoundResult(UNIT, UNIT, PASSED, executed=3, flaky=(FlakyTest("demo shaky", 2),))
 
 
 def test_tests_are_counted_by_junit_where_the_result_does_not_count_them(tmp_path: Path) -> None:
