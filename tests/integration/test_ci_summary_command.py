@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ import pytest
 
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
+from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord
@@ -349,6 +351,25 @@ def test_budgets_are_compared_with_a_history_that_is_only_read(tmp_path: Path) -
     corrupt = run(tmp_path, *flags, **environment(SUCCESS, matrix))
     assert corrupt.code == 0
     assert "runs.jsonl, line 2" in corrupt.body["unread"][0]
+
+
+def test_a_history_on_a_branch_that_cannot_be_fetched_costs_the_trends_alone(tmp_path: Path) -> None:
+    keep(tmp_path, [PASSED, NIGHTLY])
+    flags = ["--results", "results", "--event", "push", *NEEDS, "--history"]
+    lost = run(tmp_path, *flags, "branch:ci-history", **environment(SUCCESS, MATRIX))
+    assert lost.code == 0
+    assert lost.body["unread"][0].startswith("no trends: ")
+    wrong = run(tmp_path, *flags, "branch:..", **environment(SUCCESS, MATRIX))
+    assert wrong.code == 2
+
+
+def test_a_signal_while_the_history_is_read_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(folder: HistoryFolder) -> list[RunRecord]:
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(HistoryFolder, "read_runs", interrupted)
+    flags = ["--results", "results", "--event", "push", "--history", "history"]
+    assert run(tmp_path, *flags, **environment(SUCCESS, MATRIX)).code == 130
 
 
 def test_without_a_pipeline_there_are_no_budgets_and_the_answer_stands(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import ConfigError, NannaError, UsageError
+from nanna_ci.foundation.errors import ConfigError, Interrupted, NannaError, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.measure.budgets.budget_rule import BudgetResult, budgets_to_json
-from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import RunRecord
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.report.files import write_atomic
@@ -72,10 +72,12 @@ def _write_texts(arguments: argparse.Namespace, summary: RunSummary, answers: Co
             write_atomic(cwd / name, make().encode("utf-8", "backslashreplace"))
 
 
-def _history(folder: str | None, context: Context) -> tuple[list[RunRecord], tuple[str, ...]]:
+def _history(place: str | None, context: Context) -> tuple[list[RunRecord], tuple[str, ...]]:
     """Earlier runs; one that cannot be read costs the trends, and is named: it decides nothing."""
     try:
-        return ([] if folder is None else HistoryFolder(context.ports.cwd / folder).read_runs()), ()
+        return ([] if place is None else open_history(place, context.ports).read_runs()), ()
+    except (Interrupted, UsageError):
+        raise
     except NannaError as error:
         return [], (f"no trends: {error.message}",)
 

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", metavar="FILE", help="the plan (default: $MATRIX)")
     parser.add_argument("--results", required=True, metavar="DIR", help="the downloaded artifacts, or a run folder")
     parser.add_argument("--event", choices=EVENTS, help="default: the runner's, else the plan's")
-    parser.add_argument("--history", metavar="DIR", help="earlier runs, to compare budgets with; it is only read")
+    parser.add_argument(
+        "--history", metavar="WHERE", help="earlier runs, to compare budgets with: a folder or branch:NAME; only read"
+    )
     parser.add_argument("--comment", metavar="FILE", help="write the text of a pull request's comment")
     parser.add_argument("--alert", metavar="FILE", help="write the alerts of this run as JSON; none on a pull request")
     parser.add_argument("--badge", metavar="FILE", help="write a badge, for an endpoint of Shields")
