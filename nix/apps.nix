@@ -25,6 +25,7 @@ let
       plan = "The jobs for an event, with needs, runner and installable";
       run-job = "Run one job, the same here and in CI";
       ci = "Plan and run everything that this machine can";
+      ci-summary = "The one required check: every expected job accounted for; summary, comment, alerts";
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";

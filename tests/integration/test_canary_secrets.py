@@ -43,6 +43,26 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "plan": (("--config", "{bad}"), ("--config", "{text}"), ("--event", "{url}")),
     "run-job": (("unit-aarch64-darwin-stable",), ("unit-aarch64-darwin-stable", "--output", "{job}"), ("{url}",)),
     "ci": ((), ("--event", "{url}")),
+    "ci-summary": (
+        (
+            *("--needs", "{needs}", "--plan", "{matrix}", "--results", "{results}", "--event", "push", "{url}"),
+            *("--comment", "comment.md", "--alert", "alerts.json", "--badge", "badge.json"),
+        ),
+        (
+            "--needs",
+            "{needs}",
+            "--plan",
+            "{matrix}",
+            "--results",
+            "{results}",
+            "--config",
+            "{bad}",
+            "--history",
+            "{url}",
+        ),
+        ("--needs", "{text}", "--plan", "{matrix}", "--results", "{results}"),
+        ("--needs", "{url}", "--results", "{url}"),
+    ),
     "dev-check": ((), ("{url}",)),
     "test": (("{url}",),),
     "cross-build": (("--system", "aarch64-darwin"), ("--system", "{url}")),
@@ -262,6 +282,20 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         + f'[cache]\nsubstituters = ["https://me:{NAMED["pipeline"]}@h/"]\n"{SHAPED["JWT"]}" = 1\n'
     )
     result = {"schemaVersion": 1, "command": SHAPED["JWT"], "verdict": URL, "paths": [SHAPED["personal token"]]}
+    ended = {
+        "schemaVersion": 1,
+        "id": "unit-x",
+        "verdict": "fail",
+        "seconds": 1,
+        "state": None,
+        "reason": URL,
+        "evidence": {},
+        "failingTests": [URL],
+        "logTail": said().splitlines(),
+        "reproduce": f"nix build {URL}",
+    }
+    measured = {"name": SHAPED["JWT"], "metric": "time", "verdict": "fail", "reason": URL}
+    bench = {"schemaVersion": 1, "command": "bench", "verdict": "fail", "benchmarks": [measured]}
     written = {
         home / ".netrc": f"machine 127.0.0.1 login me password {NAMED['netrc']}\n",
         home / ".docker" / "config.json": json.dumps({"auths": {"127.0.0.1:9": {"auth": auth}}}),
@@ -278,6 +312,10 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         work / "job" / "result.json": json.dumps(result),
         work / "tests" / "nothing": "",
         work / "scripts" / "nanna_ci" / "nothing": "",
+        home / "needs.json": json.dumps({SHAPED["JWT"]: {"result": URL}}),
+        home / "matrix.json": json.dumps({"include": [{"id": "unit-x", "jobs": ["unit-x"], "skips": []}]}),
+        home / "results/job-unit-x/.nanna-ci/jobs/unit-x/result.json": json.dumps(ended),
+        home / "results/bench/bench.json": json.dumps(bench),
         home / "Cargo.lock": CARGO_LOCK.format(url=f"git+https://me:{NAMED['pipeline']}@git.invalid/x"),
         home / "osv" / "one.json": json.dumps(OSV),
         home / "bill.cdx.json": json.dumps(BILL),
@@ -310,6 +348,9 @@ def plant(folder: Path, code: int) -> dict[str, str]:
         "lock": str(home / "Cargo.lock"),
         "osv": str(home / "osv"),
         "bill": str(home / "bill.cdx.json"),
+        "needs": str(home / "needs.json"),
+        "matrix": str(home / "matrix.json"),
+        "results": str(home / "results"),
         "path": STORE_PATH,
     }
 

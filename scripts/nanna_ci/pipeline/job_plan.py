@@ -39,6 +39,11 @@ TEST_KINDS = frozenset({SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.COVERAG
 """Those that run a workspace's tests, and have JUnit to show for it."""
 
 
+def runs_tests(job_id: str) -> bool:
+    """Whether a job is of TEST_KINDS, by its id: where results are accounted for, nothing else of a job is known."""
+    return job_id.partition("-")[0] in TEST_KINDS
+
+
 class JobRoute(enum.StrEnum):
     """What runs a job: Nix on Linux, the host's cargo elsewhere."""
 

@@ -16,6 +16,7 @@ from nanna_ci.report.blocks import Block
 
 SCHEMA_VERSION = 1
 REASONS_IN_VERDICT_LINE = 3
+JOBS_NAMED = 5
 
 
 class JobState(enum.Enum):
@@ -196,6 +197,12 @@ def shared_by(results: Iterable[JobResult]) -> list[list[JobResult]]:
         alone = () if result.verdict is Verdict.ERROR or result.log_tail else (result.id,)
         groups.setdefault((*same, *alone), []).append(result)
     return list(groups.values())
+
+
+def some_names(ids: Sequence[str]) -> str:
+    """The first of many jobs by name, and how many more there are."""
+    more = f" and {len(ids) - JOBS_NAMED} more" if len(ids) > JOBS_NAMED else ""
+    return ", ".join(ids[:JOBS_NAMED]) + more
 
 
 def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:

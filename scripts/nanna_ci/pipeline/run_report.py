@@ -8,7 +8,15 @@ from typing import Any
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.live import duration
-from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, shared_by, verdict_line
+from nanna_ci.pipeline.results import (
+    JOBS_NAMED,
+    JobResult,
+    decide_verdict,
+    result_to_json,
+    shared_by,
+    some_names,
+    verdict_line,
+)
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
 
@@ -140,8 +148,10 @@ def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
 def _failure(same: Sequence[JobResult], shown: dict[tuple[str, ...], str]) -> Iterator[Block]:
     """`shown` has the lines that were shown, with the jobs that they were shown for."""
     first = same[0]
-    names = ", ".join(result.id for result in same)
+    names = some_names([result.id for result in same])
     yield Heading(f"{names} failed" if first.verdict is Verdict.FAIL else f"{names}: no answer")
+    if len(same) > JOBS_NAMED:
+        yield Paragraph(f"These {len(same)} jobs: {', '.join(result.id for result in same)}")
     for name in first.failing_tests[:TESTS_NAMED]:
         yield Notice(Tone.BAD, name)
     if len(first.failing_tests) > TESTS_NAMED:

@@ -2,7 +2,8 @@
 
 The runner's limits: a summary over 1,048,576 bytes is dropped whole, 10 annotations of a type a step count, 4,096
 characters each. The runner reads `##[command]` anywhere in a line, and `::command::` after leading white space; CR ends
-a line for it too.
+a line for it too. A comment takes 65,536 characters, by the words of the error for one that is longer; others measured
+262,144 bytes. Counted in code points, of four bytes at most each, a comment within the first is within the second.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import io
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TextIO, cast
@@ -22,8 +23,10 @@ from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table
 from nanna_ci.report.markdown import escape, render_block, render_markdown
 
 SUMMARY_LIMIT_BYTES: Final = 1_048_576
+COMMENT_LIMIT_CHARACTERS: Final = 65_536
 ANNOTATIONS_OF_A_TYPE: Final = 10
 ANNOTATION_LIMIT: Final = 4096
+_LONGEST_CHARACTER_BYTES: Final = 4
 _COMMAND_AT_START: Final = re.compile(r"^([\s\ufeff\u180e\u200b]*):(?=:)", re.MULTILINE)
 _OUTPUT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LEVELS: Final = {Tone.BAD: "error", Tone.WARN: "warning"}
@@ -163,20 +166,41 @@ def neutralise(text: str) -> str:
 
 def render_summary(document: Document, limit_bytes: int) -> bytes:
     """The document as Markdown of at most `limit_bytes` (UTF-8). Too long: failures first, a notice, and what fits."""
-    whole = render_markdown(document).encode("utf-8", "backslashreplace")
-    if len(whole) <= limit_bytes:
+    return _fit(document, limit_bytes, lambda text: len(text.encode())).encode()
+
+
+def render_comment(document: Document, head: str) -> str:
+    """The document as a comment that begins with the Markdown `head`, cut as a summary is to what GitHub takes."""
+    before = f"{head}\n\n"
+    return before + _fit(document, COMMENT_LIMIT_CHARACTERS - len(before), len)
+
+
+def inert_markdown(document: Document) -> str:
+    """The document as Markdown that is UTF-8 and commands no runner, should a step of a workflow print it."""
+    return _inert(render_markdown(document))
+
+
+def _fit(document: Document, limit: int, size: Callable[[str], int]) -> str:
+    whole = inert_markdown(document)
+    if size(whole) <= limit:
         return whole
-    head = f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n"
-    parts = [head.encode("utf-8", "backslashreplace")]
-    remaining_bytes = limit_bytes - len(parts[0])
+    parts = [_inert(f"# {escape(document.title)}\n\n> ⚠ {_CUT}\n")]
+    remaining = limit - size(parts[0])
     for block in _failures_first(document.blocks):
         for part in (block, *_smaller(block)):
-            data = ("\n" + render_block(part)).encode("utf-8", "backslashreplace")
-            if len(data) <= remaining_bytes:
-                parts.append(data)
-                remaining_bytes -= len(data)
+            text = "\n" + _inert(render_block(part))
+            if (needed := size(text)) <= remaining:
+                parts.append(text)
+                remaining -= needed
                 break
-    return b"".join(parts)[: max(0, limit_bytes)].decode("utf-8", "ignore").encode()
+    text = "".join(parts)
+    while (excess := size(text) - max(0, limit)) > 0:
+        text = text[: -max(1, excess // _LONGEST_CHARACTER_BYTES)]
+    return text
+
+
+def _inert(text: str) -> str:
+    return neutralise(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _failures_first(blocks: Iterable[Block]) -> list[Block]:

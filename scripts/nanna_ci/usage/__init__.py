@@ -15,6 +15,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "plan": "show the jobs for an event: needs, runner, installable",
         "run-job": "run one job, the same here and in CI",
         "ci": "plan and run everything this machine can, in parallel",
+        "ci-summary": "the one required check: every expected job accounted for; summary, comment, alerts",
     },
     "The work tree": {
         "dev-check": "the quick loop: fmt, clippy, nextest, audit, deny",

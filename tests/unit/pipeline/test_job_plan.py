@@ -10,6 +10,7 @@ import pytest
 from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import load_pipeline, parse_pipeline
 from nanna_ci.pipeline.job_plan import (
+    TEST_KINDS,
     Effect,
     Event,
     Job,
@@ -18,6 +19,7 @@ from nanna_ci.pipeline.job_plan import (
     matrix_entries,
     parallel_jobs,
     plan_jobs,
+    runs_tests,
     with_needs,
 )
 from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
@@ -134,6 +136,12 @@ def test_integration_tests_not_requested_by_name_may_be_absent() -> None:
     assert [name for name, job in plan("").items() if job.skippable] == ["integration-x86_64-linux-stable"]
     jobs = plan('[[test]]\nkind = "unit"\n[[test]]\nkind = "integration"\n')
     assert not any(job.skippable for job in jobs.values())
+
+
+@pytest.mark.parametrize("event", Event)
+def test_whether_a_job_runs_tests_shows_in_its_id(event: Event) -> None:
+    jobs = plan_jobs(OWN, event)
+    assert {job.id for job in jobs if runs_tests(job.id)} == {job.id for job in jobs if job.kind in TEST_KINDS}
 
 
 def test_no_product_is_called_like_a_suite_for_ids_start_with_that() -> None:
