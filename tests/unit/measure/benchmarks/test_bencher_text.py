@@ -75,13 +75,13 @@ def test_a_benchmarks_line_that_cannot_be_read_is_refused_with_its_number(line: 
 
 
 def test_a_number_larger_than_any_is_refused() -> None:
-    with pytest.raises(MalformedData, match="line 1: .*larger than a number can be"):
+    with pytest.raises(MalformedData, match=r"line 1: .*larger than a number can be"):
         parse(f"test a ... bench: {'9' * 400} ns/iter (+/- 1)")
 
 
 def test_a_value_whose_name_was_torn_off_is_refused() -> None:
     text = "test a ... Warning: Unable to complete 100 samples\nbench:     1672496 ns/iter (+/- 10166)\n"
-    with pytest.raises(MalformedData, match="line 2: .*has no name before it"):
+    with pytest.raises(MalformedData, match=r"line 2: .*has no name before it"):
         parse(text)
 
 
