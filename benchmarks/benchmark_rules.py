@@ -33,7 +33,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from side_by_side import REPO, judge
+from side_by_side import REPO, cpu_s, judge
 
 sys.path.insert(0, str(REPO / "scripts"))
 from nanna_ci.measure.benchmarks.change_points import find_change_points
@@ -314,7 +314,9 @@ def main() -> int:
     print(f"{options.runs} runs of {BENCHMARKS} benchmarks of each noise, seed {options.seed}")
     with multiprocessing.Pool() as pool:
         held = [show(answer) for answer in pool.imap(replay, tasks)]
-    print(f"\n{time.monotonic() - started_s:.0f} s")
+        pool.close()
+        pool.join()
+    print(f"\n{time.monotonic() - started_s:.0f} s, {cpu_s():.0f} s of CPU")
     return 0 if all(held) else 1
 
 
