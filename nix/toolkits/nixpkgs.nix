@@ -41,6 +41,8 @@
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
 #                       for another system than this one a true cross build: it runs here, its result runs there;
 #                       each binary has the list of its crates, in the section .dep-v0 (cargo-auditable)
+#       benchmarks      derivation: the benchmark targets' programs, in the bench profile, not run: bin/CRATE--BENCH, and
+#                       benchmarks.json: toolchain, source (its store path), programs[]{name, crate, target, folder below it}
 #       crateFacts      { system, triple } -> derivation: which crates the release build for a system compiles, as cargo says:
 #                       metadata.json, units.json (its unit graph), Cargo.lock, target.json
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes

@@ -70,6 +70,10 @@ let
       "warm"
       "watched"
     ];
+    benches = modules.shared ++ [
+      "bench_programs"
+      "crate_facts"
+    ];
     facts = modules.shared ++ [ "crate_facts" ];
     gguf = [ "plain" ];
     measure = modules.checks ++ [
