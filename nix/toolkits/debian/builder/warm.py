@@ -39,7 +39,8 @@ class Place:
 def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
     """The dependencies alone, built over stand-ins of the source's own crates: out/target.tar.zst, out/time, out/note.
 
-    The source is that of manifests.nix, `targets` its list. The profile is dev, release or bench; the last is built over a layer of release.
+    The source is that of manifests.nix, `targets` its list. The profile is dev, release,
+    or bench, which is built over a layer of release.
     """
     out.mkdir(exist_ok=True)
     since = moment()

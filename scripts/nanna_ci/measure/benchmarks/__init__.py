@@ -1,0 +1,1 @@
+"""Benchmarks: what programs measure, in pairs against a base or against the history, and what that decides."""
