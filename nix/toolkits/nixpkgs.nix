@@ -10,7 +10,7 @@
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
 #   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-auditable, …
 #   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign;
-#                       cargo-audit and cargo-deny, both or neither; trivy where there is one
+#                       cargo-audit and cargo-deny, both or neither; trivy and valgrind where there is one
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
 #   command             { name, application, environment ? { } } -> derivation
@@ -123,7 +123,13 @@ in
     cargo-audit = "${pkgs.cargo-audit}/bin/cargo-audit";
     cargo-deny = "${pkgs.cargo-deny}/bin/cargo-deny";
     trivy = "${pkgs.trivy}/bin/trivy";
-  };
+  }
+  // (
+    let
+      valgrind = tool "valgrind";
+    in
+    lib.optionalAttrs (!valgrind ? reason) { valgrind = "${valgrind}/bin/valgrind"; }
+  );
 
   pythonApplication = import ./nixpkgs/python-application.nix pkgs;
   command = import ./nixpkgs/command.nix pkgs;

@@ -171,7 +171,8 @@ in
         cargo-audit = "${tools.cargo-audit}";
         cargo-deny = "${tools.cargo-deny}";
       }
-  );
+  )
+  // (if tools.valgrind ? reason then { } else { valgrind = "${tools.valgrind}"; });
 
   rust = arguments: onlyHere (rust arguments);
 

@@ -35,6 +35,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "provenance": "write the evidence of a build: provenance, test results, VEX, and what they are about",
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
+    "Measures": {
+        "bench": "benchmarks against a commit, in pairs: slower, vanished, more instructions",
+    },
     "Binary caches": {
         "cache-setup": "give Nix the caches, keys and limits of pipeline.toml",
         "cache-analytics": "hit rate by paths, bytes and build time; why each miss missed; a gate",

@@ -1,1 +1,1 @@
-"""Benchmarks: what programs measure, in pairs against a base or against the history, and what that decides."""
+"""Benchmarks: how they are run and read, and what decides that one has become slower."""
