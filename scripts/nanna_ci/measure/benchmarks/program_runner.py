@@ -14,7 +14,7 @@ from nanna_ci.foundation.redact import without_secrets
 from nanna_ci.foundation.scratch import scratch_folder
 from nanna_ci.measure.benchmarks.bench_programs import BenchProgram, Harness
 from nanna_ci.measure.benchmarks.bencher_text import parse_bencher_text
-from nanna_ci.measure.benchmarks.criterion import read_criterion
+from nanna_ci.measure.benchmarks.criterion import positive_number, read_criterion
 from nanna_ci.measure.history.records import BenchmarkValue
 
 NO_BENCHMARK: Final = "nanna-ci: no benchmark has this name"
@@ -146,6 +146,7 @@ def _only(name: str, values: Sequence[BenchmarkValue]) -> BenchmarkValue:
     found = [value for value in values if value.name == name]
     if len(found) != 1:
         raise MalformedData(shorten(name), f"the text has {len(found)} results of this name")
+    positive_number(found[0].value, shorten(name), "the value")
     return found[0]
 
 
