@@ -17,7 +17,6 @@ from nanna_ci.measure.benchmarks.bencher_text import parse_bencher_text
 from nanna_ci.measure.benchmarks.criterion import positive_number, read_criterion
 from nanna_ci.measure.history.records import BenchmarkValue
 
-NO_BENCHMARK: Final = "nanna-ci: no benchmark has this name"
 _QUICK_S: Final = 60.0
 _RESAMPLES: Final = "1001"  # of the interval alone, which decides nothing: below that Criterion warns
 _WARM_UP: Final = 0.3  # of the time to measure

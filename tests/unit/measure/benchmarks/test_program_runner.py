@@ -9,9 +9,8 @@ import pytest
 
 from nanna_ci.foundation.errors import CommandTimedOut, ToolMissing
 from nanna_ci.measure.benchmarks.bench_programs import BenchProgram, Harness
-from nanna_ci.measure.benchmarks.instruction_counts import InstructionCounter
+from nanna_ci.measure.benchmarks.instruction_counts import InstructionCounter, name_of_none
 from nanna_ci.measure.benchmarks.program_runner import (
-    NO_BENCHMARK,
     MeasurementFailed,
     ProgramRunner,
     exactly,
@@ -129,20 +128,24 @@ def counting(run: FakeRun, name: str, count: str) -> None:
 
 def test_what_the_program_executes_without_the_benchmark_is_taken_off_and_measured_once() -> None:
     run = FakeRun()
-    counting(run, NO_BENCHMARK, "1,000")
-    counting(run, "a", "1,500")
-    counting(run, "b", "3,000")
+    counting(run, "a~", "1,000")
+    counting(run, "ab", "1,500")
+    counting(run, "ac", "3,000")
     counter = InstructionCounter(runner(run))
-    assert [counter.count(CRITERION, name) for name in ("a", "b", "a")] == [500, 2000, 500]
-    assert len(run.calls) == 3
+    assert [counter.count(CRITERION, name) for name in ("ab", "ac", "ab")] == [500, 2000, 500]
+    assert len(run.calls) == 4
 
 
 def test_a_benchmark_that_adds_nothing_has_no_count() -> None:
     run = FakeRun()
-    counting(run, NO_BENCHMARK, "1,000")
+    counting(run, "~", "1,000")
     counting(run, "a", "1,000")
     with pytest.raises(MeasurementFailed, match="a: executes no more instructions than it--c without it"):
         InstructionCounter(runner(run)).count(CRITERION, "a")
+
+
+def test_the_name_of_no_benchmark_is_as_long_as_the_benchmarks() -> None:
+    assert [name_of_none(name) for name in ("a/b", "x", "a~")] == ["a/~", "~", "a!"]
 
 
 def test_a_harness_that_is_not_known_cannot_be_made_to_run_a_benchmark_once() -> None:
