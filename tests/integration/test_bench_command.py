@@ -48,7 +48,7 @@ def compare(ports: FakePorts, base: Benchmarks, head: Benchmarks, *words: str) -
 
 
 def row(answer: Any, name: str) -> Any:
-    (found,) = (one for one in answer["benchmarks"] if one["name"] == name)
+    (found,) = (one for one in answer["benchmarks"] if (one["name"], one["metric"]) == (name, "time"))
     return found
 
 
@@ -229,3 +229,92 @@ def test_an_interruption_leaves_what_was_measured_and_no_process(tmp_path: Path)
     answer = check(json.loads(out))
     assert (started.returncode, answer["verdict"], answer["interrupted"]) == (130, "unavailable", True)
     assert (row(answer, "a")["pairs"], row(answer, "a")["reason"]) == (1, "1 of 5 pairs were measured")
+
+
+def measure_again(ports: FakePorts, nanoseconds: float, *words: str) -> tuple[int, Any]:
+    """One more run of the head alone; each is a run of its own, as on GitHub."""
+    ports.stdout.seek(0)
+    ports.stdout.truncate()
+    number = int(ports.environ.get("GITHUB_RUN_ID", "0")) + 1
+    page = {"GITHUB_SERVER_URL": "https://example.invalid", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": str(number)}
+    ports.environ |= {
+        "GITHUB_ACTIONS": "true",
+        "PATH": os.environ["PATH"],
+        "NANNA_CI_VALGRIND": "/nowhere/valgrind",
+        **page,
+    }
+    fake_programs(ports.cwd / "head", {"a": {"ns": nanoseconds}})
+    code = run(ports, "--programs", "head", "--format", "json", *words)
+    return code, json.loads(ports.stdout.getvalue())
+
+
+def test_a_history_grows_with_each_run_and_fails_what_is_twice_its_median(fake_ports: FakePorts) -> None:
+    for nanoseconds in (100, 101, 99, 100, 103):
+        code, answer = measure_again(fake_ports, nanoseconds, "--history", "kept")
+        assert (code, check(answer)["history"][0]["verdict"]) == (0, "unknown")
+    code, answer = measure_again(fake_ports, 199, "--history", "kept")
+    assert (code, answer["history"][0]["median"], row(answer, "a")["verdict"]) == (0, 100, "pass")
+    code, answer = measure_again(fake_ports, 201, "--history", "kept", "--dry-run")
+    assert (code, row(answer, "a")["verdict"], answer["history"][0]["ratio"]) == (1, "fail", 2)
+    kept = [json.loads(line) for line in (fake_ports.cwd / "kept/benchmarks.jsonl").read_text().splitlines()]
+    assert [one["benchmarks"][0]["value"] for one in kept] == [100, 101, 99, 100, 103, 199]
+    assert kept[0]["run"] == "github-1-1"
+
+
+def test_another_processor_starts_anew(fake_ports: FakePorts) -> None:
+    for _ in range(5):
+        measure_again(fake_ports, 100, "--history", "kept")
+    fake_ports.environ["ImageOS"] = "another"
+    code, answer = measure_again(fake_ports, 1000, "--history", "kept")
+    assert (code, answer["history"][0]["verdict"], answer["levelChanges"]) == (0, "unknown", [])
+
+
+def test_a_level_that_changed_is_said_and_decides_nothing(fake_ports: FakePorts) -> None:
+    for number in range(20):
+        code, answer = measure_again(fake_ports, (100 if number < 10 else 150) + number % 5, "--history", "kept")
+    assert (code, [one["run"] for one in answer["levelChanges"]]) == (0, ["github-11-1"])
+
+
+def test_pairs_decide_where_there_is_a_base_and_the_history_is_only_shown(fake_ports: FakePorts) -> None:
+    for _ in range(5):
+        measure_again(fake_ports, 100, "--history", "kept")
+    fake_programs(fake_ports.cwd / "base", {"a": {"ns": 300}})
+    code, answer = measure_again(fake_ports, 300, "--history", "kept", "--against-programs", "base", "--dry-run")
+    assert (code, answer["history"][0]["verdict"], row(answer, "a")["verdict"]) == (0, "fail", "pass")
+
+
+def test_a_corrupt_history_is_refused_before_anything_is_measured(fake_ports: FakePorts) -> None:
+    measure_again(fake_ports, 100, "--history", "kept")
+    (fake_ports.cwd / "kept/benchmarks.jsonl").write_text("{}\n")
+    (fake_ports.cwd / "calls.txt").unlink()
+    code, _ = measure_again(fake_ports, 100, "--history", "kept")
+    assert code == 4
+    assert not (fake_ports.cwd / "calls.txt").exists()
+    assert (fake_ports.cwd / "kept/benchmarks.jsonl").read_text() == "{}\n"
+
+
+def test_a_run_goes_on_in_the_file_of_github_action_benchmark(fake_ports: FakePorts) -> None:
+    git = ("git", "-c", "user.name=n", "-c", "user.email=n@example.invalid", "-c", "commit.gpgsign=false")
+    for words in (("init", "--quiet"), ("commit", "--quiet", "--allow-empty", "--message", "why\n\nbecause")):
+        subprocess.run([*git, *words], cwd=fake_ports.cwd, check=True)
+    path = fake_ports.cwd / "data.js"
+    bench = {"name": "old", "value": 3, "unit": "ns/iter"}
+    entry = {"commit": {"id": "0" * 40}, "date": 1, "tool": "cargo", "benches": [bench]}
+    path.write_text(
+        "window.BENCHMARK_DATA = " + json.dumps({"lastUpdate": 1, "repoUrl": "r", "entries": {"mine": [entry]}})
+    )
+    for nanoseconds in (100, 110):
+        code, _ = measure_again(fake_ports, nanoseconds, "--data-js", "data.js")
+        assert code == 0, fake_ports.stderr.getvalue()
+    runs = json.loads(path.read_text().removeprefix("window.BENCHMARK_DATA = "))["entries"]["mine"]
+    assert runs[0] == entry
+    assert [run["benches"][0]["value"] for run in runs[1:]] == [100, 110]
+    assert runs[1]["commit"]["message"] == "why\n\nbecause"
+    assert runs[1]["commit"]["url"].startswith("https://example.invalid/o/r/commit/")
+
+
+def test_a_file_of_github_action_benchmark_that_is_none_stays_as_it_is(fake_ports: FakePorts) -> None:
+    (fake_ports.cwd / "data.js").write_text("window.BENCHMARK_DATA = [")
+    code, _ = measure_again(fake_ports, 100, "--data-js", "data.js")
+    assert code == 4
+    assert (fake_ports.cwd / "data.js").read_text() == "window.BENCHMARK_DATA = ["

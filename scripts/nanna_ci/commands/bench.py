@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import math
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -14,17 +16,29 @@ from typing import Final
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import Interrupted, UsageError, shorten
 from nanna_ci.foundation.scratch import scratch_folder
+from nanna_ci.measure.benchmarks.action_history import (
+    append_entry,
+    read_action_history,
+    render_action_history,
+)
+from nanna_ci.measure.benchmarks.bench_history import hold_against_history, suite_of
 from nanna_ci.measure.benchmarks.bench_outputs import BenchOutputs
 from nanna_ci.measure.benchmarks.bench_programs import BenchPrograms, load_programs
 from nanna_ci.measure.benchmarks.bench_report import bench_document, bench_to_json
+from nanna_ci.measure.benchmarks.bench_result import BenchResult
 from nanna_ci.measure.benchmarks.comparison import BenchRun, BenchSide, working_source
+from nanna_ci.measure.benchmarks.git_commit import MeasuredCommit, query_commit
 from nanna_ci.measure.benchmarks.interleaved import Side
 from nanna_ci.measure.benchmarks.program_runner import ProgramRunner
 from nanna_ci.measure.benchmarks.segment import query_segment, runner_kind
+from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.records import BenchmarkRecord, Metric, RunIdentity
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.subject import source_folder
+from nanna_ci.report.files import write_atomic
+from nanna_ci.report.github import run_of
 from nanna_ci.report.outcome import Outcome
-from nanna_ci.store.nix import Nix
+from nanna_ci.store.nix import OVERRIDES_VARIABLE, Nix, parse_overrides
 
 VALGRIND: Final = "NANNA_CI_VALGRIND"  # the toolkit's own, from the command's app
 _LONGEST_S: Final = 600.0
@@ -37,6 +51,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The comparison; the verdict is fail where one fails or has vanished, unavailable where there is none to run."""
     request = _Request(arguments, context)
     request.refuse_contradictions()
+    memory = request.memory()
     measuring: BenchRun | None = None
     signal_number: int | None = None
     try:
@@ -48,6 +63,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
             raise
         signal_number = signal.signal_number
     result = measuring.result(interrupted=signal_number is not None)
+    if memory is not None and signal_number is None and result.values:
+        result = memory.remember(result)
     code = None if signal_number is None else 128 + signal_number
     return Outcome(result.verdict, bench_document(result), bench_to_json(result), exit_code=code)
 
@@ -69,6 +86,23 @@ class _Request:
         if arguments.against_programs is not None and arguments.programs is None:
             raise UsageError("--against-programs needs --programs, the programs of the head")
 
+    def memory(self) -> _Memory | None:
+        """The histories that were named, read before anything is measured: a corrupt one costs no minutes."""
+        ports, arguments = self.context.ports, self.arguments
+        if arguments.history is None and arguments.data_js is None:
+            return None
+        folder = None if arguments.history is None else HistoryFolder(ports.cwd / arguments.history)
+        path = None if arguments.data_js is None else ports.cwd / arguments.data_js
+        return _Memory(
+            context=self.context,
+            regression_ratio=self._regression_ratio(),
+            started_s=ports.now(),
+            folder=folder,
+            records=() if folder is None else tuple(folder.read_benchmarks()),
+            path=path,
+            suite="" if path is None else suite_of(read_action_history(path), arguments.data_js),
+        )
+
     def bench_run(self, scratch: Path) -> BenchRun:
         """Everything built and read that is needed to start measuring."""
         ports, arguments = self.context.ports, self.arguments
@@ -84,7 +118,7 @@ class _Request:
             clock=ports.clock,
             say=self.context.say,
             chosen=chosen,
-            no_counts=self._no_counts(base),
+            no_counts=None if _valgrind(ports.environ) else "valgrind is not on this machine",
         )
 
     def _regression_ratio(self) -> float:
@@ -119,11 +153,56 @@ class _Request:
         valgrind = _valgrind(ports.environ) or "valgrind"
         return BenchSide(side, programs, ProgramRunner(ports.run, ports.environ, source, time_s, limit_s, valgrind))
 
-    def _no_counts(self, base: BenchPrograms | None) -> str | None:
-        """Why no instructions are counted."""
-        if base is None:
-            return "they are compared with those of a base"
-        return None if _valgrind(self.context.ports.environ) else "valgrind is not on this machine"
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """The histories of the command line, as they were before the run."""
+
+    context: Context
+    regression_ratio: float
+    started_s: float
+    folder: HistoryFolder | None
+    records: tuple[BenchmarkRecord, ...]
+    path: Path | None
+    suite: str
+
+    def remember(self, result: BenchResult) -> BenchResult:
+        """The result with what the history says of it; the run is appended, unless it is a dry one."""
+        ports = self.context.ports
+        github = run_of(ports.environ)
+        page = None if github is None or github.url is None else github.url
+        repository = None if page is None else page.partition("/actions/")[0]
+        overrides = parse_overrides(ports.environ.get(OVERRIDES_VARIABLE, ""))
+        measured = query_commit(source_folder(ports.cwd, overrides), repository, ports.run, ports.environ)
+        origin = self._origin(measured, None if github is None else github.event, page)
+        if self.folder is not None:
+            answer = hold_against_history(result, origin, self.records, self.regression_ratio)
+            result = answer.result
+            if not self.context.dry_run:
+                self.folder.append(answer.record)
+        if self.path is not None and not self.context.dry_run:
+            if measured is None:
+                raise UsageError("--data-js needs the commit that was measured", hint="run it in a git work tree")
+            now = datetime.datetime.fromtimestamp(self.started_s, datetime.UTC)
+            times = [value for value in result.values if value.metric is Metric.TIME]
+            # read again: somebody may have written to it while this run measured
+            before = read_action_history(self.path)
+            longer = append_entry(before, self.suite, measured.commit, times, now=now, repo_url=repository)
+            write_atomic(self.path, render_action_history(longer))
+        return result
+
+    def _origin(self, measured: MeasuredCommit | None, event: str | None, page: str | None) -> RunIdentity:
+        started = datetime.datetime.fromtimestamp(self.started_s, datetime.UTC)
+        numbers = re.search(r"/actions/runs/(\d+)/attempts/(\d+)", page or "")
+        here = f"local-bench-{started:%Y%m%d-%H%M%S}-{os.getpid()}"
+        return RunIdentity(
+            run=here if numbers is None else f"github-{numbers[1]}-{numbers[2]}",
+            event=event or "local",
+            started=started.replace(microsecond=0),
+            commit=measured.commit.id if measured is not None and measured.is_clean else None,
+            branch=None if measured is None else measured.branch,
+            url=page,
+        )
 
 
 def _valgrind(environ: Mapping[str, str]) -> str | None:

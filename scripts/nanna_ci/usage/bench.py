@@ -14,14 +14,19 @@ that warns, and fails where U reaches [budget] regression_ratio; L and U are the
 A benchmark that has vanished fails, and one that crashes or does not end. Instructions are counted where there is
 valgrind, and only warn.
 
+With --history, and no base: fails only what reaches regression_ratio times the median of the last 20 runs on the same
+kind of runner, processor and compiler; where the level has changed is said. The run is appended, unless --dry-run.
+
 example: nanna-ci bench --against origin/main
 """
-DRY_RUN = False
+DRY_RUN = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("--against", metavar="REF", help="a commit to compare with; without it the head alone is run")
+    parser.add_argument("--history", metavar="WHERE", help="a folder: compare with it, and append this run")
+    parser.add_argument("--data-js", metavar="FILE", help="append this run to a history of github-action-benchmark")
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks in whose name this is found")
     parser.add_argument("--time", metavar="SECONDS", default="1", help="of one measurement (default: 1), for Criterion")
     parser.add_argument("--programs", metavar="DIR", help="the head's programs, built before; no Nix is needed")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.benchmarks.bench_result import BenchResult, BenchRow, BenchVerdict
+from nanna_ci.measure.benchmarks.bench_result import BenchResult, BenchRow, BenchVerdict, LevelChange
+from nanna_ci.measure.benchmarks.history_rule import HistoryDecision
 from nanna_ci.measure.history.records import Metric
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
@@ -24,20 +25,26 @@ _SHOWN: Final = 40
 
 def bench_document(result: BenchResult) -> Document:
     """Verdict, table, bars, what has changed among the benchmarks, output of what failed."""
-    blocks = [_headline(result), *_notices(result), *_table(result), *_bars(result), _facts(result), *_outputs(result)]
+    blocks = [_headline(result), *_notices(result), *_table(result), *_bars(result)]
+    blocks += [*_history(result), _facts(result), *_outputs(result)]
     return Document("Benchmarks", tuple(blocks))
 
 
 def _headline(result: BenchResult) -> Block:
     tone = VERDICT_TONES[result.verdict]
     compared = [row for row in result.rows if row.median is not None and row.metric is Metric.TIME]
+    count = _benchmarks(len({row.name for row in result.rows}))
     if result.verdict is Verdict.FAIL:
-        return Notice(tone, f"{len(result.failures)} of {_benchmarks(len(result.rows))} failed.")
+        failed = len(result.failures)
+        return Notice(tone, f"{failed} failure{'' if failed == 1 else 's'}, {count} measured.")
     if result.reason is not None:
         return Notice(tone, f"No answer: {result.reason}.")
     if result.against is None:
-        return Notice(tone, f"{_benchmarks(len(result.rows))} measured.")
-    return Notice(tone, f"{_benchmarks(len(compared))} compared with {result.against}: no regression.")
+        return Notice(tone, f"{count} measured.")
+    warned = sum(row.verdict is BenchVerdict.WARN for row in result.rows)
+    said = f"{warned} warning{'' if warned == 1 else 's'}" if warned else "no regression"
+    tone = Tone.WARN if warned else tone
+    return Notice(tone, f"{_benchmarks(len(compared))} compared with {result.against}: {said}.")
 
 
 def _benchmarks(count: int) -> str:
@@ -99,6 +106,43 @@ def _bars(result: BenchResult) -> Iterator[Block]:
         yield Bars(tuple(items[:_SHOWN]), "Time of the head over that of the base, less is better")
 
 
+def _history(result: BenchResult) -> Iterator[Block]:
+    for name in result.not_in_this_run:
+        yield Notice(Tone.WARN, f"{name} is in the last run of the history, and not in this one.")
+    if result.history:
+        yield Heading("Against the history")
+        header = ("Benchmark", "Median", "10 to 90 %", "Now", "Ratio", "Runs")
+        yield Table(header, tuple(_history_row(one) for one in result.history), frozenset({1, 2, 3, 4, 5}))
+    if result.level_changes:
+        yield Heading("Changed for good", 2)
+        rows = [
+            (
+                Cell(one.name),
+                Cell(value_text(one.before, one.unit)),
+                Cell(value_text(one.after, one.unit)),
+                Cell(_run(one)),
+            )
+            for one in result.level_changes
+        ]
+        yield Table(("Benchmark", "Before", "After", "Since"), tuple(rows), frozenset({1, 2}))
+
+
+def _history_row(one: HistoryDecision) -> tuple[Cell, ...]:
+    low, high = value_text(one.low, one.unit), value_text(one.high, one.unit)
+    return (
+        Cell(one.name),
+        Cell(value_text(one.median, one.unit)),
+        Cell(f"{low} to {high}" if low and high else None),
+        Cell(value_text(one.value, one.unit)),
+        Cell(None if one.ratio is None else f"{one.ratio:.3f}"),
+        Cell(str(one.runs)),
+    )
+
+
+def _run(one: LevelChange) -> str:
+    return f"{one.since.started:%Y-%m-%d}, {(one.since.commit or one.since.run)[:12]}"
+
+
 def _facts(result: BenchResult) -> Block:
     segment = result.segment
     counted = "one run of each side, in which a benchmark is executed once"
@@ -143,6 +187,36 @@ def bench_to_json(result: BenchResult) -> dict[str, Any]:
             for one in result.problems
         ],
         "instructionsUnavailable": result.no_counts,
+        "history": None if result.history is None else [_decision_to_json(one) for one in result.history],
+        "notInThisRun": list(result.not_in_this_run),
+        "levelChanges": [
+            {
+                "name": one.name,
+                "metric": one.metric.value,
+                "unit": one.unit,
+                "run": one.since.run,
+                "commit": one.since.commit,
+                "before": one.before,
+                "after": one.after,
+            }
+            for one in result.level_changes
+        ],
+    }
+
+
+def _decision_to_json(one: HistoryDecision) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "metric": one.metric.value,
+        "unit": one.unit,
+        "value": one.value,
+        "median": one.median,
+        "low": one.low,
+        "high": one.high,
+        "ratio": one.ratio,
+        "runs": one.runs,
+        "verdict": one.verdict.value,
+        "reason": one.reason,
     }
 
 

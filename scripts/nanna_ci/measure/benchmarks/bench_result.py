@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.benchmarks.history_rule import HistoryDecision
 from nanna_ci.measure.benchmarks.instruction_counts import SOFT_LIMIT
 from nanna_ci.measure.benchmarks.interleaved import MeasuredPairs, Side, middle
 from nanna_ci.measure.benchmarks.paired_rule import ALL_PAIRS, FIRST_PAIRS, PairVerdict
-from nanna_ci.measure.history.records import BenchmarkValue, Metric, Segment
+from nanna_ci.measure.history.records import BenchmarkValue, Metric, RunIdentity, Segment
 
 
 class BenchVerdict(enum.Enum):
@@ -54,9 +55,23 @@ class ProgramProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelChange:
+    """Values of a history that changed for good with the run `since`: medians before and after."""
+
+    name: str
+    metric: Metric
+    unit: str
+    since: RunIdentity
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class BenchResult:
     """A whole run. `against` names the base, None: the head alone was measured. `values` are the head's, for a history.
 
+    `history`, `level_changes` and `not_in_this_run` (names that the last run had) are what a history said; None, and
+    empty: none was read.
     `no_counts` says why no instructions were counted; None if they were. `interrupted`: it was ended before.
     """
 
@@ -72,6 +87,9 @@ class BenchResult:
     no_counts: str | None = None
     interrupted: bool = False
     seconds: float = 0.0
+    history: tuple[HistoryDecision, ...] | None = None
+    level_changes: tuple[LevelChange, ...] = ()
+    not_in_this_run: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -161,6 +179,11 @@ def judge_counts(name: str, base: int, head: int) -> BenchRow:
     reason = f"{ratio:.3f} times the instructions, more than {SOFT_LIMIT:g}" if above else None
     verdict = BenchVerdict.WARN if above else BenchVerdict.PASS
     return BenchRow(name, Metric.INSTRUCTIONS, "instructions", base, head, ratio, None, None, 1, verdict, reason)
+
+
+def instructions(name: str, count: int) -> BenchmarkValue:
+    """A count as a history keeps it."""
+    return BenchmarkValue(name, Metric.INSTRUCTIONS, "instructions", count)
 
 
 def uncounted(name: str, reason: str) -> BenchRow:

@@ -18,6 +18,7 @@ from nanna_ci.measure.benchmarks.bench_result import (
     ProgramProblem,
     alone,
     head_values,
+    instructions,
     judge_counts,
     judge_pairs,
     uncounted,
@@ -62,6 +63,7 @@ class BenchRun:
     _alone: list[BenchmarkValue] = field(default_factory=list)
     _alone_rows: list[BenchRow] = field(default_factory=list)
     _counts: list[BenchRow] = field(default_factory=list)
+    _count_values: list[BenchmarkValue] = field(default_factory=list)
     _problems: list[ProgramProblem] = field(default_factory=list)
     _seconds: float = 0.0
 
@@ -138,9 +140,26 @@ class BenchRun:
         for one in (pairs.matched for pairs in self._pairs if not pairs.failures):
             try:
                 base, head = self._counted(Side.BASE, one.base), self._counted(Side.HEAD, one.head)
-                self._counts.append(judge_counts(one.name, base, head))
             except MeasurementFailed as error:
                 self._counts.append(uncounted(one.name, error.message))
+                continue
+            self._counts.append(judge_counts(one.name, base, head))
+            self._count_values.append(instructions(one.name, head))
+        if self.base is None:
+            self._count_head()
+
+    def _count_head(self) -> None:
+        measured = {value.name for value in self._alone}
+        for name, benchmark in self._matching.added:
+            if name not in measured:
+                continue
+            try:
+                value = instructions(name, self._counted(Side.HEAD, benchmark))
+            except MeasurementFailed as error:
+                self._counts.append(uncounted(name, error.message))
+                continue
+            self._counts.append(alone(value, None))
+            self._count_values.append(value)
 
     def result(self, *, interrupted: bool) -> BenchResult:
         """What is known by now."""
@@ -149,7 +168,7 @@ class BenchRun:
             against=self.against,
             segment=self.segment,
             rows=(*(judge_pairs(one) for one in self._pairs), *self._alone_rows, *self._counts),
-            values=(*head_values(self._pairs), *self._alone),
+            values=(*head_values(self._pairs), *self._alone, *self._count_values),
             vanished=tuple(name for name, _ in self._matching.vanished),
             added=tuple(name for name, _ in self._matching.added) if self.base else (),
             renamed=tuple((one.base.id, one.name) for one in self._matching.matched if one.is_renamed),
