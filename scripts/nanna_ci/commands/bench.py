@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -172,9 +172,10 @@ class _Memory:
         github = run_of(ports.environ)
         page = None if github is None or github.url is None else github.url
         repository = None if page is None else page.partition("/actions/")[0]
-        overrides = parse_overrides(ports.environ.get(OVERRIDES_VARIABLE, ""))
-        measured = query_commit(source_folder(ports.cwd, overrides), repository, ports.run, ports.environ)
-        origin = self._origin(measured, None if github is None else github.event, page)
+        source = source_folder(ports.cwd, parse_overrides(ports.environ.get(OVERRIDES_VARIABLE, "")))
+        measured = query_commit(source, repository, ports.run, ports.environ)
+        event = None if github is None else github.event
+        origin = replace(self._origin(measured, event, page), workspace=str(source))
         if self.folder is not None:
             answer = hold_against_history(result, origin, self.records, self.regression_ratio)
             result = answer.result

@@ -36,12 +36,13 @@ class HistoryAnswer:
 def hold_against_history(
     result: BenchResult, origin: RunIdentity, history: Sequence[BenchmarkRecord], regression_ratio: float
 ) -> HistoryAnswer:
-    """The history's answers. They decide where there is no base; beside pairs they are only shown.
+    """The history's answers, from runs of the same workspace. They decide where there is no base, and not beside pairs.
 
     Raises:
         MalformedData: a value of the history that no benchmark can have.
     """
     record = BenchmarkRecord(origin, result.segment, result.values)
+    history = [one for one in history if one.origin.workspace == origin.workspace]
     comparison = compare_with_history(record, history, regression_ratio=regression_ratio)
     decided = {(one.name, one.metric): one for one in comparison.decisions}
     rows = result.rows

@@ -73,10 +73,9 @@ def _table(result: BenchResult) -> Iterator[Block]:
 
 
 def _row(row: BenchRow) -> tuple[Cell, ...]:
-    what = row.name if row.metric is Metric.TIME else f"{row.name} (instructions)"
     verdict = "n/a" if row.verdict is BenchVerdict.UNAVAILABLE else row.verdict.value
     return (
-        Cell(what),
+        Cell(_named(row.name, row.metric)),
         Cell(value_text(row.base, row.unit)),
         Cell(value_text(row.head, row.unit)),
         Cell(None if row.median is None else f"{row.median:.3f}"),
@@ -84,6 +83,10 @@ def _row(row: BenchRow) -> tuple[Cell, ...]:
         Cell(str(row.pairs) if row.pairs else None),
         Cell(verdict, _TONES[row.verdict]),
     )
+
+
+def _named(name: str, metric: Metric) -> str:
+    return name if metric is Metric.TIME else f"{name} (instructions)"
 
 
 def value_text(value: float | None, unit: str | None) -> str | None:
@@ -130,7 +133,7 @@ def _history(result: BenchResult) -> Iterator[Block]:
 def _history_row(one: HistoryDecision) -> tuple[Cell, ...]:
     low, high = value_text(one.low, one.unit), value_text(one.high, one.unit)
     return (
-        Cell(one.name),
+        Cell(_named(one.name, one.metric)),
         Cell(value_text(one.median, one.unit)),
         Cell(f"{low} to {high}" if low and high else None),
         Cell(value_text(one.value, one.unit)),
