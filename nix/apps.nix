@@ -36,6 +36,7 @@ let
       scan = "Known vulnerabilities, denied licences, unknown sources: one gate, SARIF";
       provenance = "Write the evidence of a build: provenance, test results, VEX, and what they are about";
       verify = "Check a folder of evidence, link by link, offline; or build it again and compare";
+      bench = "Benchmarks against a commit, in pairs on one machine: slower, vanished, more instructions";
       cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
@@ -95,6 +96,7 @@ let
   skopeo.NANNA_CI_SKOPEO = toolkit.programs.skopeo;
   cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
   additional = {
+    bench = if toolkit.programs ? valgrind then { NANNA_CI_VALGRIND = toolkit.programs.valgrind; } else { };
     ci = skopeo // lacking // scanners;
     run-job = skopeo // lacking // scanners;
     scan =

@@ -59,6 +59,7 @@ let
   };
   allPackages = lib.mergeDisjoint "packages" [
     workspace.packages
+    workspace.benchmarks
     workspace.facts
     images
     apps.packages
@@ -69,7 +70,7 @@ let
     (extra.checks or { })
   ];
   pure =
-    lib.prefixNames "packages.${system}." (workspace.packages // workspace.facts // images)
+    lib.prefixNames "packages.${system}." (workspace.packages // workspace.benchmarks // workspace.facts // images)
     // lib.prefixNames "checks.${system}." allChecks;
   refused = throw pipeline.refused;
 in

@@ -63,6 +63,8 @@ let
 in
 {
   inherit rust build;
+  # of this machine's own system: they are run, and not shipped
+  benchmarks.benchmark-programs = if lib.isUnavailable default then default else default.benchmarks;
   # of each system that a Nix build here is for
   facts = lib.prefixNames "crate-facts-" (
     lib.genAttrs ([ toolkit.system ] ++ map (target: target.system) crossTargets) factsFor

@@ -10,7 +10,7 @@
 #                       may stand in place of any derivation below: what a toolkit cannot make is said, never left out
 #   tools               program -> package with bin/: nix, git, cachix, cargo-nextest, cargo-audit, cargo-auditable, …
 #   programs            program -> its path, for commands that must have this very one: skopeo reads what `image` gives; cosign;
-#                       cargo-audit and cargo-deny, both or neither; trivy where there is one
+#                       cargo-audit and cargo-deny, both or neither; trivy and valgrind where there is one
 #   pythonApplication   { src, runtimeTools ? [ ] } -> derivation
 #                       bin/nanna-ci over src/nanna_ci, with runtimeTools where the caller's PATH has none
 #   command             { name, application, environment ? { } } -> derivation
@@ -41,6 +41,8 @@
 #       build           { target ? system } -> derivation with the workspace's binaries in bin/, in the release profile;
 #                       for another system than this one a true cross build: it runs here, its result runs there;
 #                       each binary has the list of its crates, in the section .dep-v0 (cargo-auditable)
+#       benchmarks      derivation: the benchmark targets' programs, in the bench profile, not run: bin/CRATE--BENCH, and
+#                       benchmarks.json: toolchain, source (its store path), programs[]{name, crate, target, folder below it}
 #       crateFacts      { system, triple } -> derivation: which crates the release build for a system compiles, as cargo says:
 #                       metadata.json, units.json (its unit graph), Cargo.lock, target.json
 #       nextest         { kind = "unit" | "integration" } -> derivation; $out/junit.xml; finding no test passes
@@ -121,7 +123,13 @@ in
     cargo-audit = "${pkgs.cargo-audit}/bin/cargo-audit";
     cargo-deny = "${pkgs.cargo-deny}/bin/cargo-deny";
     trivy = "${pkgs.trivy}/bin/trivy";
-  };
+  }
+  // (
+    let
+      valgrind = tool "valgrind";
+    in
+    lib.optionalAttrs (!valgrind ? reason) { valgrind = "${valgrind}/bin/valgrind"; }
+  );
 
   pythonApplication = import ./nixpkgs/python-application.nix pkgs;
   command = import ./nixpkgs/command.nix pkgs;

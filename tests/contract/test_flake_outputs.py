@@ -23,7 +23,7 @@ PROMISED_PACKAGES = {"default", "nanna-coder", "harness", "nanna-coder-aarch64-l
 PROMISED_IMAGES = {"harness-image", "ollama-image", "qwen3-container", "llama3-container"}
 PROMISED_IMAGES |= {f"{name}-aarch64-linux" for name in ("harness-image", "ollama-image")}
 PROMISED_CHECKS = {"unit", "integration", "clippy", "fmt", "doc", "pipeline-tests"}
-PROMISED_PACKAGES |= {"crate-facts-x86_64-linux", "crate-facts-aarch64-linux"}
+PROMISED_PACKAGES |= {"benchmark-programs", "crate-facts-x86_64-linux", "crate-facts-aarch64-linux"}
 PROMISED_OR_REASONED = {"audit", "deny", "coverage", "unit-beta", "unit-nightly", "clippy-beta"}
 
 

@@ -36,7 +36,7 @@ OWN_WAYS = {
     "NEXTEST_SHOW_PROGRESS",
     "XDG_RUNTIME_DIR",
 }
-STEPS = ("clippy", "doc", "unit", "integration", "build", "deps", "coverage")
+STEPS = ("clippy", "doc", "unit", "integration", "build", "benchmarks", "deps", "coverage")
 
 
 SETTINGS = """
@@ -113,7 +113,7 @@ def both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Both:
         monkeypatch.setattr(checks, "require_libraries", lambda *_: None)
         monkeypatch.setattr(checks, "run_nextest", run_nextest)
         monkeypatch.setattr(checks, "finish_nextest", lambda *_: None)
-        if step in {"build", "deps", "coverage"}:
+        if step in {"build", "benchmarks", "deps", "coverage"}:
             return Started(attributes["flags"], cargo.environment(attributes))
         checks.check(attributes, tmp_path / f"out-{len(list(tmp_path.iterdir()))}")
         return started[-1]

@@ -81,6 +81,13 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--lock", "{text}"),
         ("{url}", "--lock", "lock.json"),
     ),
+    "bench": (
+        ("--programs", "{built}/../bin", "--against-programs", "{built}"),
+        ("--programs", "{built}"),
+        ("--programs", "{url}"),
+        ("--against", "{url}"),
+        ("--programs", "{built}", "--filter", "{url}"),
+    ),
     "cache-setup": ((), ("--config", "{bad}"), ("--config", "{text}")),
     "cache-analytics": (
         ("--substituter", "{url}", "--paths-from", "{paths}", "--deadline", "5"),

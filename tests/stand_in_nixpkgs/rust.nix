@@ -61,6 +61,7 @@ let
 
   steps = rust: {
     inherit (rust)
+      benchmarks
       clippy
       deps
       doc

@@ -199,12 +199,17 @@ def compiled(log: str) -> set[str]:
 
 def run_job(source: Path, job: str, output: Path) -> subprocess.CompletedProcess[str]:
     """A job on a workspace, through nixw, Nix and its sandbox."""
+    return run_command(source, "run-job", job, "--output", str(output))
+
+
+def run_command(source: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command on a workspace, through nixw and Nix; its answer is JSON."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_") or name == "NANNA_CI_ROOT"
     }
-    words = ["run", f"path:{REPO}#run-job", "--override-input", "nanna-coder", f"path:{source}", "--", job]
+    words = ["run", f"path:{REPO}#{command}", "--override-input", "nanna-coder", f"path:{source}", "--", *arguments]
     return subprocess.run(
-        [str(REPO / "nixw"), *words, "--format", "json", "--output", str(output)],
+        [str(REPO / "nixw"), *words, "--format", "json"],
         cwd=source.parent,
         env=environment,
         capture_output=True,

@@ -67,7 +67,13 @@ let
       // {
         src = manifests.path;
         inherit (manifests) targets;
-        layers = if target == here then [ ] else [ (depsFor profile here) ];
+        layers =
+          if profile == "bench" then
+            [ (depsFor "release" here) ]
+          else if target == here then
+            [ ]
+          else
+            [ (depsFor profile here) ];
       }
     );
   deps = depsFor "dev" here;
@@ -126,6 +132,16 @@ else
                 { program = "${tools.cargo-auditable}"; };
           }
         );
+    benchmarks = cargoStep "benchmarks" "benches.programs" (
+      on here "bench"
+      // {
+        src = "${src}";
+        layers = [
+          (depsFor "release" here)
+          (depsFor "bench" here)
+        ];
+      }
+    );
     crateFacts =
       { system, triple }:
       cargoStep "crate-facts-${system}" "facts.crates" {

@@ -70,6 +70,10 @@ let
       "warm"
       "watched"
     ];
+    benches = modules.shared ++ [
+      "bench_programs"
+      "crate_facts"
+    ];
     facts = modules.shared ++ [ "crate_facts" ];
     gguf = [ "plain" ];
     measure = modules.checks ++ [
@@ -167,7 +171,8 @@ in
         cargo-audit = "${tools.cargo-audit}";
         cargo-deny = "${tools.cargo-deny}";
       }
-  );
+  )
+  // (if tools.valgrind ? reason then { } else { valgrind = "${tools.valgrind}"; });
 
   rust = arguments: onlyHere (rust arguments);
 

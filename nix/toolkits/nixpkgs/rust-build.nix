@@ -18,7 +18,7 @@ let
   };
 in
 craneLib.buildPackage (
-  shared.over arguments [ (shared.dependencies arguments "release") ]
+  shared.over arguments [ (shared.dependencies arguments [ ] "release") ]
   // {
     # fails, and says which, if cargo did not build a binary that pipeline.toml names
     postInstall = "ls -d -- $out ${toString (map (binary: "$out/bin/${binary}") binaries)}";

@@ -2,7 +2,8 @@
 # own stand-ins read every manifest below the source, and fail on one that is none.
 #
 #   -> {
-#     dependencies    arguments: profile: derivation
+#     dependencies    arguments: layers: profile: derivation
+#     benchmarks      arguments: layers: derivation
 #     tests           arguments: layers: derivation
 #     facts           arguments: binaries: { system; triple }: derivation
 #     coverage        arguments: layers: { junit; words }: derivation; words as crane.py takes them, behind `junit`
@@ -28,6 +29,7 @@ let
   names = map (name: "${name}.py") [
     "advisories"
     "archive"
+    "bench_programs"
     "crane"
     "crate_facts"
     "doctests"
@@ -76,11 +78,17 @@ in
   doctests = "${step} doctests ${pkgs.lib.escapeShellArgs flags}";
   refuseAlias = command: "${step} refuse-alias ${command}";
   dependencies =
-    arguments: profile:
-    layer arguments [ ] {
+    arguments: layers: profile:
+    layer arguments layers {
       src = manifests.path;
       pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
       buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile} ${pkgs.lib.escapeShellArgs flags}";
+    };
+  benchmarks =
+    arguments: layers:
+    layer arguments layers {
+      pnameSuffix = "-benchmarks";
+      buildPhaseCargoCommand = "${step} benchmarks $out ${arguments.src} ${pkgs.lib.escapeShellArgs flags}";
     };
   facts =
     arguments: binaries:

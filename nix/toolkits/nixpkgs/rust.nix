@@ -69,9 +69,19 @@ let
       inherit (cargo) flags;
     };
   shared = sharedBy craneLib;
-  deps = shared.dependencies checked "dev";
+  deps = shared.dependencies checked [ ] "dev";
   check = shared.over checked [ deps ];
   tests = shared.tests checked [ deps ];
+  benchmarks =
+    let
+      arguments = common pkgs;
+      # as the programs, whose dependencies these are too
+      release = shared.dependencies arguments [ ] "release";
+    in
+    shared.benchmarks arguments [
+      release
+      (shared.dependencies arguments [ release ] "bench")
+    ];
   scans = import ./rust-scans.nix {
     inherit
       checked
@@ -86,7 +96,7 @@ if compiler == null then
   unavailable "the nixpkgs toolkit has Rust stable, beta and nightly, not ${channel}"
 else
   {
-    inherit deps;
+    inherit benchmarks deps;
 
     build =
       {

@@ -37,6 +37,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
     "Measures": {
+        "bench": "benchmarks against a commit, in pairs: slower, vanished, more instructions",
         "report": "a page of trends, or of one run: one file, without anything from elsewhere",
     },
     "Binary caches": {

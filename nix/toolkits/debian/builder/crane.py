@@ -2,6 +2,8 @@
 
 crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
+crane.py FOLDER benchmarks OUT SOURCE FLAG…
+                                            builds the benchmarks' programs; SOURCE: the source's store path
 crane.py FOLDER facts OUT SYSTEM TRIPLE BINARIES FLAG…
                                             says which crates a build compiles; BINARIES: names apart by commas
 crane.py FOLDER audit OUT CARGO-AUDIT DATABASE TIME
@@ -31,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import scanning
 import warm
 from archive import source_time, unpack
+from bench_programs import write_bench_programs
 from crate_facts import write_facts
 from doctests import run_doctests
 from instrumented import CoverageTools, instrumented, write_reports
@@ -52,6 +55,8 @@ def run(words: list[str]) -> None:
             warm.dependencies(place(flags), Path(targets), profile, Path(out))
         case ["tests", out, *flags]:
             warm.tests(place(flags), Path(out))
+        case ["benchmarks", out, origin, *flags]:
+            write_bench_programs(place(flags), origin, Path(out))
         case ["facts", out, system, triple, binaries, *flags]:
             names = [name for name in binaries.split(",") if name]
             write_facts(place(flags), {"system": system, "triple": triple}, names, Path(out))

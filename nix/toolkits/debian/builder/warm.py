@@ -39,7 +39,8 @@ class Place:
 def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
     """The dependencies alone, built over stand-ins of the source's own crates: out/target.tar.zst, out/time, out/note.
 
-    The source is that of manifests.nix, `targets` its list. The profile is dev or release.
+    The source is that of manifests.nix, `targets` its list. The profile is dev, release,
+    or bench, which is built over a layer of release.
     """
     out.mkdir(exist_ok=True)
     since = moment()
@@ -53,7 +54,8 @@ def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
     # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by
     # its name; a crate of the registry with that name goes too.
     write_time(out)
-    release = ["--release"] if profile == "release" else []
+    # the folder of both is called release
+    release = [] if profile == "dev" else ["--release"]
     attempt(place, ["clean", *release, *(f"--package={name}" for name in names)])
     if what := missing(errors, names):
         note(out, f"not all dependencies are shared with other jobs, for cargo says: {what}")
@@ -80,6 +82,9 @@ def commands(profile: str, words: Sequence[str]) -> list[list[str]]:
     flags = [*words, "--keep-going"]
     if profile == "release":
         return [["build", "--release", *flags]]
+    if profile == "bench":
+        # as `cargo bench --no-run`, which cannot keep going
+        return [["build", "--profile=bench", *flags, "--benches"]]
     return [
         # as `cargo test --no-run`, which cannot keep going
         ["build", *flags, "--profile=test", "--all-targets"],
