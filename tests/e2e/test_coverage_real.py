@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.pipeline.output_facts import parse_line_coverage
+from nanna_ci.measure.coverage.coverage_output import coverage_of_output
+from nanna_ci.measure.history.records import CrateCoverage
 from support.fake_workspaces import DEBIAN, Builder, FakeCrates, compiled, manifests_of, run_job, write
 
 LLVM = Path("/usr/lib/llvm-22/bin")
@@ -79,9 +80,13 @@ def test_lines_are_counted_in_the_workspaces_own_files_and_its_dependencies_are_
     done = covered.measure()
     assert done.returncode == 0, done.stderr
     assert compiled(done.stderr) == {"member 0.1.0"}
-    assert parse_line_coverage((covered.out / "coverage.json").read_bytes(), "it") == pytest.approx(
-        100 * COVERED / LINES
-    )
+    assert coverage_of_output(covered.out) == (CrateCoverage("member", COVERED, LINES),)
+    summary = json.loads((covered.out / "coverage.json").read_text())["data"][0]["totals"]["lines"]
+    assert (summary["covered"], summary["count"]) == (COVERED, LINES)
+    crates = json.loads((covered.out / "crates.json").read_text())
+    assert crates["crates"] == [{"name": "member", "folder": ""}]
+    assert crates["tool"].startswith("cargo-llvm-cov ")
+    assert crates["rust"] in subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout
     info = (covered.out / "lcov.info").read_text()
     assert [line for line in info.splitlines() if line.startswith("SF:")] == ["SF:src/lib.rs"]
     assert f"LF:{LINES}\nLH:{COVERED}\n" in info

@@ -7,9 +7,9 @@ from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
-from nanna_ci.measure.coverage.lcov import MOST_BYTES, parse_lcov
 from nanna_ci.measure.coverage.source_tree import Coverage, parse_crates_file, place_files
 from nanna_ci.measure.history.records import CrateCoverage
+from nanna_ci.pipeline.lcov import MOST_BYTES, parse_lcov
 
 LCOV_FILE: Final = "lcov.info"
 CRATES_FILE: Final = "crates.json"

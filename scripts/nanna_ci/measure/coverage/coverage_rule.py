@@ -15,6 +15,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.coverage.patch_lines import PatchCoverage
 from nanna_ci.measure.coverage.source_tree import Coverage
 from nanna_ci.measure.history.records import CoverageRecord
+from nanna_ci.report.units import share_text
 
 TOLERANCE: Final = 0.005
 """A fall of the line rate up to half a percentage point is no warning: code that is taken away moves it, too."""
@@ -78,8 +79,8 @@ def judge_coverage(
 
 
 def percent(rate: float | None) -> str | None:
-    """`81.3 %`, cut and not rounded, so that 99.97 % is not shown as all; None for None."""
-    return None if rate is None else f"{int(rate * 1000 + 1e-9) / 10:.1f} %"
+    """`81.3 %`; None for None."""
+    return None if rate is None else share_text(rate)
 
 
 def _line_check(coverage: Coverage, rule: CoverageRule) -> RateCheck:

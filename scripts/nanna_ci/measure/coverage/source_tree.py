@@ -18,8 +18,8 @@ from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.json_data import JsonValue, as_list, as_object, as_text, load_json
-from nanna_ci.measure.coverage.lcov import LcovReport, Lines
 from nanna_ci.measure.history.records import CrateCoverage
+from nanna_ci.pipeline.lcov import LcovReport, Lines
 
 BUILD_FOLDERS: Final = ("/source", "/build/source")  # where a derivation unpacks the source
 _TEST_FOLDERS: Final = frozenset({"tests", "examples", "benches"})

@@ -8,10 +8,10 @@ import pytest
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.coverage.coverage_rule import CoverageResult, CoverageRule, judge_coverage, percent
-from nanna_ci.measure.coverage.lcov import LcovReport
 from nanna_ci.measure.coverage.patch_lines import PatchCoverage
 from nanna_ci.measure.coverage.source_tree import Coverage, SourceTree, place_files
 from nanna_ci.measure.history.records import CoverageRecord, CrateCoverage, RunIdentity
+from nanna_ci.pipeline.lcov import LcovReport
 
 TIME = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
 

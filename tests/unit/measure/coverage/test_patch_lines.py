@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nanna_ci.foundation.errors import MalformedData
-from nanna_ci.measure.coverage.lcov import LcovReport
 from nanna_ci.measure.coverage.patch_lines import ChangedLines, line_ranges, parse_diff, patch_coverage
 from nanna_ci.measure.coverage.source_tree import SourceTree, place_files
+from nanna_ci.pipeline.lcov import LcovReport
 
 TREE = SourceTree("", {"it": ""})
 

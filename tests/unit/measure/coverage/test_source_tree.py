@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.foundation.errors import MalformedData
-from nanna_ci.measure.coverage.lcov import LcovReport
 from nanna_ci.measure.coverage.source_tree import (
     SourceTree,
     parse_crates_file,
@@ -17,6 +16,7 @@ from nanna_ci.measure.coverage.source_tree import (
     plain_path,
 )
 from nanna_ci.measure.history.records import CrateCoverage
+from nanna_ci.pipeline.lcov import LcovReport
 
 CRATES = {"top": "", "prompts": "prompts", "inner": "prompts/inner"}
 ONE = {1: 1, 2: 0}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.foundation.errors import MalformedData, UsageError
-from nanna_ci.measure.coverage.lcov import LcovReport, merge_reports, parse_lcov, read_lcov, render_lcov
+from nanna_ci.pipeline.lcov import LcovReport, merge_reports, parse_lcov, read_lcov, render_lcov
 
-DATA = Path(__file__).parents[3] / "data" / "lcov"
+DATA = Path(__file__).parents[2] / "data" / "lcov"
 
 
 def section(body: str, path: str = "src/lib.rs") -> bytes:

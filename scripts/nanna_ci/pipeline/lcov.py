@@ -1,7 +1,8 @@
 """Coverage in lcov's format, as llvm-cov, cargo-tarpaulin, grcov and lcov itself write it; and written again.
 
 Only lines are kept: functions and branches are checked and dropped, for these tools do not agree on what they count.
-A line counts once for its file, by its DA record, as Codecov, Coveralls and genhtml have it.
+A line counts once for its file, by its DA record, as Codecov, Coveralls and genhtml have it. llvm-cov's own totals
+count it once for each function that it is in.
 """
 
 from __future__ import annotations
@@ -47,6 +48,13 @@ class LcovReport:
 
     files: Mapping[str, Lines]
     disagreeing: tuple[str, ...] = ()
+
+    @property
+    def line_rate(self) -> float | None:
+        """The share of all lines that ran, 0 to 1; None if there is no line to run."""
+        lines = sum(map(len, self.files.values()))
+        covered = sum(1 for hits in self.files.values() for count in hits.values() if count)
+        return covered / lines if lines else None
 
 
 @dataclass(slots=True)
