@@ -36,6 +36,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
     "Measures": {
+        "coverage": "which lines tests run, of crates, files and a change; a gate; Codecov",
         "report": "a page of trends, or of one run: one file, without anything from elsewhere",
     },
     "Binary caches": {

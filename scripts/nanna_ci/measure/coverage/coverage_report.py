@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.coverage.coverage_rule import TOLERANCE, CoverageResult, RateCheck, percent
 from nanna_ci.measure.coverage.patch_lines import PatchCoverage, line_ranges
 from nanna_ci.measure.coverage.source_tree import Coverage, FileCoverage
@@ -19,20 +20,32 @@ _PARTS: Final = (("run by tests", Tone.GOOD), ("not run", Tone.BAD))
 
 @dataclass(frozen=True, slots=True)
 class CoverageReport:
-    """All that a report needs. `patch` is as judge_coverage takes it; `recorded` and `uploaded` say what was done."""
+    """All that a report needs. `patch` is as judge_coverage takes it.
+
+    `recorded` and `uploaded` say what was done; `upload_problem` why nothing was sent, though that was asked for.
+    """
 
     coverage: Coverage
     result: CoverageResult
     patch: PatchCoverage | str | None = None
     recorded: str | None = None
     uploaded: str | None = None
+    upload_problem: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gate's answer; a report that could not be sent is no pass."""
+        is_short = self.upload_problem is not None and self.result.verdict is Verdict.PASS
+        return Verdict.UNAVAILABLE if is_short else self.result.verdict
 
 
 def coverage_document(report: CoverageReport) -> Document:
     """The answer, the change's lines that no test ran, the crates, then the files, the least covered first."""
     coverage, result, patch = report.coverage, report.result, report.patch
-    blocks: list[Block] = [Notice(VERDICT_TONES[result.verdict], _answer(report))]
+    blocks: list[Block] = [Notice(VERDICT_TONES[report.verdict], _answer(report))]
     blocks += [Notice(Tone.BAD, reason) for reason in result.reasons]
+    if report.upload_problem is not None:
+        blocks.append(Notice(Tone.BAD, f"not sent: {report.upload_problem}"))
     blocks += [Notice(Tone.WARN, warning) for warning in result.warnings]
     if isinstance(patch, PatchCoverage):
         blocks += _patch_blocks(patch)
@@ -168,7 +181,7 @@ def coverage_to_json(report: CoverageReport) -> dict[str, Any]:
         "patch": _patch_to_json(patch) if isinstance(patch, PatchCoverage) else None,
         "gate": _gate_to_json(report.result),
         "history": report.recorded,
-        "codecov": report.uploaded,
+        "codecov": {"sent": report.uploaded, "problem": report.upload_problem},
     }
 
 

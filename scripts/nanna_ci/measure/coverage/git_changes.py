@@ -48,6 +48,13 @@ class GitWorkTree:
         files |= {path.decode(errors="replace"): None for path in others if path}
         return ChangedLines(base, files)
 
+    def branch(self) -> str | None:
+        """The branch that is checked out; None for a commit alone, and outside of git."""
+        try:
+            return self._query("symbolic-ref", "--quiet", "--short", "HEAD") or None
+        except NoChangesError:
+            return None
+
     def prefix(self) -> str | None:
         """The folder below the top of its work tree, with `/` at its end, "" for the top; None outside of git."""
         try:
@@ -73,9 +80,11 @@ class GitWorkTree:
         return self._ask(*words).partition("\n")[0]
 
     def _git(self, *words: str) -> Completed:
+        # of the variables of a hook none may lead to another repository, or change what a diff looks like
+        kept = {name: value for name, value in self.environ.items() if not name.startswith("GIT_")}
         argv = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=true", "-C", str(self.folder), *words)
         try:
-            return self.run(argv, timeout_s=_GIT_S, env=self.environ)
+            return self.run(argv, timeout_s=_GIT_S, env=kept)
         except ToolMissing:
             raise NoChangesError("git is not installed") from None
 
