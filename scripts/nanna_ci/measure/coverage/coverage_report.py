@@ -22,7 +22,7 @@ _PARTS: Final = (("run by tests", Tone.GOOD), ("not run", Tone.BAD))
 class CoverageReport:
     """All that a report needs. `patch` is as judge_coverage takes it.
 
-    `recorded` and `uploaded` say what was done; `upload_problem` why nothing was sent, though that was asked for.
+    `recorded` and `uploaded` say what was done; `upload_problem` why nothing was sent in spite of --upload.
     """
 
     coverage: Coverage

@@ -23,7 +23,7 @@ TOLERANCE: Final = 0.005
 
 @dataclass(frozen=True, slots=True)
 class CoverageRule:
-    """The least rates, 0 to 1; None: none is asked. `strict`: what was not measured fails."""
+    """The least rates, 0 to 1; None: there is no minimum. `strict`: what was not measured fails."""
 
     minimum_line_rate: float | None = None
     minimum_patch_rate: float | None = None
@@ -109,7 +109,7 @@ def _patch_check(patch: PatchCoverage | str | None, rule: CoverageRule) -> RateC
 def _held(name: str, minimum: float | None, rate: float) -> RateCheck:
     if minimum is None or rate >= minimum:
         return RateCheck(name, minimum, rate, Verdict.PASS)
-    reason = f"tests run {percent(rate)} of the {name}, and at least {100 * minimum:g} % are asked"
+    reason = f"tests run {percent(rate)} of the {name}; the minimum is {100 * minimum:g} %"
     return RateCheck(name, minimum, rate, Verdict.FAIL, reason)
 
 

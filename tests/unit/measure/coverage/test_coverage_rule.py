@@ -48,7 +48,7 @@ def test_a_rate_at_its_minimum_passes_and_one_below_fails(
 def test_a_rate_just_below_its_minimum_fails_and_is_not_shown_as_reaching_it() -> None:
     result = judged(79_999, 100_000, 0.8)
     assert result.verdict is Verdict.FAIL
-    assert result.reasons == ("tests run 79.9 % of the lines, and at least 80 % are asked",)
+    assert result.reasons == ("tests run 79.9 % of the lines; the minimum is 80 %",)
     assert percent(0.999999) == "99.9 %"
     assert percent(1.0) == "100.0 %"
     assert percent(None) is None
@@ -82,7 +82,7 @@ def test_a_change_without_any_line_to_run_passes_under_strict() -> None:
 
 def test_a_change_below_its_minimum_fails() -> None:
     result = judge_coverage(coverage(1, 1), PatchCoverage("base", 1, 4), CoverageRule(None, 0.5))
-    assert result.reasons == ("tests run 25.0 % of the changed lines, and at least 50 % are asked",)
+    assert result.reasons == ("tests run 25.0 % of the changed lines; the minimum is 50 %",)
 
 
 @pytest.mark.parametrize(("before", "is_warned"), [(900, True), (805, False), (806, True), (800, False), (1, False)])
