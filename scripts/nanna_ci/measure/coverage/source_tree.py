@@ -43,13 +43,10 @@ class SourceTree:
 
     def crate_of(self, path: str) -> str | None:
         """The member that a file below the source belongs to."""
-        folder = path
-        by_folder = {place: name for name, place in self.crates.items()}
-        while folder:
-            folder = posixpath.dirname(folder)
-            if folder in by_folder:
-                return by_folder[folder]
-        return None
+        by_folder = {folder: name for name, folder in self.crates.items()}
+        parts = path.split("/")
+        above = ("/".join(parts[:count]) for count in range(len(parts) - 1, -1, -1))
+        return next((by_folder[folder] for folder in above if folder in by_folder), None)
 
     def is_test_code(self, path: str) -> bool:
         """Whether a file below the source is left out of the figures, by the rule at the top of this module."""
