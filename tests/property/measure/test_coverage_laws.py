@@ -85,7 +85,7 @@ def test_a_changes_lines_are_some_of_all(report: LcovReport, changed: dict[str, 
 
 @given(st.frozensets(st.integers(1, 200)))
 def test_ranges_hold_every_line_once(lines: frozenset[int]) -> None:
-    found = []
+    found: list[int] = []
     for text in line_ranges(sorted(lines)):
         first, _, last = text.partition("-")
         found += range(int(first), int(last or first) + 1)

@@ -67,7 +67,7 @@ def test_the_token_goes_to_codecov_alone_and_neither_it_nor_the_storage_is_shown
 def test_githubs_oidc_gives_a_token_where_there_is_no_other(codecov: StandInCodecov) -> None:
     codecov.tokens = {"oidc-token-of-this-job"}
     oidc = OIDC | {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{codecov.url}/oidc?v=1"}
-    target = target_at(codecov, **oidc)
+    target = target_at(codecov, CHANGE, **oidc)
     assert target.identity == "GitHub's OIDC"
     send(target)
     first, *_ = codecov.requests
