@@ -6,7 +6,6 @@ import argparse
 import datetime
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from nanna_ci.binaries.cargo import cargo_environment
 from nanna_ci.binaries.origin import query_revision
@@ -20,7 +19,8 @@ from nanna_ci.measure.coverage.coverage_source import CoverageSource
 from nanna_ci.measure.coverage.git_changes import GitWorkTree, NoChangesError
 from nanna_ci.measure.coverage.patch_lines import PatchCoverage, patch_coverage
 from nanna_ci.measure.coverage.source_tree import Coverage
-from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.history import History
+from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import CoverageRecord, RunIdentity
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.lcov import render_lcov
@@ -30,14 +30,13 @@ from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import Nix
 from nanna_ci.toolchain.cargo_environment import decide_environment
 
-HISTORY: Final = ".nanna-ci/history"
-
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The figures; fail where one is below its minimum, unavailable where nothing was measured, or nothing sent."""
     request = _Request.of(arguments, context)
-    earlier = HistoryFolder(context.ports.cwd / (arguments.history or HISTORY))
-    records = earlier.read_coverage()
+    earlier = open_history(arguments.history, context.ports)
+    # one folder may have the runs of several workspaces
+    records = [one for one in earlier.read_coverage() if one.origin.workspace in {None, str(request.root)}]
     coverage = request.coverage()
     patch = request.patch(coverage)
     change = request.change
@@ -100,7 +99,7 @@ class _Request:
             strict=self.arguments.strict,
         )
 
-    def keep(self, coverage: Coverage, history: HistoryFolder) -> str:
+    def keep(self, coverage: Coverage, history: History) -> str:
         """Append the figures to the history, and say so."""
         record = CoverageRecord(self._identity(), coverage.tree.tool, coverage.crates)
         if self.context.dry_run:
@@ -114,7 +113,7 @@ class _Request:
         if change is not None:
             return RunIdentity(change.run, change.event, now, change.commit, change.branch, self._page())
         name = f"local-coverage-{now:%Y%m%dT%H%M%SZ}"
-        return RunIdentity(name, "local", now, self._commit(), self.git.branch())
+        return RunIdentity(name, "local", now, self._commit(), self.git.branch(), workspace=str(self.root))
 
     def _commit(self) -> str | None:
         ports = self.context.ports

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history",
         metavar="WHERE",
-        help="keep the figures there, too; a folder (default: compare with .nanna-ci/history, and keep nothing)",
+        help="a folder, or branch:NAME of origin: compare with it, and keep the figures there (default: compare with"
+        " .nanna-ci/history, and keep nothing)",
     )
     parser.add_argument("--upload", action="store_true", help="send the report to Codecov")
     parser.add_argument("--strict", action="store_true", help="what was not measured fails")
