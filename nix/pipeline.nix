@@ -3,7 +3,7 @@
 #   import ./pipeline.nix { file = ./pipeline.toml; }
 #   import ./pipeline.nix { text = "[workspace]\nname = \"x\""; source = "where it came from"; }
 #     -> { workspace; cargo; clippy; doc; nextest; toolchain; target = [ … ]; test = [ … ]; image = [ … ]; model = [ … ];
-#          cache; security; budget }, each with the keys of keys.json
+#          cache; security; coverage; budget }, each with the keys of keys.json
 #
 # keys.json is the table of keys, types and defaults, for this reader and for scripts/nanna_ci/pipeline. That one explains
 # what is wrong with a file and how to fix it, and compares its fields with each other; here a wrong key is named, no more.
@@ -176,6 +176,7 @@ let
     target = map completeTarget targets;
     test = map (test: test // { channels = or' [ toolchain.default ] test.channels; }) tests;
     image = map completeImage filled.image;
+    coverage = builtins.mapAttrs (_: share: if share == null then null else share * 1.0) filled.coverage;
     budget = filled.budget // {
       cache_hit_rate = filled.budget.cache_hit_rate * 1.0;
       regression_ratio = filled.budget.regression_ratio * 1.0;

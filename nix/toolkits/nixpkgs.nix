@@ -49,7 +49,7 @@
 #       clippy          clippy --all-targets
 #       fmt             fmt -- --check
 #       doc             doc --no-deps, and test --doc
-#       coverage        derivation: all tests, instrumented; junit.xml, lcov.info, coverage.json (llvm-cov's summary)
+#       coverage        derivation: all tests, instrumented; junit.xml, lcov.info, coverage.json (llvm-cov's summary), crates.json
 #       audit           { advisoryDb } -> derivation: cargo-audit over Cargo.lock; audit.json, and scan.json (what it rests on)
 #       deny            { advisoryDb } -> derivation: cargo-deny by the workspace's deny.toml, or nix/deny.toml; deny.json, scan.json
 #     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from nanna_ci.pipeline.output_facts import parse_line_coverage
-from support.fake_workspaces import DEBIAN, Builder, FakeCrates, compiled, manifests_of, run_job, write
+from nanna_ci.measure.coverage.coverage_output import coverage_of_output
+from nanna_ci.measure.history.records import CrateCoverage
+from support.fake_workspaces import DEBIAN, REPO, Builder, FakeCrates, compiled, git, manifests_of, run_job, write
+from support.json_schemas import check
 
 LLVM = Path("/usr/lib/llvm-22/bin")
 MEMBER = '[package]\nname = "member"\nversion = "0.1.0"\nedition = "2021"\n[dependencies]\nleaf = "2"\n'
@@ -79,9 +82,13 @@ def test_lines_are_counted_in_the_workspaces_own_files_and_its_dependencies_are_
     done = covered.measure()
     assert done.returncode == 0, done.stderr
     assert compiled(done.stderr) == {"member 0.1.0"}
-    assert parse_line_coverage((covered.out / "coverage.json").read_bytes(), "it") == pytest.approx(
-        100 * COVERED / LINES
-    )
+    assert coverage_of_output(covered.out) == (CrateCoverage("member", COVERED, LINES),)
+    summary = json.loads((covered.out / "coverage.json").read_text())["data"][0]["totals"]["lines"]
+    assert (summary["covered"], summary["count"]) == (COVERED, LINES)
+    crates = json.loads((covered.out / "crates.json").read_text())
+    assert crates["crates"] == [{"name": "member", "folder": ""}]
+    assert crates["tool"].startswith("cargo-llvm-cov ")
+    assert crates["rust"] in subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout
     info = (covered.out / "lcov.info").read_text()
     assert [line for line in info.splitlines() if line.startswith("SF:")] == ["SF:src/lib.rs"]
     assert f"LF:{LINES}\nLH:{COVERED}\n" in info
@@ -114,18 +121,26 @@ def test_without_any_test_there_is_no_coverage_to_show(tmp_path: Path, fake_crat
     assert sorted(path.name for path in covered.out.iterdir()) == ["junit.xml"]
 
 
+def other_llvm(folder: Path) -> Path:
+    """llvm-cov and llvm-profdata of another release than any compiler's here."""
+    for name in ("llvm-cov", "llvm-profdata"):
+        write(folder / "llvm" / name, "#!/bin/sh\necho '  Debian LLVM version 19.1.7'\n")
+        (folder / "llvm" / name).chmod(0o755)
+    return folder / "llvm"
+
+
 def test_another_llvm_than_the_compilers_is_named_and_not_the_workspaces_fault(
     tmp_path: Path, fake_crates: FakeCrates
 ) -> None:
-    for name in ("llvm-cov", "llvm-profdata"):
-        write(tmp_path / "llvm" / name, "#!/bin/sh\necho '  Debian LLVM version 19.1.7'\n")
-        (tmp_path / "llvm" / name).chmod(0o755)
-    done = Covered(tmp_path, fake_crates, TEST).measure(llvm=str(tmp_path / "llvm"))
+    done = Covered(tmp_path, fake_crates, TEST).measure(llvm=str(other_llvm(tmp_path)))
     assert done.returncode == 70
-    assert "llvm-profdata is of LLVM 19.1.7: it cannot read that" in done.stderr.splitlines()[-1]
+    said = done.stderr.splitlines()[-1]
+    assert re.search(r"rustc has LLVM \d+\.\d+\.\d+, and llvm-profdata is of LLVM 19\.1\.7: it cannot read that", said)
 
 
-def within_crane(covered: Covered, crates: FakeCrates, junit: Path) -> subprocess.CompletedProcess[str]:
+def within_crane(
+    covered: Covered, crates: FakeCrates, junit: Path, llvm: Path = LLVM
+) -> subprocess.CompletedProcess[str]:
     """As nix/toolkits/nixpkgs/rust-coverage.nix has it; LLVM's programs would be the toolchain's own."""
     target = covered.source / "target"
     environment = {
@@ -134,8 +149,8 @@ def within_crane(covered: Covered, crates: FakeCrates, junit: Path) -> subproces
         "CARGO_HOME": str(crates.folder / "locking"),
         "CARGO_TARGET_DIR": str(target),
         "CARGO_BUILD_BUILD_DIR": str(target),
-        "LLVM_COV": str(LLVM / "llvm-cov"),
-        "LLVM_PROFDATA": str(LLVM / "llvm-profdata"),
+        "LLVM_COV": str(llvm / "llvm-cov"),
+        "LLVM_PROFDATA": str(llvm / "llvm-profdata"),
         "RUSTC_WRAPPER": "",
     }
     step = [sys.executable, "-I", "-B", str(DEBIAN / "builder" / "crane.py"), ".", "coverage", str(covered.out)]
@@ -151,6 +166,12 @@ def test_within_cranes_derivations_the_same_is_measured(tmp_path: Path, fake_cra
     assert done.returncode == 0, done.stderr
     assert f"LF:{LINES}\nLH:{COVERED}\n" in (covered.out / "lcov.info").read_text()
     assert 'name="two"' in (covered.out / "junit.xml").read_text()
+
+
+def test_within_cranes_derivations_another_llvm_is_named_too(tmp_path: Path, fake_crates: FakeCrates) -> None:
+    done = within_crane(Covered(tmp_path, fake_crates, TEST), fake_crates, tmp_path / "left.xml", other_llvm(tmp_path))
+    assert done.returncode == 70
+    assert "llvm-profdata is of LLVM 19.1.7: it cannot read that" in done.stderr
 
 
 def test_within_cranes_derivations_failed_tests_are_left_for_the_hook(tmp_path: Path, fake_crates: FakeCrates) -> None:
@@ -187,3 +208,30 @@ def test_the_job_tells_the_share_of_lines_that_tests_ran(tmp_path: Path) -> None
     assert job["reason"] == f"line coverage: {100 * COVERED / LINES:.1f} %"
     assert job["evidence"]["tests"]["passed"] == 1
     assert job["evidence"]["lineCoveragePercent"] == pytest.approx(100 * COVERED / LINES)
+
+
+def show_coverage(source: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`./nixw run .#coverage`, on the workspace in `source`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_")}
+    environment |= {name: os.environ[name] for name in ("NANNA_CI_ROOT",) if name in os.environ}
+    argv = ["run", f"path:{REPO}#coverage", "--override-input", "nanna-coder", f"path:{source}", "--", *words]
+    return subprocess.run(
+        [str(REPO / "nixw"), *argv], cwd=source.parent, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_shows_what_the_job_measured_and_which_lines_of_a_change_no_test_runs(tmp_path: Path) -> None:
+    source = without_crates(tmp_path, "#[test]\nfn it() { member::half(false); }\n")
+    git("init", "--quiet", cwd=source)
+    git("add", "--all", cwd=source)
+    git("commit", "--quiet", "--message", "it", cwd=source)
+    library = source / "src" / "lib.rs"
+    library.write_text(library.read_text().replace("    1\n", "    2\n"))
+    git("add", "--all", cwd=source)
+    done = show_coverage(source, "--against", "HEAD", "--format", "json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    answer = check(json.loads(done.stdout))
+    assert (answer["coveredLines"], answer["lines"]) == (COVERED, LINES)
+    assert answer["crates"] == [{"name": "member", "coveredLines": COVERED, "lines": LINES}]
+    assert answer["patch"]["uncovered"] == [{"path": "src/lib.rs", "line": 9}]
+    assert answer["tool"].startswith("cargo-llvm-cov ")

@@ -124,6 +124,10 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "fail_severity": draw(st.sampled_from([severity.value for severity in Severity])),
             "baseline": draw(st.sampled_from(["accepted.toml", ".ci/accepted.toml"])),
         },
+        "coverage": {
+            "minimum_line_rate": draw(st.none() | st.integers(0, 1) | st.floats(0, 1)),
+            "minimum_patch_rate": draw(st.none() | st.floats(0, 1)),
+        },
         "budget": {
             "cache_hit_rate": draw(st.floats(0, 1)),
             "artifact_bytes": draw(st.integers(1, 10**15)),
@@ -131,7 +135,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         },
     }
     for section in draw(
-        st.sets(st.sampled_from(["toolchain", "target", "test", "image", "cache", "security", "budget"]))
+        st.sets(st.sampled_from(["toolchain", "target", "test", "image", "cache", "security", "coverage", "budget"]))
     ):
         if not (section == "toolchain" and document.get("test")):  # whose channels it declares
             document.pop(section, None)

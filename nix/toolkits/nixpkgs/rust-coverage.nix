@@ -1,5 +1,5 @@
-# All tests once more, instrumented: $out/junit.xml, lcov.info, coverage.json. Where tests fail, their JUnit stands at the
-# log's end, as in rust-nextest.nix.
+# All tests once more, instrumented: $out/junit.xml, lcov.info, coverage.json, crates.json. Where tests fail, their JUnit
+# stands at the log's end, as in rust-nextest.nix.
 {
   # with llvm-cov and llvm-profdata of the compiler's own release
   toolchainShared,

@@ -160,6 +160,14 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
+class CoverageMinimums:
+    """The least shares (0..1) of all lines, and of a change's lines, that tests must run; None: no minimum."""
+
+    minimum_line_rate: float | None
+    minimum_patch_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """The performance targets: `cache_hit_rate` (0..1) is a least, all others are a most."""
 
@@ -189,6 +197,7 @@ class Pipeline:
     models: tuple[Model, ...]
     cache: Cache
     security: Security
+    coverage: CoverageMinimums
     budget: Budget
 
 
@@ -265,6 +274,7 @@ def _typed(value: Mapping[str, Any]) -> Pipeline:
         models=tuple(Model(model["name"], model["image"]) for model in value["model"]),
         cache=Cache(**_with_tuples(value["cache"])),
         security=_security(value["security"]),
+        coverage=CoverageMinimums(**value["coverage"]),
         budget=Budget(**value["budget"]),
     )
 

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from nanna_ci.foundation.errors import MalformedData
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
-from nanna_ci.foundation.json_data import as_count, as_list, as_object, as_text, load_json
+from nanna_ci.foundation.guarded_read import read_file
+from nanna_ci.foundation.json_data import as_count, as_object, as_text, load_json
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.pipeline.lcov import MOST_BYTES, parse_lcov
+from nanna_ci.report.units import share_text
 
 SCAN_FILE = "scan.json"
-COVERAGE_FILE = "coverage.json"
+COVERAGE_FILE = "lcov.info"
 OUR_POLICY = "default"
 SCAN_BYTES = 64 * 1024
-COVERAGE_BYTES = 256 * MEBIBYTE
 
 _WHOSE_DATE = {"commit": "its commit", "newest advisory": "its newest advisory"}
 _NEWER = "give a newer one: `nix flake update advisory-db`, or --override-input advisory-db path:FOLDER"
@@ -102,8 +103,9 @@ def judge_output(output: Path, rule: DatabaseRule) -> OutputAnswer:
         reason = "; ".join((*([] if old is None else [old[0]]), *scan.notes()))
         return OutputAnswer(Verdict.PASS, reason or None, () if old is None else (old[1],), evidence)
     if (path := output / COVERAGE_FILE).is_file():
-        percent = parse_line_coverage(_read(path, COVERAGE_BYTES), str(path))
-        shown = "n/a: no line can be run" if percent is None else f"{percent:.1f} %"
+        rate = parse_lcov(_read(path, MOST_BYTES), str(path)).line_rate
+        shown = "n/a: no line can be run" if rate is None else share_text(rate)
+        percent = None if rate is None else 100 * rate
         return OutputAnswer(reason=f"line coverage: {shown}", evidence={"lineCoveragePercent": percent})
     return OutputAnswer()
 
@@ -129,20 +131,6 @@ def parse_scan(data: bytes, source: str) -> ScanFacts:
         None if policy is None else as_text(policy, source, "policy"),
         unknown,
     )
-
-
-def parse_line_coverage(data: bytes, source: str) -> float | None:
-    """The share of all lines that tests ran, in per cent, by llvm-cov's summary; None if there is no line to run."""
-    value = as_object(load_json(data, source), source, "the file")
-    exports = as_list(value.get("data"), source, "data")
-    if len(exports) != 1:
-        raise MalformedData(source, f"data has {len(exports)} entries, not one")
-    totals = as_object(as_object(exports[0], source, "data[0]").get("totals"), source, "totals")
-    lines = as_object(totals.get("lines"), source, "totals.lines")
-    count, covered = (as_count(lines.get(key), source, f"totals.lines.{key}") for key in ("count", "covered"))
-    if covered > count:
-        raise MalformedData(source, f"{covered} lines covered of {count}")
-    return 100 * covered / count if count else None
 
 
 def _read(path: Path, limit_bytes: int) -> bytes:

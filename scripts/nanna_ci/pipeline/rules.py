@@ -134,6 +134,7 @@ def filled(raw: Mapping[str, Any]) -> dict[str, Any]:
         server["health_timeout_s"] = server["health_timeout_s"] or 60
     for ratio in ("cache_hit_rate", "regression_ratio"):
         value["budget"][ratio] = float(value["budget"][ratio])
+    value["coverage"] = {key: None if share is None else float(share) for key, share in value["coverage"].items()}
     return value
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final, TextIO, cast
 
 from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.foundation.json_data import JsonObject, as_object, load_json
 from nanna_ci.foundation.visible_text import visible
 from nanna_ci.report.blocks import Block, Code, Document, Heading, Notice, Table, Tone
 from nanna_ci.report.markdown import escape, render_block, render_markdown
@@ -27,6 +29,8 @@ COMMENT_LIMIT_CHARACTERS: Final = 65_536
 ANNOTATIONS_OF_A_TYPE: Final = 10
 ANNOTATION_LIMIT: Final = 4096
 _LONGEST_CHARACTER_BYTES: Final = 4
+_EVENT_LIMIT_BYTES: Final = 32 * MEBIBYTE
+_QUEUE: Final = "gh-readonly-queue/"
 _COMMAND_AT_START: Final = re.compile(r"^([\s\ufeff\u180e\u200b]*):(?=:)", re.MULTILINE)
 _OUTPUT_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _LEVELS: Final = {Tone.BAD: "error", Tone.WARN: "warning"}
@@ -81,6 +85,74 @@ def run_of(environ: Mapping[str, str]) -> GithubRun | None:
         identity=f"{server}/{workflow}" if server and workflow else None,
         url=f"{server}/{repository}/actions/runs/{run}/attempts/{attempt}" if server and repository and run else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GithubChange:
+    """The change that a run on GitHub is about; None for what the runner does not say.
+
+    `commit` and `branch` are a pull request's own, not those of GitHub's trial merge; a fork's branch is
+    `OWNER:BRANCH`. `base_branch` is the branch that it would go to. `run` names the attempt: `github-RUN-ATTEMPT`.
+    """
+
+    run: str
+    event: str
+    repository: str | None = None
+    commit: str | None = None
+    branch: str | None = None
+    base_branch: str | None = None
+    pull_request: int | None = None
+    is_fork: bool = False
+    job: str | None = None
+
+
+def change_of(environ: Mapping[str, str]) -> GithubChange | None:
+    """What the run is about, or None outside of GitHub Actions. Raises MalformedData for an event that is no JSON."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    branch = environ.get("GITHUB_REF", "").partition("refs/heads/")[2]
+    if branch.startswith(_QUEUE):  # gh-readonly-queue/BRANCH/pr-NUMBER-COMMIT
+        branch = branch.removeprefix(_QUEUE).rpartition("/")[0]
+    change = GithubChange(
+        run=f"github-{environ.get('GITHUB_RUN_ID') or '0'}-{environ.get('GITHUB_RUN_ATTEMPT') or '1'}",
+        event=environ.get("GITHUB_EVENT_NAME") or "unknown",
+        repository=environ.get("GITHUB_REPOSITORY") or None,
+        commit=environ.get("GITHUB_SHA") or None,
+        branch=branch or None,
+        base_branch=environ.get("GITHUB_BASE_REF") or None,
+        job=environ.get("GITHUB_JOB") or None,
+    )
+    pull = _member(_event(environ), "pull_request")
+    if not pull:
+        return change
+    head, number = _member(pull, "head"), pull.get("number")
+    fork = _member(head, "repo").get("full_name") != change.repository
+    names = [head.get("label") if fork else head.get("ref"), head.get("sha"), _member(pull, "base").get("ref")]
+    ours, commit, base = (name if isinstance(name, str) else None for name in names)
+    return replace(
+        change,
+        commit=commit or change.commit,
+        branch=ours,
+        base_branch=base,
+        pull_request=number if isinstance(number, int) else None,
+        is_fork=fork,
+    )
+
+
+def _event(environ: Mapping[str, str]) -> JsonObject:
+    """What started the run, as GitHub tells it; nothing where the runner names no file."""
+    path = environ.get("GITHUB_EVENT_PATH")
+    if not path:
+        return {}
+    try:
+        return as_object(load_json(read_file(Path(path), _EVENT_LIMIT_BYTES), path), path, "the event")
+    except OSError as error:
+        raise NannaError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _member(value: JsonObject, key: str) -> JsonObject:
+    member = value.get(key)
+    return member if isinstance(member, Mapping) else {}
 
 
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""Numbers for people: bytes in decimal units, as the caches and registries count them, and seconds."""
+"""Numbers for people: bytes in decimal units, as the caches and registries count them, seconds, and shares."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ def bytes_text(size_bytes: int) -> str:
     while abs(value) >= 999.95 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
     return f"{size_bytes} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def share_text(share: float) -> str:
+    """A share of 0 to 1 as `81.3 %`: cut, not rounded, so that 99.97 % is not shown as all."""
+    return f"{int(share * 1000 + 1e-9) / 10:.1f} %"
 
 
 def seconds_text(seconds: float) -> str:

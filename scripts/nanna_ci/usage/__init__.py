@@ -38,6 +38,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Measures": {
         "bench": "benchmarks against a commit, in pairs: slower, vanished, more instructions",
+        "coverage": "which lines tests run, of crates, files and a change; a gate; Codecov",
         "report": "a page of trends, or of one run: one file, without anything from elsewhere",
     },
     "Binary caches": {

@@ -132,7 +132,7 @@ def test_what_a_file_leaves_out_is_what_the_own_file_says_it_would_be() -> None:
     assert pipeline.tests == tuple(Suite(kind, ("ubuntu-24.04",), (Channel.STABLE,)) for kind in kinds)
     assert (pipeline.images, pipeline.models, pipeline.cache.name) == ((), (), None)
     own = load_pipeline(ROOT / "pipeline.toml")
-    assert (pipeline.security, pipeline.budget) == (own.security, own.budget)
+    assert (pipeline.security, pipeline.coverage, pipeline.budget) == (own.security, own.coverage, own.budget)
 
 
 def test_a_library_has_tests_and_nothing_to_build() -> None:

@@ -12,7 +12,7 @@ from advisories import describe_database, words_for, write_scan
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.pipeline.output_facts import DatabaseRule, judge_output, parse_line_coverage, parse_scan
+from nanna_ci.pipeline.output_facts import DatabaseRule, judge_output, parse_scan
 
 TODAY = datetime.date(2026, 11, 28)
 DATABASE = {"date": "2026-11-14", "basis": "newest advisory", "advisories": 3}
@@ -115,27 +115,23 @@ def test_a_database_without_any_date_is_said_to_have_none(tmp_path: Path) -> Non
     assert words_for(found) == "the advisory database (of unknown date) holds 0 advisories"
 
 
-def summary(count: Any, covered: Any) -> bytes:
-    return json.dumps({"data": [{"totals": {"lines": {"count": count, "covered": covered, "percent": 1}}}]}).encode()
-
-
 def test_coverage_is_told_as_the_share_of_all_lines(tmp_path: Path) -> None:
-    (tmp_path / "coverage.json").write_bytes(summary(3, 2))
+    (tmp_path / "lcov.info").write_text("SF:a.rs\nDA:1,1\nDA:2,7\nDA:3,0\nLF:9\nLH:9\nend_of_record\n")
     answer = judge_output(tmp_path, rule())
-    assert (answer.verdict, answer.reason) == (Verdict.PASS, "line coverage: 66.7 %")
+    assert (answer.verdict, answer.reason) == (Verdict.PASS, "line coverage: 66.6 %")
     assert answer.evidence == {"lineCoveragePercent": pytest.approx(66.666, abs=0.001)}
 
 
 def test_coverage_of_no_line_is_unknown_and_not_zero(tmp_path: Path) -> None:
-    (tmp_path / "coverage.json").write_bytes(summary(0, 0))
+    (tmp_path / "lcov.info").write_text("")
     answer = judge_output(tmp_path, rule())
     assert (answer.reason, answer.evidence) == ("line coverage: n/a: no line can be run", {"lineCoveragePercent": None})
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b'{"data": []}', summary(1, 2), summary("1", 1), summary(-1, 0)])
-def test_what_is_no_summary_of_coverage_is_refused(data: bytes) -> None:
-    with pytest.raises(MalformedData):
-        parse_line_coverage(data, "coverage.json")
+def test_what_is_no_report_of_coverage_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lcov.info").write_text("SF:a.rs\nDA:1,-1\nend_of_record\n")
+    with pytest.raises(MalformedData, match="line 2"):
+        judge_output(tmp_path, rule())
 
 
 def test_an_output_without_such_files_adds_nothing(tmp_path: Path) -> None:

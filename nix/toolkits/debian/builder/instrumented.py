@@ -42,10 +42,19 @@ def instrumented(place: Place, tools: CoverageTools) -> Place:
         else {}
     )
     environment = {**place.environment, **own}
-    if tools.llvm is not None:
-        same_llvm(_output(["rustc", "-vV"], place), _output([own["LLVM_PROFDATA"], "--version"], place))
+    if (profdata := find_profdata(environ=environment, place=place)) is not None:
+        same_llvm(_output(["rustc", "-vV"], place), _output([profdata, "--version"], place))
     shown = _output([tools.llvm_cov, "llvm-cov", "show-env"], replace(place, environment=environment))
     return replace(place, environment={**environment, **read_environment(shown)})
+
+
+def find_profdata(environ: Mapping[str, str], place: Place) -> str | None:
+    """The llvm-profdata that cargo-llvm-cov will take: the one of LLVM_PROFDATA, else the toolchain's own."""
+    if named := environ.get("LLVM_PROFDATA"):
+        return named
+    libraries = Path(_output(["rustc", "--print=target-libdir"], place).strip())
+    own = libraries.parent / "bin" / "llvm-profdata"
+    return str(own) if own.is_file() else None
 
 
 def same_llvm(compiler: str, tools: str) -> None:
@@ -65,7 +74,7 @@ def read_environment(text: str) -> dict[str, str]:
 
 
 def write_reports(place: Place, tools: CoverageTools, out: Path) -> None:
-    """out/lcov.info and out/coverage.json, llvm-cov's summary: files are named below the source.
+    """out/lcov.info, out/coverage.json (llvm-cov's summary) and out/crates.json: files are named below the source.
 
     Without any test there is nothing to report, and nothing is written.
     """
@@ -76,6 +85,33 @@ def write_reports(place: Place, tools: CoverageTools, out: Path) -> None:
         argv = [tools.llvm_cov, "llvm-cov", "report", *words, f"--output-path={path}"]
         run_or_end(argv, cwd=place.folder, env=place.environment)
         path.write_text(below(path.read_text(encoding="utf-8"), name, str(place.source)), encoding="utf-8")
+    metadata = _output(["cargo", "metadata", "--no-deps", "--offline", "--format-version=1"], place)
+    versions = [_output(argv, place) for argv in ([tools.llvm_cov, "llvm-cov", "--version"], ["rustc", "--version"])]
+    crates = describe_crates(json.loads(metadata), place.source, *versions)
+    (out / "crates.json").write_text(json.dumps(crates, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def describe_crates(metadata: Mapping[str, Any], source: Path, tool: str, rust: str) -> dict[str, Any]:
+    """Whose the files of the reports are: the members and their folders below the source, "" for the source itself.
+
+    `tool` and `rust` are what the programs say their versions are.
+    """
+
+    def folder(path: str) -> str:
+        below_source = Path(path).relative_to(source).as_posix()
+        return "" if below_source == "." else below_source
+
+    crates = [
+        {"name": package["name"], "folder": folder(str(Path(package["manifest_path"]).parent))}
+        for package in metadata["packages"]
+    ]
+    return {
+        "schemaVersion": 1,
+        "workspace": folder(metadata["workspace_root"]),
+        "crates": sorted(crates, key=lambda crate: crate["name"]),
+        "tool": tool.partition("\n")[0].strip(),
+        "rust": rust.split()[1],
+    }
 
 
 def below(text: str, name: str, source: str) -> str:

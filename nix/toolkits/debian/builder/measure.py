@@ -9,7 +9,7 @@ from plain import Attributes
 
 
 def coverage(attributes: Attributes, out: Path) -> None:
-    """Every test, instrumented: out/junit.xml, out/lcov.info, out/coverage.json. Tests that fail give no coverage."""
+    """Every test, instrumented: out/junit.xml, and what write_reports writes. Tests that fail give no coverage."""
     values = prepare(attributes)
     require_libraries(attributes, values)
     out.mkdir()
