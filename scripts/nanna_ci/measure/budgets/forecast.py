@@ -1,0 +1,158 @@
+"""How long a plan will take on GitHub, by simulated runs: drawn times, and machines as the account has them.
+
+A simulated run takes a recorded run, and of each machine the time that it had there, so that what slowed several
+machines on one day stays together; a job without a time in that run takes one of its others. Waits for a machine are
+drawn by runner. The same history gives the same forecast.
+
+A job without any record counts as nothing: the forecast then is a lower bound, and is not called within the budget.
+Times of local runs decide nothing at all: GitHub's machines are others.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nanna_ci.measure.budgets.budget_rule import BudgetResult, BudgetTarget, Measurement, decide_budget
+from nanna_ci.measure.budgets.machine_schedule import MachineLimits, MachineSchedule, schedule_machines
+from nanna_ci.measure.budgets.recorded_times import MachineTimes, RecordedTimes
+
+SIMULATED_RUNS: Final = 500
+BAND: Final = (0.05, 0.95)
+BAND_RUNS: Final = 5
+"""A machine with fewer recorded runs has no spread to speak of, and the forecast no band."""
+_SEED: Final = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change, and by how many seconds it brings down the median: `job` takes half its time, or, where that is None,
+    the account has one more machine (of those with macOS, if `macos`)."""
+
+    saved_s: float
+    job: str | None = None
+    macos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The answer. `median_s` is None if no job has a record; `band_s` is None if records are too few for one.
+
+    `schedule` is the run in which every machine takes its median time. `within` is the share of simulated runs that
+    keep the budget, None without a band or where local times decide nothing. `remedies` are those that save anything, best first.
+    """
+
+    times: RecordedTimes
+    limits: MachineLimits
+    budget: BudgetResult
+    schedule: MachineSchedule
+    median_s: float | None
+    band_s: tuple[float, float] | None
+    within: float | None
+    remedies: tuple[Remedy, ...]
+
+    @property
+    def is_lower_bound(self) -> bool:
+        """Whether there are jobs that nobody has measured."""
+        return bool(self.times.unmeasured)
+
+
+def make_forecast(times: RecordedTimes, limits: MachineLimits, limit_s: float) -> Forecast:
+    """Simulate, against the budget of the whole pipeline."""
+    machines = times.machines
+    typical = [_typical_wait(times, machine) + machine.median_s for machine in machines]
+    schedule = _schedule(machines, typical, limits)
+    if not any(machine.known for machine in machines):
+        return Forecast(times, limits, _decide(None, times, limit_s), schedule, None, None, None, ())
+    draws = list(_draws(times))
+    walls = sorted(_walls(machines, draws, limits))
+    median_s = statistics.median(walls)
+    budget = _decide(median_s, times, limit_s)
+    has_band = all(machine.runs >= BAND_RUNS for machine in machines)
+    return Forecast(
+        times=times,
+        limits=limits,
+        budget=budget,
+        schedule=schedule,
+        median_s=median_s,
+        band_s=_band(walls) if has_band else None,
+        within=sum(wall <= limit_s for wall in walls) / len(walls) if has_band and not times.is_local else None,
+        remedies=_remedies(machines, draws, limits, median_s),
+    )
+
+
+_Draw = Sequence[tuple[float, float]]
+"""Of each machine the wait for it, and the time on it."""
+
+
+def _draws(times: RecordedTimes) -> Iterator[_Draw]:
+    """The runs to simulate."""
+    dice = random.Random(_SEED)  # noqa: S311 - no secret: the same history gives the same forecast
+    runs = sorted({run for machine in times.machines for part in machine.parts for run in part.by_run})
+    pools = [[(part.by_run, list(part.by_run.values())) for part in machine.known] for machine in times.machines]
+    waits = [times.waits_s.get(machine.job.runner, ()) for machine in times.machines]
+    for _ in range(SIMULATED_RUNS):
+        run = dice.choice(runs)
+        yield [
+            (
+                dice.choice(found) if found and pool else 0.0,
+                sum(by_run[run] if run in by_run else dice.choice(all_of_it) for by_run, all_of_it in pool),
+            )
+            for found, pool in zip(waits, pools, strict=True)
+        ]
+
+
+def _schedule(machines: Sequence[MachineTimes], seconds: Sequence[float], limits: MachineLimits) -> MachineSchedule:
+    return schedule_machines(seconds, [machine.is_macos for machine in machines], limits)
+
+
+def _walls(
+    machines: Sequence[MachineTimes], draws: Sequence[_Draw], limits: MachineLimits, *, halved: int | None = None
+) -> Iterator[float]:
+    is_macos = [machine.is_macos for machine in machines]
+    for draw in draws:
+        seconds = [wait_s + run_s for wait_s, run_s in draw]
+        if halved is not None:
+            seconds[halved] -= draw[halved][1] / 2
+        yield schedule_machines(seconds, is_macos, limits).wall_s
+
+
+def _typical_wait(times: RecordedTimes, machine: MachineTimes) -> float:
+    found = times.waits_s.get(machine.job.runner, ())
+    return statistics.median(found) if found and machine.known else 0.0
+
+
+def _band(walls: Sequence[float]) -> tuple[float, float]:
+    low, high = (walls[round(share * (len(walls) - 1))] for share in BAND)
+    return low, high
+
+
+def _decide(median_s: float | None, times: RecordedTimes, limit_s: float) -> BudgetResult:
+    """A lower bound within the budget decides nothing; one beyond it does."""
+    note = None
+    if times.is_local:
+        median_s, note = None, "no run on GitHub is recorded"
+    elif times.unmeasured:
+        note = f"no record of {len(times.unmeasured)} jobs"
+        median_s = None if median_s is None or median_s <= limit_s else median_s
+    return decide_budget(Measurement(BudgetTarget.PIPELINE, median_s, note=note), limit_s, strict=False)
+
+
+def _remedies(
+    machines: Sequence[MachineTimes], draws: Sequence[_Draw], limits: MachineLimits, median_s: float
+) -> tuple[Remedy, ...]:
+    """The same draws for each change, so that a difference is the change's."""
+
+    def saved_s(changed: MachineLimits, halved: int | None = None) -> float:
+        return median_s - statistics.median(_walls(machines, draws, changed, halved=halved))
+
+    found = [
+        Remedy(saved_s(limits, number), machine.job.id) for number, machine in enumerate(machines) if machine.known
+    ]
+    found.append(Remedy(saved_s(MachineLimits(limits.total + 1, limits.macos))))
+    if any(machine.is_macos for machine in machines):
+        found.append(Remedy(saved_s(MachineLimits(limits.total, limits.macos + 1)), macos=True))
+    return tuple(sorted((one for one in found if round(one.saved_s, 3) > 0), key=lambda one: -one.saved_s))
