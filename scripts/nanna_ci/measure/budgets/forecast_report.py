@@ -47,14 +47,15 @@ def forecast_blocks(forecast: Forecast, history: str, account: AccountPlan) -> I
 
 def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> dict[str, Any]:
     """The key `forecast` of `plan`'s JSON: seconds rounded to thousandths, null where there is no answer."""
-    low_s, high_s = forecast.band_s or (None, None)
-    times, schedule, has_answer = forecast.times, forecast.schedule, forecast.median_s is not None
+    band, times, schedule = forecast.band, forecast.times, forecast.schedule
+    has_answer = forecast.median_s is not None
     return {
         "verdict": forecast.budget.verdict.value,
         "limitSeconds": forecast.budget.limit,
         "seconds": _rounded(forecast.median_s),
-        "lowSeconds": _rounded(low_s),
-        "highSeconds": _rounded(high_s),
+        "lowSeconds": None if band is None else _rounded(band.low_s),
+        "highSeconds": None if band is None else _rounded(band.high_s),
+        "bandShare": None if band is None else round(band.share, 3),
         "isLowerBound": forecast.is_lower_bound,
         "withinLimit": forecast.within,
         "history": history,
@@ -96,10 +97,14 @@ def _answer(forecast: Forecast) -> str:
     median, limit = seconds_text(forecast.median_s), seconds_text(forecast.budget.limit)
     bound = "at least" if forecast.is_lower_bound else "about"
     band = ""
-    if forecast.band_s is not None:
-        low, high = map(seconds_text, forecast.band_s)
-        band = f" (90 % of {SIMULATED_RUNS} simulated runs: {low} to {high})"
-    kept = "" if forecast.within is None else f"; {int(100 * forecast.within)} % of the simulated runs keep it"
+    if forecast.band is not None:
+        low, high = seconds_text(forecast.band.low_s), seconds_text(forecast.band.high_s)
+        band = f" ({int(100 * forecast.band.share)} % of runs: {low} to {high})"
+    kept = (
+        ""
+        if forecast.within is None
+        else f"; {int(100 * forecast.within)} % of {SIMULATED_RUNS} simulated runs keep it"
+    )
     match forecast.budget.verdict:
         case Verdict.PASS:
             judged = f"within the budget of {limit}{kept}"
