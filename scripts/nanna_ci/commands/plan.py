@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import UsageError
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement, decide_budget
 from nanna_ci.measure.budgets.forecast import Forecast, make_forecast
@@ -18,10 +17,13 @@ from nanna_ci.measure.budgets.recorded_times import recorded_times
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
+from nanna_ci.pipeline.run_folder import BASE_FOLDER, HISTORY_FOLDER
+from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.outcome import Outcome
+from nanna_ci.store.nix import Nix
 
-DEFAULT_HISTORY: Final = ".nanna-ci/history"
+DEFAULT_HISTORY: Final = f"{BASE_FOLDER}/{HISTORY_FOLDER}"
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -48,10 +50,11 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     if arguments.forecast and jobs:
         where = arguments.history or DEFAULT_HISTORY
         account = AccountPlan(arguments.account or AccountPlan.FREE)
-        folder = context.ports.cwd / where
-        if arguments.history is not None and not folder.is_dir():
-            raise UsageError(f"--history {where}: there is no such folder", hint="`ci` and `metrics` write one")
-        forecast = _forecast(pipeline, jobs, folder, account)
+        if arguments.history is not None and not (context.ports.cwd / where).is_dir():
+            raise UsageError(
+                f"--history {shorten(where)}: there is no such folder", hint="`ci` and `metrics` write one"
+            )
+        forecast = _forecast(pipeline, jobs, where, account, context.ports)
         blocks += forecast_blocks(forecast, where, account)
         data["forecast"] = forecast_to_json(forecast, where, account)
     return Outcome(
@@ -62,9 +65,12 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
 
 
-def _forecast(pipeline: Pipeline, jobs: tuple[Job, ...], history: Path, account: AccountPlan) -> Forecast:
+def _forecast(pipeline: Pipeline, jobs: tuple[Job, ...], history: str, account: AccountPlan, ports: Ports) -> Forecast:
+    """From the runs of this workspace: a local history may have those of others."""
+    workspace = str(source_folder(ports.cwd, Nix(ports.run, environ=ports.environ).overrides))
+    runs = HistoryFolder(ports.cwd / history).read_runs()
     limits = ACCOUNT_LIMITS[account]
-    times = recorded_times(jobs, HistoryFolder(history).read_runs(), limits)
+    times = recorded_times(jobs, [run for run in runs if run.origin.workspace in {None, workspace}], limits)
     return make_forecast(times, limits, pipeline.budget.pipeline_s)
 
 

@@ -104,13 +104,13 @@ _Draw = Sequence[tuple[float, float]]
 
 
 def _draws(times: RecordedTimes) -> Iterator[_Draw]:
-    """The runs to simulate."""
+    """The runs to simulate: every recorded run as often as the others."""
     dice = random.Random(_SEED)  # noqa: S311 - no secret: the same history gives the same forecast
     runs = sorted({run for machine in times.machines for part in machine.parts for run in part.by_run})
     pools = [[(part.by_run, list(part.by_run.values())) for part in machine.known] for machine in times.machines]
     waits = [times.waits_s.get(machine.job.runner, ()) for machine in times.machines]
-    for _ in range(SIMULATED_RUNS):
-        run = dice.choice(runs)
+    for number in range(SIMULATED_RUNS):
+        run = runs[number * len(runs) // SIMULATED_RUNS]
         yield [
             (
                 dice.choice(found) if found and pool else 0.0,
@@ -155,7 +155,9 @@ def _decide(median_s: float | None, times: RecordedTimes, limit_s: float) -> Bud
     if times.is_local:
         median_s, note = None, "no run on GitHub is recorded"
     elif times.unmeasured:
-        note = f"no record of {len(times.unmeasured)} jobs"
+        note = (
+            f"no time is recorded for {len(times.unmeasured)} of {sum(len(one.parts) for one in times.machines)} jobs"
+        )
         median_s = None if median_s is None or median_s <= limit_s else median_s
     return decide_budget(Measurement(BudgetTarget.PIPELINE, median_s, note=note), limit_s, strict=False)
 

@@ -89,7 +89,8 @@ def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> 
 def _why_none(forecast: Forecast, history: str) -> str:
     if not forecast.times.runs:
         return f"no run is recorded in {history}"
-    return f"{history} has {forecast.times.runs} runs, and in none of them was one of these jobs built and measured"
+    runs = _counted(forecast.times.runs, "run")
+    return f"{history} has {runs}, and in none of them was one of these jobs built and measured"
 
 
 def _answer(forecast: Forecast) -> str:
@@ -122,8 +123,8 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
             "These are times of local runs, whose jobs share one machine that needs no set-up: GitHub's will differ."
             " Waits for a machine are not in them."
         )
-    elif not times.waits_s:
-        yield "No wait for a machine is recorded: waits are not in the forecast."
+    elif unknown := sorted({machine.job.runner for machine in times.machines if machine.known} - times.waits_s.keys()):
+        yield f"No wait for a machine is recorded of {_named(unknown)}: there it counts as nothing."
     if times.unmeasured:
         yield f"Without {_named(times.unmeasured)}: no run in which {_they(times.unmeasured)} built is recorded."
     if times.uncertain:
@@ -136,6 +137,10 @@ def _warnings(forecast: Forecast) -> Iterator[str]:
 def _named(names: tuple[str, ...] | list[str]) -> str:
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     return f"{', '.join(names[:_NAMES])}{more}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _they(names: tuple[str, ...]) -> str:

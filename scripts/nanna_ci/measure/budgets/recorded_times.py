@@ -18,13 +18,12 @@ from typing import Final
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.machine_schedule import MachineLimits
 from nanna_ci.measure.budgets.measured import BUILT_STATES
-from nanna_ci.measure.history.records import JobRecord, RunRecord
+from nanna_ci.measure.history.records import LOCAL_EVENT, JobRecord, RunRecord
 from nanna_ci.pipeline.job_plan import Job, parallel_jobs, scan_beside, with_needs
 from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, OperatingSystem
 
 RECORDED_RUNS: Final = 20
 """How many runs count of each job: the newest in which it was built. Older ones tell of another project."""
-LOCAL_EVENT: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)

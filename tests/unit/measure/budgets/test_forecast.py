@@ -65,7 +65,10 @@ def test_a_job_without_a_record_makes_it_a_lower_bound_that_is_not_within_the_bu
     known = {job: seconds for job, seconds in TIMES.items() if job != CLIPPY_MAC}
     answer = forecast(github_runs(*[known] * 20))
     assert (answer.median_s, answer.is_lower_bound, answer.times.unmeasured) == (70, True, (CLIPPY_MAC,))
-    assert (answer.budget.verdict, answer.budget.measurement.note) == (Verdict.UNAVAILABLE, "no record of 1 jobs")
+    assert (answer.budget.verdict, answer.budget.measurement.note) == (
+        Verdict.UNAVAILABLE,
+        "no time is recorded for 1 of 7 jobs",
+    )
     assert (answer.band, answer.within) == (None, None)
 
 
