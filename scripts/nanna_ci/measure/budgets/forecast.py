@@ -74,6 +74,11 @@ class Forecast:
         """Whether there are jobs that nobody has measured."""
         return bool(self.times.unmeasured)
 
+    @property
+    def machines_at_once(self) -> int | None:
+        """The most that are busy at a moment of that run; None unless all are measured."""
+        return None if self.is_lower_bound else self.schedule.machines_at_once
+
 
 def make_forecast(times: RecordedTimes, limits: MachineLimits, limit_s: float) -> Forecast:
     """Simulate, against the budget of the whole pipeline."""

@@ -26,11 +26,12 @@ def forecast_blocks(forecast: Forecast, history: str, account: AccountPlan) -> I
     yield Notice(_TONES.get(forecast.budget.verdict, Tone.WARN), _answer(forecast))
     for warning in _warnings(forecast):
         yield Notice(Tone.WARN, warning)
-    limits, times = forecast.limits, forecast.times
+    limits, times, at_once = forecast.limits, forecast.times, forecast.machines_at_once
+    whose = "here" if times.is_local else "on GitHub"
     yield Facts(
         (
-            ("History", f"{history}: {times.runs} {'local runs' if times.is_local else 'runs on GitHub'}"),
-            ("Machines", f"{len(times.machines)}, {forecast.schedule.machines_at_once} at once"),
+            ("History", f"{history}: {_counted(times.runs, 'run')} {whose}"),
+            ("Machines", f"{len(times.machines)}{'' if at_once is None else f', {at_once} at once'}"),
             ("Account", f"{account.value}: {limits.total} machines at once, {limits.macos} of them with macOS"),
             ("Left out", "what the workflow runs before and after these jobs: plan, ci-summary"),
         )
@@ -63,7 +64,7 @@ def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> 
         "source": None if not times.runs else "local" if times.is_local else "github",
         "account": account.value,
         "limits": {"total": forecast.limits.total, "macos": forecast.limits.macos},
-        "machinesAtOnce": schedule.machines_at_once if has_answer else None,
+        "machinesAtOnce": forecast.machines_at_once,
         "machines": [_machine_to_json(machine) for machine in times.machines],
         "criticalPath": [
             {
@@ -191,9 +192,16 @@ def _machine_row(machine: MachineTimes) -> tuple[Cell, ...]:
         Cell(machine.job.id),
         Cell(machine.job.runner),
         Cell(str(machine.runs)),
-        Cell(seconds_text(machine.median_s) if machine.runs else None),
+        Cell(_median_text(machine)),
         Cell(None if spread is None else f"{seconds_text(spread[0])} to {seconds_text(spread[1])}"),
     )
+
+
+def _median_text(machine: MachineTimes) -> str | None:
+    """Of a machine with parts that are not recorded, the others are a lower bound."""
+    if not machine.known:
+        return None
+    return f"{'' if machine.runs else 'at least '}{seconds_text(machine.median_s)}"
 
 
 def _machine_to_json(machine: MachineTimes) -> dict[str, Any]:

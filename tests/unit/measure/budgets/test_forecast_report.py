@@ -13,7 +13,7 @@ from nanna_ci.pipeline.definition import parse_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.report.blocks import Document, Notice, Tone
 from nanna_ci.report.text import render_text
-from support.fake_recorded_runs import github_runs, local_run
+from support.fake_recorded_runs import built, github_runs, local_run
 
 JOBS = plan_jobs(
     parse_pipeline(
@@ -109,11 +109,26 @@ def test_the_report_shows_path_remedies_and_times():
     assert f"{UNIT_MAC} macos-15 20 1 min 00 s 1 min 00 s to 1 min 00 s" in rows
 
 
+def test_a_machine_of_which_only_a_part_is_recorded_has_a_lower_bound():
+    image = '[[image]]\nname = "app"\ncontents = ["app"]\nprobe_commands = ["app --help"]\n'
+    jobs = plan_jobs(
+        parse_pipeline(f'test = []\n[workspace]\nname = "app"\nbinaries = ["app"]\n{image}', "test"), Event.PUSH
+    )
+    limits = MachineLimits(20, 5)
+    times = recorded_times(jobs, [local_run(1, [built("container-test-app-x86_64-linux", 14.0)])], limits)
+    rows = [" ".join(line.split()) for line in text(make_forecast(times, limits, 1200)).splitlines()]
+    assert "History history: 1 run here" in rows
+    assert "container-test-app-x86_64-linux ubuntu-24.04 0 at least 14 s n/a" in rows
+    assert "build-x86_64-linux ubuntu-24.04 0 n/a n/a" in rows
+    assert "Machines 2" in rows
+
+
 @pytest.mark.parametrize("history", [[], github_runs({UNIT: 300.0})])
 def test_what_is_not_known_is_null_in_json_and_never_0(history: list[RunRecord]):
     answer = forecast_to_json(forecast(history), "history", AccountPlan.TEAM)
     assert (answer["lowSeconds"], answer["highSeconds"], answer["bandShare"], answer["withinLimit"]) == (None,) * 4
     assert [machine["medianSeconds"] for machine in answer["machines"]][1:] == [None, None]
+    assert answer["machinesAtOnce"] is None
     assert answer["seconds"] == (310 if history else None)
     assert answer["source"] == ("github" if history else None)
     assert bool(answer["criticalPath"]) == bool(history)
