@@ -173,8 +173,8 @@ def test_flags_of_the_forecast_without_it_are_a_usage_error(tmp_path: Path) -> N
         code, out, err = plan(*flags)
         assert (code, out) == (2, "")
         assert "add --forecast" in err
-    code, _, err = plan("--forecast", "--history", "typo")
-    assert (code, "'typo': there is no such folder" in err) == (2, True)
+    code, _, err = plan("--forecast", "--history", "branch:..")
+    assert (code, "names no branch" in err) == (2, True)
 
 
 def test_a_broken_history_is_refused_with_file_and_line(tmp_path: Path) -> None:

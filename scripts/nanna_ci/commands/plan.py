@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Final
 
 from nanna_ci.foundation.context import Context, Ports
-from nanna_ci.foundation.errors import UsageError, shorten
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement, decide_budget
 from nanna_ci.measure.budgets.forecast import Forecast, make_forecast
 from nanna_ci.measure.budgets.forecast_report import forecast_blocks, forecast_to_json
 from nanna_ci.measure.budgets.machine_schedule import ACCOUNT_LIMITS, AccountPlan
 from nanna_ci.measure.budgets.recorded_times import recorded_times
-from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.history_place import DEFAULT_PLACE, open_history
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
-from nanna_ci.pipeline.run_folder import BASE_FOLDER, HISTORY_FOLDER
 from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.store.nix import Nix
-
-DEFAULT_HISTORY: Final = f"{BASE_FOLDER}/{HISTORY_FOLDER}"
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
@@ -48,12 +44,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         blocks.insert(0, Notice(Tone.WARN, f"{parallel} machines at once are over the budget of {budget}."))
     data: dict[str, object] = {"event": arguments.event, "jobs": [_job_to_json(job) for job in jobs], "forecast": None}
     if arguments.forecast and jobs:
-        where = arguments.history or DEFAULT_HISTORY
+        where = arguments.history or DEFAULT_PLACE
         account = AccountPlan(arguments.account or AccountPlan.FREE)
-        if arguments.history is not None and not (context.ports.cwd / where).is_dir():
-            raise UsageError(
-                f"--history {shorten(where)}: there is no such folder", hint="`ci` and `metrics` write one"
-            )
         forecast = _forecast(pipeline, jobs, where, account, context.ports)
         blocks += forecast_blocks(forecast, where, account)
         data["forecast"] = forecast_to_json(forecast, where, account)
@@ -68,7 +60,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 def _forecast(pipeline: Pipeline, jobs: tuple[Job, ...], history: str, account: AccountPlan, ports: Ports) -> Forecast:
     """From the runs of this workspace: a local history may have those of others."""
     workspace = str(source_folder(ports.cwd, Nix(ports.run, environ=ports.environ).overrides))
-    runs = HistoryFolder(ports.cwd / history).read_runs()
+    runs = open_history(history, ports).read_runs()
     limits = ACCOUNT_LIMITS[account]
     times = recorded_times(jobs, [run for run in runs if run.origin.workspace in {None, workspace}], limits)
     return make_forecast(times, limits, pipeline.budget.pipeline_s)

@@ -23,7 +23,6 @@ from nanna_ci.report.files import write_atomic
 from nanna_ci.report.markdown import render_markdown
 from nanna_ci.report.outcome import Outcome, json_body
 
-BASE_FOLDER = ".nanna-ci"
 HISTORY_FOLDER = "history"
 """Below `.nanna-ci`: what is kept of all runs."""
 _ATTEMPTS = 100
@@ -178,7 +177,7 @@ def create_run_folder(cwd: Path, *, now: float, pid: int, redactor: Redactor | N
 
 def ensure_base(cwd: Path) -> Path:
     """The folder `.nanna-ci` below `cwd`, made if it is not there; it keeps itself out of git."""
-    base = cwd / BASE_FOLDER
+    base = cwd / ".nanna-ci"
     ignore = base / ".gitignore"
     with _named(base):
         base.mkdir(exist_ok=True)

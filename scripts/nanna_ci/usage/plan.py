@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--event", choices=EVENTS, default="push", help="what starts the pipeline (default: push)")
     parser.add_argument("--forecast", action="store_true", help="add how long a run of these jobs will take")
     parser.add_argument(
-        "--history", metavar="FOLDER", help="the forecast's records of earlier runs (default: .nanna-ci/history)"
+        "--history",
+        metavar="WHERE",
+        help="earlier runs: a folder, or branch:NAME of the remote origin (default: .nanna-ci/history)",
     )
     parser.add_argument(
         "--account", choices=ACCOUNTS, help="what the account pays GitHub for: its machines at once (default: free)"
