@@ -3,11 +3,11 @@
 A simulated run takes a recorded run, and of each machine the time that it had there, so that what slowed several
 machines on one day stays together; a job without a time in that run takes one of its others. Waits for a machine are
 drawn by runner. The same history gives the same forecast. (Drawn apart, as if no day were slow as a whole, the longest
-of many times comes out too long, and a band of 90 % holds half of the runs that follow.)
+of many times comes out too long: nearly every run would have a slow machine.)
 
-The band is where the next run lies in 90 % of cases, if it is a run like those recorded: after n of
-them, the next lies between the shortest and the longest in (n - 1)/(n + 1) of cases. With more than 19 the ends are cut
-to 90 %; with fewer the share is less, and the forecast says which.
+The band is where the next run lies in 90 % of cases, if it is a run like those recorded: after n of them, the next lies
+between the shortest and the longest in (n - 1)/(n + 1) of cases. With more than 19 the ends are cut to 90 %; with fewer
+the share is less, and the forecast says which.
 
 A job without any record counts as nothing: the forecast then is a lower bound, and is not called within the budget.
 Times of local runs decide nothing at all: GitHub's machines are others.

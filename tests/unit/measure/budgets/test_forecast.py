@@ -47,6 +47,14 @@ def test_alike_runs_are_forecast_as_they_were():
     assert answer.schedule.machines_at_once == len(JOBS)
 
 
+def test_a_slow_day_stays_slow_as_a_whole():
+    slow_day = dict.fromkeys(TIMES, 100.0)
+    answer = forecast(github_runs(*[slow_day] * 5, *[TIMES] * 15))
+    # drawn job by job, nearly every run would have a slow machine
+    assert (answer.median_s, answer.within) == (70, 1)
+    assert forecast(github_runs(*[slow_day] * 5, *[TIMES] * 15), limit_s=70).within == 0.75
+
+
 @pytest.mark.parametrize(("limit_s", "verdict"), [(310, Verdict.PASS), (309.999, Verdict.FAIL)])
 def test_a_median_at_the_limit_keeps_it_and_one_beyond_does_not(limit_s: float, verdict: Verdict):
     answer = forecast(github_runs(*[{**TIMES, UNIT: 300.0}] * BAND_RUNS), limit_s=limit_s)
@@ -147,6 +155,8 @@ def test_one_more_machine_helps_where_all_are_busy():
 
 def test_a_machine_that_is_waited_for_is_not_halved_with_its_wait():
     (run,) = github_runs({**TIMES, UNIT: 300.0})
-    slow = replace(run, jobs=tuple(replace(job, queue_s=200.0) if job.id == UNIT else job for job in run.jobs))
+    slow = replace(
+        run, jobs=tuple(replace(job, queue_s=200.0) if job.id in {UNIT, CLIPPY} else job for job in run.jobs)
+    )
     answer = forecast([slow])
     assert (answer.median_s, answer.remedies) == (500, (Remedy(150, UNIT),))

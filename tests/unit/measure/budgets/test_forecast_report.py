@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from nanna_ci.measure.budgets.forecast import Forecast, make_forecast
+from nanna_ci.measure.budgets.forecast import Forecast, Remedy, make_forecast
 from nanna_ci.measure.budgets.forecast_report import forecast_blocks, forecast_to_json
 from nanna_ci.measure.budgets.machine_schedule import AccountPlan, MachineLimits
 from nanna_ci.measure.budgets.recorded_times import recorded_times
@@ -107,6 +107,19 @@ def test_the_report_shows_path_remedies_and_times():
     assert f"{UNIT} in half its time 2 min 30 s" in rows
     assert "one more machine at once 2 min 40 s" in rows
     assert f"{UNIT_MAC} macos-15 20 1 min 00 s 1 min 00 s to 1 min 00 s" in rows
+
+
+def test_each_kind_of_remedy_has_its_name():
+    remedies = (Remedy(30.0, UNIT), Remedy(20.0), Remedy(10.0, macos=True))
+    answer = replace(forecast(github_runs(*[TIMES] * 20)), remedies=remedies)
+    assert forecast_to_json(answer, "history", AccountPlan.FREE)["remedies"] == [
+        {"change": "half", "job": UNIT, "savedSeconds": 30.0},
+        {"change": "machine", "job": None, "savedSeconds": 20.0},
+        {"change": "macos-machine", "job": None, "savedSeconds": 10.0},
+    ]
+    rows = [" ".join(line.split()) for line in text(answer).splitlines()]
+    start = rows.index(f"{UNIT} in half its time 30 s")
+    assert rows[start + 1 : start + 3] == ["one more machine at once 20 s", "one more machine with macOS at once 10 s"]
 
 
 def test_a_machine_of_which_only_a_part_is_recorded_has_a_lower_bound():
