@@ -6,11 +6,15 @@ import io
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nanna_ci.cli import main
 from nanna_ci.foundation.context import Ports
+from nanna_ci.measure.budgets.machine_schedule import AccountPlan
+from nanna_ci.usage.plan import ACCOUNTS
+from support.fake_recorded_runs import built, github_runs, local_run, write_runs
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "scripts/nanna_ci/schemas/plan.json"
@@ -110,6 +114,80 @@ def test_a_plan_over_its_budget_says_so_and_passes(tmp_path: Path) -> None:
     assert "5 machines at once are over the budget of 4." in out
     pipeline_in(tmp_path, '[workspace]\nname = "x"\n[budget]\nparallel_jobs = 5\n')
     assert "over the budget" not in plan(cwd=tmp_path)[1]
+
+
+def history_in(folder: Path, *, runs: int = 20, seconds: float = 100.0) -> str:
+    """A history of runs on GitHub in which every job of this repository's plan was built."""
+    jobs = [job["id"] for job in plan_json()[1]["jobs"]]
+    write_runs(folder / "history", github_runs(*[dict.fromkeys(jobs, seconds)] * runs))
+    return str(folder / "history")
+
+
+def test_a_forecast_follows_the_plan_and_is_as_its_schema_says(tmp_path: Path) -> None:
+    history = history_in(tmp_path)
+    code, answer = plan_json("--forecast", "--history", history)
+    forecast = answer["forecast"]
+    # 30 machines, of which 6 have macOS: with 20 and 5 at once, some wait for others
+    assert (code, forecast["verdict"], forecast["seconds"], forecast["machinesAtOnce"]) == (0, "pass", 220, 20)
+    assert (forecast["source"], forecast["runs"], forecast["unmeasured"]) == ("github", 20, [])
+    assert violations(answer, tmp_path) == ""
+    assert "'surprise' was unexpected" in violations({**answer, "forecast": {**forecast, "surprise": 1}}, tmp_path)
+    _, answer = plan_json("--forecast", "--history", history, "--account", "enterprise")
+    assert (answer["forecast"]["seconds"], answer["forecast"]["machinesAtOnce"]) == (110, 30)
+    code, out, err = plan("--forecast", "--history", history)
+    assert (code, err) == (0, "")
+    assert "A run takes about 3 min 40 s" in out.splitlines()[out.splitlines().index("Forecast") + 3]
+
+
+def test_a_forecast_over_the_budget_warns_and_the_plan_passes(tmp_path: Path) -> None:
+    history = history_in(tmp_path, seconds=800.0)
+    code, answer = plan_json("--forecast", "--history", history)
+    assert (code, answer["verdict"], answer["forecast"]["verdict"]) == (0, "pass", "fail")
+    assert "over the budget of 20 min 00 s" in plan("--forecast", "--history", history)[1]
+
+
+def test_without_history_there_is_no_forecast_but_the_plan(tmp_path: Path) -> None:
+    config = pipeline_in(tmp_path, '[workspace]\nname = "x"\n')
+    code, answer = plan_json("--forecast", cwd=tmp_path)
+    assert (code, answer["forecast"]["seconds"], answer["forecast"]["verdict"]) == (0, None, "unavailable")
+    assert len(answer["forecast"]["unmeasured"]) == 5
+    assert violations(answer, tmp_path) == ""
+    assert "No forecast: no run is recorded in .nanna-ci/history." in plan("--forecast", cwd=tmp_path)[1]
+    assert plan_json("--config", str(config))[1]["forecast"] is None
+
+
+def test_runs_of_other_workspaces_do_not_count(tmp_path: Path) -> None:
+    pipeline_in(tmp_path, '[workspace]\nname = "x"\n')
+    runs = [local_run(number, [built("unit-x86_64-linux-stable", 60.0 + number)]) for number in range(3)]
+    here, other, unnamed = (
+        replace(run, origin=replace(run.origin, workspace=workspace))
+        for run, workspace in zip(runs, (str(tmp_path), "/elsewhere", None), strict=True)
+    )
+    write_runs(tmp_path / ".nanna-ci/history", [here, other, unnamed])
+    forecast = plan_json("--forecast", cwd=tmp_path)[1]["forecast"]
+    assert (forecast["source"], forecast["runs"], forecast["seconds"]) == ("local", 2, 61)
+
+
+def test_flags_of_the_forecast_without_it_are_a_usage_error(tmp_path: Path) -> None:
+    for flags in (("--history", str(tmp_path)), ("--account", "team")):
+        code, out, err = plan(*flags)
+        assert (code, out) == (2, "")
+        assert "add --forecast" in err
+    code, _, err = plan("--forecast", "--history", "branch:..")
+    assert (code, "names no branch" in err) == (2, True)
+
+
+def test_a_broken_history_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    history = history_in(tmp_path, runs=2)
+    with Path(history, "runs.jsonl").open("ab") as file:
+        file.write(b"{}\n")
+    code, out, err = plan("--forecast", "--history", history)
+    assert (code, out) == (4, "")
+    assert f"{history}/runs.jsonl, line 3" in err
+
+
+def test_the_accounts_of_the_flag_are_those_with_limits() -> None:
+    assert tuple(ACCOUNTS) == tuple(AccountPlan)
 
 
 def test_config_comes_from_the_flag_then_the_environment_then_the_folder(tmp_path: Path) -> None:

@@ -5,21 +5,33 @@ from __future__ import annotations
 import argparse
 import json
 
-from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.context import Context, Ports
+from nanna_ci.foundation.errors import UsageError
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.measure.budgets.budget_rule import BudgetTarget, Measurement, decide_budget
+from nanna_ci.measure.budgets.forecast import Forecast, make_forecast
+from nanna_ci.measure.budgets.forecast_report import forecast_blocks, forecast_to_json
+from nanna_ci.measure.budgets.machine_schedule import ACCOUNT_LIMITS, AccountPlan
+from nanna_ci.measure.budgets.recorded_times import recorded_times
+from nanna_ci.measure.history.history_place import DEFAULT_PLACE, open_history
+from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
+from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.outcome import Outcome
+from nanna_ci.store.nix import Nix
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
-    """The plan. A plan without a job fails: an empty run must not be green."""
+    """The plan. A plan without a job fails: an empty run must not be green. A forecast warns, and decides nothing."""
+    if not arguments.forecast and (arguments.history is not None or arguments.account is not None):
+        raise UsageError("--history and --account are for the forecast", hint="add --forecast")
     path = find_pipeline(context.config, context.ports.environ, context.ports.cwd)
     pipeline = load_pipeline(path)
     jobs = plan_jobs(pipeline, Event(arguments.event))
     budget = pipeline.budget.parallel_jobs
     parallel = len(parallel_jobs(jobs))
+    over = decide_budget(Measurement(BudgetTarget.PARALLEL_JOBS, parallel), budget, strict=False)
     jobs_fact = f"{len(jobs)}, at most {parallel} machines at once (budget: {budget})"
     facts = Facts((("Pipeline", str(path)), ("Jobs", jobs_fact)))
     blocks: list[Block] = [facts, _table(jobs)]
@@ -28,14 +40,30 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
             facts,
             Notice(Tone.BAD, f"No job runs for {arguments.event}: {path} has no [[test]], [[target]] or [[image]]."),
         ]
-    elif parallel > budget:
+    elif over.verdict is Verdict.FAIL:
         blocks.insert(0, Notice(Tone.WARN, f"{parallel} machines at once are over the budget of {budget}."))
+    data: dict[str, object] = {"event": arguments.event, "jobs": [_job_to_json(job) for job in jobs], "forecast": None}
+    if arguments.forecast and jobs:
+        where = arguments.history or DEFAULT_PLACE
+        account = AccountPlan(arguments.account or AccountPlan.FREE)
+        forecast = _forecast(pipeline, jobs, where, account, context.ports)
+        blocks += forecast_blocks(forecast, where, account)
+        data["forecast"] = forecast_to_json(forecast, where, account)
     return Outcome(
         verdict=Verdict.PASS if jobs else Verdict.FAIL,
         document=Document(f"Plan for {arguments.event}: {len(jobs)} jobs", tuple(blocks)),
-        data={"event": arguments.event, "jobs": [_job_to_json(job) for job in jobs]},
+        data=data,
         outputs={"matrix": json.dumps({"include": matrix_entries(jobs)})} if arguments.format == "github" else {},
     )
+
+
+def _forecast(pipeline: Pipeline, jobs: tuple[Job, ...], history: str, account: AccountPlan, ports: Ports) -> Forecast:
+    """From the runs of this workspace: a local history may have those of others."""
+    workspace = str(source_folder(ports.cwd, Nix(ports.run, environ=ports.environ).overrides))
+    runs = open_history(history, ports).read_runs()
+    limits = ACCOUNT_LIMITS[account]
+    times = recorded_times(jobs, [run for run in runs if run.origin.workspace in {None, workspace}], limits)
+    return make_forecast(times, limits, pipeline.budget.pipeline_s)
 
 
 def _table(jobs: tuple[Job, ...]) -> Table:

@@ -23,7 +23,7 @@ from nanna_ci.measure.budgets.budget_rule import (
 )
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.history_folder import HistoryFolder
-from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
+from nanna_ci.measure.history.records import LOCAL_EVENT, RunIdentity, RunRecord, RunTests
 from nanna_ci.measure.metrics.run_changes import RunChanges, changes_between, changes_blocks, changes_to_json
 from nanna_ci.measure.metrics.run_record import record_of_results
 from nanna_ci.measure.tests.job_tests import read_job_tests
@@ -34,8 +34,6 @@ from nanna_ci.pipeline.run_report import RunReport
 from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Heading, Notice, Tone
 from nanna_ci.store.nix import Nix
-
-LOCAL_EVENT = "local"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from nanna_ci.pipeline.results import JobState
 
 TREND_RUNS = 20
 """How many earlier runs a trend looks at."""
-_BUILT = {JobState.BUILT.value, JobState.RAN.value}
+BUILT_STATES = frozenset({JobState.BUILT.value, JobState.RAN.value})
+"""The states of a job that was really built or run."""
 _NOT_MEASURED = "its time was not measured"
 
 
@@ -76,11 +77,11 @@ def _sizes(run: RunRecord, past: _Past) -> Iterator[Measurement]:
 
 def built_s(job: JobRecord) -> float | None:
     """Seconds of a job that was really built or run; None for one whose output was there before."""
-    return job.run_s if job.state in _BUILT else None
+    return job.run_s if job.state in BUILT_STATES else None
 
 
 def _why_not(job: JobRecord) -> str:
-    return _NOT_MEASURED if job.state in _BUILT or job.state is None else f"it was {job.state}, not built"
+    return _NOT_MEASURED if job.state in BUILT_STATES or job.state is None else f"it was {job.state}, not built"
 
 
 def _of(name: str, value: Callable[[JobRecord], float | None]) -> Callable[[RunRecord], float | None]:

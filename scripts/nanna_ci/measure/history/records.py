@@ -9,8 +9,12 @@ from __future__ import annotations
 import datetime
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from nanna_ci.foundation.verdict import Verdict
+
+LOCAL_EVENT: Final = "local"
+"""The event of a run on one's own machine, where GitHub's would be `push`."""
 
 
 class Series(enum.Enum):
