@@ -49,6 +49,6 @@ def draw_timeline(block: Timeline, text: Callable[[str], str]) -> Iterator[str]:
             f'<span class="number">{text(span.text)}</span>'
         )
     marks = "".join(
-        f"<span>{text(seconds_text(end_s * at / _QUARTERS))}</span>" for at in range(_QUARTERS + 1) if scale
+        f"<span>{text(seconds_text(end_s * (at / _QUARTERS)))}</span>" for at in range(_QUARTERS + 1) if scale
     )
     yield f'<span></span><div class="axis" aria-hidden="true">{marks}</div><span></span></div>\n</figure>'

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
 from nanna_ci.dashboard.job_timeline import timeline_blocks
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord
@@ -12,7 +15,7 @@ def job(name: str, run_s: float | None, queue_s: float | None = 0.0, verdict: Ve
     return JobRecord(name, verdict, "built", None, queue_s, run_s)
 
 
-def timeline(jobs: list[JobRecord], needs: dict[str, tuple[str, ...]] | None = None) -> Timeline:
+def timeline(jobs: list[JobRecord], needs: Mapping[str, Sequence[str]] | None = None) -> Timeline:
     found = timeline_blocks(jobs, needs or {}, None)[0]
     assert isinstance(found, Timeline)
     return found
@@ -43,7 +46,7 @@ def test_needs_in_a_circle_end_the_path_and_not_the_program():
 
 def test_a_long_chain_of_needs_is_followed_to_its_end():
     names = [f"job-{number}" for number in range(200)]
-    needs = {after: (before,) for before, after in zip(names, names[1:], strict=False)}
+    needs = {after: (before,) for before, after in pairwise(names)}
     assert timeline([job(name, 1) for name in reversed(names)], needs).end_s == 200
 
 
