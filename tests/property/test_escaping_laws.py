@@ -18,14 +18,19 @@ from nanna_ci.report.blocks import (
     Block,
     Cell,
     Code,
+    Details,
     Document,
     Facts,
     Heading,
     Notice,
     Paragraph,
+    Span,
     Stacks,
     Table,
+    Timeline,
     Tone,
+    Trend,
+    Trends,
 )
 from nanna_ci.report.html import render_html
 from nanna_ci.report.literal import cell_text, known
@@ -64,6 +69,18 @@ def tables(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Table]:
 
 
 TABLES = tables(TEXTS)
+TRENDS = st.builds(
+    Trend,
+    TEXTS,
+    st.none() | TEXTS,
+    TEXTS,
+    st.lists(st.none() | st.tuples(st.floats(), st.floats(), st.floats()), max_size=4).map(tuple),
+    st.lists(st.tuples(st.floats(), TEXTS), max_size=3).map(tuple),
+    st.frozensets(st.integers(0, 4)),
+    st.lists(st.tuples(st.integers(0, 4), TEXTS), max_size=2).map(tuple),
+)
+TIMES = st.floats(0, allow_nan=False)
+SPANS = st.builds(Span, TEXTS, TIMES, TIMES, TIMES, TEXTS, st.sampled_from(Tone), st.booleans())
 BLOCKS: st.SearchStrategy[Block] = (
     st.builds(Heading, TEXTS, st.integers(1, 7))
     | st.builds(Paragraph, TEXTS)
@@ -80,11 +97,24 @@ BLOCKS: st.SearchStrategy[Block] = (
         ),
         TEXTS,
     )
+    | st.builds(
+        Trends,
+        TEXTS,
+        st.lists(TRENDS, max_size=2).map(tuple),
+        st.integers(0, 3),
+        st.tuples(TEXTS, TEXTS, TEXTS),
+        TEXTS,
+    )
+    | st.builds(Timeline, st.lists(SPANS, max_size=3).map(tuple), TEXTS)
 )
-DOCUMENTS = st.builds(Document, TEXTS, st.lists(BLOCKS, max_size=4).map(tuple))
+NESTED = BLOCKS | st.builds(Details, TEXTS, st.lists(BLOCKS, max_size=2).map(tuple))
+DOCUMENTS = st.builds(Document, TEXTS, st.lists(NESTED, max_size=4).map(tuple), st.booleans())
 
-OUR_NAMES = "span|b|p|h[1-6]|div|table|thead|tbody|tr|th|td|pre|code|dl|dt|dd|main|body|html|figure|figcaption"
-OUR_TAGS = re.compile(rf'</?(?:{OUR_NAMES})(?: [a-z-]+="[\w. -]*")*>')
+OUR_NAMES = (
+    "span|b|p|h[1-6]|div|table|thead|tbody|tr|th|td|pre|code|dl|dt|dd|main|body|html|figure|figcaption"
+    "|nav|ul|li|a|details|summary|small|strong"
+)
+OUR_TAGS = re.compile(rf'</?(?:{OUR_NAMES})(?: [a-z-]+="[\w. #-]*")*>')
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 

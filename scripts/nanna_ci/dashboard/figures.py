@@ -118,6 +118,8 @@ def _ticks(low: float, high: float, unit: FigureUnit) -> tuple[tuple[float, str]
 def _nice_top(high: float, unit: FigureUnit) -> float:
     if unit is FigureUnit.SECONDS and high <= _NICE_SECONDS[-1]:
         return float(next(top for top in _NICE_SECONDS if top >= high))
+    if unit is FigureUnit.BYTES:
+        high = max(high, 2.0)  # half of it has a label too
     if not 0 < high < float("inf"):
         return 1.0
     power = 10.0 ** math.floor(math.log10(high))

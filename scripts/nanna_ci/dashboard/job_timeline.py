@@ -26,13 +26,10 @@ def timeline_blocks(
         begins = _begins(timed, needs)
         ends = {name: begins[name] + _spent(job) for name, job in timed.items()}
         critical = _critical(ends, timed, needs)
-        ordered = sorted(
-            timed, key=lambda name: (name not in critical, begins[name] if name in critical else -ends[name])
-        )
+        shown = sorted(timed, key=lambda name: (name not in critical, -ends[name]))[:_SHOWN]
+        shown.sort(key=lambda name: (name not in critical, begins[name] if name in critical else -ends[name]))
         waits = any(job.queue_s is not None for job in timed.values())
-        spans = tuple(
-            _span(timed[name], begins[name], critical=name in critical, waits=waits) for name in ordered[:_SHOWN]
-        )
+        spans = tuple(_span(timed[name], begins[name], critical=name in critical, waits=waits) for name in shown)
         most = max(ends.values())
         blocks.append(
             Timeline(spans, f"Critical path: {seconds_text(most)}, if every job begins once what it needs is done")
@@ -42,8 +39,8 @@ def timeline_blocks(
             blocks.append(Paragraph(f"The whole run took {seconds_text(wall_s)}: {share}."))
         if not waits:
             blocks.append(Paragraph("How long jobs waited for a machine was not measured."))
-        if len(ordered) > _SHOWN:
-            blocks.append(Paragraph(f"{len(ordered) - _SHOWN:,} more jobs, all of which end sooner, are not drawn."))
+        if len(timed) > _SHOWN:
+            blocks.append(Paragraph(f"{len(timed) - _SHOWN:,} more jobs, all of which end sooner, are not drawn."))
     untimed = [job.id for job in jobs if job.run_s is None and job.verdict is not Verdict.UNAVAILABLE]
     if untimed:
         more = f" and {len(untimed) - _NAMED:,} more" if len(untimed) > _NAMED else ""

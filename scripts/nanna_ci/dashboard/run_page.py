@@ -10,7 +10,7 @@ from typing import Any, Final
 from nanna_ci.dashboard.job_timeline import timeline_blocks
 from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
 from nanna_ci.foundation.guarded_read import MEBIBYTE, open_file, read_file
-from nanna_ci.foundation.json_data import JsonValue, as_object, as_text, load_json
+from nanna_ci.foundation.json_data import JsonValue, as_list, as_object, as_text, load_json
 from nanna_ci.foundation.redact import Redactor
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord
@@ -78,10 +78,9 @@ def read_run(folder: Path) -> RunReport:
     body = as_object(load_json(_read(source, folder), str(source)), str(source), "the file")
     if body.get("command") != "ci":
         raise MalformedData(str(source), "it is not the result of ci", hint="--run takes a folder of .nanna-ci/runs")
-    jobs = body.get("jobs")
     names = [
         as_text(as_object(job, str(source), "a job").get("id"), str(source), "a job's id")
-        for job in (jobs if isinstance(jobs, list) else ())
+        for job in as_list(body.get("jobs"), str(source), "jobs")
     ]
     results = []
     for name in names:

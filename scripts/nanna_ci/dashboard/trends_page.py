@@ -137,10 +137,10 @@ def _last_run(report: TrendsReport) -> tuple[Block, ...]:
     took = None if last.wall_s is None else seconds_text(last.wall_s)
     before = "" if usual is None else f"; the {min(COMPARED_RUNS, len(runs) - 1)} runs before: {seconds_text(usual)}"
     origin = last.origin
-    others = f"; {report.left_out:,} runs of other workspaces are left out" if report.left_out else ""
+    others = f"; left out, of other workspaces: {report.left_out:,}" if report.left_out else ""
     return (
         Heading("Last run"),
-        Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: of {len(last.jobs)} jobs, {said or 'none'}"),
+        Notice(VERDICT_TONES[last.verdict], f"{last.verdict.value}: {said or 'it has no job'}"),
         Facts(
             (
                 ("Run", origin.run),

@@ -37,7 +37,7 @@ def draw_timeline(block: Timeline, text: Callable[[str], str]) -> Iterator[str]:
     grid = "".join(
         f'<rect class="grid" x="{_WIDTH * at / _QUARTERS:g}" width="1" height="10"/>' for at in range(1, _QUARTERS)
     )
-    for span in block.spans:
+    for span in block.spans if scale or not end_s else ():
         begin, work = span.begin_s * scale, (span.begin_s + span.wait_s) * scale
         wait = f'<rect class="wait" x="{begin:.1f}" width="{span.wait_s * scale:.1f}" height="10"/>'
         names = f"work{' critical' if span.critical else ''} {span.tone.value}"
@@ -48,5 +48,7 @@ def draw_timeline(block: Timeline, text: Callable[[str], str]) -> Iterator[str]:
             f'<rect class="track" width="{_WIDTH}" height="10"/>{grid}{wait if span.wait_s else ""}{bar}</svg>'
             f'<span class="number">{text(span.text)}</span>'
         )
-    marks = "".join(f"<span>{text(seconds_text(end_s * at / _QUARTERS))}</span>" for at in range(_QUARTERS + 1))
+    marks = "".join(
+        f"<span>{text(seconds_text(end_s * (at / _QUARTERS)))}</span>" for at in range(_QUARTERS + 1) if scale
+    )
     yield f'<span></span><div class="axis" aria-hidden="true">{marks}</div><span></span></div>\n</figure>'

@@ -107,10 +107,11 @@ def _stretches(trend: Trend) -> Iterator[list[tuple[int, tuple[float, float, flo
     """The steps that a line joins: none is missing between them, and none is cut off."""
     stretch: list[tuple[int, tuple[float, float, float]]] = []
     for at, step in enumerate(trend.steps):
-        if stretch and (step is None or at in trend.breaks):
+        measured = step is not None and all(map(math.isfinite, step))
+        if stretch and (not measured or at in trend.breaks):
             yield stretch
             stretch = []
-        if step is not None and all(map(math.isfinite, step)):
+        if step is not None and measured:
             stretch.append((at, step))
     if stretch:
         yield stretch

@@ -155,6 +155,14 @@ def test_formats(fake_ports, command, name, beginning):
     assert fake_ports.stdout.getvalue().startswith(beginning)
 
 
+def test_a_command_may_have_a_format_of_its_own_as_the_default(fake_ports, command):
+    command.DEFAULT_FORMAT = "html"
+    assert run(fake_ports, "fake") == 0
+    assert fake_ports.stdout.getvalue().startswith("<!doctype html>")
+    run(fake_ports, "fake", "--help")
+    assert "(default: html)" in fake_ports.stdout.getvalue()
+
+
 def test_json_is_the_data_under_a_common_head(fake_ports, command):
     assert run(fake_ports, "fake", "--format=json") == 0
     answer = json.loads(fake_ports.stdout.getvalue())

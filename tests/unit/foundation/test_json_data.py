@@ -77,3 +77,26 @@ def test_a_huge_value_makes_no_huge_error() -> None:
     with pytest.raises(MalformedData) as caught:
         as_count("x" * 100_000, "source", "it")
     assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1e309",
+        "1E309",
+        "1e+309",
+        "-1e0999",
+        "1.5e999",
+        "9" * 310 + ".0",
+        "9" * 250 + "e99",
+        "0." + "1" * 400 + "e400",
+        "1e308",
+    ],
+)
+def test_a_number_too_large_for_a_float_is_refused_in_every_spelling(number: str) -> None:
+    fits = abs(float(number)) != float("inf")
+    if fits:
+        assert load_json(f"[{number}]".encode(), "a") == [float(number)]
+    else:
+        with pytest.raises(MalformedData, match="larger than a number can be"):
+            load_json(f"[{number}]".encode(), "a")

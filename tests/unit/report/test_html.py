@@ -7,7 +7,20 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
-from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
+from nanna_ci.report.blocks import (
+    Bars,
+    Cell,
+    Code,
+    Details,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Stacks,
+    Table,
+    Tone,
+)
 from nanna_ci.report.html import render_html
 
 EVIL = "<script>alert(1)</script> \"'&<img src=x onerror=y> javascript:z \u202e\x1b"
@@ -114,3 +127,59 @@ def test_the_parts_of_a_stack_lie_beside_each_other_in_the_colours_of_their_tone
     assert drawn == [("good", "0.00", "75.00"), ("bad", "75.00", "25.00")]
     assert "hit</span>" in page
     assert '<span class="unknown">n/a</span>' in page
+
+
+def sortable(*rows: tuple[Cell, ...]) -> Table:
+    return Table(("a",), rows, sortable="things")
+
+
+def test_the_script_is_there_for_a_table_to_sort_and_the_policy_allows_just_it():
+    page = render_html(Document("t", (Details("more", (sortable((Cell("x"),)),)),)))
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in page
+    assert "unsafe" not in page
+    assert "innerHTML" not in script
+    plain = render_html(Document("t", (Table(("a",), ((Cell("x"),),)),)))
+    assert "<script" not in plain
+    assert "script-src" not in plain
+
+
+def test_a_cell_is_a_link_if_the_address_is_one_of_the_web():
+    page = render_html(Document("t", (sortable((Cell("x", link="https://a.b/c?d=1&e=2"),)),)))
+    assert '<a href="https://a.b/c?d=1&amp;e=2" rel="noreferrer noopener">x</a>' in page
+    for address in (
+        "javascript:x",
+        " https://a.b",
+        "https://a.b/ c",
+        "https://",
+        "//a.b",
+        "HTTPS:x",
+        'https://a.b/\n"',
+    ):
+        assert "<a " not in render_html(Document("t", (sortable((Cell("x", link=address),)),)))
+
+
+def test_a_cell_sorts_by_its_value_and_one_without_value_has_none():
+    page = render_html(Document("t", (sortable((Cell("1 min", order=60.5),), (Cell(None),)),)))
+    assert '<td data-order="60.5">1 min</td>' in page
+    assert page.count("data-order=") == 1
+
+
+def test_contents_lead_to_every_section_and_come_with_a_link_past_them():
+    page = render_html(Document("t", (Heading("One"), Heading("Sub", 2), Heading("<Two>"), Heading("Three")), True))
+    links = re.findall(r'<li><a href="#([^"]*)">([^<]*)</a>', page)
+    assert [name for _, name in links] == ["One", "&lt;Two&gt;", "Three"]
+    assert all(f'<h2 id="{anchor}">{name}</h2>' in page for anchor, name in links)
+    assert page.index('<a class="skip" href="#content">') < page.index("<main>") < page.index('id="content"')
+
+
+def test_a_short_page_and_one_that_does_not_ask_have_no_contents():
+    assert "<nav" not in render_html(Document("t", (Heading("One"), Heading("Two")), contents=True))
+    assert "<nav" not in render_html(Document("t", (Heading("One"), Heading("Two"), Heading("Three"))))
+
+
+def test_details_are_closed_and_hold_their_blocks():
+    page = Page(render_html(Document("t", (Details("a <log>", (Code("line"),)),))))
+    assert ("details", {}) in page.tags
+    assert {"a <log>", "line"} <= {*page.texts}

@@ -95,3 +95,32 @@ def test_a_benchmark_of_nothing_and_coverage_beyond_all_lines_are_refused():
         parse_record(Series.BENCHMARKS, head + benchmark, "here")
     with pytest.raises(MalformedData, match="3 lines covered of 2"):
         parse_record(Series.COVERAGE, head + b'"crates":[{"name":"a","coveredLines":3,"lines":2}]}', "here")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "null, 1",
+        '{"name": "Build"}',
+        '{"name": "Build", "seconds": -1.5}',
+        '{"name": "Build", "seconds": true}',
+        '{"name": "Build", "seconds": 1e400}',
+        '{"name": 1, "seconds": 1.5}',
+        '{"name": "Build", "seconds": 1.5, "more": 1}',
+        '{"name": "\\ud800", "seconds": 1.5}',
+        '{"name": "a\\u001bb", "seconds": 1.5}',
+        '{"name": ["Build"], "seconds": 1.5}',
+        "[" * 100 + "]" * 100,
+    ],
+)
+def test_a_step_is_refused_beside_one_of_a_name_that_was_read_before(steps: str):
+    good = '{"name": "Build", "seconds": 1.5}'
+    body = changed(jobs=["here"]).decode()
+    for given in (good, f"{good}, {good}"):
+        line = body.replace('"here"', f'{{"id": "unit", "verdict": "pass", "steps": [{given}]}}').encode()
+        record = parse_record(Series.RUNS, line, "here")
+        assert isinstance(record, RunRecord)
+        assert {step.seconds for step in record.jobs[0].steps} == {1.5}
+    bad = body.replace('"here"', f'{{"id": "unit", "verdict": "pass", "steps": [{good}, {steps}]}}')
+    with pytest.raises(MalformedData):
+        parse_record(Series.RUNS, bad.encode(), "here")
