@@ -135,7 +135,7 @@ else
     benchmarks = cargoStep "benchmarks" "benches.programs" (
       on here "bench"
       // {
-        src = "${src}";
+        src = "${source}";
         layers = [
           (depsFor "release" here)
           (depsFor "bench" here)
