@@ -23,7 +23,7 @@ from typing import Final
 
 from nanna_ci.measure.budgets.budget_rule import BudgetResult, BudgetTarget, Measurement, decide_budget
 from nanna_ci.measure.budgets.machine_schedule import MachineLimits, MachineSchedule, schedule_machines
-from nanna_ci.measure.budgets.recorded_times import MachineTimes, RecordedTimes
+from nanna_ci.measure.budgets.recorded_times import MachineTimes, PartTimes, RecordedTimes
 
 SIMULATED_RUNS: Final = 500
 BAND_SHARE: Final = 0.9
@@ -55,9 +55,9 @@ class Band:
 class Forecast:
     """The answer. `median_s` is None if no job has a record; `band` is None if records are too few for one.
 
-    `schedule` is the run in which every machine takes its median time. `within` is the share of simulated runs that
-    keep the budget, None without a band or where local times decide nothing. `remedies` are those that save anything,
-    best first.
+    `schedule` is the run in which every machine takes its median time; it begins with the first of them. `within` is
+    the share of simulated runs that keep the budget, None without a band or where local times decide nothing.
+    `remedies` are those that save anything, best first.
     """
 
     times: RecordedTimes
@@ -78,6 +78,21 @@ class Forecast:
     def machines_at_once(self) -> int | None:
         """The most that are busy at a moment of that run; None unless all are measured."""
         return None if self.is_lower_bound else self.schedule.machines_at_once
+
+    @property
+    def critical_path(self) -> tuple[tuple[str, float, float], ...]:
+        """Of that run, with the workflow's own jobs around it: job, start and end; each waits for the one before."""
+        times, schedule = self.times, self.schedule
+        if self.median_s is None:
+            return ()
+        start_s, after_s = times.before.median_s, times.after.median_s
+        path = [(times.before.job, 0.0, start_s)] if times.before.by_run else []
+        path += [
+            (times.machines[number].job.id, start_s + schedule.starts_s[number], start_s + schedule.ends_s[number])
+            for number in schedule.critical_path
+        ]
+        end_s = start_s + schedule.wall_s
+        return (*path, *([(times.after.job, end_s, end_s + after_s)] if times.after.by_run else ()))
 
 
 def make_forecast(times: RecordedTimes, limits: MachineLimits, limit_s: float) -> Forecast:
@@ -104,25 +119,34 @@ def make_forecast(times: RecordedTimes, limits: MachineLimits, limit_s: float) -
     )
 
 
-_Draw = Sequence[tuple[float, float]]
-"""Of each machine the wait for it, and the time on it."""
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """A run to simulate: of each machine the wait for it, and the time on it; and what comes before and after them."""
+
+    waits_s: Sequence[float]
+    runs_s: Sequence[float]
+    around_s: float
 
 
 def _draws(times: RecordedTimes) -> Iterator[_Draw]:
     """The runs to simulate: every recorded run as often as the others."""
     dice = random.Random(_SEED)  # noqa: S311 - no secret: the same history gives the same forecast
     runs = sorted({run for machine in times.machines for part in machine.parts for run in part.by_run})
-    pools = [[(part.by_run, list(part.by_run.values())) for part in machine.known] for machine in times.machines]
-    waits = [times.waits_s.get(machine.job.runner, ()) for machine in times.machines]
+    waits = [times.waits_s.get(machine.job.runner, ()) if machine.known else () for machine in times.machines]
     for number in range(SIMULATED_RUNS):
         run = runs[number * len(runs) // SIMULATED_RUNS]
-        yield [
-            (
-                dice.choice(found) if found and pool else 0.0,
-                sum(by_run[run] if run in by_run else dice.choice(all_of_it) for by_run, all_of_it in pool),
-            )
-            for found, pool in zip(waits, pools, strict=True)
-        ]
+        yield _Draw(
+            [dice.choice(found) if found else 0.0 for found in waits],
+            [sum(_drawn(part, run, dice) for part in machine.parts) for machine in times.machines],
+            _drawn(times.before, run, dice) + _drawn(times.after, run, dice),
+        )
+
+
+def _drawn(part: PartTimes, run: str, dice: random.Random) -> float:
+    """The time in that run, else in any other; nothing if none is recorded."""
+    if run in part.by_run:
+        return part.by_run[run]
+    return dice.choice(list(part.by_run.values())) if part.by_run else 0.0
 
 
 def _schedule(machines: Sequence[MachineTimes], seconds: Sequence[float], limits: MachineLimits) -> MachineSchedule:
@@ -134,10 +158,10 @@ def _walls(
 ) -> Iterator[float]:
     is_macos = [machine.is_macos for machine in machines]
     for draw in draws:
-        seconds = [wait_s + run_s for wait_s, run_s in draw]
+        seconds = [wait_s + run_s for wait_s, run_s in zip(draw.waits_s, draw.runs_s, strict=True)]
         if halved is not None:
-            seconds[halved] -= draw[halved][1] / 2
-        yield schedule_machines(seconds, is_macos, limits).wall_s
+            seconds[halved] -= draw.runs_s[halved] / 2
+        yield draw.around_s + schedule_machines(seconds, is_macos, limits).wall_s
 
 
 def _typical_wait(times: RecordedTimes, machine: MachineTimes) -> float:

@@ -33,7 +33,7 @@ def forecast_blocks(forecast: Forecast, history: str, account: AccountPlan) -> I
             ("History", f"{history}: {_counted(times.runs, 'run')} {whose}"),
             ("Machines", f"{len(times.machines)}{'' if at_once is None else f', {at_once} at once'}"),
             ("Account", f"{account.value}: {limits.total} machines at once, {limits.macos} of them with macOS"),
-            ("Left out", "what the workflow runs before and after these jobs: plan, ci-summary"),
+            ("Left out", ", ".join(times.left_out) or "nothing"),
         )
     )
     yield from _critical_path(forecast)
@@ -48,8 +48,7 @@ def forecast_blocks(forecast: Forecast, history: str, account: AccountPlan) -> I
 
 def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> dict[str, Any]:
     """The key `forecast` of `plan`'s JSON: seconds rounded to thousandths, null where there is no answer."""
-    band, times, schedule = forecast.band, forecast.times, forecast.schedule
-    has_answer = forecast.median_s is not None
+    band, times = forecast.band, forecast.times
     return {
         "verdict": forecast.budget.verdict.value,
         "limitSeconds": forecast.budget.limit,
@@ -67,12 +66,8 @@ def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> 
         "machinesAtOnce": forecast.machines_at_once,
         "machines": [_machine_to_json(machine) for machine in times.machines],
         "criticalPath": [
-            {
-                "job": times.machines[number].job.id,
-                "startSeconds": _rounded(schedule.starts_s[number]),
-                "endSeconds": _rounded(schedule.ends_s[number]),
-            }
-            for number in (schedule.critical_path if has_answer else ())
+            {"job": job, "startSeconds": _rounded(start_s), "endSeconds": _rounded(end_s)}
+            for job, start_s, end_s in forecast.critical_path
         ],
         "remedies": [
             {
@@ -84,6 +79,7 @@ def forecast_to_json(forecast: Forecast, history: str, account: AccountPlan) -> 
         ],
         "unmeasured": list(times.unmeasured),
         "uncertain": list(times.uncertain),
+        "leftOut": list(times.left_out),
     }
 
 
@@ -153,16 +149,11 @@ def _critical_path(forecast: Forecast) -> Iterator[Block]:
     yield Paragraph(
         "If every machine takes its median time. One that starts later waits for the end of the one above it."
     )
-    schedule, machines = forecast.schedule, forecast.times.machines
     yield Table(
         ("Machine", "Starts after", "Ends after"),
         tuple(
-            (
-                Cell(machines[number].job.id),
-                Cell(seconds_text(schedule.starts_s[number])),
-                Cell(seconds_text(schedule.ends_s[number])),
-            )
-            for number in schedule.critical_path
+            (Cell(job), Cell(seconds_text(start_s)), Cell(seconds_text(end_s)))
+            for job, start_s, end_s in forecast.critical_path
         ),
         frozenset({1, 2}),
     )

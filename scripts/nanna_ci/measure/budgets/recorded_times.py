@@ -5,7 +5,8 @@ nothing is set up for them. In a record of GitHub, the time of a job that has a 
 machine, with what ran along on it; in a local one, every job has its own time.
 
 A time counts if the job passed and was really built: an output that was there before says nothing about a build. Where
-no record of a job says how its answer was got, its times count, and the forecast says so.
+no record of a job says how its answer was got, its times count, and the forecast says so. GitHub's own figures do not:
+that a machine ran is all they say of a job of Nix.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.machine_schedule import MachineLimits
 from nanna_ci.measure.budgets.measured import BUILT_STATES
 from nanna_ci.measure.history.records import LOCAL_EVENT, JobRecord, RunRecord
-from nanna_ci.pipeline.job_plan import Job, parallel_jobs, scan_beside, with_needs
+from nanna_ci.pipeline.job_plan import Job, JobRoute, ProductKind, parallel_jobs, scan_beside, with_needs
+from nanna_ci.pipeline.results import JobState
 from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, OperatingSystem
 
 RECORDED_RUNS: Final = 20
 """How many runs count of each job: the newest in which it was built. Older ones tell of another project."""
+BEFORE: Final = "plan"
+AFTER: Final = "ci-summary"
+"""Jobs of the workflow that the machines of a plan wait for, and that wait for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class PartTimes:
     job: str
     by_run: Mapping[str, float]
     is_certain: bool = True
+
+    @property
+    def median_s(self) -> float:
+        """0 if nothing is recorded."""
+        return statistics.median(self.by_run.values()) if self.by_run else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class MachineTimes:
     @property
     def median_s(self) -> float:
         """Of what is recorded; 0 if nothing is."""
-        return sum(statistics.median(part.by_run.values()) for part in self.known)
+        return sum(part.median_s for part in self.parts)
 
     @property
     def spread_s(self) -> tuple[float, float] | None:
@@ -76,12 +86,16 @@ class MachineTimes:
 class RecordedTimes:
     """What a history says about the machines of a plan, in its order.
 
-    `waits_s` has, by runner, how long GitHub took to find a machine while the account had one free. `runs` counts the
-    runs looked at.
+    `waits_s` has, by runner, how long GitHub took to find a machine while the account had one free. `before` and
+    `after` are the workflow's own jobs around the machines, with their waits. `others` are jobs of the newest run that
+    have no place in the plan. `runs` counts the runs looked at.
     """
 
     machines: tuple[MachineTimes, ...]
     waits_s: Mapping[str, tuple[float, ...]]
+    before: PartTimes
+    after: PartTimes
+    others: tuple[str, ...]
     runs: int
     is_local: bool
 
@@ -89,6 +103,11 @@ class RecordedTimes:
     def unmeasured(self) -> tuple[str, ...]:
         """The jobs of which no time is recorded."""
         return tuple(part.job for machine in self.machines for part in machine.parts if not part.by_run)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What a run of the workflow does besides, as far as anybody recorded it."""
+        return (*(one.job for one in (self.before, self.after) if not one.by_run), *self.others)
 
     @property
     def uncertain(self) -> tuple[str, ...]:
@@ -104,42 +123,67 @@ def recorded_times(jobs: Sequence[Job], history: Sequence[RunRecord], limits: Ma
     machines = []
     for main in parallel_jobs(jobs):
         scan = scan_beside(main, jobs)
-        together = [job.id for job in (*with_needs(main, jobs), *([] if scan is None else [scan]))]
-        pieces = [(job, [job]) for job in together] if is_local else [(main.id, together)]
-        parts = tuple(_part(name, ran, runs) for name, ran in pieces)
-        machines.append(MachineTimes(main, parts))
-    waits = {} if is_local else _waits(machines, runs, limits)
-    return RecordedTimes(tuple(machines), waits, len(runs), is_local)
+        together = (*with_needs(main, jobs), *([] if scan is None else [scan]))
+        pieces = [(job, (job,)) for job in together] if is_local else [(main, together)]
+        machines.append(MachineTimes(main, tuple(_part(job, ran, runs) for job, ran in pieces)))
+    known = {job.id for job in jobs} | {BEFORE, AFTER}
+    return RecordedTimes(
+        tuple(machines),
+        waits_s={} if is_local else _waits(machines, runs, limits),
+        before=_around(BEFORE, runs),
+        after=_around(AFTER, runs),
+        others=tuple(name for name in runs[-1][1] if name not in known) if runs else (),
+        runs=len(runs),
+        is_local=is_local,
+    )
 
 
 _Runs = Sequence[tuple[str, Mapping[str, JobRecord]]]
 
 
-def _part(main: str, together: Sequence[str], runs: _Runs) -> PartTimes:
+def _part(main: Job, together: Sequence[Job], runs: _Runs) -> PartTimes:
     certain: dict[str, float] = {}
     unknown: dict[str, float] = {}
     for run, jobs in runs:
-        if main not in jobs or jobs[main].verdict is not Verdict.PASS or (seconds := jobs[main].run_s) is None:
+        record = jobs.get(main.id)
+        if record is None or record.verdict is not Verdict.PASS or (seconds := record.run_s) is None:
             continue
-        built = [_was_built(jobs.get(name)) for name in together]
+        built = [_was_built(job, jobs.get(job.id)) for job in together]
         if all(built):
             certain[run] = seconds
         elif False not in built:
             unknown[run] = seconds
-    return PartTimes(main, _newest(certain or unknown), is_certain=bool(certain) or not unknown)
+    return PartTimes(main.id, _newest(certain or unknown), is_certain=bool(certain) or not unknown)
 
 
-def _was_built(job: JobRecord | None) -> bool | None:
+def _was_built(job: Job, record: JobRecord | None) -> bool | None:
     """True also for a job that could not run: it took no time on its machine. None if nobody recorded it."""
-    if job is None:
+    if record is None:
         return None
-    match job.verdict:
+    match record.verdict:
         case Verdict.UNAVAILABLE:
             return True
+        case Verdict.PASS if record.state is None or (record.state == JobState.RAN.value and _nix_decides(job)):
+            return None
         case Verdict.PASS:
-            return None if job.state is None else job.state in BUILT_STATES
+            return record.state in BUILT_STATES
         case _:
             return False
+
+
+def _nix_decides(job: Job) -> bool:
+    """Whether a job that ran may have built nothing: tests and scans of images do their work each time."""
+    return job.route is JobRoute.NIX and job.kind not in {ProductKind.CONTAINER_TEST, ProductKind.SCAN}
+
+
+def _around(name: str, runs: _Runs) -> PartTimes:
+    """Of a job of the workflow, with its wait."""
+    by_run = {
+        run: (record.queue_s or 0.0) + record.run_s
+        for run, jobs in runs
+        if (record := jobs.get(name)) is not None and record.verdict is Verdict.PASS and record.run_s is not None
+    }
+    return PartTimes(name, _newest(by_run))
 
 
 def _newest(by_run: Mapping[str, float]) -> Mapping[str, float]:

@@ -47,6 +47,13 @@ def test_alike_runs_are_forecast_as_they_were():
     assert answer.schedule.machines_at_once == len(JOBS)
 
 
+def test_the_jobs_of_the_workflow_before_and_after_are_part_of_it():
+    answer = forecast(github_runs(*[{**TIMES, UNIT: 300.0, "plan": 20.0, "ci-summary": 30.0}] * 20))
+    assert answer.median_s == 30 + 310 + 40
+    assert answer.critical_path == (("plan", 0, 30), (UNIT, 30, 340), ("ci-summary", 340, 380))
+    assert answer.remedies == (Remedy(150, UNIT),)
+
+
 def test_a_slow_day_stays_slow_as_a_whole():
     slow_day = dict.fromkeys(TIMES, 100.0)
     answer = forecast(github_runs(*[slow_day] * 5, *[TIMES] * 15))

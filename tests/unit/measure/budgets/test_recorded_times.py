@@ -103,6 +103,27 @@ def test_times_that_may_be_of_no_build_count_only_where_there_are_no_others():
     assert (of(UNIT, times).median_s, times.uncertain) == (60, ())
 
 
+def test_that_a_machine_of_github_ran_does_not_say_that_nix_built_there():
+    runners = '["ubuntu-24.04", "macos-15"]'
+    jobs = plan(f'[[test]]\nkind = "unit"\nrunners = {runners}\n')
+    ran = [JobRecord(name, Verdict.PASS, "ran", run_s=60.0) for name in (UNIT, "unit-aarch64-darwin-stable")]
+    times = recorded_times(jobs, [github_run(1, [*ran, built("build-x86_64-linux", 60)])], LIMITS)
+    assert [machine.median_s for machine in times.machines] == [60, 60, 60]
+    assert times.uncertain == (UNIT,)  # cargo on a runner of macOS has nothing to fetch instead
+
+
+def test_the_jobs_of_the_workflow_around_the_machines_are_looked_up_too():
+    ended = replace(built("ci-summary", 9.0), verdict=Verdict.FAIL)
+    runs = [
+        github_run(1, [built("plan", 20, queue_s=5.0), built("ci-summary", 30), built("gone", 1)]),
+        github_run(2, [built("plan", 22), ended, built(UNIT, 60), built("pipeline-tests", 700)]),
+    ]
+    times = recorded_times(UNIT_ONLY, runs, LIMITS)
+    assert (list(times.before.by_run.values()), list(times.after.by_run.values())) == ([25, 22], [30])
+    assert times.left_out == ("pipeline-tests",)
+    assert recorded_times(UNIT_ONLY, [], LIMITS).left_out == ("plan", "ci-summary")
+
+
 def test_local_runs_count_only_where_there_is_none_on_github_and_job_by_job():
     here = local_run(1, [built(CONTAINER_TEST, 20), built(IMAGE, 50), JobRecord(SCAN, Verdict.PASS, "present")])
     times = recorded_times(ONE_IMAGE, [here, local_run(2, [built(IMAGE, 70)])], LIMITS)
