@@ -7,8 +7,9 @@ cannot be read or written costs its comparison, and a warning: never the run's v
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nanna_ci.binaries.origin import query_revision
@@ -22,13 +23,22 @@ from nanna_ci.measure.budgets.budget_rule import (
     over_budget,
 )
 from nanna_ci.measure.budgets.measured import measured_from
+from nanna_ci.measure.coverage.coverage_output import coverage_of_output
 from nanna_ci.measure.history.history_folder import HistoryFolder
-from nanna_ci.measure.history.records import LOCAL_EVENT, RunIdentity, RunRecord, RunTests
+from nanna_ci.measure.history.records import (
+    LOCAL_EVENT,
+    CoverageRecord,
+    CrateCoverage,
+    RunIdentity,
+    RunRecord,
+    RunTests,
+)
 from nanna_ci.measure.metrics.run_changes import RunChanges, changes_between, changes_blocks, changes_to_json
 from nanna_ci.measure.metrics.run_record import record_of_results
 from nanna_ci.measure.tests.job_tests import read_job_tests
 from nanna_ci.pipeline.definition import Pipeline
 from nanna_ci.pipeline.job_plan import Job, parallel_jobs
+from nanna_ci.pipeline.results import JobResult
 from nanna_ci.pipeline.run_folder import HISTORY_FOLDER, RunFolder
 from nanna_ci.pipeline.run_report import RunReport
 from nanna_ci.pipeline.subject import source_folder
@@ -84,6 +94,8 @@ def remember_run(
             history.append(run)
             if tests := read_job_tests(folder.path / "jobs"):
                 history.append(RunTests(run.origin, tests))
+            for coverage in _coverage(report.results):
+                history.append(CoverageRecord(run.origin, None, coverage))
     except Interrupted:
         raise
     except NannaError as error:
@@ -95,6 +107,15 @@ def remember_run(
         None if report.interrupted or not earlier else changes_between(earlier[-1], run),
         problem,
     )
+
+
+def _coverage(results: Sequence[JobResult]) -> Iterator[tuple[CrateCoverage, ...]]:
+    """The figures of the run's coverage job, if it has one with an answer."""
+    for result in results:
+        output = result.evidence.get("outputs", {}).get("out")
+        if "lineCoveragePercent" in result.evidence and output is not None:
+            yield coverage_of_output(Path(output["path"]))
+            return
 
 
 def _identity(folder: RunFolder, context: Context, seconds: float) -> RunIdentity:
