@@ -36,6 +36,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
     "Measures": {
+        "metrics": "the times, hit rates and sizes of runs, here or on GitHub, into a history",
         "report": "a page of trends, or of one run: one file, without anything from elsewhere",
     },
     "Binary caches": {
