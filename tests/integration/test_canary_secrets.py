@@ -112,6 +112,13 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("{evidence}",),
         ("{evidence}", "--identity", "{url}"),
     ),
+    "metrics": (
+        ("--run", "{run}", "--history", "{history}"),
+        ("--run", "{run}", "--history", "{url}", "--format", "openmetrics"),
+        ("--run", "{url}", "--format", "otlp"),
+        ("--github", "{url}"),
+        ("--github", "a/b", "--workflow", "{url}"),
+    ),
     "report": (
         ("--history", "{history}", "--format", "text"),
         ("--history", "{url}"),
