@@ -26,6 +26,8 @@ from nanna_ci.report.markdown import escape, render_block, render_markdown
 
 SUMMARY_LIMIT_BYTES: Final = 1_048_576
 COMMENT_LIMIT_CHARACTERS: Final = 65_536
+TOKEN_VARIABLE: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
+API_VARIABLE: Final = "GITHUB_API_URL"
 ANNOTATIONS_OF_A_TYPE: Final = 10
 ANNOTATION_LIMIT: Final = 4096
 _LONGEST_CHARACTER_BYTES: Final = 4
@@ -153,6 +155,12 @@ def _event(environ: Mapping[str, str]) -> JsonObject:
 def _member(value: JsonObject, key: str) -> JsonObject:
     member = value.get(key)
     return member if isinstance(member, Mapping) else {}
+
+
+def api_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """Where GitHub's REST API is, without a slash at the end, and the token for it; None if there is none."""
+    url = environ.get(API_VARIABLE) or "https://api.github.com"
+    return url.rstrip("/"), environ.get(TOKEN_VARIABLE) or None
 
 
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
