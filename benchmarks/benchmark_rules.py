@@ -63,7 +63,7 @@ Draw = Callable[[], float]
 
 @dataclass(frozen=True)
 class Noise:
-    """How measurements of one benchmark differ; `beyond` what the numbers were asked for."""
+    """How measurements of one benchmark differ; `beyond`: detection has no limit there."""
 
     kind: str
     spread: float
@@ -215,15 +215,15 @@ def median_limit(values: Sequence[float], run: int) -> float:
 
 
 def replay_levels(noise: Noise, random_: random.Random, otava: str | None) -> list[Rule]:
-    """Rules that look for changes of the level, asked again after every run about all values so far."""
+    """Rules that look for changes of the level, run again after every run on the last 100 values."""
     draw = drawing(noise, random_)
     quiet = [values_of(noise, draw, random_, HISTORY + WATCHED_RUNS) for _ in range(BENCHMARKS)]
-    asked = [values[run - HISTORY : run] for run in range(HISTORY, HISTORY + WATCHED_RUNS + 1) for values in quiet]
+    series = [values[run - HISTORY : run] for run in range(HISTORY, HISTORY + WATCHED_RUNS + 1) for values in quiet]
     for step in STEPS:
         for later in LATER:
             for _ in range(STEP_TRIALS):
                 values = values_of(noise, draw, random_, HISTORY + later)
-                asked.append([*values[:HISTORY], *(value * step for value in values[HISTORY:])])
+                series.append([*values[:HISTORY], *(value * step for value in values[HISTORY:])])
     rules = []
     finders: dict[str, Callable[[list[list[float]]], list[list[int]]]] = {
         "change points": lambda all_: [[point.index for point in find_change_points(values)] for values in all_]
@@ -231,7 +231,7 @@ def replay_levels(noise: Noise, random_: random.Random, otava: str | None) -> li
     if otava is not None:
         finders["Otava"] = lambda all_: ask_otava(otava, all_)
     for name, find in finders.items():
-        answers = iter(find(asked))
+        answers = iter(find(series))
         known: list[set[int]] = [set() for _ in range(BENCHMARKS)]
         alarms = 0
         for run in range(WATCHED_RUNS + 1):

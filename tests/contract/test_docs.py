@@ -28,7 +28,7 @@ WORKSPACES = (ROOT / "docs/workspaces.md").read_text()
 NIXW = (ROOT / "nixw").read_text()
 NIX_FLAGS = {"--override-input", "-L", "--json"}
 # of nixw, cargo, and a benchmark
-OTHER_FLAGS = {"--check", "--manifest-path", "--plain", "--change"}
+OTHER_FLAGS = {"--check", "--manifest-path", "--plain", "--change", "--otava"}
 CARGO_FLAGS = {"--workspace", "--locked", "--all-features", "--no-default-features"}
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 SPAN = re.compile(r"(?s)(?<!`)`([^`]+)`(?!`)")

@@ -78,10 +78,10 @@ EMPTY: Final[JsonObject] = {"lastUpdate": 0, "repoUrl": "", "entries": {}}
 
 
 def read_action_history(path: Path) -> ActionHistory:
-    """The history in a file; an empty one only where there is no file at all.
+    """The history in a file; an empty one only if the file does not exist.
 
     Raises:
-        MalformedData: a file that cannot be read, or is no such history.
+        MalformedData: a file that cannot be read, or that does not hold such a history.
     """
     try:
         data = read_file(path, MAX_BYTES)
@@ -104,7 +104,7 @@ def parse_action_history(data: bytes, source: str) -> ActionHistory:
     assert start is not None, "it matches nothing too"
     document = as_object(load_json(data[start.end() :], source), source, "the document")
     if "entries" not in document:
-        raise MalformedData(source, "the document has no entries: it is no history of github-action-benchmark")
+        raise MalformedData(source, "the document has no entries, so github-action-benchmark did not write it")
     for suite, runs in as_object(document["entries"], source, "entries").items():
         for number, run in enumerate(as_list(runs, source, f"entries[{shorten(suite)}]")):
             where = f"entries[{shorten(suite)}][{number}]"
@@ -163,7 +163,7 @@ def action_records(history: ActionHistory, suite: str, source: str) -> list[Benc
     Where they ran is unknown, as the file does not say it. A value that is null, as the action writes NaN, is left out.
 
     Raises:
-        MalformedData: a value or a date that is no number, a unit that is no text; it names the entry.
+        MalformedData: a value or a date that is not a number, a unit that is not text; it names the entry.
     """
     records = []
     for number, run in enumerate(history.entries(suite)):
@@ -195,7 +195,7 @@ def _time(value: JsonValue, source: str, what: str) -> datetime.datetime:
     try:
         return datetime.datetime.fromtimestamp(_number(value, source, what) / 1000, datetime.UTC)
     except (ValueError, OverflowError, OSError):
-        raise MalformedData(source, f"{what} is {describe(value)}, which is no time") from None
+        raise MalformedData(source, f"{what} is {describe(value)}, which is not a time") from None
 
 
 def _value_of(bench: JsonObject, source: str, where: str) -> BenchmarkValue:
@@ -211,9 +211,9 @@ def _value_of(bench: JsonObject, source: str, where: str) -> BenchmarkValue:
 def _bench_json(value: BenchmarkValue, unit_before: str | None) -> JsonObject:
     unit = f"{value.unit}{_PER_ITERATION}"
     factor = _factor(unit, unit_before)
-    bench: dict[str, JsonValue] = {"name": value.name, "value": _rounded(value.value * factor)}
+    bench: dict[str, JsonValue] = {"name": value.name, "value": value.value * factor}
     if value.high is not None:
-        bench["range"] = f"± {_js_number(_rounded((value.high - value.value) * factor))}"
+        bench["range"] = f"± {_js_number(_rounded(value.high - value.value) * factor)}"
     bench["unit"] = unit if unit_before is None or factor == 1 else unit_before
     return bench
 

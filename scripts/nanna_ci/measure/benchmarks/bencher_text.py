@@ -48,7 +48,7 @@ def parse_bencher_text(text: str, source: str) -> tuple[BenchmarkValue, ...]:
         elif _MEANT.match(line):
             raise MalformedData(
                 source,
-                f"line {number}: {shorten(line)} is no time of a benchmark",
+                f"line {number}: {shorten(line)} does not give a time",
                 hint="a line reads `test NAME ... bench: 1,234 ns/iter (+/- 56)`; rates, of which more is better, "
                 "are not compared",
             )

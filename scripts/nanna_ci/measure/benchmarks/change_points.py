@@ -9,7 +9,7 @@ nothing depends on the unit, and what the permutation test finds depends on the 
 therefore a table: p <= 0.001 takes one look instead of a thousand permutations of each window. The price is that a
 large step shows after five runs, where distances of values show it after three.
 
-What is found is reported and decides nothing: one window in a thousand shows a change where there is none.
+What is found is reported and decides nothing: one window in a thousand shows a change by chance.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def find_change_points(values: Sequence[float]) -> list[ChangePoint]:
     window. Fewer than 14 values have none.
 
     Raises:
-        ValueError: a value that is no finite number.
+        ValueError: a value that is not finite.
     """
     if not all(map(math.isfinite, values)):
-        raise ValueError("a value that is no finite number has no rank")
+        raise ValueError("a value that is not finite has no rank")
     if len(values) < SHORTEST:
         return []
     cuts: list[int] = []

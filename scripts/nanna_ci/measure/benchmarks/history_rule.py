@@ -1,4 +1,4 @@
-"""Decides from one measurement a run and the history before it: the rule for where there is no base to measure.
+"""Decides from one measurement a run and the history before it: the rule for a run without a base to measure.
 
 Such a measurement carries all that differs from one hour or machine to the next, so only what the specification asks
 for gates: a value that reaches the regression ratio (2.0: 200 %) times the median of the last 20 runs. The spread of
@@ -8,13 +8,14 @@ those runs is shown beside it. Only runs of the same segment count, so a new mac
 from __future__ import annotations
 
 import enum
+import itertools
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.measure.benchmarks.paired_rule import pair_ratio
-from nanna_ci.measure.history.records import BenchmarkRecord, BenchmarkValue, Metric, Segment
+from nanna_ci.measure.history.records import BenchmarkRecord, BenchmarkValue, Metric
 
 LAST_RUNS: Final = 20
 FEWEST_RUNS: Final = 5
@@ -72,13 +73,13 @@ def compare_with_history(
     A ratio of exactly `regression_ratio` fails, as with pairs.
 
     Raises:
-        MalformedData: a value, or a median of earlier ones, that is no positive finite number; it names the benchmark.
+        MalformedData: a value, or a median of earlier ones, that is not a positive finite number; it names the benchmark.
     """
     before = [record for record in history if record.origin.run != now.origin.run]
     same = [record for record in before if record.segment == now.segment]
     last = same[-1:] or before[-1:]
     return HistoryComparison(
-        decisions=tuple(_decide(one, _values_of(one, same), regression_ratio) for one in now.benchmarks),
+        decisions=tuple(_decide(one, _last_values(one, same), regression_ratio) for one in now.benchmarks),
         vanished=_names_only_in(last, [now]),
         added=_names_only_in([now], last) if last else (),
         unit_changed=tuple(
@@ -92,25 +93,22 @@ def compare_with_history(
     )
 
 
-def history_values(history: Iterable[BenchmarkRecord], segment: Segment, like: BenchmarkValue) -> list[float]:
-    """The values of one benchmark in one segment, in the order of the runs: what charts and change points take.
-
-    `like` has its name, its metric and its unit; values in another unit are left out.
-    """
-    return _values_of(like, [record for record in history if record.segment == segment])
-
-
-def _values_of(like: BenchmarkValue, records: Iterable[BenchmarkRecord]) -> list[float]:
+def _last_values(like: BenchmarkValue, records: Sequence[BenchmarkRecord]) -> list[float]:
+    """At most 20, the last one first: a history of thousands of runs is not read through for each benchmark."""
     wanted = (like.name, like.metric, like.unit)
-    return [one.value for record in records for one in record.benchmarks if (one.name, one.metric, one.unit) == wanted]
+    values = (
+        one.value
+        for record in reversed(records)
+        for one in record.benchmarks
+        if (one.name, one.metric, one.unit) == wanted
+    )
+    return list(itertools.islice(values, LAST_RUNS))
 
 
-def _decide(one: BenchmarkValue, earlier: Sequence[float], regression_ratio: float) -> HistoryDecision:
-    last = earlier[-LAST_RUNS:]
+def _decide(one: BenchmarkValue, last: Sequence[float], regression_ratio: float) -> HistoryDecision:
     runs = len(last)
     median = statistics.median(last) if runs >= FEWEST_RUNS else None
-    # without a history too, a value that is none is refused
-    ratio = pair_ratio(1.0 if median is None else median, one.value, one.name)
+    ratio = pair_ratio(1.0 if median is None else median, one.value, one.name)  # refuses zero without a history too
     if median is None:
         reason = f"{runs} of the {FEWEST_RUNS} earlier runs in this segment that a comparison takes"
         return HistoryDecision(one.name, one.metric, one.unit, one.value, HistoryVerdict.UNKNOWN, runs, reason)

@@ -4,9 +4,9 @@ Five pairs first: a median ratio of at most 1.05 passes. Otherwise 25 pairs, tho
 the r-th smallest and the r-th largest ratio. Slower is what has L > 1 and a median over 1.10: that warns, and fails
 where U reaches the regression ratio, that is where a regression of that size cannot be excluded.
 
-Why ranks: if head is no slower, each ratio is at most 1 with a probability of at least 1/2, and L > 1 needs that of 25
-at most r - 1 are. That has the probability P(Bin(25, 1/2) <= r - 1), 0.0455 % for r = 5, whatever the distribution of
-the noise, so long as the pairs are independent. The first five pairs and the median can only make it rarer.
+Why ranks: if head did not become slower, each ratio is at most 1 with a probability of at least 1/2, and L > 1 takes
+that at most r - 1 of 25 are. The probability is P(Bin(25, 1/2) <= r - 1), 0.0455 % for r = 5, whatever the distribution
+of the noise, so long as the pairs are independent. The first five pairs and the median can only make it rarer.
 docs/measuring.md has the arithmetic.
 """
 
@@ -30,7 +30,7 @@ FALSE_WARNINGS_A_RUN: Final = 0.01
 
 
 class PairVerdict(enum.Enum):
-    """What pairs of measurements say. WARN and FAIL need all 25 pairs; MORE_PAIRS is no answer yet."""
+    """What pairs of measurements say. WARN and FAIL need all 25 pairs; MORE_PAIRS is not an answer yet."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     MORE_PAIRS = "more-pairs"
@@ -60,7 +60,7 @@ def pair_ratio(base: float, head: float, name: str) -> float:
     """Head over base of one pair; `name` is the benchmark's, for the error.
 
     Raises:
-        MalformedData: a value that is no positive finite number. Without a positive base nothing can be compared.
+        MalformedData: a value that is not a positive finite number. Without a positive base nothing can be compared.
     """
     for side, value in (("base", base), ("head", head)):
         _check_positive(value, name, f"the value of {side}")
@@ -97,7 +97,7 @@ def decide_pairs(
     L of exactly 1 or a median of exactly 1.10 does not warn, U of exactly `regression_ratio` fails.
 
     Raises:
-        MalformedData: a ratio that is no positive finite number; it names `name` and the pair.
+        MalformedData: a ratio that is not a positive finite number; it names `name` and the pair.
         ValueError: more than 25 pairs, or a `regression_ratio` that nothing could reach or everything would.
     """
     if not (math.isfinite(regression_ratio) and regression_ratio > 1):

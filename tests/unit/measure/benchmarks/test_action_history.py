@@ -96,9 +96,10 @@ def test_the_entry_is_the_one_that_the_action_adds() -> None:
 
 
 def test_a_range_is_written_as_the_program_printed_it_and_left_out_where_unknown() -> None:
-    benches = added(history_of(), value(number=18794.12, spread=440.25), value("b", spread=None))[-1]["benches"]
+    assert 0.55 + 0.08 - 0.55 != 0.08
+    benches = added(history_of(), value(number=0.55, spread=0.08), value("b", spread=None))[-1]["benches"]
     assert benches == [
-        {"name": "crc32", "value": 18794.12, "range": "± 440.25", "unit": "ns/iter"},
+        {"name": "crc32", "value": 0.55, "range": "± 0.08", "unit": "ns/iter"},
         {"name": "b", "value": 135, "unit": "ns/iter"},
     ]
 
@@ -119,10 +120,17 @@ def test_values_take_the_unit_of_the_last_run_as_with_the_action(unit_before: st
 
 
 def test_the_last_run_of_another_commit_gives_the_unit() -> None:
-    history = history_of({"name": "crc32", "value": 1, "unit": "us/iter"})
-    again = append_entry(history, "Rust", commit(), [value()], now=NOW)
-    twice = append_entry(again, "Rust", commit(), [value()], now=NOW)
-    assert twice.entries("Rust")[1] == twice.entries("Rust")[2]
+    runs = [
+        {"commit": {"id": id_}, "benches": [{"name": "crc32", "value": 1, "unit": unit}]}
+        for id_, unit in (("a", "s/iter"), ("b", "us/iter"), ("c", "ms/iter"))
+    ]
+    history = parse_action_history(json.dumps({"entries": {"Rust": runs}}).encode(), "data.js")
+    for id_, number in (("c", 1.5), ("d", 0.0015)):
+        entry = append_entry(history, "Rust", commit(id_), [value(number=1500, spread=None)], now=NOW).entries("Rust")[
+            -1
+        ]
+        assert isinstance(entry, dict)
+        assert entry["benches"][0]["value"] == number
 
 
 def test_the_oldest_runs_of_the_suite_go_beyond_the_maximum() -> None:

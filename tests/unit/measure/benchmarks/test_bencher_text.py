@@ -70,7 +70,7 @@ def test_text_without_benchmarks_gives_none(text: str) -> None:
     ],
 )
 def test_a_benchmarks_line_that_cannot_be_read_is_refused_with_its_number(line: str) -> None:
-    with pytest.raises(MalformedData, match=r"^bench\.txt: line 2: .* is no time of a benchmark$"):
+    with pytest.raises(MalformedData, match=r"^bench\.txt: line 2: .* does not give a time$"):
         parse(f"running 1 test\n{line}\n")
 
 

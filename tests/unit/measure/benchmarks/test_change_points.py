@@ -51,6 +51,12 @@ def test_steps_up_and_down_in_a_long_series_are_each_found() -> None:
     assert all(abs(index - place) <= 1 for index, place in zip(large, [123, 246, 369, 615], strict=True))
 
 
+def test_two_steps_within_one_window_are_both_found() -> None:
+    values = noisy(100, 16) + noisy(130, 16, seed=2) + noisy(300, 18, seed=3)
+    assert [point.index for point in find_change_points(values)] == [16, 32]
+    assert [point.index for point in find_change_points(values[::-1])] == [18, 34]
+
+
 def test_a_step_shows_after_five_runs_and_not_before() -> None:
     values = noisy(100, 45) + noisy(200, 5, seed=2)
     assert [point.index for point in find_change_points(values)] == [45]
@@ -86,7 +92,7 @@ def test_the_shortest_series_shows_nothing_but_a_clean_cut() -> None:
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_a_value_without_a_rank_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match="no finite number"):
+    with pytest.raises(ValueError, match="not finite"):
         find_change_points([1.0] * 20 + [wrong])
 
 
