@@ -145,6 +145,7 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--lcov", "{report}", "--history", "{history}", "--upload"),
         ("--lcov", "{report}", "--history", "{url}"),
         ("{url}",),
+    ),
     "metrics": (
         ("--run", "{run}", "--history", "{history}"),
         ("--run", "{run}", "--history", "{url}", "--format", "openmetrics"),
