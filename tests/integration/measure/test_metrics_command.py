@@ -12,8 +12,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.support.fake_ports import FakePorts
-from tests.support.stand_in_github_api import OWNER_REPO, StandInGithub, answer, stand_in_github
 
 import nanna_ci
 from nanna_ci.cli import main
@@ -21,6 +19,8 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
+from support.fake_ports import FakePorts
+from support.stand_in_github_api import OWNER_REPO, StandInGithub, answer, stand_in_github
 
 SCHEMA = json.loads((Path(nanna_ci.__file__).parent / "schemas" / "metrics.json").read_text())
 

@@ -1,6 +1,7 @@
 """The history that github-action-benchmark keeps: `data.js`, which its page on GitHub Pages loads, or plain JSON.
 
-    window.BENCHMARK_DATA = {"lastUpdate": ms, "repoUrl": …, "entries": {SUITE: [{"commit", "date", "tool", "benches"}]}}
+    window.BENCHMARK_DATA = {"lastUpdate": ms, "repoUrl": …,
+                             "entries": {SUITE: [{"commit", "date", "tool", "benches"}]}}
 
 Histories that exist go on: what is not known here is kept as it is, and numbers are written as JavaScript writes them,
 so that an entry more is all that a diff shows. The action starts an empty history where it cannot read the file; here
@@ -135,7 +136,8 @@ def append_entry(
     """The history with a run more, as the action adds one for the tool `cargo`.
 
     Values are converted to the unit that they had in the last run of another commit, ranges are `± n`. `max_items` is
-    the action's max-items-in-chart, 1 or more: the oldest runs of a suite beyond it go. `repo_url` None keeps the one that is there.
+    the action's max-items-in-chart, 1 or more: the oldest runs of a suite beyond it go. `repo_url` None keeps the one
+    that is there.
     """
     runs = history.entries(suite)
     before = next((run for run in reversed(runs) if _text_at(run, "commit", "id") != commit.id), None)

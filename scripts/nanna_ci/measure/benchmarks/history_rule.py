@@ -73,7 +73,7 @@ def compare_with_history(
     A ratio of exactly `regression_ratio` fails, as with pairs.
 
     Raises:
-        MalformedData: a value, or a median of earlier ones, that is not a positive finite number; it names the benchmark.
+        MalformedData: a value, or a median of earlier ones, that is not a positive finite number; with the benchmark.
     """
     before = [record for record in history if record.origin.run != now.origin.run]
     same = [record for record in before if record.segment == now.segment]
