@@ -255,6 +255,6 @@ def test_an_interrupt_while_github_answers_ends_it_and_writes_nothing(tmp_path: 
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
     done.set()
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr.decode()
     assert stderr.endswith(b"nanna-ci: error: interrupted\n")
     assert list(tmp_path.iterdir()) == []

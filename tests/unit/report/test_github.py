@@ -6,6 +6,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,7 +232,7 @@ def test_variables_that_later_steps_will_not_have_are_an_error(file):
         github.set_variables(github.GithubFiles(None, None, file), {"NIX_CONFIG": "x"})
 
 
-EVENT = {
+EVENT: dict[str, Any] = {
     "pull_request": {
         "number": 12,
         "head": {"sha": "a" * 40, "ref": "fix", "label": "them:fix", "repo": {"full_name": "them/it"}},
@@ -283,3 +284,10 @@ def test_an_event_that_is_no_json_is_refused(tmp_path):
     (tmp_path / "odd").write_text("{")
     with pytest.raises(MalformedData):
         github.change_of({**RUN, "GITHUB_EVENT_PATH": str(tmp_path / "odd")})
+
+
+def test_the_api_is_github_s_own_unless_the_environment_names_another():
+    assert github.api_of({}) == ("https://api.github.com", None)
+    assert github.api_of({"GITHUB_API_URL": "", "GITHUB_TOKEN": ""}) == ("https://api.github.com", None)
+    named = {"GITHUB_API_URL": "https://git.example/api/v3/", "GITHUB_TOKEN": "t"}
+    assert github.api_of(named) == ("https://git.example/api/v3", "t")
