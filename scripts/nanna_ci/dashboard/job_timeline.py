@@ -9,6 +9,7 @@ from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.report.blocks import Block, Paragraph, Span, Timeline, Tone
 from nanna_ci.report.units import seconds_text
 
+_GUESS = ", if every job begins once what it needs is done"
 _NAMED = 12
 _SHOWN = 24
 
@@ -18,7 +19,7 @@ def timeline_blocks(
 ) -> tuple[Block, ...]:
     """The timed jobs of a run, longest way first, and the names of those that nobody timed.
 
-    A record says how long a job waited and ran, not when: it is drawn as if it began when all that it needs was done.
+    A job whose begin was not recorded is drawn as if it began to wait when all that it needs was done.
     """
     timed = {job.id: job for job in jobs if job.run_s is not None}
     blocks: list[Block] = []
@@ -31,9 +32,8 @@ def timeline_blocks(
         waits = any(job.queue_s is not None for job in timed.values())
         spans = tuple(_span(timed[name], begins[name], critical=name in critical, waits=waits) for name in shown)
         most = max(ends.values())
-        blocks.append(
-            Timeline(spans, f"Critical path: {seconds_text(most)}, if every job begins once what it needs is done")
-        )
+        guess = "" if all(job.begin_s is not None for job in timed.values()) else _GUESS
+        blocks.append(Timeline(spans, f"Critical path: {seconds_text(most)}{guess}"))
         if wall_s is not None and wall_s >= most + 1:
             share = "what jobs share, such as dependencies and the evaluation, is no job's time"
             blocks.append(Paragraph(f"The whole run took {seconds_text(wall_s)}: {share}."))
@@ -57,6 +57,9 @@ def _begins(timed: Mapping[str, JobRecord], needs: Mapping[str, Sequence[str]]) 
     begins: dict[str, float] = {}
 
     def begin(name: str, above: frozenset[str]) -> float:
+        begun = timed[name].begin_s
+        if begun is not None:
+            begins[name] = max(0.0, begun - (timed[name].queue_s or 0.0))
         if name not in begins:
             before = [need for need in needs.get(name, ()) if need in timed and need not in above]
             begins[name] = max((begin(need, above | {name}) + _spent(timed[need]) for need in before), default=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from nanna_ci.dashboard.job_timeline import timeline_blocks
@@ -30,6 +31,14 @@ def test_a_job_begins_when_all_that_it_needs_is_done():
     begins = {span.name: span.begin_s for span in found.spans}
     assert begins == {"test": 30, "build": 0, "image": 0}
     assert found.end_s == 37
+
+
+def test_a_job_stands_where_its_begin_was_recorded():
+    jobs = [replace(job("test", 5, 2), begin_s=100.0), replace(job("build", 30), begin_s=1.0)]
+    found = timeline(jobs, {"test": ("build",)})
+    assert {span.name: (span.begin_s, span.wait_s) for span in found.spans} == {"test": (98, 2), "build": (1, 0)}
+    assert found.caption == "Critical path: 1 min 45 s"
+    assert "if every job" in timeline([jobs[0], job("build", 30)]).caption
 
 
 def test_the_critical_path_is_the_chain_that_the_end_waited_for():
