@@ -104,6 +104,7 @@ def test_the_page_of_a_run_has_its_failures_and_their_logs(tmp_path):
     ("flags", "code", "said"),
     [
         (("--run", "nowhere"), 2, "holds no result.json"),
+        (("--history", "nowhere"), 2, "there is no such folder"),
         (("--history", "branch:../x"), 2, "names no branch"),
         (("--history", "a", "--run", "b"), 2, "not allowed with argument"),
         (("--output", "no/such/folder/page.html"), 3, "cannot be written"),

@@ -11,10 +11,12 @@ from nanna_ci.dashboard.run_page import read_run, run_document, run_to_json
 from nanna_ci.dashboard.trend_panels import benchmark_panel, coverage_panel, run_panels
 from nanna_ci.dashboard.trends_page import TrendsReport, trends_document, trends_to_json
 from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import budgets_table, decide_budgets
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.history import History
+from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import RunRecord
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
@@ -35,7 +37,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         document = run_document(run, cwd / arguments.run, job_needs(pipeline))
         outcome = Outcome(Verdict.PASS, document, {"run": run_to_json(run), "trends": None})
     else:
-        outcome = _trends(open_history(arguments.history, context.ports), pipeline)
+        history = open_history(arguments.history, context.ports)
+        if arguments.history is not None and isinstance(history, HistoryFolder) and not history.path.is_dir():
+            raise UsageError(f"--history {shorten(arguments.history)}: there is no such folder")
+        outcome = _trends(history, pipeline)
     if arguments.format == "html" and arguments.output is None:
         arguments.output = str(ensure_base(cwd) / PAGE)
     if arguments.output is not None:
