@@ -90,3 +90,16 @@ def test_no_secret_is_written(tmp_path, name):
     data = (tmp_path / "a").read_bytes()
     assert data.startswith(b"before ")
     assert data.endswith(b"[redacted] after")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_device_or_a_pipe_is_refused_and_still_there(tmp_path):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(NannaError, match="it is a device or a pipe"):
+            write_atomic(path, b"new")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert {*tmp_path.iterdir()} == {pipe, link}
