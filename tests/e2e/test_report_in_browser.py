@@ -137,7 +137,7 @@ def test_the_tab_key_goes_to_the_skip_link_then_through_the_contents(page, pages
         page.press("Tab")
         seen.append(page.evaluate("document.activeElement.textContent"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert seen == ["Skip to the content", "Last run", "Critical path of the last run"]
+    assert seen == ["Skip to the content", "Last run", "Since the last run"]
 
 
 def test_the_skip_link_leads_past_the_contents_by_keyboard(page, pages):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from dataclasses import dataclass
@@ -152,6 +153,20 @@ def test_the_run_folder_has_results_logs_and_reports(tmp_path: Path) -> None:
     assert "sum is wrong" in (latest / "jobs" / UNIT / "log.txt").read_text()
     assert "sum is wrong" in (latest / "summary.md").read_text()
     assert "<!doctype html>" in (latest / "report.html").read_text().lower()
+
+
+def test_the_page_of_a_run_has_its_critical_path_and_the_whole_log_of_what_failed(tmp_path: Path) -> None:
+    ran = ci(tmp_path, RecordedNix("failing"), "--format", "json")
+    latest = tmp_path / ".nanna-ci/latest"
+    page = (latest / "report.html").read_text()
+    assert "Critical path" in page
+    logs = html.unescape(page.rpartition("Logs of what failed")[2])
+    failed = [job["id"] for job in ran.json["jobs"] if job["verdict"] == "fail"]
+    assert {UNIT, CLIPPY} <= {*failed}
+    for name in failed:
+        assert f"Log of {name}: all of it" in logs
+        assert (latest / f"jobs/{name}/log.txt").read_text().splitlines()[0] in logs
+    assert f"Log of {DOC}" not in logs or DOC in failed
 
 
 def test_build_times_are_kept_beside_the_runs(tmp_path: Path) -> None:
