@@ -117,19 +117,23 @@ def _read(path: Path, folder: Path) -> bytes:
 def _log_blocks(results: Iterable[JobResult], folder: Path) -> tuple[Block, ...]:
     """Each failed job's log, folded, from its end: LOG_BYTES of one, and of all together 2 MiB."""
     blocks: list[Block] = []
-    left = _ALL_LOGS_BYTES
+    left, left_out = _ALL_LOGS_BYTES, []
     for result in results:
         if result.verdict not in {Verdict.FAIL, Verdict.ERROR}:
             continue
-        path = folder / "jobs" / result.id / "log.txt"
-        text, size = _log_end(path, min(LOG_BYTES, left))
+        path, limit = folder / "jobs" / result.id / "log.txt", min(LOG_BYTES, left)
+        text, size = _log_end(path, limit)
+        if size and not text:
+            left_out.append(result.id)
         if not text:
             continue
-        cut = size > min(LOG_BYTES, left)
+        cut = size > limit
         shown = f"the last {bytes_text(len(text.encode()))} of {bytes_text(size)}" if cut else "all of it"
         left -= len(text.encode())
         log = (Code(text, "text"), *((Paragraph(f"All of it: {path}"),) if cut else ()))
         blocks.append(Details(f"Log of {result.id}: {shown}", log))
+    if left_out:
+        blocks.append(Paragraph(f"Too long for this page: the logs of {', '.join(left_out)}."))
     return (Heading("Logs of what failed"), *blocks) if blocks else ()
 
 

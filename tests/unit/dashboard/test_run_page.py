@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from nanna_ci.dashboard.run_page import LOG_BYTES, read_run, run_document
 from nanna_ci.foundation.errors import MalformedData, UsageError
 from nanna_ci.foundation.redact import learn
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.pipeline.run_report import RunReport
 from nanna_ci.report.blocks import Code, Details, Paragraph, Timeline
 from support.fake_run import RESULTS, write_fake_run
 
@@ -53,6 +55,21 @@ def test_a_long_log_is_cut_at_a_line_and_says_where_the_rest_is(folder):
     assert set(text.text.split("\n")) == {"x" * 99, "the end"}
     assert re.fullmatch(r"Log of .*: the last 262\.\d kB of 1\.0 MB", log.summary)
     assert str(folder / LOG) in more.text
+
+
+def test_the_logs_of_many_failures_stay_within_their_limit_and_name_what_is_left_out(tmp_path):
+    results = tuple(replace(RESULTS[1], id=f"unit-{number}") for number in range(12))
+    for result in results:
+        (tmp_path / "jobs" / result.id).mkdir(parents=True)
+        (tmp_path / "jobs" / result.id / "log.txt").write_text("a line of nineteen\n" * 20_000)
+    report = RunReport("push", results, 1.0, strict=False, interrupted=False, folder=str(tmp_path))
+    blocks = run_document(report, tmp_path, {}).blocks
+    shown = [block for block in blocks if isinstance(block, Details)]
+    assert len(shown) in {8, 9}
+    assert sum(len(one.blocks[0].text) for one in shown if isinstance(one.blocks[0], Code)) <= 2 * 1024 * 1024
+    assert isinstance(blocks[-1], Paragraph)
+    assert blocks[-1].text.startswith("Too long for this page: the logs of unit-")
+    assert "unit-11" in blocks[-1].text
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

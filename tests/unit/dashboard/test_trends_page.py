@@ -120,3 +120,16 @@ def test_no_flaky_test_is_not_the_same_as_no_results():
     assert "Not measured" in str(below("Flaky tests", document(run(1))))
     record = RunTests(run(1).origin, (JobTests("unit", 9, 0, 0, 0),))
     assert "None in the last 1" in str(below("Flaky tests", document(run(1), tests=(record,))))
+
+
+def test_a_job_says_in_how_many_of_the_last_runs_it_failed():
+    runs = [run(number, Verdict.FAIL if number in {0, 70, 75} else Verdict.PASS) for number in range(80)]
+    assert table("Jobs", document(*runs)).rows[0][8].text == "2 of 50"
+
+
+def test_a_test_that_was_flaky_long_ago_is_not_any_more():
+    def tests(number: int, *names: str) -> RunTests:
+        return RunTests(run(number).origin, (JobTests("unit", 9, 0, 0, 0, tuple(FlakyTest(one, 2) for one in names)),))
+
+    given = (tests(0, "old"), tests(1, "new"), *(tests(number) for number in range(2, 201)))
+    assert [row[0].text for row in table("Flaky tests", document(run(1), tests=given)).rows] == ["new"]

@@ -7,7 +7,24 @@ import re
 import pytest
 
 from nanna_ci.foundation.visible_text import display_width
-from nanna_ci.report.blocks import Bars, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Stacks, Table, Tone
+from nanna_ci.report.blocks import (
+    Bars,
+    Cell,
+    Code,
+    Details,
+    Document,
+    Facts,
+    Heading,
+    Notice,
+    Paragraph,
+    Span,
+    Stacks,
+    Table,
+    Timeline,
+    Tone,
+    Trend,
+    Trends,
+)
 from nanna_ci.report.text import render_text, text_bar, wrap
 
 
@@ -154,3 +171,24 @@ def test_a_stack_is_as_long_as_any_other_and_a_small_part_still_shows():
 @pytest.mark.parametrize("values", [(float("nan"), 1.0), (float("inf"), 1.0), (-1.0, 2.0), ()])
 def test_parts_that_are_not_numbers_are_not_drawn(values):
     assert text(Stacks(PARTS, (("a", values, "?"),), "Paths")).splitlines()[1] == "a  " + " " * 30 + "  ?"
+
+
+def test_a_timeline_keeps_to_its_columns_and_shows_what_took_no_time_to_speak_of():
+    spans = (Span("long", 0, 25, 75, "x"), Span("last", 99.99, 0, 0.01, "x", critical=True))
+    lines = render_text(Document("", (Timeline(spans, "Jobs"),)), color=False, width=None).splitlines()
+    assert lines[1:] == [f"  long  {'░' * 8}{'█' * 22}  x", f"▶ last  {' ' * 29}█  x"]
+    lines = render_text(Document("", (Timeline((Span("a", 1e9, 0, 1e-9, "x"),), "Jobs"),)), color=False, width=None)
+    assert lines.splitlines()[1] == f"  a  {' ' * 29}█  x"
+
+
+def test_a_trend_is_a_row_of_its_newest_steps_with_a_blank_for_what_is_unknown():
+    steps = ((0.0, 0.0, 0.0), None, (5.0, 5.0, 5.0), (10.0, 10.0, 10.0))
+    trend = Trend("a", "10 s", "usual: 5 s", steps, ((0.0, "0"), (10.0, "10 s")))
+    shown = render_text(Document("", (Trends("Times", (trend,), 0, ("", "")),)), color=False, width=None)
+    assert shown.splitlines()[1].split("  ")[:2] == ["a", "▁ ▅█"]
+    assert shown.endswith("10 s  usual: 5 s\n")
+
+
+def test_what_a_page_folds_is_under_a_title_of_its_own():
+    shown = render_text(Document("", (Details("More", (Paragraph("inside"),)),)), color=False, width=None)
+    assert shown.splitlines() == ["More", "····", "inside"]
