@@ -55,7 +55,7 @@ def _trends(history: History, pipeline: Pipeline | None) -> Outcome:
     panels = (
         *run_panels(columns),
         coverage_panel(history.read_coverage()),
-        benchmark_panel(history.read_benchmarks(), lambda _: ()),
+        benchmark_panel(history.read_benchmarks()),
     )
     report = TrendsReport(
         columns=columns,

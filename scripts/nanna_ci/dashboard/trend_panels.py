@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.dashboard.figures import Figure, FigureUnit, Panel
 from nanna_ci.dashboard.run_columns import Column, JobColumns, RunColumns
 from nanna_ci.dashboard.time_steps import TimeSteps, plan_steps, spread_intervals, spread_values, usual_value
+from nanna_ci.measure.benchmarks.change_points import ChangePoint, find_change_points
 from nanna_ci.measure.history.records import (
     BenchmarkRecord,
     BenchmarkValue,
@@ -97,13 +98,8 @@ def coverage_panel(records: Sequence[CoverageRecord]) -> Panel | None:
     return axis.panel("coverage", "Lines that tests ran", FigureUnit.SHARE, columns)
 
 
-def benchmark_panel(
-    records: Sequence[BenchmarkRecord], find_changes: Callable[[Sequence[float]], Sequence[int]]
-) -> Panel | None:
-    """The benchmarks of the last record, those that moved most first; None without records.
-
-    `find_changes` gives the places where the level of values, all of one segment, changed.
-    """
+def benchmark_panel(records: Sequence[BenchmarkRecord]) -> Panel | None:
+    """The benchmarks of the last record, those that moved most first; None without records."""
     ordered = sorted(records, key=lambda record: record.origin.started)
     if not ordered:
         return None
@@ -115,7 +111,7 @@ def benchmark_panel(
     segments = [record.segment for record in ordered]
     current = [(one.name, one.metric) for one in ordered[-1].benchmarks]
     axis = _Axis(steps, _dates(record.origin for record in ordered))
-    figures = [_benchmark(name, columns[name, metric], segments, axis, find_changes) for name, metric in current]
+    figures = [_benchmark(name, columns[name, metric], segments, axis) for name, metric in current]
     figures.sort(key=lambda figure: (-_moved(figure), figure.name))
     return Panel(
         "benchmarks",
@@ -131,7 +127,6 @@ def _benchmark(
     values: list[BenchmarkValue | None],
     segments: Sequence[Segment],
     axis: _Axis,
-    find_changes: Callable[[Sequence[float]], Sequence[int]],
 ) -> Figure:
     """Compared and joined only within a segment, that is one kind of runner, processor and toolchain."""
     latest = values[-1]
@@ -148,7 +143,8 @@ def _benchmark(
         if segments[before] != segments[after]
     }
     marks = tuple(
-        (step_of[of_segment[at]], f"{axis.dates[of_segment[at]]}: its level changed") for at in find_changes(measured)
+        (step_of[of_segment[change.index]], f"{axis.dates[of_segment[change.index]]}: {_change_text(change)}")
+        for change in find_change_points(measured)
     )
     metric = "" if latest is None or latest.metric is Metric.TIME else f" ({latest.metric.value})"
     unit = FigureUnit.NANOSECONDS if latest is not None and latest.unit == "ns" else FigureUnit.COUNT
@@ -161,6 +157,10 @@ def _benchmark(
         frozenset(cut),
         marks,
     )
+
+
+def _change_text(change: ChangePoint) -> str:
+    return "its level changed" if change.ratio is None else f"its level changed by {change.ratio - 1:+.0%}"
 
 
 def _moved(figure: Figure) -> float:

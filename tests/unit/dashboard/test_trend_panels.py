@@ -65,14 +65,13 @@ def test_only_so_many_jobs_are_drawn_and_those_that_take_longest():
 def test_what_was_never_measured_has_no_panel():
     assert [panel.name for panel in run_panels(fold_runs([run(0)]))] == ["wall"]
     assert coverage_panel([]) is None
-    assert benchmark_panel([], lambda _: ()) is None
+    assert benchmark_panel([]) is None
 
 
 def test_another_machine_cuts_the_line_and_is_not_compared():
     other = replace(SEGMENT, cpu="another")
     panel = benchmark_panel(
-        [benchmarks(0, 100.0), benchmarks(1, 110.0), benchmarks(2, 50.0, other), benchmarks(3, 60.0, other)],
-        lambda _: (),
+        [benchmarks(0, 100.0), benchmarks(1, 110.0), benchmarks(2, 50.0, other), benchmarks(3, 60.0, other)]
     )
     assert panel is not None
     (figure,) = panel.figures
@@ -80,18 +79,17 @@ def test_another_machine_cuts_the_line_and_is_not_compared():
     assert (figure.latest, figure.usual) == (60.0, 50.0)
 
 
-def test_changes_of_level_are_looked_for_within_the_last_segment():
-    asked = []
-
-    def find(values):
-        asked.append(list(values))
-        return [1]
+def test_a_change_of_level_within_the_last_segment_is_marked_and_one_between_two_is_not():
+    def values(first: int, level: float) -> list[float]:
+        return [level + at % 7 / 10 for at in range(first, first + 20)]
 
     other = replace(SEGMENT, cpu="another")
-    panel = benchmark_panel([benchmarks(0, 9.0, other), *(benchmarks(at, float(at)) for at in (1, 2, 3))], find)
+    elsewhere = [benchmarks(at, value, other) for at, value in enumerate(values(0, 500.0))]
+    here = [benchmarks(at, value) for at, value in enumerate([*values(20, 100.0), *values(40, 120.0)], start=20)]
+    panel = benchmark_panel([*elsewhere, *here])
     assert panel is not None
-    assert asked == [[1.0, 2.0, 3.0]]
-    assert panel.figures[0].marks == ((2, "2026-01-03: its level changed"),)
+    assert panel.figures[0].marks == ((40, "2026-02-10: its level changed by +20%"),)
+    assert panel.figures[0].breaks == {20}
 
 
 def test_a_crate_without_lines_has_no_share_of_them():

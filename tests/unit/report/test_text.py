@@ -177,8 +177,8 @@ def test_a_timeline_keeps_to_its_columns_and_shows_what_took_no_time_to_speak_of
     spans = (Span("long", 0, 25, 75, "x"), Span("last", 99.99, 0, 0.01, "x", critical=True))
     lines = render_text(Document("", (Timeline(spans, "Jobs"),)), color=False, width=None).splitlines()
     assert lines[1:] == [f"  long  {'░' * 8}{'█' * 22}  x", f"▶ last  {' ' * 29}█  x"]
-    lines = render_text(Document("", (Timeline((Span("a", 1e9, 0, 1e-9, "x"),), "Jobs"),)), color=False, width=None)
-    assert lines.splitlines()[1] == f"  a  {' ' * 29}█  x"
+    late = render_text(Document("", (Timeline((Span("a", 1e9, 0, 1e-9, "x"),), "Jobs"),)), color=False, width=None)
+    assert late.splitlines()[1] == f"  a  {' ' * 29}█  x"
 
 
 def test_a_trend_is_a_row_of_its_newest_steps_with_a_blank_for_what_is_unknown():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import gc
+import io
 import json
 from collections.abc import Iterator
 from typing import Final, cast
@@ -68,14 +69,13 @@ def file_name(series: Series) -> str:
 
 def read_series(series: Series, data: bytes, source: str) -> list[Record]:
     """The records of a series. Raises MalformedData with the number of the first line that is not one."""
-    lines = data.split(_NEWLINE)
-    if lines.pop():
-        raise _cut_off(source, len(lines) + 1)
+    if data and not data.endswith(_NEWLINE):
+        raise _cut_off(source, data.count(_NEWLINE) + 1)
     records = []
     with _without_collections():
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(io.BytesIO(data), start=1):  # a list of all lines would be a second copy
             try:
-                records.append(parse_record(series, line, source))
+                records.append(parse_record(series, line.removesuffix(_NEWLINE), source))
             except MalformedData as error:
                 problem = error.message.removeprefix(f"{source}: ")
                 raise MalformedData(f"{source}, line {number}", problem, hint=_FIX) from None
