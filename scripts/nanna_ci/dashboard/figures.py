@@ -105,11 +105,19 @@ def _trend(figure: Figure) -> Trend:
 
 
 def _ticks(low: float, high: float, unit: FigureUnit) -> tuple[tuple[float, str], ...]:
-    """Three heights of an axis. It begins at 0, but for shares that are all near 1: its labels say where."""
+    """Three heights of an axis. It begins at 0, but for shares that are all near 1, and for benchmarks, whose intervals
+    would be too narrow to see: its labels say where.
+    """
     bottom = 0.0
     if unit is FigureUnit.SHARE:
         bottom = next(start for start in (0.9, 0.8, 0.5, 0.0) if low >= start or start == 0.0)
         top = 1.0
+    elif unit in {FigureUnit.NANOSECONDS, FigureUnit.COUNT} and low >= high / 2 > 0:
+        step = _nice_top(max((high - low) * 0.6, high * 0.05), unit)
+        bottom = math.floor(low / step) * step
+        while bottom + 2 * step < high:
+            step *= 2
+        top = bottom + 2 * step
     else:
         top = _nice_top(high, unit)
     return tuple((at, _tick_text(at, unit)) for at in (bottom, (bottom + top) / 2, top))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nanna_ci.dashboard.figures import Figure, FigureUnit, Panel, panel_block, panel_to_json, value_text
 from nanna_ci.dashboard.time_steps import plan_steps, spread_values
@@ -31,12 +33,27 @@ def test_a_value_has_its_unit(unit, value, text):
 
 
 @pytest.mark.parametrize("high", [0.0, 0.003, 1.0, 59.0, 61.0, 1300.0, 90_000.0, 1e300])
-@pytest.mark.parametrize("unit", [FigureUnit.SECONDS, FigureUnit.BYTES, FigureUnit.NANOSECONDS, FigureUnit.COUNT])
+@pytest.mark.parametrize("unit", [FigureUnit.SECONDS, FigureUnit.BYTES])
 def test_an_axis_begins_at_nothing_and_reaches_every_value(unit, high):
     (trend,) = panel_block(panel([high], unit)).trends
     assert trend.ticks[0] == (0, "0")
     assert trend.ticks[-1][0] >= high
     assert len({label for _, label in trend.ticks}) == 3
+
+
+@given(st.floats(1e-3, 1e15), st.floats(1, 4))
+def test_an_axis_of_a_benchmark_holds_all_values_and_its_labels_differ(low, ratio):
+    (trend,) = panel_block(panel([low, low * ratio], FigureUnit.NANOSECONDS)).trends
+    assert trend.ticks[0][0] <= low
+    assert low * ratio <= trend.ticks[-1][0]
+    assert len({label for _, label in trend.ticks}) == 3
+    if ratio > 2.01:
+        assert trend.ticks[0][0] == 0
+
+
+def test_an_axis_of_a_steady_benchmark_is_near_its_values():
+    (trend,) = panel_block(panel([1.81e6, 3.02e6], FigureUnit.NANOSECONDS)).trends
+    assert [label for _, label in trend.ticks] == ["1.6 ms", "2.4 ms", "3.2 ms"]
 
 
 def test_an_axis_of_high_shares_begins_where_its_label_says():
