@@ -42,6 +42,7 @@ let
       cache-push = "Filter and push to cachix or any Nix store, then ask for every path again";
       cache-gc = "Collect a cache folder to a size, never breaking a closure";
       coverage = "Which lines tests run, of crates, files and a change; a gate; Codecov";
+      metrics = "The times, hit rates and sizes of runs, here or on GitHub, into a history";
       report = "A page of trends, or of one run: one file, without anything from elsewhere";
       doctor = "Check the setup of caches, scans and containers; each finding with its fix";
     }

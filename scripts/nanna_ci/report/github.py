@@ -155,6 +155,16 @@ def _member(value: JsonObject, key: str) -> JsonObject:
     return member if isinstance(member, Mapping) else {}
 
 
+TOKEN_VARIABLE: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
+API_VARIABLE: Final = "GITHUB_API_URL"
+
+
+def api_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """Where GitHub's REST API is, without a slash at the end, and the token for it; None if there is none."""
+    url = environ.get(API_VARIABLE) or "https://api.github.com"
+    return url.rstrip("/"), environ.get(TOKEN_VARIABLE) or None
+
+
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
     """Write summary, outputs and annotations. What cannot be written is a warning in the log: gates still decide."""
     log.writelines(f"{line}\n" for line in render_annotations(document))

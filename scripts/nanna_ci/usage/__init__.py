@@ -39,6 +39,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "Measures": {
         "bench": "benchmarks against a commit, in pairs: slower, vanished, more instructions",
         "coverage": "which lines tests run, of crates, files and a change; a gate; Codecov",
+        "metrics": "the times, hit rates and sizes of runs, here or on GitHub, into a history",
         "report": "a page of trends, or of one run: one file, without anything from elsewhere",
     },
     "Binary caches": {

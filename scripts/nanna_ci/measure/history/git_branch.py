@@ -8,21 +8,21 @@ Nothing is forced: a history only grows.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from nanna_ci.foundation.errors import CommandFailed, NannaError, UsageError
 from nanna_ci.foundation.process import Completed
 from nanna_ci.foundation.retry import backoff_s
-from nanna_ci.measure.history.history import LARGEST_BYTES, History, add_record, file_name
-from nanna_ci.measure.history.record_lines import series_of
+from nanna_ci.measure.history.history import LARGEST_BYTES, History, add_records, file_name
 from nanna_ci.measure.history.records import Record, Series
 
 REMOTE: Final = "origin"
 PUSHES: Final = 8
 """How often a push is tried: with each, another writer has got ahead."""
 _GIT_S: Final = 120.0
+_RUNS_NAMED: Final = 3
 _NO_BRANCH: Final = 2  # of ls-remote --exit-code
 _AUTHOR: Final = ("-c", "user.name=Nanna CI", "-c", "user.email=nanna-ci@localhost")
 _OURS: Final = frozenset({*map(file_name, Series), "README.md"})
@@ -53,15 +53,16 @@ class HistoryBranch(History):
         self._sleep = sleep
         self._copy = f"refs/nanna-ci/{name}"
 
-    def append(self, record: Record) -> bool:
+    def append_all(self, records: Sequence[Record]) -> int:
         """See `History`. One commit; a push that another writer got ahead of is made again, eight times in all."""
-        series = series_of(record)
+        runs = list(dict.fromkeys(record.origin.run for record in records))
+        message = f"Record {', '.join(runs)}" if len(runs) <= _RUNS_NAMED else f"Record {len(runs)} runs"
         for attempt in range(1, PUSHES + 1):
             parent = self._fetch()
-            more = add_record(self._series(parent, series), record, self._source(series))
-            if more is None:
-                return False
-            commit = self._commit(parent, series, more, f"Record {record.origin.run}")
+            changed, added = add_records(records, lambda one: (self._series(parent, one), self._source(one)))  # noqa: B023 - used at once
+            if not added:
+                return 0
+            commit = self._commit(parent, changed, message)
             try:
                 self._git("push", "--quiet", "--no-verify", REMOTE, f"{commit}:refs/heads/{self._name}")
             except CommandFailed as error:
@@ -73,7 +74,7 @@ class HistoryBranch(History):
                     ) from error
                 self._sleep(backoff_s(attempt, random.uniform))
             else:
-                return True
+                return added
         raise AssertionError("the last attempt returns or raises")
 
     def _data(self, series: Series) -> tuple[bytes, str]:
@@ -116,9 +117,11 @@ class HistoryBranch(History):
             return b""
         return self._git("cat-file", "blob", f"{commit}:{name}", stdout_limit_bytes=LARGEST_BYTES).stdout
 
-    def _commit(self, parent: str | None, series: Series, data: bytes, message: str) -> str:
-        blob = self._git("hash-object", "-w", "--stdin", stdin=data).text().strip()
-        entries = self._entries(parent) | {file_name(series): f"100644 blob {blob}\t{file_name(series)}"}
+    def _commit(self, parent: str | None, changed: Mapping[Series, bytes], message: str) -> str:
+        entries = self._entries(parent)
+        for series, data in changed.items():
+            blob = self._git("hash-object", "-w", "--stdin", stdin=data).text().strip()
+            entries[file_name(series)] = f"100644 blob {blob}\t{file_name(series)}"
         listed = "".join(f"{line}\0" for line in entries.values()).encode()
         tree = self._git("mktree", "-z", stdin=listed).text().strip()
         parents = () if parent is None else ("-p", parent)

@@ -6,7 +6,7 @@ import abc
 import contextlib
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, cast
 
 from nanna_ci.foundation.errors import MalformedData
@@ -43,13 +43,21 @@ class History(abc.ABC):
         """As `read_runs`, of benchmarks.jsonl."""
         return cast(list[BenchmarkRecord], self._read(Series.BENCHMARKS))
 
-    @abc.abstractmethod
     def append(self, record: Record) -> bool:
         """Add a record at the end of its series. False if that very record is there already.
 
         Raises:
-            MalformedData: the series has another record of the same run, or does not end with a whole line.
+            MalformedData: the series has another record of the same run, or does not end with a whole line; or the
+                record could not be read again.
             NannaError: it cannot be written; the series is as it was.
+        """
+        return self.append_all((record,)) == 1
+
+    @abc.abstractmethod
+    def append_all(self, records: Sequence[Record]) -> int:
+        """Add records, each at the end of its series, as one change of each series; how many were not there already.
+
+        Raises as `append` does.
         """
 
     @abc.abstractmethod
@@ -82,6 +90,25 @@ def read_series(series: Series, data: bytes, source: str) -> list[Record]:
     return records
 
 
+def add_records(
+    records: Sequence[Record], read: Callable[[Series], tuple[bytes, str]]
+) -> tuple[dict[Series, bytes], int]:
+    """The whole of each series that changes, and how many records were added; `read` is `History._data`."""
+    changed: dict[Series, bytes] = {}
+    sources: dict[Series, tuple[bytes, str]] = {}
+    added = 0
+    for record in records:
+        series = series_of(record)
+        if series not in sources:
+            sources[series] = read(series)
+        data, source = sources[series]
+        more = add_record(changed.get(series, data), record, source)
+        if more is not None:
+            changed[series] = more
+            added += 1
+    return changed, added
+
+
 def add_record(data: bytes, record: Record, source: str) -> bytes | None:
     """The bytes of a series with one more record, without its secrets; None if that very record is there already.
 
@@ -90,6 +117,7 @@ def add_record(data: bytes, record: Record, source: str) -> bytes | None:
     if data and not data.endswith(_NEWLINE):
         raise _cut_off(source, data.count(_NEWLINE) + 1)
     line = Redactor().redact(render_record(record))
+    parse_record(series_of(record), line, f"{record.origin.run} for {source}")  # what is refused later is never written
     for start, known in _lines_of_run(data, record.origin.run):
         if known == line:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +19,7 @@ except ImportError:  # Windows, where two writers at once are not kept apart
 
 from nanna_ci.foundation.errors import NannaError
 from nanna_ci.foundation.guarded_read import read_file
-from nanna_ci.measure.history.history import LARGEST_BYTES, History, add_record, file_name
-from nanna_ci.measure.history.record_lines import series_of
+from nanna_ci.measure.history.history import LARGEST_BYTES, History, add_records, file_name
 from nanna_ci.measure.history.records import Record, Series
 from nanna_ci.report.files import write_atomic
 
@@ -33,15 +32,13 @@ class HistoryFolder(History):
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, record: Record) -> bool:
-        """See `History`."""
-        series = series_of(record)
+    def append_all(self, records: Sequence[Record]) -> int:
+        """See `History`. Series are written one after the other, in the order of their first records."""
         with self._locked():
-            data, source = self._data(series)
-            more = add_record(data, record, source)
-            if more is not None:
-                write_atomic(self.path / file_name(series), more, redacted=False)
-        return more is not None
+            changed, added = add_records(records, self._data)
+            for series, data in changed.items():
+                write_atomic(self.path / file_name(series), data, redacted=False)
+        return added
 
     def _data(self, series: Series) -> tuple[bytes, str]:
         path = self.path / file_name(series)
