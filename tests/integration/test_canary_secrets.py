@@ -146,6 +146,13 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--lcov", "{report}", "--history", "{url}"),
         ("{url}",),
     ),
+    "metrics": (
+        ("--run", "{run}", "--history", "{history}"),
+        ("--run", "{run}", "--history", "{url}", "--format", "openmetrics"),
+        ("--run", "{url}", "--format", "otlp"),
+        ("--github", "{url}"),
+        ("--github", "a/b", "--workflow", "{url}"),
+    ),
     "report": (
         ("--history", "{history}", "--format", "text"),
         ("--history", "{url}"),

@@ -16,7 +16,7 @@ from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.git_branch import PUSHES, HistoryBranch
 from nanna_ci.measure.history.record_lines import render_record
-from nanna_ci.measure.history.records import RunIdentity, RunRecord
+from nanna_ci.measure.history.records import CoverageRecord, RunIdentity, RunRecord
 
 STARTED = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
 ENVIRON = {
@@ -73,6 +73,17 @@ def test_the_branch_is_made_with_the_first_record_and_each_record_is_a_commit(wo
     remote = tmp_path / "remote.git"
     assert git(remote, "log", "--format=%s", "ci-history").split("\n")[:2] == ["Record b", "Record a"]
     assert git(remote, "ls-tree", "--name-only", "ci-history") == "runs.jsonl\n"
+
+
+def test_several_records_are_one_commit_and_those_that_are_there_none(work: Path, tmp_path: Path):
+    records = [run("a"), CoverageRecord(run("a").origin, None, ()), run("b")]
+    assert branch(work).append_all(records) == 3
+    assert branch(work).append_all(records) == 0
+    remote = tmp_path / "remote.git"
+    assert git(remote, "log", "--format=%s", "ci-history") == "Record a, b\n"
+    assert git(remote, "ls-tree", "--name-only", "ci-history") == "coverage.jsonl\nruns.jsonl\n"
+    assert branch(work).append_all([run(str(number)) for number in range(4)]) == 4
+    assert git(remote, "log", "-1", "--format=%s", "ci-history") == "Record 4 runs\n"
 
 
 def test_nothing_of_the_work_tree_the_index_or_the_branches_changes(work: Path):
@@ -157,7 +168,7 @@ from pathlib import Path
 from nanna_ci.foundation import process
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.git_branch import HistoryBranch
-from nanna_ci.measure.history.records import RunIdentity, RunRecord
+from nanna_ci.measure.history.records import CoverageRecord, RunIdentity, RunRecord
 folder, name, count, stop = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "stop"
 def run(argv, **options):
     if stop and "push" in argv:

@@ -34,6 +34,10 @@ _SECONDARY_WAIT_S: Final = 60.0
 """What GitHub's documentation asks for, if the answer names no time itself."""
 _UNCHANGED: Final = 304
 _LIMITS: Final = frozenset({403, 429})
+_REFUSALS: Final = {
+    403: f"may the token in {TOKEN_VARIABLE} read this repository's Actions?",
+    404: f"check both names; for a private repository {TOKEN_VARIABLE} must be allowed to read Actions",
+}
 _HEADERS: Final = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;[^,;<>]*)*)")
 _NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:;|$)', re.IGNORECASE)
@@ -94,14 +98,14 @@ class GithubApi:
 
     def _get(self, url: str, etag: str | None) -> Response:
         headers = {**_HEADERS, **({} if etag is None else {"if-none-match": etag})}
-        accept = frozenset({200, *_LIMITS, *(() if etag is None else (_UNCHANGED,))})
+        accept = frozenset({200, *_LIMITS, *_REFUSALS, *(() if etag is None else (_UNCHANGED,))})
         for attempt in range(1, _WAITS + 2):
             response = self._client.request("GET", url, token=self._token, headers=headers, accept=accept)
-            if response.status not in _LIMITS:
+            if response.status in {200, _UNCHANGED}:
                 return response
-            wait_s = _limit_wait_s(response, self._now())
+            wait_s = _limit_wait_s(response, self._now()) if response.status in _LIMITS else None
             if wait_s is None:
-                hint = f"may the token in {TOKEN_VARIABLE} read this repository's Actions?"
+                hint = _REFUSALS.get(response.status)
                 raise RequestRefused(f"GET {response.url}", response.status, _message(response), hint=hint)
             if wait_s > LONGEST_WAIT_S or attempt > _WAITS:
                 raise self._limited(response.url, wait_s)

@@ -15,9 +15,19 @@ from typing import Final
 from urllib.parse import quote
 
 from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
-from nanna_ci.foundation.json_data import JsonObject, as_count, as_list, as_object, as_text, as_texts, describe
+from nanna_ci.foundation.json_data import (
+    JsonObject,
+    JsonValue,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    as_texts,
+    describe,
+)
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord, StepTime
+from nanna_ci.measure.history.record_lines import parse_record, render_record
+from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord, Series, StepTime
 from nanna_ci.measure.metrics.github_api import PER_PAGE, GithubApi, Page
 from nanna_ci.pipeline.results import JobState
 
@@ -101,7 +111,7 @@ def query_run(api: GithubApi, api_url: str, repository: str, head: GithubRunHead
 
 
 def record_of_run(head: GithubRunHead, jobs: Iterable[JsonObject], source: str) -> RunRecord:
-    """The record of a run and its jobs as GitHub lists them."""
+    """The record of a run and its jobs as GitHub lists them. Raises MalformedData for what no history could hold."""
     records = []
     names: Counter[str] = Counter()
     for number, job in enumerate(jobs):
@@ -110,12 +120,14 @@ def record_of_run(head: GithubRunHead, jobs: Iterable[JsonObject], source: str) 
         names[name] += 1  # two jobs of a matrix may have one name
         records.append(_job(job, name if names[name] == 1 else f"{name} ({names[name]})", head.origin.started, where))
     ends = [job.begin_s + job.run_s for job in records if job.begin_s is not None and job.run_s is not None]
-    return RunRecord(head.origin, head.verdict, tuple(records), wall_s=max(ends, default=None))
+    record = RunRecord(head.origin, head.verdict, tuple(records), wall_s=max(ends, default=None))
+    parse_record(Series.RUNS, render_record(record), source)
+    return record
 
 
 def _job(job: JsonObject, name: str, run_started: datetime.datetime, where: str) -> JobRecord:
     verdict = _verdict(job, where)
-    labels = ", ".join(as_texts(job.get("labels") or [], where, "labels")) or None
+    labels = ", ".join(as_texts(_list(job, "labels"), where, "labels")) or None
     created, started, ended = (_time(job, key, where) for key in ("created_at", "started_at", "completed_at"))
     plain = JobRecord(name, verdict, runner=labels)
     if verdict is Verdict.UNAVAILABLE or started is None or ended is None or ended < started:
@@ -135,11 +147,17 @@ def _job(job: JsonObject, name: str, run_started: datetime.datetime, where: str)
 
 
 def _steps(job: JsonObject, where: str) -> Iterator[StepTime]:
-    for number, item in enumerate(as_list(job.get("steps") or [], where, "steps")):
+    for number, item in enumerate(as_list(_list(job, "steps"), where, "steps")):
         step = as_object(item, where, f"steps[{number}]")
         seconds = _seconds(*(_time(step, key, where) for key in ("started_at", "completed_at")))
         if seconds is not None and step.get("conclusion") != "skipped":
             yield StepTime(as_text(step.get("name"), where, f"steps[{number}].name"), seconds)
+
+
+def _list(body: JsonObject, key: str) -> JsonValue:
+    """The value, or an empty list: a job that never began has none."""
+    value = body.get(key)
+    return [] if value is None else value
 
 
 def _verdict(body: JsonObject, where: str) -> Verdict:

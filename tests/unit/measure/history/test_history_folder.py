@@ -46,6 +46,25 @@ def test_the_same_record_again_changes_nothing_and_another_of_that_run_is_refuse
     assert (tmp_path / "runs.jsonl").read_bytes() == before
 
 
+def test_several_records_are_added_together_or_none_of_a_series(tmp_path: Path):
+    history = HistoryFolder(tmp_path)
+    history.append(run("a"))
+    coverage = CoverageRecord(run("b").origin, None, ())
+    assert history.append_all([run("a"), run("b"), coverage, run("c"), run("c")]) == 3
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(MalformedData, match="b is recorded already"):
+        history.append_all([run("d"), run("b", Verdict.FAIL)])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert [record.origin.run for record in history.read_runs()] == ["a", "b", "c"]
+
+
+def test_a_record_that_could_not_be_read_again_is_never_written(tmp_path: Path):
+    wrong = RunRecord(RunIdentity("a", "push", STARTED, commit="main"), Verdict.PASS, ())
+    with pytest.raises(MalformedData, match="commit is 'main'"):
+        HistoryFolder(tmp_path).append(wrong)
+    assert HistoryFolder(tmp_path).read_runs() == []
+
+
 @pytest.mark.parametrize("bad", [b"{", b"", b"[]", b'{"schemaVersion":1}', b"\xff", b"null"])
 def test_a_line_that_cannot_be_read_is_refused_by_its_number(tmp_path: Path, bad: bytes):
     history = HistoryFolder(tmp_path)
