@@ -148,7 +148,8 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "metrics": (
         ("--run", "{run}", "--history", "{history}"),
-        ("--run", "{run}", "--history", "{url}", "--format", "openmetrics"),
+        ("--run", "{run}", "--history", "{url}", "--dry-run"),
+        ("--run", "{run}", "--history", "{history}", "--format", "openmetrics"),
         ("--run", "{url}", "--format", "otlp"),
         ("--github", "{url}"),
         ("--github", "a/b", "--workflow", "{url}"),

@@ -172,7 +172,7 @@ def test_only_the_report_for_github_knows_its_variables(name):
         for node in ast.walk(tree_of(MODULES[name]))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
-    if name != "nanna_ci.report.github":
+    if name != "nanna_ci.report.github" and not name.startswith("nanna_ci.usage."):  # help names them for people
         assert not [text for text in texts if "GITHUB_" in text]
 
 

@@ -122,6 +122,11 @@ def cleaning_up(limit_s: float) -> Iterator[None]:
     _REGISTRY.check()
 
 
+def check_interrupted() -> None:
+    """Raise Interrupted once a signal has come: an event loop may have swallowed the exception of its handler."""
+    _REGISTRY.check()
+
+
 def handle_signal(signal_number: int, _frame: object = None) -> None:
     """The handler for SIGINT and SIGTERM. First: groups get SIGTERM, Interrupted is raised. Second: the end."""
     if next(_REGISTRY.arrivals) > 0:

@@ -16,11 +16,12 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from nanna_ci.foundation.errors import (
     ConfigError,
+    Interrupted,
     MalformedData,
     RequestRefused,
     ServiceUnavailable,
@@ -29,6 +30,7 @@ from nanna_ci.foundation.errors import (
     shorten,
 )
 from nanna_ci.foundation.http_answer import Body, Response
+from nanna_ci.foundation.process import check_interrupted
 from nanna_ci.foundation.redact import Redactor
 from nanna_ci.foundation.retry import TRANSIENT_STATUSES, backoff_s, requested_wait_s
 
@@ -93,6 +95,7 @@ class WebClient:
         self._clock = clock
         self._now = now
         self._runner = asyncio.Runner()
+        self._runner.get_loop().set_exception_handler(_log_fault)
         self._client: httpx.AsyncClient | None = None
 
     def __enter__(self) -> Self:
@@ -138,7 +141,10 @@ class WebClient:
         end = self._clock() + self._deadline_s
         for attempt in range(1, self._attempts + 1):
             try:
-                response = self._attempt(request, end)
+                try:
+                    response = self._attempt(request, end)
+                finally:
+                    check_interrupted()
                 self._raise_for_passing(response, accept)
             except _Passing as problem:
                 problem_text = redactor.redact_text(str(problem))
@@ -218,6 +224,12 @@ class WebClient:
             if whole is None:
                 raise _Passing("the answer was cut short", sent=True)
             return Response(answer.status_code, shown, dict(answer.headers), whole)
+
+
+def _log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As usual, but for a signal that came in the middle of a callback: `request` raises that one again."""
+    if not isinstance(context.get("exception"), Interrupted):
+        loop.default_exception_handler(context)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.stand_in_github_api import OWNER_REPO, Handled, StandInGithub, answer, raw_json, stand_in_github
 
 from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused, ServiceUnavailable, UsageError
 from nanna_ci.foundation.web import Token, WebClient
 from nanna_ci.measure.metrics.github_api import GithubApi, ListEtags, RateLimited, check_api_url
 from nanna_ci.measure.metrics.github_runs import parse_runs, query_run, runs_url
+from support.stand_in_github_api import OWNER_REPO, Handled, StandInGithub, answer, raw_json, stand_in_github
 
 NOW = 1_800_000_000.0
 

@@ -16,7 +16,7 @@ from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.git_branch import PUSHES, HistoryBranch
 from nanna_ci.measure.history.record_lines import render_record
-from nanna_ci.measure.history.records import CoverageRecord, RunIdentity, RunRecord
+from nanna_ci.measure.history.records import CoverageRecord, Record, RunIdentity, RunRecord
 
 STARTED = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
 ENVIRON = {
@@ -76,7 +76,7 @@ def test_the_branch_is_made_with_the_first_record_and_each_record_is_a_commit(wo
 
 
 def test_several_records_are_one_commit_and_those_that_are_there_none(work: Path, tmp_path: Path):
-    records = [run("a"), CoverageRecord(run("a").origin, None, ()), run("b")]
+    records: list[Record] = [run("a"), CoverageRecord(run("a").origin, None, ()), run("b")]
     assert branch(work).append_all(records) == 3
     assert branch(work).append_all(records) == 0
     remote = tmp_path / "remote.git"

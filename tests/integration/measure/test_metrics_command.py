@@ -12,8 +12,6 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.support.fake_ports import FakePorts
-from tests.support.stand_in_github_api import OWNER_REPO, StandInGithub, answer, stand_in_github
 
 import nanna_ci
 from nanna_ci.cli import main
@@ -21,6 +19,8 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
+from support.fake_ports import FakePorts
+from support.stand_in_github_api import OWNER_REPO, StandInGithub, answer, stand_in_github
 
 SCHEMA = json.loads((Path(nanna_ci.__file__).parent / "schemas" / "metrics.json").read_text())
 
@@ -255,6 +255,6 @@ def test_an_interrupt_while_github_answers_ends_it_and_writes_nothing(tmp_path: 
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
     done.set()
-    assert process.returncode == 130
+    assert process.returncode == 130, stderr.decode()
     assert stderr.endswith(b"nanna-ci: error: interrupted\n")
     assert list(tmp_path.iterdir()) == []

@@ -228,3 +228,10 @@ def test_a_variable_of_undecodable_bytes_is_written_byte_for_byte(tmp_path):
 def test_variables_that_later_steps_will_not_have_are_an_error(file):
     with pytest.raises(NannaError, match="NIX_CONFIG not given to later steps"):
         github.set_variables(github.GithubFiles(None, None, file), {"NIX_CONFIG": "x"})
+
+
+def test_the_api_is_github_s_own_unless_the_environment_names_another():
+    assert github.api_of({}) == ("https://api.github.com", None)
+    assert github.api_of({"GITHUB_API_URL": "", "GITHUB_TOKEN": ""}) == ("https://api.github.com", None)
+    named = {"GITHUB_API_URL": "https://git.example/api/v3/", "GITHUB_TOKEN": "t"}
+    assert github.api_of(named) == ("https://git.example/api/v3", "t")

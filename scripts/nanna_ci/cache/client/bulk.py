@@ -24,6 +24,7 @@ from nanna_ci.cache.client.retry_policy import RetryPolicy
 from nanna_ci.cache.client.route import ProxyRoute, decide_route, make_tls_context, parse_origin
 from nanna_ci.cache.substituters import Substituter
 from nanna_ci.foundation.errors import MalformedData, ServiceUnavailable
+from nanna_ci.foundation.process import check_interrupted
 from nanna_ci.store.narinfo import NarInfo
 from nanna_ci.store.store_path import StorePath
 
@@ -80,6 +81,7 @@ def query(
 
     with asyncio.Runner() as runner:
         runner.run(run())
+    check_interrupted()
     return tuple(results)
 
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests.support.stand_in_github_api import job_body, run_body
 
 from nanna_ci.foundation.errors import MalformedData, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord, StepTime
 from nanna_ci.measure.metrics.github_api import Page
 from nanna_ci.measure.metrics.github_runs import parse_repository, parse_runs, parse_workflow, record_of_run, runs_url
+from support.stand_in_github_api import job_body, run_body
 
 
 def page(*runs: Mapping[str, Any]) -> Page:
