@@ -181,6 +181,13 @@ def test_a_run_of_ci_is_added_once(fake: FakePorts):
     assert (code, data["recorded"], data["known"]) == (0, [], 1)
 
 
+def test_a_dry_run_of_a_run_of_ci_writes_nothing(fake: FakePorts):
+    write_run(fake.cwd)
+    code, data = metrics(fake, "--dry-run")
+    assert (code, data["recorded"], data["dryRun"]) == (0, ["local-20261128T203542Z-7"], True)
+    assert not (fake.cwd / ".nanna-ci" / "history").exists()
+
+
 def test_another_history_gets_a_run_as_ci_recorded_it(fake: FakePorts):
     path = write_run(fake.cwd)
     metrics(fake)
