@@ -26,6 +26,8 @@ from nanna_ci.report.markdown import escape, render_block, render_markdown
 
 SUMMARY_LIMIT_BYTES: Final = 1_048_576
 COMMENT_LIMIT_CHARACTERS: Final = 65_536
+TOKEN_VARIABLE: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
+API_VARIABLE: Final = "GITHUB_API_URL"
 ANNOTATIONS_OF_A_TYPE: Final = 10
 ANNOTATION_LIMIT: Final = 4096
 _LONGEST_CHARACTER_BYTES: Final = 4
@@ -153,10 +155,6 @@ def _event(environ: Mapping[str, str]) -> JsonObject:
 def _member(value: JsonObject, key: str) -> JsonObject:
     member = value.get(key)
     return member if isinstance(member, Mapping) else {}
-
-
-TOKEN_VARIABLE: Final = "GITHUB_TOKEN"  # noqa: S105 - a variable's name
-API_VARIABLE: Final = "GITHUB_API_URL"
 
 
 def api_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
