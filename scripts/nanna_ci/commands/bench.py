@@ -31,7 +31,8 @@ from nanna_ci.measure.benchmarks.git_commit import MeasuredCommit, query_commit
 from nanna_ci.measure.benchmarks.interleaved import Side
 from nanna_ci.measure.benchmarks.program_runner import ProgramRunner
 from nanna_ci.measure.benchmarks.segment import query_segment, runner_kind
-from nanna_ci.measure.history.history_folder import HistoryFolder
+from nanna_ci.measure.history.history import History
+from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import BenchmarkRecord, Metric, RunIdentity
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.subject import source_folder
@@ -91,14 +92,14 @@ class _Request:
         ports, arguments = self.context.ports, self.arguments
         if arguments.history is None and arguments.data_js is None:
             return None
-        folder = None if arguments.history is None else HistoryFolder(ports.cwd / arguments.history)
+        history = None if arguments.history is None else open_history(arguments.history, ports)
         path = None if arguments.data_js is None else ports.cwd / arguments.data_js
         return _Memory(
             context=self.context,
             regression_ratio=self._regression_ratio(),
             started_s=ports.now(),
-            folder=folder,
-            records=() if folder is None else tuple(folder.read_benchmarks()),
+            history=history,
+            records=() if history is None else tuple(history.read_benchmarks()),
             path=path,
             suite="" if path is None else suite_of(read_action_history(path), arguments.data_js),
         )
@@ -161,7 +162,7 @@ class _Memory:
     context: Context
     regression_ratio: float
     started_s: float
-    folder: HistoryFolder | None
+    history: History | None
     records: tuple[BenchmarkRecord, ...]
     path: Path | None
     suite: str
@@ -176,11 +177,11 @@ class _Memory:
         measured = query_commit(source, repository, ports.run, ports.environ)
         event = None if github is None else github.event
         origin = replace(self._origin(measured, event, page), workspace=str(source))
-        if self.folder is not None:
+        if self.history is not None:
             answer = hold_against_history(result, origin, self.records, self.regression_ratio)
             result = answer.result
             if not self.context.dry_run:
-                self.folder.append(answer.record)
+                self.history.append(answer.record)
         if self.path is not None and not self.context.dry_run:
             if measured is None:
                 raise UsageError("--data-js needs the commit that was measured", hint="run it in a git work tree")

@@ -148,7 +148,9 @@ def _run(one: LevelChange) -> str:
 
 def _facts(result: BenchResult) -> Block:
     segment = result.segment
-    counted = "one run of each side, in which a benchmark is executed once"
+    counted = None
+    if any(row.metric is Metric.INSTRUCTIONS for row in result.rows):
+        counted = "of a run in which a benchmark is executed once"
     return Facts(
         (
             ("Against", result.against or "nothing"),
