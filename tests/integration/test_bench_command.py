@@ -131,6 +131,11 @@ def test_a_base_that_gives_no_value_blames_nobody(fake_ports: FakePorts, does: d
     assert (code, row(answer, "a")["verdict"], row(answer, "b")["verdict"]) == (0, "warn", "pass")
 
 
+def test_where_the_base_gives_no_value_at_all_there_is_no_answer(fake_ports: FakePorts) -> None:
+    code, answer = compare(fake_ports, {"a": {"does": "crash"}}, {"a": {"ns": 100}, "new": {"ns": 1}})
+    assert (code, answer["verdict"], answer["reason"]) == (3, "unavailable", "no benchmark could be compared")
+
+
 def test_a_benchmark_that_does_not_end_is_ended(fake_ports: FakePorts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nanna_ci.commands.bench.LIMIT_S", 0.5)
     code, answer = compare(fake_ports, QUICK, {"a": {"does": "hang"}}, "--time", "0.01")

@@ -105,7 +105,12 @@ class BenchResult:
         """Why there is no answer; None if there is one."""
         if self.interrupted:
             return "interrupted: what was measured until then is not decided"
-        return None if self.rows or self.failures else "there are no benchmarks"
+        if not self.rows and not self.failures:
+            return "there are no benchmarks"
+        shared = [row for row in self.rows if row.name not in self.added]
+        if self.against is not None and shared and all(row.median is None for row in shared):
+            return "no benchmark could be compared"
+        return None
 
     @property
     def verdict(self) -> Verdict:

@@ -87,7 +87,8 @@ class BenchRun:
         matching = match_benchmarks(base, chosen)
         self._matching = find_renamed(matching, self._is_same)
         self._pairs = [MeasuredPairs(matched) for matched in self._matching.matched]
-        self.say(f"{len(self._pairs)} benchmarks to compare" if self.base else f"{len(chosen)} benchmarks to measure")
+        count = len(self._pairs) if self.base else len(chosen)
+        self.say(f"{count} benchmark{'' if count == 1 else 's'} to {'compare' if self.base else 'measure'}")
         PairedRun(self._pairs, self._one, self.regression_ratio, self.clock, self.say).run()
         for name, benchmark in self._matching.added:
             self._measure_alone(name, benchmark)

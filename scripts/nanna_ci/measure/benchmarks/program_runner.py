@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
-from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, MalformedData, NannaError, ToolMissing, shorten
+from nanna_ci.foundation.errors import CommandTimedOut, MalformedData, NannaError, ToolMissing, shorten
 from nanna_ci.foundation.process import Completed
 from nanna_ci.foundation.redact import without_secrets
 from nanna_ci.foundation.scratch import scratch_folder
@@ -17,6 +17,7 @@ from nanna_ci.measure.benchmarks.bencher_text import parse_bencher_text
 from nanna_ci.measure.benchmarks.criterion import positive_number, read_criterion
 from nanna_ci.measure.history.records import BenchmarkValue
 
+_ANY_CODE: Final = frozenset(range(-64, 256))
 _QUICK_S: Final = 60.0
 _RESAMPLES: Final = "1001"  # of the interval alone, which decides nothing: below that Criterion warns
 _WARM_UP: Final = 0.3  # of the time to measure
@@ -112,15 +113,19 @@ class ProgramRunner:
         environ = {name: value for name, value in without_secrets(self.environ).items() if not _OTHERS.match(name)}
         environ |= {"CARGO_MANIFEST_DIR": str(folder), **more}
         try:
-            return self.run(argv, timeout_s=limit_s, env=environ, cwd=folder, stdout_limit_bytes=_TEXT_BYTES)
+            done = self.run(
+                argv, timeout_s=limit_s, accept=_ANY_CODE, env=environ, cwd=folder, stdout_limit_bytes=_TEXT_BYTES
+            )
         except CommandTimedOut as error:
             problem = f"{program.name} did not end within {limit_s:g} s"
             raise MeasurementFailed(problem, _tail(error.stderr_tail)) from error
-        except CommandFailed as error:
-            how = f"ended by signal {-error.returncode}" if error.returncode < 0 else f"exited with {error.returncode}"
-            raise MeasurementFailed(f"{program.name} {how}", _tail(error.stderr_tail)) from error
         except (MalformedData, ToolMissing) as error:
             raise MeasurementFailed(error.message, "") from error
+        if done.returncode:
+            how = f"ended by signal {-done.returncode}" if done.returncode < 0 else f"exited with {done.returncode}"
+            # libtest prints what a benchmark said to standard output
+            raise MeasurementFailed(f"{program.name} {how}", _tail(done.stderr_tail) or _tail(done.text()))
+        return done
 
 
 def parse_references(text: str, source: str) -> int:

@@ -91,6 +91,7 @@ def test_a_name_is_matched_as_it_is(name: str, filter_: str) -> None:
     [
         ({"returncode": 101, "stderr": b"one\ntwo\n"}, "it--c exited with 101", "one\ntwo"),
         ({"returncode": -11}, "it--c ended by signal 11", ""),
+        ({"returncode": 1, "stdout": b"said here\n"}, "it--c exited with 1", "said here"),
         ({"error": CommandTimedOut(["it"], 30, "so far")}, "it--c did not end within 60 s", "so far"),
         ({"error": ToolMissing("it", "not found")}, "it: not found", ""),
     ],
