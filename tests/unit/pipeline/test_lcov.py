@@ -36,6 +36,19 @@ def test_each_tools_own_way_of_writing_is_read(name: str, path: str, lines: int,
     assert report.disagreeing == ()
 
 
+def test_what_llvm_cov_wrote_is_read_and_its_own_totals_are_not_believed() -> None:
+    name = "recorded-cargo-llvm-cov-0.9.1-llvm-22.1.8.info"
+    report = parse_lcov((DATA / name).read_bytes(), name)
+    assert {path: len(lines) for path, lines in report.files.items()} == {
+        "harness/src/main.rs": 7,
+        "harness/src/shutdown.rs": 11,
+        "prompts/src/fence.rs": 15,
+    }
+    # llvm-cov counts line 15 twice: it is in a function, and in the closure of that
+    assert report.disagreeing == ("harness/src/shutdown.rs",)
+    assert report.line_rate == 1
+
+
 def test_a_checksum_behind_the_count_is_taken() -> None:
     assert parse_lcov(section("DA:1,2,xQ2ab/+==\n"), "it").files == {"src/lib.rs": {1: 2}}
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.errors import MalformedData, NannaError
 from nanna_ci.report import github
 from nanna_ci.report.blocks import Cell, Code, Document, Heading, Notice, Paragraph, Table, Tone
 
@@ -228,3 +229,57 @@ def test_a_variable_of_undecodable_bytes_is_written_byte_for_byte(tmp_path):
 def test_variables_that_later_steps_will_not_have_are_an_error(file):
     with pytest.raises(NannaError, match="NIX_CONFIG not given to later steps"):
         github.set_variables(github.GithubFiles(None, None, file), {"NIX_CONFIG": "x"})
+
+
+EVENT = {
+    "pull_request": {
+        "number": 12,
+        "head": {"sha": "a" * 40, "ref": "fix", "label": "them:fix", "repo": {"full_name": "them/it"}},
+        "base": {"ref": "main"},
+    }
+}
+RUN = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_EVENT_NAME": "push",
+    "GITHUB_REPOSITORY": "me/it",
+    "GITHUB_SHA": "b" * 40,
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_JOB": "jobs",
+}
+
+
+def change(tmp_path, event=None, **environ):
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event or {}))
+    return github.change_of({**RUN, "GITHUB_EVENT_PATH": str(path), **environ})
+
+
+def test_a_push_is_about_its_branch_and_a_tag_about_none(tmp_path):
+    found = change(tmp_path)
+    assert (found.run, found.commit, found.branch, found.pull_request) == ("github-7-2", "b" * 40, "main", None)
+    assert (found.repository, found.job, found.is_fork) == ("me/it", "jobs", False)
+    assert change(tmp_path, GITHUB_REF="refs/tags/v1").branch is None
+    assert github.change_of({}) is None
+
+
+def test_a_merge_queue_is_about_the_branch_that_it_merges_into(tmp_path):
+    assert change(tmp_path, GITHUB_REF="refs/heads/gh-readonly-queue/release/2/pr-5-abc").branch == "release/2"
+
+
+def test_a_pull_request_is_about_its_own_commit_and_a_forks_branch_has_its_owner(tmp_path):
+    found = change(tmp_path, EVENT, GITHUB_REF="refs/pull/12/merge")
+    assert (found.commit, found.branch, found.base_branch) == ("a" * 40, "them:fix", "main")
+    assert (found.pull_request, found.is_fork) == (12, True)
+    own = {"pull_request": {**EVENT["pull_request"], "head": {**EVENT["pull_request"]["head"]}}}
+    own["pull_request"]["head"]["repo"] = {"full_name": "me/it"}
+    assert (change(tmp_path, own).branch, change(tmp_path, own).is_fork) == ("fix", False)
+    own["pull_request"]["head"]["repo"] = None  # a fork that is gone
+    assert change(tmp_path, own).is_fork
+
+
+def test_an_event_that_is_no_json_is_refused(tmp_path):
+    (tmp_path / "odd").write_text("{")
+    with pytest.raises(MalformedData):
+        github.change_of({**RUN, "GITHUB_EVENT_PATH": str(tmp_path / "odd")})

@@ -1,10 +1,10 @@
-"""Bytes and seconds for people."""
+"""Bytes, seconds and shares for people."""
 
 from __future__ import annotations
 
 import pytest
 
-from nanna_ci.report.units import bytes_text, seconds_text
+from nanna_ci.report.units import bytes_text, seconds_text, share_text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,11 @@ def test_bytes_are_in_units_of_a_thousand(size_bytes, expected):
 )
 def test_seconds_grow_into_minutes_and_hours(seconds, expected):
     assert seconds_text(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0, "0.0 %"), (0.5, "50.0 %"), (0.29, "29.0 %"), (0.9999, "99.9 %"), (1, "100.0 %"), (2 / 3, "66.6 %")],
+)
+def test_a_share_is_cut_so_that_not_quite_all_is_not_all(share, expected):
+    assert share_text(share) == expected

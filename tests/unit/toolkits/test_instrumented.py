@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
-from instrumented import LlvmMismatchError, below, read_environment, same_llvm
+from instrumented import LlvmMismatchError, below, describe_crates, read_environment, same_llvm
 
 RUSTC = "rustc 1.97.1 (8bab26f4f 2026-07-14)\nbinary: rustc\nrelease: 1.97.1\nLLVM version: 22.1.8\n"
+WORKSPACE = {"top": "", "a": "rust/a/"}
 PROFDATA = "LLVM (http://llvm.org/):\n  Debian LLVM version {}\n  Optimized build.\n"
 
 
@@ -48,3 +50,18 @@ def test_files_are_named_below_the_source_in_both_reports() -> None:
     report = json.loads(below(json.dumps(summary), "coverage.json", "/build/source"))
     assert report["data"] == [{"files": [{"filename": "a.rs", "summary": {}}], "totals": {"lines": {"count": 1}}}]
     assert "/build" not in json.dumps(report)
+
+
+def test_the_members_are_named_with_their_folders_below_the_source() -> None:
+    packages = [{"name": name, "manifest_path": f"/build/source/{path}Cargo.toml"} for name, path in WORKSPACE.items()]
+    metadata = {"workspace_root": "/build/source/rust", "packages": packages}
+    found = describe_crates(
+        metadata, Path("/build/source"), "cargo-llvm-cov 0.9.1\n", "rustc 1.97.1 (8bab26f4f 2026-07-14)\n"
+    )
+    assert found == {
+        "schemaVersion": 1,
+        "workspace": "rust",
+        "crates": [{"name": "a", "folder": "rust/a"}, {"name": "top", "folder": ""}],
+        "tool": "cargo-llvm-cov 0.9.1",
+        "rust": "1.97.1",
+    }

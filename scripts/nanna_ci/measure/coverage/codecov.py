@@ -122,7 +122,7 @@ def upload_report(
     post(f"{place}/{target.commit}/reports", {"code": _REPORT}, repeatable=True)
     payload = render_payload(lcov, paths)
     upload: dict[str, Any] = {
-        "ci_service": "github-actions",
+        "ci_service": "local" if target.job is None else "github-actions",
         "ci_url": target.page,
         "env": {},
         "flags": list(flags),
