@@ -12,9 +12,9 @@ from nanna_ci.foundation.process import Completed
 from nanna_ci.measure.coverage.patch_lines import ChangedLines, parse_diff
 
 _GIT_S: Final = 120.0
-# whatever the user's configuration says: it may name a program for diffs, change prefixes, or join hunks
+# whatever the configuration of the user says: it may name a program for diffs, or change prefixes
 _DIFF: Final = (
-    *("diff", "--unified=0", "--inter-hunk-context=0", "--no-color", "--no-ext-diff", "--no-textconv"),
+    *("diff", "--unified=0", "--no-color", "--no-ext-diff", "--no-textconv"),
     *("--find-renames", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/", "--relative"),
 )
 
