@@ -17,9 +17,10 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
-from side_by_side import REPO, interleave, judge, seconds, timed
+from side_by_side import REPO, cpu_s, interleave, judge, seconds, timed
 
 NIXW = str(REPO / "nixw")
 JOB = f"path:{REPO}#checks.x86_64-linux.coverage"
@@ -79,12 +80,24 @@ def main() -> int:
             words = [str(folder), str(target), programs, str(workspace), what]
             return timed([NIXW, "develop", f"path:{REPO}", "--command", "bash", "-c", PLAIN, "plain", *words])
 
+        cpu: dict[str, list[float]] = {"job": [], "plain": []}
+
+        def with_cpu(who: str, run: Callable[[], float]) -> float:
+            before = cpu_s()
+            taken_s = run()
+            cpu[who].append(cpu_s() - before)
+            return taken_s
+
         first = copy_of_workspace(folder)
         plain(first, folder / "fetched", "fetch")
         ours(first)
         cold = interleave(
-            lambda _: ours(copy_of_workspace(folder)), lambda n: plain(first, folder / f"target-{n}"), options.rounds
+            lambda _: with_cpu("job", lambda: ours(copy_of_workspace(folder))),
+            lambda n: with_cpu("plain", lambda: plain(first, folder / f"target-{n}")),
+            options.rounds,
         )
+        print(f"cold, job:    {seconds(cold.ours)}\ncold, plain:  {seconds(cold.peer)}", flush=True)
+        print(f"cold, CPU:    job {seconds(cpu['job'])}\n              plain {seconds(cpu['plain'])}", flush=True)
         changed = interleave(
             lambda _: ours(change(first)), lambda _: plain(change(first), folder / "target-0"), options.rounds
         )
@@ -93,7 +106,6 @@ def main() -> int:
         shown = subprocess.run(read, cwd=REPO, check=True, capture_output=True, text=True).stdout
         plain(first, folder / "target-0")
         same = lines_of(shown) == lines_of((folder / "lcov.info").read_text())
-    print(f"cold, job:    {seconds(cold.ours)}\ncold, plain:  {seconds(cold.peer)}")
     print(f"after a change, job:    {seconds(changed.ours)}\nafter a change, plain:  {seconds(changed.peer)}")
     print(f"after a change, the job over plain: {changed.ratio:.2f} times")
     print("both found the same lines" if same else "MISSED  the two differ in the lines that they found")

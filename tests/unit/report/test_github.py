@@ -6,7 +6,6 @@ import io
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -232,13 +231,13 @@ def test_variables_that_later_steps_will_not_have_are_an_error(file):
         github.set_variables(github.GithubFiles(None, None, file), {"NIX_CONFIG": "x"})
 
 
-EVENT: dict[str, Any] = {
-    "pull_request": {
-        "number": 12,
-        "head": {"sha": "a" * 40, "ref": "fix", "label": "them:fix", "repo": {"full_name": "them/it"}},
-        "base": {"ref": "main"},
-    }
-}
+def pull_request(repository):
+    """The event of a pull request from `repository`, None for one that is gone."""
+    repo = None if repository is None else {"full_name": repository}
+    head = {"sha": "a" * 40, "ref": "fix", "label": "them:fix", "repo": repo}
+    return {"pull_request": {"number": 12, "head": head, "base": {"ref": "main"}}}
+
+
 RUN = {
     "GITHUB_ACTIONS": "true",
     "GITHUB_RUN_ID": "7",
@@ -270,14 +269,12 @@ def test_a_merge_queue_is_about_the_branch_that_it_merges_into(tmp_path):
 
 
 def test_a_pull_request_is_about_its_own_commit_and_a_forks_branch_has_its_owner(tmp_path):
-    found = change(tmp_path, EVENT, GITHUB_REF="refs/pull/12/merge")
+    found = change(tmp_path, pull_request("them/it"), GITHUB_REF="refs/pull/12/merge")
     assert (found.commit, found.branch, found.base_branch) == ("a" * 40, "them:fix", "main")
     assert (found.pull_request, found.is_fork) == (12, True)
-    own = {"pull_request": {**EVENT["pull_request"], "head": {**EVENT["pull_request"]["head"]}}}
-    own["pull_request"]["head"]["repo"] = {"full_name": "me/it"}
-    assert (change(tmp_path, own).branch, change(tmp_path, own).is_fork) == ("fix", False)
-    own["pull_request"]["head"]["repo"] = None  # a fork that is gone
-    assert change(tmp_path, own).is_fork
+    own = change(tmp_path, pull_request("me/it"))
+    assert (own.branch, own.is_fork) == ("fix", False)
+    assert change(tmp_path, pull_request(None)).is_fork
 
 
 def test_an_event_that_is_no_json_is_refused(tmp_path):
