@@ -115,3 +115,21 @@ def test_a_mistake_is_one_clear_line(tmp_path, flags, code, said):
     assert found == code
     assert said in err
     assert "Traceback" not in err
+
+
+def test_the_benchmarks_of_github_action_benchmark_come_before_our_own(tmp_path):
+    write_fake_history(tmp_path / "history", 2, jobs=2)
+    given = (ROOT / "tests/data/bencher/data.js").read_text()
+    kept = json.loads(given[given.index("{") :])
+    entries = [entry for entry in kept["entries"]["Rust Benchmark"] if entry["tool"] == "cargo"]
+    (tmp_path / "data.js").write_text(f"window.BENCHMARK_DATA = {json.dumps(kept | {'entries': {'one': entries}})}")
+    answers = [report_json(tmp_path, "--history", "history", *flags) for flags in ((), ("--data-js", "data.js"))]
+    runs = []
+    for answer in answers:
+        (panel,) = [one for one in answer["trends"]["panels"] if one["name"] == "benchmarks"]
+        runs.append(sum(step["runs"] for step in panel["steps"]))
+    assert len(entries) > 0
+    assert runs[1] - runs[0] == len(entries)
+    (tmp_path / "broken.js").write_text("window.BENCHMARK_DATA = {")
+    code, _, err = report(tmp_path, "--history", "history", "--data-js", "broken.js")
+    assert (code, "broken.js" in err) == (4, True)

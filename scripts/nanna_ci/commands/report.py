@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from nanna_ci.dashboard.run_columns import fold_runs
@@ -13,12 +14,14 @@ from nanna_ci.dashboard.trends_page import TrendsReport, trends_document, trends
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.measure.benchmarks.action_history import action_records, read_action_history
+from nanna_ci.measure.benchmarks.bench_history import suite_of
 from nanna_ci.measure.budgets.budget_rule import budgets_table, decide_budgets
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.history import History
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import open_history
-from nanna_ci.measure.history.records import RunRecord
+from nanna_ci.measure.history.records import BenchmarkRecord, RunRecord
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.pipeline.run_folder import ensure_base
@@ -40,7 +43,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         history = open_history(arguments.history, context.ports)
         if arguments.history is not None and isinstance(history, HistoryFolder) and not history.path.is_dir():
             raise UsageError(f"--history {shorten(arguments.history)}: there is no such folder")
-        outcome = _trends(history, pipeline)
+        older = () if arguments.data_js is None else _older_benchmarks(cwd / arguments.data_js)
+        outcome = _trends(history, older, pipeline)
     if arguments.format == "html" and arguments.output is None:
         arguments.output = str(ensure_base(cwd) / PAGE)
     if arguments.output is not None:
@@ -48,14 +52,20 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     return outcome
 
 
-def _trends(history: History, pipeline: Pipeline | None) -> Outcome:
+def _older_benchmarks(path: Path) -> Sequence[BenchmarkRecord]:
+    """What github-action-benchmark kept, before there was a history of our own."""
+    kept = read_action_history(path)
+    return action_records(kept, suite_of(kept, str(path)), str(path))
+
+
+def _trends(history: History, older: Sequence[BenchmarkRecord], pipeline: Pipeline | None) -> Outcome:
     runs = history.read_runs()
     workspace = runs[-1].origin.workspace if runs else None
     columns = fold_runs([run for run in runs if run.origin.workspace == workspace])
     panels = (
         *run_panels(columns),
         coverage_panel(history.read_coverage()),
-        benchmark_panel(history.read_benchmarks()),
+        benchmark_panel([*older, *history.read_benchmarks()]),
     )
     report = TrendsReport(
         columns=columns,

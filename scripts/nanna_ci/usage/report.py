@@ -24,4 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHERE",
         help="a folder, or branch:NAME of the remote origin (default: .nanna-ci/history)",
     )
+    parser.add_argument(
+        "--data-js", metavar="FILE", help="draw the benchmarks that github-action-benchmark kept there before ours"
+    )
     what.add_argument("--run", metavar="DIR", help="the folder of one run, such as .nanna-ci/latest")
