@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord
 from nanna_ci.report.blocks import Block, Paragraph, Span, Timeline, Tone
-from nanna_ci.report.units import seconds_text
+from nanna_ci.report.units import names_text, seconds_text
 
 _GUESS = ", if every job begins once what it needs is done"
 _NAMED = 12
@@ -43,8 +43,7 @@ def timeline_blocks(
             blocks.append(Paragraph(f"{len(timed) - _SHOWN:,} more jobs, all of which end sooner, are not drawn."))
     untimed = [job.id for job in jobs if job.run_s is None and job.verdict is not Verdict.UNAVAILABLE]
     if untimed:
-        more = f" and {len(untimed) - _NAMED:,} more" if len(untimed) > _NAMED else ""
-        blocks.append(Paragraph(f"No time was measured of {', '.join(untimed[:_NAMED])}{more}."))
+        blocks.append(Paragraph(f"No time was measured of {names_text(untimed, _NAMED)}."))
     return tuple(blocks)
 
 

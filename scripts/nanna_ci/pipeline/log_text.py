@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from nanna_ci.report.units import names_text
+
 LOG_TAIL_LINES = 30
 FINDINGS = 50
 NAMES_AT_ONCE = 3
@@ -71,10 +73,7 @@ def failing_tests(lines: Iterable[str]) -> tuple[str, ...]:
 
 def name_some(names: Sequence[str]) -> str:
     """`: a, b, c and 4 more`, to end a sentence with; nothing if there are no names."""
-    if not names:
-        return ""
-    more = f" and {len(names) - NAMES_AT_ONCE} more" if len(names) > NAMES_AT_ONCE else ""
-    return f": {', '.join(names[:NAMES_AT_ONCE])}{more}"
+    return f": {names_text(names, NAMES_AT_ONCE)}" if names else ""
 
 
 def useful_lines(lines: Sequence[str], limit: int = LOG_TAIL_LINES) -> tuple[str, ...]:

@@ -199,12 +199,6 @@ def shared_by(results: Iterable[JobResult]) -> list[list[JobResult]]:
     return list(groups.values())
 
 
-def some_names(ids: Sequence[str]) -> str:
-    """The first of many jobs by name, and how many more there are."""
-    more = f" and {len(ids) - JOBS_NAMED} more" if len(ids) > JOBS_NAMED else ""
-    return ", ".join(ids[:JOBS_NAMED]) + more
-
-
 def verdict_line(results: Sequence[JobResult], *, strict: bool) -> str:
     """One line for people, e.g. `pass: 9 passed, 14 unavailable (14: needs an aarch64-darwin machine)`."""
     by_verdict = {verdict: [r for r in results if r.verdict is verdict] for verdict in Verdict}

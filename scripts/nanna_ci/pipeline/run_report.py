@@ -14,11 +14,11 @@ from nanna_ci.pipeline.results import (
     decide_verdict,
     result_to_json,
     shared_by,
-    some_names,
     verdict_line,
 )
 from nanna_ci.report.blocks import Bars, Block, Cell, Code, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
+from nanna_ci.report.units import names_text
 
 TESTS_NAMED = 20
 _ORDER = {Verdict.FAIL: 0, Verdict.ERROR: 1, Verdict.PASS: 2, Verdict.UNAVAILABLE: 3}
@@ -148,7 +148,7 @@ def failure_blocks(results: Sequence[JobResult]) -> Iterator[Block]:
 def _failure(same: Sequence[JobResult], shown: dict[tuple[str, ...], str]) -> Iterator[Block]:
     """`shown` has the lines that were shown, with the jobs that they were shown for."""
     first = same[0]
-    names = some_names([result.id for result in same])
+    names = names_text([result.id for result in same], JOBS_NAMED)
     yield Heading(f"{names} failed" if first.verdict is Verdict.FAIL else f"{names}: no answer")
     if len(same) > JOBS_NAMED:
         yield Paragraph(f"These {len(same)} jobs: {', '.join(result.id for result in same)}")

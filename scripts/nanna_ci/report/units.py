@@ -1,6 +1,8 @@
-"""Numbers for people: bytes in decimal units, as the caches and registries count them, seconds, and shares."""
+"""Numbers for people: bytes in decimal units, as the caches and registries count them, seconds, shares; short lists."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
@@ -26,3 +28,9 @@ def seconds_text(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def names_text(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 4 more`: the first `most` names, and how many others there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

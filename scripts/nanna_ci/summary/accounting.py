@@ -15,7 +15,8 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.visible_text import visible
 from nanna_ci.measure.history.records import FlakyTest
 from nanna_ci.pipeline.job_plan import runs_tests
-from nanna_ci.pipeline.results import JobResult, no_answer, some_names
+from nanna_ci.pipeline.results import JOBS_NAMED, JobResult, no_answer
+from nanna_ci.report.units import names_text
 from nanna_ci.summary.expectations import ABSENT, ExpectedRun, PlannedMachine
 from nanna_ci.summary.found_results import FoundResult
 
@@ -122,7 +123,7 @@ class RunAccount:
 
     def _count(self, standing: Standing) -> str:
         labels = self._labels(standing)
-        return f"{len(labels)} {standing.value}" + ("" if standing.is_good else f" ({some_names(labels)})")
+        return f"{len(labels)} {standing.value}" + ("" if standing.is_good else f" ({names_text(labels, JOBS_NAMED)})")
 
 
 def account(

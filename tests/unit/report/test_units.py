@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nanna_ci.report.units import bytes_text, seconds_text, share_text
+from nanna_ci.report.units import bytes_text, names_text, seconds_text, share_text
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,9 @@ def test_seconds_grow_into_minutes_and_hours(seconds, expected):
 )
 def test_a_share_is_cut_so_that_not_quite_all_is_not_all(share, expected):
     assert share_text(share) == expected
+
+
+def test_a_list_of_names_is_cut_and_says_how_many_are_left_out():
+    assert names_text(["a", "b"], 2) == "a, b"
+    assert names_text(["a", "b", "c", "d"], 2) == "a, b and 2 more"
+    assert names_text([], 2) == ""

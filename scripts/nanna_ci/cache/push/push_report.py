@@ -15,7 +15,7 @@ from nanna_ci.cache.push.selection import Selection
 from nanna_ci.cache.push.sending import Sent
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Paragraph, Table, Tone
-from nanna_ci.report.units import bytes_text, seconds_text
+from nanna_ci.report.units import bytes_text, names_text, seconds_text
 from nanna_ci.store.store_path import StorePath
 
 _ROWS: Final = 100
@@ -243,6 +243,4 @@ def _listing(title: str, paths: tuple[StorePath, ...]) -> list[Block]:
 
 
 def _names(paths: tuple[StorePath, ...]) -> str:
-    """A short list of names."""
-    shown = ", ".join(path.name for path in paths[:5])
-    return f"{shown} and {len(paths) - 5} more" if len(paths) > 5 else shown
+    return names_text([path.name for path in paths], 5)

@@ -10,7 +10,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.measured import built_s
 from nanna_ci.measure.history.records import JobRecord, RunRecord
 from nanna_ci.report.blocks import Block, Cell, Heading, Paragraph, Table, Tone
-from nanna_ci.report.units import seconds_text
+from nanna_ci.report.units import names_text, seconds_text
 
 SLOWER_RATIO = 1.5
 SLOWER_S = 5.0
@@ -37,7 +37,7 @@ class RunChanges:
         """All of it in one line, each kind with the first of its jobs."""
         age = seconds_text(max(0.0, (self.now.origin.started - self.before.origin.started).total_seconds()))
         parts = [
-            f"{len(names)} {kind} ({_some(names)})"
+            f"{len(names)} {kind} ({names_text(names, NAMED)})"
             for kind, names in (
                 ("new failure" if len(self.new_failures) == 1 else "new failures", self.new_failures),
                 ("fixed", self.fixed),
@@ -120,8 +120,3 @@ def _times(before: JobRecord, now: JobRecord) -> tuple[float, float] | None:
 
 def _is_slower(before_s: float, now_s: float) -> bool:
     return now_s > before_s * SLOWER_RATIO and now_s > before_s + SLOWER_S
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
