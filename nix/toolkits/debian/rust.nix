@@ -67,6 +67,7 @@ let
       // {
         src = manifests.path;
         inherit (manifests) targets;
+        warms = profile;
         layers =
           if profile == "bench" then
             [ (depsFor "release" here) ]
@@ -77,6 +78,16 @@ let
       }
     );
   deps = depsFor "dev" here;
+  # for clippy and rustdoc; tests need not wait for it
+  lintDeps = cargoStep "deps-lint-${here}" "shared.dependencies" (
+    on here "dev"
+    // {
+      src = manifests.path;
+      inherit (manifests) targets;
+      warms = "lint";
+      layers = [ deps ];
+    }
+  );
 
   check =
     label: step: values:
@@ -171,6 +182,10 @@ else
         };
     clippy = check "clippy" "checks.check" {
       run = "clippy";
+      layers = [
+        deps
+        lintDeps
+      ];
       inherit (cargo) lints;
     };
     fmt = check "fmt" "checks.check" {
@@ -182,6 +197,10 @@ else
     };
     doc = check "doc" "checks.check" {
       run = "doc";
+      layers = [
+        deps
+        lintDeps
+      ];
       inherit (cargo) rustdocFlags;
       inherit (doc) tests;
     };

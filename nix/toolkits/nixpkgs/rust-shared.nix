@@ -2,7 +2,7 @@
 # own stand-ins read every manifest below the source, and fail on one that is none.
 #
 #   -> {
-#     dependencies    arguments: layers: profile: derivation
+#     dependencies    arguments: layers: warms: derivation; warms as warm.py takes it
 #     benchmarks      arguments: layers: derivation
 #     tests           arguments: layers: derivation
 #     facts           arguments: binaries: { system; triple }: derivation
@@ -78,11 +78,11 @@ in
   doctests = "${step} doctests ${pkgs.lib.escapeShellArgs flags}";
   refuseAlias = command: "${step} refuse-alias ${command}";
   dependencies =
-    arguments: layers: profile:
+    arguments: layers: warms:
     layer arguments layers {
       src = manifests.path;
-      pnameSuffix = if profile == "dev" then "-deps" else "-deps-${profile}";
-      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${profile} ${pkgs.lib.escapeShellArgs flags}";
+      pnameSuffix = if warms == "dev" then "-deps" else "-deps-${warms}";
+      buildPhaseCargoCommand = "${step} dependencies $out ${manifests.targets} ${warms} ${pkgs.lib.escapeShellArgs flags}";
     };
   benchmarks =
     arguments: layers:

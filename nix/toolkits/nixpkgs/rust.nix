@@ -70,7 +70,11 @@ let
     };
   shared = sharedBy craneLib;
   deps = shared.dependencies checked [ ] "dev";
-  check = shared.over checked [ deps ];
+  # tests need not wait for what clippy and rustdoc read
+  check = shared.over checked [
+    deps
+    (shared.dependencies checked [ deps ] "lint")
+  ];
   tests = shared.tests checked [ deps ];
   benchmarks =
     let

@@ -1,6 +1,6 @@
 """For the nixpkgs toolkit: what checks share, built and used within crane's derivations, in the unpacked source.
 
-crane.py FOLDER dependencies OUT TARGETS PROFILE FLAG…
+crane.py FOLDER dependencies OUT TARGETS WARMS FLAG…
 crane.py FOLDER tests OUT FLAG…             builds a layer
 crane.py FOLDER benchmarks OUT SOURCE FLAG…
                                             builds the benchmarks' programs; SOURCE: the source's store path
@@ -51,8 +51,8 @@ def run(words: list[str]) -> None:
         return warm.Place(source, here, target, dict(os.environ), flags)
 
     match words[1:]:
-        case ["dependencies", out, targets, profile, *flags]:
-            warm.dependencies(place(flags), Path(targets), profile, Path(out))
+        case ["dependencies", out, targets, warms, *flags]:
+            warm.dependencies(place(flags), Path(targets), warms, Path(out))
         case ["tests", out, *flags]:
             warm.tests(place(flags), Path(out))
         case ["benchmarks", out, origin, *flags]:

@@ -8,9 +8,9 @@ from plain import Attributes
 
 
 def dependencies(attributes: Attributes, out: Path) -> None:
-    """The dependencies in one profile."""
+    """The dependencies that one kind of job needs."""
     place = place_of(attributes, prepare(attributes))
-    warm.dependencies(place, Path(attributes["targets"]), attributes["profile"], out)
+    warm.dependencies(place, Path(attributes["targets"]), attributes["warms"], out)
 
 
 def tests(attributes: Attributes, out: Path) -> None:

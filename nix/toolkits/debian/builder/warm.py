@@ -36,11 +36,11 @@ class Place:
         return flags, {name: value for name, value in self.environment.items() if name not in names}
 
 
-def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
+def dependencies(place: Place, targets: Path, warms: str, out: Path) -> None:
     """The dependencies alone, built over stand-ins of the source's own crates: out/target.tar.zst, out/time, out/note.
 
-    The source is that of manifests.nix, `targets` its list. The profile is dev, release,
-    or bench, which is built over a layer of release.
+    The source is that of manifests.nix, `targets` its list. `warms` is what they are for: `dev` (tests), `lint` (clippy
+    and rustdoc, over a layer of dev: tests need not wait for it), `release`, or `bench`, over a layer of release.
     """
     out.mkdir(exist_ok=True)
     since = moment()
@@ -50,12 +50,12 @@ def dependencies(place: Place, targets: Path, profile: str, out: Path) -> None:
         note(out, f"dependencies are not shared with other jobs, for cargo says: {reason}")
         return
     names = sorted({package.name for package in packages})
-    errors = [error for arguments in commands(profile, place.flags) for error in attempt(place, arguments)]
+    errors = [error for arguments in commands(warms, place.flags) for error in attempt(place, arguments)]
     # Stand-ins must never be taken for what they stand in for: sources are newer. And none is kept that cargo finds by
     # its name; a crate of the registry with that name goes too.
     write_time(out)
     # the folder of both is called release
-    release = [] if profile == "dev" else ["--release"]
+    release = [] if warms in {"dev", "lint"} else ["--release"]
     attempt(place, ["clean", *release, *(f"--package={name}" for name in names)])
     if what := missing(errors, names):
         note(out, f"not all dependencies are shared with other jobs, for cargo says: {what}")
@@ -77,21 +77,21 @@ def tests(place: Place, out: Path) -> None:
     pack(place.target, out, since)
 
 
-def commands(profile: str, words: Sequence[str]) -> list[list[str]]:
-    """cargo's arguments for all that the checks of a profile need; `words` are those of every command."""
+def commands(warms: str, words: Sequence[str]) -> list[list[str]]:
+    """cargo's arguments for what a layer warms; `words` are those of every command."""
     flags = [*words, "--keep-going"]
-    if profile == "release":
-        return [["build", "--release", *flags]]
-    if profile == "bench":
-        # as `cargo bench --no-run`, which cannot keep going
-        return [["build", "--profile=bench", *flags, "--benches"]]
-    return [
-        # as `cargo test --no-run`, which cannot keep going
-        ["build", *flags, "--profile=test", "--all-targets"],
-        ["clippy", *flags, "--all-targets"],
-        # what rustdoc reads: without the features that tests bring in
-        ["check", *flags],
-    ]
+    match warms:
+        case "release":
+            return [["build", "--release", *flags]]
+        case "bench":
+            # as `cargo bench --no-run`, which cannot keep going
+            return [["build", "--profile=bench", *flags, "--benches"]]
+        case "lint":
+            # and what rustdoc reads: without the features that tests bring in
+            return [["clippy", *flags, "--all-targets"], ["check", *flags]]
+        case _:
+            # as `cargo test --no-run`, which cannot keep going
+            return [["build", *flags, "--profile=test", "--all-targets"]]
 
 
 def attempt(place: Place, arguments: Sequence[str]) -> list[str]:
