@@ -13,6 +13,7 @@ import pytest
 
 from nanna_ci.binaries import targets
 from nanna_ci.cli import main
+from nanna_ci.commands import ci as ci_command
 from nanna_ci.foundation.context import Ports
 from nanna_ci.foundation.errors import GateFailed, Interrupted
 from nanna_ci.foundation.verdict import Verdict
@@ -391,3 +392,15 @@ def test_a_test_that_passed_on_a_later_try_is_a_warning_and_fails_under_strict(
     assert (strict["verdict"], strict["reason"]) == ("fail", f"{warning}; --strict counts that as failure")
     kept = HistoryFolder(tmp_path / ".nanna-ci/history").read_tests()
     assert (UNIT, 1) in [(job.job, job.flaky) for job in kept[0].jobs]
+
+
+def test_a_signal_after_the_last_job_still_leaves_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise Interrupted(2)
+
+    monkeypatch.setattr(ci_command, "remember_run", interrupted)
+    ran = ci(tmp_path, RecordedNix("passing"))
+    assert ran.code == 130
+    assert f"partial results: {tmp_path}" in ran.err
+    result = json.loads((tmp_path / ".nanna-ci/latest/result.json").read_text())
+    assert (result["interrupted"], len(result["jobs"])) == (True, 11)

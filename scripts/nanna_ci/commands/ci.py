@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from nanna_ci.dashboard.run_page import run_document
 from nanna_ci.foundation.context import Context
+from nanna_ci.foundation.errors import Interrupted
 from nanna_ci.jobs.local_jobs import run_locally
-from nanna_ci.jobs.run_history import remember_run
+from nanna_ci.jobs.run_history import RunMemory, remember_run
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
 from nanna_ci.pipeline.run_folder import create_run_folder, outcome_files
@@ -37,7 +38,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         interrupted=interrupted is not None,
         folder=str(folder.path),
     )
-    memory = remember_run(report, jobs, pipeline, folder, context)
+    memory = RunMemory()
+    if interrupted is None:
+        try:
+            memory = remember_run(report, jobs, pipeline, folder, context)
+        except Interrupted as signal:  # what ran is reported all the same
+            interrupted = signal
+            report = replace(report, interrupted=True)
     report = replace(report, sections=memory.blocks(), over_budget=memory.over_budget)
     data = report_to_json(report) | memory.to_json()
     outcome = Outcome(report.verdict, report_document(report), data).redacted(context.redactor)

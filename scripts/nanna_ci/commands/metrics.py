@@ -165,7 +165,7 @@ def _shown(runs: Sequence[RunRecord], heads: Sequence[GithubRunHead]) -> RunReco
     """The newest run of the list; of a list that is as it was, the newest of GitHub's that the history has."""
     listed = {head.origin.run for head in heads}
     found = [run for run in runs if (run.origin.run in listed if listed else run.origin.run.startswith("github-"))]
-    return max(found, key=lambda run: run.origin.started, default=None)
+    return max(found, key=lambda run: run.origin.started) if found else None
 
 
 def _count(text: str) -> int:

@@ -74,11 +74,11 @@ def _critical(
 ) -> frozenset[str]:
     """The job that ends last, what it waited for, and so on."""
     path: list[str] = []
-    name: str | None = max(ends, key=lambda one: (ends[one], one))
-    while name is not None and name not in path:
-        path.append(name)
-        before = [need for need in needs.get(name, ()) if need in timed]
-        name = max(before, key=lambda one: ends[one], default=None)
+    last = [max(ends, key=lambda one: (ends[one], one))]
+    while last and last[0] not in path:
+        path += last
+        before = [need for need in needs.get(last[0], ()) if need in timed]
+        last = sorted(before, key=lambda one: ends[one], reverse=True)[:1]
     return frozenset(path)
 
 

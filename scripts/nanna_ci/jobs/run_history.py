@@ -48,11 +48,11 @@ from nanna_ci.store.nix import Nix
 
 @dataclass(frozen=True, slots=True)
 class RunMemory:
-    """What the history adds to a run's report; `problem` says why it adds less."""
+    """What the history adds to a run's report; `problem` says why it adds less. An interrupted run has none."""
 
-    budgets: tuple[BudgetResult, ...]
-    changes: RunChanges | None
-    problem: str | None
+    budgets: tuple[BudgetResult, ...] = ()
+    changes: RunChanges | None = None
+    problem: str | None = None
 
     @property
     def line(self) -> str | None:
@@ -68,7 +68,8 @@ class RunMemory:
         """For the report: the changes, and the budgets."""
         warning = () if self.problem is None else (Notice(Tone.WARN, self.problem),)
         changes = () if self.changes is None else tuple(changes_blocks(self.changes))
-        return (*warning, *changes, Heading("Budgets"), budgets_table(self.budgets))
+        budgets = (Heading("Budgets"), budgets_table(self.budgets)) if self.budgets else ()
+        return (*warning, *changes, *budgets)
 
     def to_json(self) -> dict[str, Any]:
         """Keys of `ci --format json`."""
@@ -90,12 +91,11 @@ def remember_run(
     try:
         workspace = run.origin.workspace
         earlier = [one for one in history.read_runs() if one.origin.workspace == workspace]
-        if not report.interrupted:
-            history.append(run)
-            if tests := read_job_tests(folder.path / "jobs"):
-                history.append(RunTests(run.origin, tests))
-            for coverage in _coverage(report.results):
-                history.append(CoverageRecord(run.origin, None, coverage))
+        history.append(run)
+        if tests := read_job_tests(folder.path / "jobs"):
+            history.append(RunTests(run.origin, tests))
+        for coverage in _coverage(report.results):
+            history.append(CoverageRecord(run.origin, None, coverage))
     except Interrupted:
         raise
     except NannaError as error:
@@ -104,7 +104,7 @@ def remember_run(
     measured = measured_from(run, earlier, machines=len(parallel_jobs(jobs)))
     return RunMemory(
         decide_budgets(pipeline.budget, measured, strict=False),
-        None if report.interrupted or not earlier else changes_between(earlier[-1], run),
+        None if not earlier else changes_between(earlier[-1], run),
         problem,
     )
 

@@ -124,7 +124,9 @@ def recorded_times(jobs: Sequence[Job], history: Sequence[RunRecord], limits: Ma
     for main in parallel_jobs(jobs):
         scan = scan_beside(main, jobs)
         together = (*with_needs(main, jobs), *([] if scan is None else [scan]))
-        pieces = [(job, (job,)) for job in together] if is_local else [(main, together)]
+        pieces: list[tuple[Job, tuple[Job, ...]]] = (
+            [(job, (job,)) for job in together] if is_local else [(main, together)]
+        )
         machines.append(MachineTimes(main, tuple(_part(job, ran, runs) for job, ran in pieces)))
     known = {job.id for job in jobs} | {BEFORE, AFTER}
     return RecordedTimes(

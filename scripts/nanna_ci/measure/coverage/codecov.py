@@ -60,7 +60,8 @@ def find_target(
 
     ToolMissing says what is missing for an upload.
     """
-    slug = (change.repository if change else None) or environ.get("CODECOV_SLUG", "")
+    repository = change.repository if change else None
+    slug: str = repository or environ.get("CODECOV_SLUG") or ""
     commit = change.commit if change else commit
     if not _SLUG.fullmatch(slug):
         raise _missing("no repository is named", "set CODECOV_SLUG to OWNER/NAME, outside of GitHub Actions")
