@@ -55,7 +55,9 @@ class Timed:
         assert self.builder.deps("release").returncode == 0
         found = {"src": self.manifests["path"], "targets": self.manifests["targets"]}
         release = str(self.builder.top / "deps-release")
-        layer = self.builder.step("shared.dependencies", "deps-bench", **found, profile="bench", layers=[release])
+        layer = self.builder.step(
+            "shared.dependencies", "deps-bench", **found, profile="bench", warms="bench", layers=[release]
+        )
         assert layer.returncode == 0, layer.stderr
         layers = [release, str(self.builder.top / "deps-bench")]
         return self.builder.step("benches.programs", "benchmarks", profile="bench", layers=layers)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,7 @@ def logs(builders: dict[str, Builder]) -> dict[str, str]:
     builder = builders["shapes"]
     steps: dict[str, Callable[[], subprocess.CompletedProcess[str]]] = {
         "deps": builder.deps,
+        "lint": lambda: builder.deps("lint"),
         "tests": builder.tests,
         "unit": lambda: builder.run("unit"),
         "integration": lambda: builder.run("integration"),
@@ -256,6 +258,16 @@ def test_crates_that_are_vendored_in_the_tree_are_dependencies_like_others(tmp_p
     assert (done.returncode, tests.returncode, builder.note()) == (0, 0, None), done.stderr
     assert "leaf 2.0.0" in compiled(done.stderr)
     assert compiled(tests.stderr) == {"member 0.1.0"}
+
+
+def test_what_clippy_and_doc_read_of_dependencies_is_made_once_and_not_for_tests(logs: dict[str, str]) -> None:
+    checked = {
+        name: set(re.findall(r"^ *(?:Compiling|Checking) (\S+)", log, re.MULTILINE)) for name, log in logs.items()
+    }
+    assert "leaf" in checked["deps"]
+    assert "leaf" in checked["lint"]
+    assert not re.findall(r"^ *Checking ", logs["deps"], re.MULTILINE)
+    assert "leaf" not in checked["clippy"] | checked["doc"] | checked["tests"]
 
 
 def test_no_edit_of_code_and_no_more_tests_make_new_dependencies(tmp_path: Path) -> None:

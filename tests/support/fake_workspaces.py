@@ -157,9 +157,11 @@ class Builder:
         program = [sys.executable, "-I", "-B", str(DEBIAN / "builder" / "main.py")]
         return subprocess.run(program, env=environment, capture_output=True, text=True, check=False, errors="replace")
 
-    def deps(self, profile: str = "dev") -> subprocess.CompletedProcess[str]:
-        found = {"src": self.manifests["path"], "targets": self.manifests["targets"]}
-        return self.step("shared.dependencies", f"deps-{profile}", **found, profile=profile, layers=[])
+    def deps(self, warms: str = "dev") -> subprocess.CompletedProcess[str]:
+        """`lint` is what clippy and doc read, over `dev`."""
+        found = {"src": self.manifests["path"], "targets": self.manifests["targets"], "warms": warms}
+        below, profile = ([str(self.top / "deps-dev")], "dev") if warms == "lint" else ([], warms)
+        return self.step("shared.dependencies", f"deps-{warms}", **found, profile=profile, layers=below)
 
     def note(self, profile: str = "dev") -> str | None:
         note = self.top / f"deps-{profile}" / "note"
@@ -175,7 +177,8 @@ class Builder:
         return self.step("checks.check", kind, run="nextest", filter=chosen, nextest=nextest, layers=layers)
 
     def check(self, run: str) -> subprocess.CompletedProcess[str]:
-        return self.step("checks.check", run, run=run, layers=[str(self.top / "deps-dev")])
+        layers = [self.top / name for name in ("deps-dev", "deps-lint")]
+        return self.step("checks.check", run, run=run, layers=[str(layer) for layer in layers if layer.exists()])
 
     def build(self, binaries: list[str]) -> subprocess.CompletedProcess[str]:
         layers = [str(self.top / "deps-release")]
