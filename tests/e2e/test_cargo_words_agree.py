@@ -52,6 +52,7 @@ TABLES: dict[str, dict[str, Sequence[Any]]] = {
     "nextest": {
         "filter": [None, "not test(it's slow)", "test(a) | test(b)", 'test(/"${x}\\\\/)'],
         "retries": [None, 0, 2, 100],
+        "flaky_result": [None, "pass", "fail"],
         "timeout_s": [None, 1, 86_400],
         "arguments": [None, [], ["--test-threads=1"], AWKWARD],
     },

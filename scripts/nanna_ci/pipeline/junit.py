@@ -40,7 +40,8 @@ class TestCase:
     """One test, or a setup script. `seconds` is its last try's time, None if the file has none.
 
     `message` says why it failed, `output` is what it printed then, the last 64 Ki characters of each stream.
-    `attempts` counts its tries.
+    `attempts` counts its tries. `passed_later` is whether it failed and then passed: it is FLAKY, or FAILED where flaky
+    tests are to fail.
     """
 
     __test__ = False
@@ -52,6 +53,7 @@ class TestCase:
     message: str | None
     output: str = ""
     attempts: int = 1
+    passed_later: bool = False
 
     @property
     def is_setup_script(self) -> bool:
@@ -90,6 +92,11 @@ class JunitReport:
     def failing(self) -> tuple[str, ...]:
         """Full names of the failed tests and setup scripts."""
         return tuple(case.full_name for case in self.cases if case.status is TestStatus.FAILED)
+
+    @property
+    def failing_flaky(self) -> int:
+        """How many of the failed tests passed when they were tried again, which the workspace counts as failure."""
+        return sum(case.passed_later and case.status is TestStatus.FAILED for case in self.cases)
 
     @property
     def flaky_warning(self) -> str | None:
@@ -183,7 +190,7 @@ class _Collector:
                 # a test that ran out of time has no message, and its type says it
                 self._mark(tag, attributes.get("message") or attributes.get("type"))
                 if tag in {"flakyFailure", "flakyError"}:
-                    self._case = replace(self._case, attempts=self._case.attempts + 1)
+                    self._case = replace(self._case, attempts=self._case.attempts + 1, passed_later=True)
             case "rerunFailure" | "rerunError" if self._case:
                 self._case = replace(self._case, attempts=self._case.attempts + 1)
             case _:

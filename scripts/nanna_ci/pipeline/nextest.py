@@ -84,8 +84,9 @@ def judge_tests(
         verdict = Verdict.ERROR if returncode == -9 else Verdict.FAIL
         return NextestResult(verdict, f"cargo nextest was ended by signal {-returncode}", failing)
     code = _known(returncode)
+    flaky = report.failing_flaky if report is not None else 0
     verdict = Verdict.ERROR if code in _NO_ANSWER else Verdict.FAIL
-    return NextestResult(verdict, _reason(code, returncode, failing, refused), failing)
+    return NextestResult(verdict, _reason(code, returncode, failing, refused, flaky), failing)
 
 
 def _judge_good_end(report: JunitReport | None, refused: str | None) -> NextestResult:
@@ -101,7 +102,9 @@ def _judge_good_end(report: JunitReport | None, refused: str | None) -> NextestR
     return NextestResult(Verdict.PASS, None)
 
 
-def _reason(code: NextestExit | None, returncode: int, failing: tuple[str, ...], refused: str | None) -> str:
+def _reason(
+    code: NextestExit | None, returncode: int, failing: tuple[str, ...], refused: str | None, flaky: int
+) -> str:
     if code is None:
         return f"cargo nextest exited with {returncode}"
     if code is NextestExit.TEST_RUN_FAILED:
@@ -109,7 +112,9 @@ def _reason(code: NextestExit | None, returncode: int, failing: tuple[str, ...],
             return f"tests failed; its JUnit file, which names them, is refused: {refused}"
         if not failing:
             return "tests failed by nextest's exit code, but nothing names them"
-        return f"{len(failing)} tests failed" if len(failing) != 1 else "1 test failed"
+        failed = f"{len(failing)} tests failed" if len(failing) != 1 else "1 test failed"
+        which = "" if flaky == len(failing) else f"{flaky} of them "
+        return f"{failed}: {which}passed when tried again, and flaky tests are to fail" if flaky else failed
     if code is NextestExit.SETUP_SCRIPT_FAILED and failing:
         return f"{failing[0]} failed, so that no test was run"
     return _MEANING[code]

@@ -85,3 +85,12 @@ def test_retries_and_a_limit_go_to_nextests_profile_else_the_workspace_decides()
         "slow-timeout": {"period": "30s", "terminate-after": 1},
         **junit,
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "least"), [("", None), ('flaky_result = "pass"', None), ('flaky_result = "fail"', "0.9.131")]
+)
+def test_a_nextest_that_cannot_fail_flaky_tests_is_refused_where_it_should(value: str, least: str | None) -> None:
+    lines = settings(f"[nextest]\nretries = 1\n{value}\n").profile
+    rendered = tomllib.loads(render_nextest_config("ours", Path("/run/junit.xml"), lines))
+    assert rendered.get("nextest-version") == least

@@ -331,7 +331,10 @@ def test_structured_results_at_the_logs_end_decide_over_its_words(
         template.replace(b"error: test run failed", line.encode()) for line in capsys.readouterr().err.splitlines()
     ]
     unit = failing()[UNIT]
-    assert (unit.verdict, unit.reason) == (Verdict.FAIL, "6 tests failed")
+    assert (unit.verdict, unit.reason) == (
+        Verdict.FAIL,
+        "6 tests failed: 1 of them passed when tried again, and flaky tests are to fail",
+    )
     assert "x leak" in unit.failing_tests
     assert unit.evidence["tests"] == {"passed": 1, "flaky": 0, "failed": 6, "skipped": 0}
     assert (failing.folder / UNIT / "junit.xml").read_bytes() == junit.read_bytes()

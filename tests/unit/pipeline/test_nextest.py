@@ -34,3 +34,18 @@ def test_what_the_text_names_counts_only_without_junit() -> None:
 
 def test_a_test_that_ran_out_of_time_says_so() -> None:
     assert FAILED.failure_lines() == ("s b", "test timeout")
+
+
+@pytest.mark.parametrize(
+    ("others", "reason"),
+    [
+        ("", "1 test failed: passed when tried again, and flaky tests are to fail"),
+        (
+            '<testcase name="c"><failure/><rerunFailure/></testcase>',
+            "2 tests failed: 1 of them passed when tried again, and flaky tests are to fail",
+        ),
+    ],
+)
+def test_a_flaky_test_that_is_to_fail_is_not_called_an_ordinary_failure(others: str, reason: str) -> None:
+    flaky = '<testcase name="b"><failure type="flaky failure"/><flakyFailure/></testcase>'
+    assert judge_tests(100, report(flaky + others)).reason == reason

@@ -62,7 +62,7 @@ def render_open_metrics(
     """The exposition as UTF-8; each series oldest first. Its last line is `# EOF`, also where nothing was measured."""
     families = (*_of_runs(_latest(runs)), *_of_tests(_latest(tests)), *_of_coverage(_latest(coverage)))
     lines = [line for family in (*families, *_of_benchmarks(_latest(benchmarks))) for line in family.lines()]
-    return "".join(f"{line}\n" for line in (*lines, "# EOF")).encode("utf-8", "backslashreplace")
+    return "".join(f"{line}\n" for line in (*lines, "# EOF")).encode("utf-8", "replace")
 
 
 def _latest(records: Sequence[_R]) -> list[_R]:

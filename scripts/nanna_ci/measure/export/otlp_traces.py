@@ -43,7 +43,7 @@ def render_otlp(run: RunRecord) -> bytes:
     scope = {"name": "nanna-ci", "version": __version__}
     resource = {"attributes": _attributes({"service.name": "nanna-ci", "service.version": __version__})}
     body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": [own, *spans]}]}]}
-    return (json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "backslashreplace")
+    return (json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n").encode("utf-8", "replace")
 
 
 def _job_spans(job: JobRecord, root: Mapping[str, str], begin_ns: int) -> list[dict[str, Any]]:

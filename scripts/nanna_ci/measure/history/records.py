@@ -105,7 +105,11 @@ class TimedTest:
 
 @dataclass(frozen=True, slots=True)
 class JobTests:
-    """The tests of one job. A flaky test is counted in `flaky` and not in `passed`. `slowest` is longest first."""
+    """The tests of one job. `slowest` is longest first.
+
+    A flaky test is counted in `flaky` and not in `passed`; in `failed` where flaky tests are to fail. `flaky_tests`
+    names both.
+    """
 
     job: str
     passed: int

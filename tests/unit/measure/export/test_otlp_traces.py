@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from nanna_ci.foundation.verdict import Verdict
@@ -67,6 +68,11 @@ def test_the_status_is_that_of_the_verdict_and_ids_are_hexadecimal():
     assert [span["status"]["code"] for span in (root, unit, build, clippy)] == [2, 1, 0, 2]
     assert re.fullmatch(r"[0-9a-f]{32}", root["traceId"])
     assert re.fullmatch(r"[0-9a-f]{16}", unit["spanId"])
+
+
+def test_half_a_surrogate_pair_does_not_spoil_the_request():
+    job = JobRecord("a\ud800b", Verdict.PASS, run_s=1.0, begin_s=0.0)
+    assert spans_of(replace(RUN, jobs=(job,)))[1]["name"] == "a?b"
 
 
 def test_the_same_run_gives_the_same_bytes_and_another_run_another_trace():

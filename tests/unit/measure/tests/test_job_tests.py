@@ -43,6 +43,13 @@ def test_counts_flaky_tests_and_slowest_tests_come_out_of_each_jobs_junit(tmp_pa
     )
 
 
+def test_a_flaky_test_stays_one_where_it_counts_as_failed(tmp_path: Path):
+    case = '<testcase name="a"><failure type="flaky failure"/><flakyFailure message="m"/></testcase>'
+    job(tmp_path, "unit", f'<testsuites><testsuite name="app">{case}</testsuite></testsuites>')
+    (tests,) = read_job_tests(tmp_path)
+    assert (tests.failed, tests.flaky, tests.flaky_tests) == (1, 0, (FlakyTest("app a", 2),))
+
+
 def test_only_the_slowest_tests_are_kept_and_equal_ones_by_name(tmp_path: Path):
     cases = "".join(f'<testcase name="t{number:02}" time="1"/>' for number in reversed(range(SLOWEST + 5)))
     job(tmp_path, "unit", f'<testsuites><testsuite name="">{cases}</testsuite></testsuites>')
