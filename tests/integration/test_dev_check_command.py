@@ -116,6 +116,13 @@ def test_it_stops_at_nothing_and_reports_everything(work_tree: FakePorts) -> Non
     assert steps["nextest"]["reproduce"] == "cargo nextest run --workspace --no-fail-fast --no-tests pass"
 
 
+def test_a_test_that_passed_only_when_tried_again_is_named_beside_the_pass(work_tree: FakePorts) -> None:
+    case = b'<testcase name="shaky"><flakyFailure message="m"/></testcase>'
+    work_tree.run = with_junit(work_tree, b'<testsuites><testsuite name="app">' + case + b"</testsuite></testsuites>")
+    assert main(["dev-check"], work_tree.ports) == 0
+    assert "nextest: 1 test passed only when tried again: app shaky" in work_tree.stdout.getvalue()
+
+
 def test_a_missing_tool_is_named_with_the_command_that_installs_it(work_tree: FakePorts) -> None:
     said = b"error: no such command: `audit`\n"
     work_tree.run.script("cargo", "audit", "--version", returncode=101, stderr=said)

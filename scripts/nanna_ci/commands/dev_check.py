@@ -19,7 +19,7 @@ from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.live import live_view
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.pipeline.results import JobResult, decide_verdict, result_to_json, verdict_line
-from nanna_ci.pipeline.run_report import failure_blocks, result_note, results_table
+from nanna_ci.pipeline.run_report import failure_blocks, result_note, results_table, warning_blocks
 from nanna_ci.pipeline.subject import Subject, find_subject
 from nanna_ci.report.blocks import Document, Facts, Notice
 from nanna_ci.report.outcome import VERDICT_TONES, Outcome
@@ -46,7 +46,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         verdict=verdict,
         document=Document(
             "dev-check",
-            (Notice(VERDICT_TONES[verdict], line), *where, *failure_blocks(results), results_table(results)),
+            (
+                Notice(VERDICT_TONES[verdict], line),
+                *where,
+                *warning_blocks(results),
+                *failure_blocks(results),
+                results_table(results),
+            ),
         ),
         data={
             "workspace": str(root),
