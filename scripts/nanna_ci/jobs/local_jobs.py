@@ -32,7 +32,7 @@ from nanna_ci.store.nix import Nix
 def run_locally(
     jobs: Sequence[Job], pipeline: Pipeline, folders: JobFolders, context: Context, *, strict: bool
 ) -> tuple[dict[str, JobResult], Interrupted | None]:
-    """Run jobs on this machine with a live view; see `LocalRun.run`. `strict`: a job that passes with a warning fails."""
+    """Run jobs on this machine with a live view; see `LocalRun.run`. `strict`: a pass with a warning fails."""
     ports = context.ports
     nix = Nix(ports.run, environ=ports.environ)
     origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
