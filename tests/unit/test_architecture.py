@@ -14,10 +14,10 @@ import nanna_ci
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {
     *("store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain", "measure"),
-    *("summary", "dashboard"),
+    *("summary", "dashboard", "forge", "releases"),
 }
 OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
-ANYONE_MAY_IMPORT = {"store", "report", "toolchain"}
+ANYONE_MAY_IMPORT = {"store", "report", "toolchain", "forge"}
 MAY_IMPORT = {
     "binaries": {"pipeline"},
     "containers": {"pipeline", "binaries"},

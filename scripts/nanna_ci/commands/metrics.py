@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.dashboard.run_page import read_run
+from nanna_ci.forge.github_api import GithubApi, check_api_url
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import Interrupted, NannaError, UsageError, shorten
 from nanna_ci.foundation.verdict import Verdict
@@ -21,8 +22,8 @@ from nanna_ci.measure.history.history import History
 from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import DEFAULT_PLACE, open_history
 from nanna_ci.measure.history.records import Record, RunIdentity, RunRecord, RunTests
-from nanna_ci.measure.metrics.github_api import LISTS_FILE, GithubApi, ListEtags, check_api_url
 from nanna_ci.measure.metrics.github_runs import (
+    ACTIONS_HINTS,
     GithubRunHead,
     parse_repository,
     parse_runs,
@@ -30,6 +31,7 @@ from nanna_ci.measure.metrics.github_runs import (
     query_run,
     runs_url,
 )
+from nanna_ci.measure.metrics.list_etags import LISTS_FILE, ListEtags
 from nanna_ci.measure.metrics.metrics_report import MetricsReport, comparable_runs, metrics_document, metrics_to_json
 from nanna_ci.measure.metrics.run_record import record_of_results
 from nanna_ci.measure.tests.job_tests import read_job_tests
@@ -153,7 +155,7 @@ def _heads(api: GithubApi, url: str, etag: str | None, newest: int) -> tuple[lis
     """The list's runs, newest first, and its ETag; nothing and None if it still has the old one."""
     heads: dict[str, GithubRunHead] = {}
     fresh = None
-    for page in api.pages(url, etag=etag):
+    for page in api.pages(url, etag=etag, hints=ACTIONS_HINTS):
         fresh = fresh or page.etag
         heads.update((head.origin.run, head) for head in parse_runs(page))  # a new run moves others to the next page
         if len(heads) >= newest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +15,26 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
+class BodyDigest:
+    """A body that was hashed as it came, and not kept."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """An answer whose body came whole.
 
-    `url` is where it came from in the end, without query; header names are in lower case.
+    `url` is where it came from in the end, without query; header names are in lower case. `digest` stands for the body
+    if that was only to be hashed.
     """
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes
+    digest: BodyDigest | None = None
 
     def json_object(self) -> JsonObject:
         """The body as a JSON object. Raises MalformedData for anything else."""
@@ -67,3 +78,22 @@ class Body:
         if self._gzip is not None and self._begun and not self._gzip.eof:
             return None
         return bytes(self._data)
+
+
+class HashedBody:
+    """A body of any size as its SHA-256."""
+
+    def __init__(self, source: str, coding: str) -> None:
+        if coding.strip().lower() not in {"", "identity"}:
+            raise MalformedData(source, f"the answer is coded as {coding!r}, which was not requested")
+        self._sum = hashlib.sha256()
+        self._size_bytes = 0
+
+    def add(self, chunk: bytes) -> None:
+        """A piece as it came."""
+        self._sum.update(chunk)
+        self._size_bytes += len(chunk)
+
+    def digest(self) -> BodyDigest:
+        """What all pieces so far come to."""
+        return BodyDigest(self._sum.hexdigest(), self._size_bytes)

@@ -10,12 +10,14 @@ cancelled at its deadline, because a time limit for each read does not stop an a
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -29,7 +31,8 @@ from nanna_ci.foundation.errors import (
     UsageError,
     shorten,
 )
-from nanna_ci.foundation.http_answer import Body, Response
+from nanna_ci.foundation.guarded_read import open_file
+from nanna_ci.foundation.http_answer import Body, HashedBody, Response
 from nanna_ci.foundation.process import check_interrupted
 from nanna_ci.foundation.redact import Redactor
 from nanna_ci.foundation.retry import TRANSIENT_STATUSES, backoff_s, requested_wait_s
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     import httpx
 
 BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_PIECE_BYTES: Final = 256 * 1024
 _REDIRECTS: Final = 5
 _REDIRECTING: Final = frozenset({301, 302, 303, 307, 308})
 _REDIRECTED: Final = frozenset({"GET", "HEAD"})
@@ -118,9 +122,10 @@ class WebClient:
         *,
         token: Token | None = None,
         headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | Path | None = None,
         accept: frozenset[int] = _OK,
         repeatable: bool | None = None,
+        hash_body: bool = False,
     ) -> Response:
         """Send a request, with retries if they may help.
 
@@ -128,15 +133,18 @@ class WebClient:
         (default: GET, HEAD, PUT and DELETE are) only where the service cannot have acted on it. Redirects are followed
         for GET and HEAD; the token goes to no other origin.
 
+        A file as `content` is sent as it is read; with `hash_body` a body of 200 is only hashed, whatever its size.
+
         Raises ServiceUnavailable, RequestRefused (any other status not in `accept`), MalformedData (body over the
         limit, unknown coding), UsageError (no http or https URL), ConfigError (SSL_CERT_FILE has no certificates).
         """
         host = _host(url)
         may_repeat = method in _REPEATABLE if repeatable is None else repeatable
-        sent_headers = {"accept-encoding": "gzip", **{name.lower(): value for name, value in (headers or {}).items()}}
+        coding = "identity" if hash_body else "gzip"
+        sent_headers = {"accept-encoding": coding, **{name.lower(): value for name, value in (headers or {}).items()}}
         if token is not None and token.value is not None:
             sent_headers["authorization"] = f"Bearer {token.value}"
-        request = _Request(method, url, sent_headers, content)
+        request = _Request(method, url, sent_headers, content, hash_body)
         redactor = Redactor([token.value] if token is not None and token.value else [])
         end = self._clock() + self._deadline_s
         for attempt in range(1, self._attempts + 1):
@@ -213,10 +221,27 @@ class WebClient:
         raise MalformedData(_shown(request.url), f"more than {_REDIRECTS} redirects")
 
     async def _once(self, client: httpx.AsyncClient, request: _Request) -> Response:
-        async with client.stream(
-            request.method, request.url, headers=dict(request.headers), content=request.content
-        ) as answer:
+        headers = dict(request.headers)
+        if not isinstance(request.content, Path):
+            return await self._answer(client, request, headers, request.content)
+        with open_file(request.content) as stream:
+            headers["content-length"] = str(os.fstat(stream.fileno()).st_size)
+            return await self._answer(client, request, headers, _pieces(stream))
+
+    async def _answer(
+        self,
+        client: httpx.AsyncClient,
+        request: _Request,
+        headers: dict[str, str],
+        content: bytes | AsyncIterator[bytes] | None,
+    ) -> Response:
+        async with client.stream(request.method, request.url, headers=headers, content=content) as answer:
             shown = _shown(request.url)
+            if request.hash_body and answer.status_code == 200:
+                hashed = HashedBody(shown, answer.headers.get("content-encoding", ""))
+                async for chunk in answer.aiter_raw():
+                    hashed.add(chunk)
+                return Response(answer.status_code, shown, dict(answer.headers), b"", hashed.digest())
             body = Body(shown, answer.headers.get("content-encoding", ""), self._body_limit_bytes)
             async for chunk in answer.aiter_raw():
                 body.add(chunk)
@@ -224,6 +249,11 @@ class WebClient:
             if whole is None:
                 raise _Passing("the answer was cut short", sent=True)
             return Response(answer.status_code, shown, dict(answer.headers), whole)
+
+
+async def _pieces(stream: io.BufferedReader) -> AsyncIterator[bytes]:
+    while piece := stream.read(_PIECE_BYTES):
+        yield piece
 
 
 def _log_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -237,7 +267,8 @@ class _Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    content: bytes | None
+    content: bytes | Path | None
+    hash_body: bool
 
     def moved_to(self, location: str) -> _Request:
         """The request after a redirect. Another host, port or scheme gets no token."""

@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nanna_ci.forge.github_api import Page
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.measure.history.record_lines import parse_record, render_record
 from nanna_ci.measure.history.records import RunRecord, Series
-from nanna_ci.measure.metrics.github_api import Page
 from nanna_ci.measure.metrics.github_runs import parse_runs, record_of_run
 from support.stand_in_github_api import job_body, run_body
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from nanna_ci.forge.github_api import PER_PAGE, GithubApi, Page
 from nanna_ci.foundation.errors import MalformedData, UsageError, shorten
 from nanna_ci.foundation.json_data import (
     JsonObject,
@@ -28,9 +29,13 @@ from nanna_ci.foundation.json_data import (
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.record_lines import parse_record, render_record
 from nanna_ci.measure.history.records import JobRecord, RunIdentity, RunRecord, Series, StepTime
-from nanna_ci.measure.metrics.github_api import PER_PAGE, GithubApi, Page
 from nanna_ci.pipeline.results import JobState
+from nanna_ci.report.github import TOKEN_VARIABLE
 
+ACTIONS_HINTS: Final = {
+    403: f"may the token in {TOKEN_VARIABLE} read this repository's Actions?",
+    404: f"check both names; for a private repository {TOKEN_VARIABLE} must be allowed to read Actions",
+}
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.\.?$)[A-Za-z0-9._-]{1,100}")
 _WORKFLOW: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,120}\.ya?ml")
 _VERDICTS: Final = {
@@ -100,7 +105,7 @@ def query_run(api: GithubApi, api_url: str, repository: str, head: GithubRunHead
     url = f"{api_url}/repos/{repository}/actions/runs/{head.id}/attempts/{head.attempt}/jobs?per_page={PER_PAGE}"
     jobs: list[JsonObject] = []
     count, source = 0, url
-    for page in api.pages(url):
+    for page in api.pages(url, hints=ACTIONS_HINTS):
         source = page.source
         count = as_count(page.body.get("total_count"), source, "total_count")
         found = as_list(page.body.get("jobs"), source, "jobs")

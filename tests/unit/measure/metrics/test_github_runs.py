@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from nanna_ci.forge.github_api import Page
 from nanna_ci.foundation.errors import MalformedData, UsageError
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.records import JobRecord, StepTime
-from nanna_ci.measure.metrics.github_api import Page
 from nanna_ci.measure.metrics.github_runs import parse_repository, parse_runs, parse_workflow, record_of_run, runs_url
 from support.stand_in_github_api import job_body, run_body
 

@@ -1,24 +1,18 @@
-"""GitHub's REST API: pages by their Link header, rate limits, and lists that have not changed since.
-
-A page that has not changed costs nothing of the rate limit: its ETag is kept in `.nanna-ci/github-lists.json`.
-"""
+"""GitHub's REST API: pages by their Link header, rate limits, and refusals in GitHub's own words."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused, UsageError, shorten
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
-from nanna_ci.foundation.json_data import JsonObject, as_object, as_text, load_json
+from nanna_ci.foundation.json_data import JsonObject, JsonValue
 from nanna_ci.foundation.retry import LONGEST_WAIT_S, requested_wait_s
-from nanna_ci.report.files import write_atomic
 from nanna_ci.report.github import API_VARIABLE, TOKEN_VARIABLE
 
 if TYPE_CHECKING:
@@ -27,17 +21,15 @@ if TYPE_CHECKING:
 
 PER_PAGE: Final = 100
 """The most that GitHub puts on a page."""
-LISTS_FILE: Final = "github-lists.json"
 _MOST_PAGES: Final = 100
 _WAITS: Final = 3
 _SECONDARY_WAIT_S: Final = 60.0
 """What GitHub's documentation asks for, if the answer names no time itself."""
 _UNCHANGED: Final = 304
+_OK: Final = frozenset({200})
 _LIMITS: Final = frozenset({403, 429})
-_REFUSALS: Final = {
-    403: f"may the token in {TOKEN_VARIABLE} read this repository's Actions?",
-    404: f"check both names; for a private repository {TOKEN_VARIABLE} must be allowed to read Actions",
-}
+_EXPLAINED: Final = frozenset({400, 404, 409, 410, 415, 422})
+_NO_HINTS: Final[Mapping[int, str]] = {}
 _HEADERS: Final = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
 _LINK: Final = re.compile(r"<([^<>]*)>((?:\s*;[^,;<>]*)*)")
 _NEXT: Final = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:;|$)', re.IGNORECASE)
@@ -76,7 +68,7 @@ class GithubApi:
         self._sleep = sleep
         self._log = log
 
-    def pages(self, url: str, *, etag: str | None = None) -> Iterator[Page]:
+    def pages(self, url: str, *, etag: str | None = None, hints: Mapping[int, str] = _NO_HINTS) -> Iterator[Page]:
         """The pages of a list from `url` on; none at all if the first still has that `etag`.
 
         Raises:
@@ -87,26 +79,56 @@ class GithubApi:
         following: str | None = url
         while following is not None:
             seen.add(following)
-            response = self._get(following, etag if len(seen) == 1 else None)
+            known = {"if-none-match": etag} if etag is not None and len(seen) == 1 else {}
+            accept = frozenset({200, _UNCHANGED}) if known else _OK
+            response = self.send("GET", following, headers=known, accept=accept, hints=hints)
             if response.status == _UNCHANGED:
                 return
-            page = _page(response, following)
-            yield page
-            following = page.next_url
-            if following in seen or (following is not None and len(seen) == _MOST_PAGES):
-                raise MalformedData(page.source, f"its pages lead in a circle, or there are over {_MOST_PAGES}")
+            following = _following(response, following, seen)
+            yield Page(response.json_object(), response.url, response.headers.get("etag"), following)
 
-    def _get(self, url: str, etag: str | None) -> Response:
-        headers = {**_HEADERS, **({} if etag is None else {"if-none-match": etag})}
-        accept = frozenset({200, *_LIMITS, *_REFUSALS, *(() if etag is None else (_UNCHANGED,))})
+    def listed(self, url: str, *, hints: Mapping[int, str] = _NO_HINTS) -> Iterator[JsonValue]:
+        """The items of a list whose pages are arrays. Raises as `pages` does."""
+        seen: set[str] = set()
+        following: str | None = url
+        while following is not None:
+            seen.add(following)
+            response = self.send("GET", following, hints=hints)
+            yield from response.json_array()
+            following = _following(response, following, seen)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes | Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: frozenset[int] = _OK,
+        hints: Mapping[int, str] = _NO_HINTS,
+        hash_body: bool = False,
+    ) -> Response:
+        """One request, again after a rate limit of at most two minutes; `hints` say how to mend a refusal, by status.
+
+        What GitHub may have done already, though no answer came, is not sent twice: ServiceUnavailable.
+
+        Raises:
+            RateLimited: the wait would be over two minutes.
+            RequestRefused: a status that is not in `accept`, with what GitHub says about it.
+        """
+        sent = {**_HEADERS, **(headers or {})}
+        taken = accept | _LIMITS | _EXPLAINED
         for attempt in range(1, _WAITS + 2):
-            response = self._client.request("GET", url, token=self._token, headers=headers, accept=accept)
-            if response.status in {200, _UNCHANGED}:
+            response = self._client.request(
+                method, url, token=self._token, headers=sent, content=content, accept=taken, hash_body=hash_body
+            )
+            if response.status in accept:
                 return response
             wait_s = _limit_wait_s(response, self._now()) if response.status in _LIMITS else None
             if wait_s is None:
-                hint = _REFUSALS.get(response.status)
-                raise RequestRefused(f"GET {response.url}", response.status, _message(response), hint=hint)
+                raise RequestRefused(
+                    f"{method} {response.url}", response.status, _message(response), hint=hints.get(response.status)
+                )
             if wait_s > LONGEST_WAIT_S or attempt > _WAITS:
                 raise self._limited(response.url, wait_s)
             self._log(f"{urlsplit(url).hostname}: rate limit; again in {wait_s:.0f} s")
@@ -120,30 +142,6 @@ class GithubApi:
             f"{urlsplit(url).hostname}: the rate limit is used up until {until:%H:%M} UTC",
             hint=f"run this again then: what was read is kept{more}",
         )
-
-
-class ListEtags:
-    """The ETags of lists that were recorded to their end, each with the newest run that was on it.
-
-    It only saves requests: a file that cannot be read counts as empty.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lists = _read_lists(path)
-
-    def etag(self, key: str, known: Mapping[str, object]) -> str | None:
-        """The ETag of a list, if the history has the newest run that was on it."""
-        etag, newest = self._lists.get(key, (None, ""))
-        return etag if not newest or newest in known else None
-
-    def keep(self, key: str, etag: str | None, newest: str) -> None:
-        """Remember a list; `newest` is "" for one that was empty."""
-        if etag is None or self._lists.get(key) == (etag, newest):
-            return
-        self._lists[key] = (etag, newest)
-        lists = {name: {"etag": known, "newest": run} for name, (known, run) in sorted(self._lists.items())}
-        write_atomic(self._path, (json.dumps({"schemaVersion": 1, "lists": lists}, indent=2) + "\n").encode())
 
 
 def check_api_url(url: str) -> bool:
@@ -160,11 +158,13 @@ def check_api_url(url: str) -> bool:
     return host in _THIS_MACHINE
 
 
-def _page(response: Response, url: str) -> Page:
+def _following(response: Response, url: str, seen: Collection[str]) -> str | None:
     following = _next_url(response.headers.get("link", ""))
     if following is not None and _origin(following) != _origin(url):
         raise MalformedData(response.url, f"its next page is elsewhere: {shorten(following)}")
-    return Page(response.json_object(), response.url, response.headers.get("etag"), following)
+    if following in seen or (following is not None and len(seen) == _MOST_PAGES):
+        raise MalformedData(response.url, f"its pages lead in a circle, or there are over {_MOST_PAGES}")
+    return following
 
 
 def _next_url(link: str) -> str | None:
@@ -199,19 +199,10 @@ def _limit_wait_s(response: Response, now: float) -> float | None:
 
 def _message(response: Response) -> str:
     try:
-        message = response.json_object().get("message")
+        body = response.json_object()
     except MalformedData:
         return ""
-    return " ".join(message.split())[:300] if isinstance(message, str) else ""
-
-
-def _read_lists(path: Path) -> dict[str, tuple[str, str]]:
-    found = {}
-    try:
-        body = as_object(load_json(read_file(path, MEBIBYTE), str(path)), str(path), "the file")
-        for key, value in as_object(body.get("lists"), str(path), "lists").items():
-            one = as_object(value, str(path), key)
-            found[key] = (as_text(one.get("etag"), key, "etag"), as_text(one.get("newest"), key, "newest"))
-    except (OSError, MalformedData):
-        return {}
-    return found
+    errors = body.get("errors")
+    details = [one for one in errors if isinstance(one, Mapping)] if isinstance(errors, Sequence) else []
+    said = [body.get("message"), *(one.get("message") or one.get("code") for one in details)]
+    return " ".join("; ".join(text for text in said if isinstance(text, str)).split())[:300]

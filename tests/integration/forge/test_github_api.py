@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from nanna_ci.forge.github_api import GithubApi, RateLimited, check_api_url
 from nanna_ci.foundation.errors import MalformedData, NannaError, RequestRefused, ServiceUnavailable, UsageError
 from nanna_ci.foundation.web import Token, WebClient
-from nanna_ci.measure.metrics.github_api import GithubApi, ListEtags, RateLimited, check_api_url
-from nanna_ci.measure.metrics.github_runs import parse_runs, query_run, runs_url
+from nanna_ci.measure.metrics.github_runs import ACTIONS_HINTS, parse_runs, query_run, runs_url
+from nanna_ci.measure.metrics.list_etags import ListEtags
 from support.stand_in_github_api import OWNER_REPO, Handled, StandInGithub, answer, raw_json, stand_in_github
 
 NOW = 1_800_000_000.0
@@ -28,7 +29,8 @@ class Reader:
 
     def runs(self, etag: str | None = None) -> list[str]:
         url = runs_url(self.server.api, OWNER_REPO, "ci.yml", 100)
-        return [head.origin.run for page in self.api.pages(url, etag=etag) for head in parse_runs(page)]
+        pages = self.api.pages(url, etag=etag, hints=ACTIONS_HINTS)
+        return [head.origin.run for page in pages for head in parse_runs(page)]
 
     def jobs(self) -> int:
         (page,) = self.api.pages(runs_url(self.server.api, OWNER_REPO, "ci.yml", 100))

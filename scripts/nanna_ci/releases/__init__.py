@@ -1,0 +1,1 @@
+"""Releases on GitHub: assets, notes, and publishing only what is whole."""
