@@ -36,6 +36,7 @@ let
       scan = "Known vulnerabilities, denied licences, unknown sources: one gate, SARIF";
       provenance = "Write the evidence of a build: provenance, test results, VEX, and what they are about";
       verify = "Check a folder of evidence, link by link, offline; or build it again and compare";
+      release = "Publish a tag's files on GitHub: draft, compare, publish, verify";
       bench = "Benchmarks against a commit, in pairs on one machine: slower, vanished, more instructions";
       cache-setup = "Give Nix the caches, keys and limits of pipeline.toml";
       cache-analytics = "Hit rate by paths, bytes and build time per substituter; why each miss missed; a gate";

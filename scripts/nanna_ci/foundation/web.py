@@ -268,7 +268,7 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     content: bytes | Path | None
-    hash_body: bool
+    hash_body: bool = False
 
     def moved_to(self, location: str) -> _Request:
         """The request after a redirect. Another host, port or scheme gets no token."""

@@ -157,6 +157,13 @@ def _member(value: JsonObject, key: str) -> JsonObject:
     return member if isinstance(member, Mapping) else {}
 
 
+def tag_of(environ: Mapping[str, str]) -> str | None:
+    """The tag that the run on GitHub Actions is about; None for another run, and outside of one."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        return None
+    return environ.get("GITHUB_REF", "").partition("refs/tags/")[2] or None
+
+
 def api_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
     """Where GitHub's REST API is, without a slash at the end, and the token for it; None if there is none."""
     url = environ.get(API_VARIABLE) or "https://api.github.com"

@@ -36,6 +36,9 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "provenance": "write the evidence of a build: provenance, test results, VEX, and what they are about",
         "verify": "check a folder of evidence, link by link, offline; or build it again and compare",
     },
+    "Releases": {
+        "release": "publish a tag's files on GitHub: draft, compare, publish, verify; resumes",
+    },
     "Measures": {
         "bench": "benchmarks against a commit, in pairs: slower, vanished, more instructions",
         "coverage": "which lines tests run, of crates, files and a change; a gate; Codecov",
