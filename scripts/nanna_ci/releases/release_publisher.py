@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nanna_ci.foundation.errors import GateFailed, RequestRefused, ServiceUnavailable, shorten
+from nanna_ci.foundation.errors import GateFailed, RequestRefused, ServiceUnavailable
 from nanna_ci.foundation.retry import backoff_s
 from nanna_ci.releases.github_releases import UPLOADED, GithubAsset, GithubRelease, ReleasesApi, refusal_is
 from nanna_ci.releases.release_assets import SUMS, ReleaseAsset, parse_sums, sum_problems
@@ -194,7 +194,7 @@ def verify_release(
         if asset.name == SUMS:
             sums = parse_sums(api.download(asset), f"{SUMS} of the release")
     names = {one.name for one in there}
-    problems += [f"{shorten(name)} is missing" for name in sorted((expected or {}).keys() - names)]
+    problems += [f"{name} is missing" for name in sorted((expected or {}).keys() - names)]
     problems += [] if sums is None else sum_problems(sums, {one.name: one.sha256 for one in found})
     if not there:
         problems.append("the release has no assets")
