@@ -139,6 +139,13 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("{evidence}",),
         ("{evidence}", "--identity", "{url}"),
     ),
+    "release": (
+        ("{url}", "--assets", "{folder}"),
+        ("v1.2.3", "--assets", "{folder}", "--repository", "{url}"),
+        ("v1.2.3", "--assets", "{url}", "--repository", "a/b"),
+        ("v1.2.3", "--verify", "--assets", "{url}", "--repository", "a/b"),
+        ("v1.2.3", "--verify", "--assets", "{text}", "--repository", "a/b"),
+    ),
     "coverage": (
         ("--lcov", "{text}"),
         ("--lcov", "{report}", "--against", "{url}"),

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,7 @@ class ReleaseRuns:
     def __call__(self, *words: str) -> tuple[int, Any]:
         """The exit code, and the answer in JSON, held to the schema."""
         fake = FakePorts(self.folder, environ=self.environ)
-        fake.run = process.run  # type: ignore[assignment] - git and cargo are real
-        code = main(["release", *self._words(words)], fake.ports)
+        code = main(["release", *self._words(words)], replace(fake.ports, run=process.run))
         self.stderr = fake.stderr.getvalue()
         data = json.loads(fake.stdout.getvalue())
         if "error" not in data:

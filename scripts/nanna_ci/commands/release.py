@@ -76,6 +76,7 @@ def _release(arguments: argparse.Namespace, context: Context, tag: ReleaseTag, r
         notes = notes_of(commits, before)
     else:
         notes = read_notes(notes_file, f"--notes {shorten(arguments.notes)}")
+    notes = context.redactor.redact_text(notes)
     wanted = WantedRelease(tag, commit, body_of(commit, notes), assets)
     with _client(context) as client:
         publisher = ReleasePublisher(

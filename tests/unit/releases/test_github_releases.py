@@ -31,7 +31,7 @@ def test_a_release_that_lacks_something_is_malformed(key: str):
     ("digest", "sha256"),
     [(f"sha256:{'a' * 64}", "a" * 64), (None, None), ("sha512:abc", None), (f"sha256:{'A' * 64}", None), (7, None)],
 )
-def test_only_a_sha256_is_a_digest(digest: object, sha256: str | None):
+def test_only_a_sha256_is_a_digest(digest: Any, sha256: str | None):
     assert parse_asset({**ASSET, "digest": digest}, "here").sha256 == sha256
 
 

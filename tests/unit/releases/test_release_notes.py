@@ -42,7 +42,7 @@ def test_other_messages_are_one_list():
         ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
         ("[click](https://example.net)", r"\[click\](https&#58;//example.net)"),
         ("feat: <!-- hidden", "&lt;!-- hidden"),
-        ("::set-output name=x::y", "- ::set-output"),
+        ("::set-output name=x::y", "- : :set-output"),
         ("##[error]x", "##"),
         ("a\u202eb\x1b[31m", "a\\\\u202eb\\\\x1b"),
         ("", "(no message)"),
