@@ -98,6 +98,7 @@ class StandInReleases(http.server.ThreadingHTTPServer):
 
 class ReleaseHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two packets: 40 ms an answer
     server: StandInReleases
     body = b""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import http.server
 import socket
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from nanna_ci.foundation.errors import ConfigError, MalformedData, RequestRefused, ServiceUnavailable, UsageError
-from nanna_ci.foundation.http_answer import Body
+from nanna_ci.foundation.http_answer import Body, BodyDigest
 from nanna_ci.foundation.web import Token, WebClient, _Request
 
 TOKEN = Token("SOME_TOKEN", "hunter2hunter2")
@@ -481,3 +482,44 @@ def test_without_certificates_only_a_server_of_this_machine_is_queried(server, m
         else:
             with pytest.raises(ConfigError, match=r"SSL_CERT_FILE: not set, .*: no certificates: "):
                 client.request("GET", server.url)
+
+
+def test_a_file_is_sent_as_it_is_read_with_its_length(server, waits, tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(b"0123456789abcdef" * 65_536)
+    server.answers = [says(502), says(201)]
+    with client(waits) as web:
+        assert web.request("POST", server.url, content=path, repeatable=True).status == 201
+    assert [body for _, _, _, body in server.requests] == [path.read_bytes()] * 2
+    assert {headers["content-length"] for _, _, headers, _ in server.requests} == {"1048576"}
+    assert not any("transfer-encoding" in headers for _, _, headers, _ in server.requests)
+
+
+def test_a_file_that_is_no_file_is_not_sent(server, waits, tmp_path):
+    with client(waits) as web, pytest.raises(OSError, match="directory"):
+        web.request("PUT", server.url, content=tmp_path)
+    assert server.requests == []
+
+
+def test_a_body_to_hash_may_be_over_the_limit_and_is_not_kept(server, waits):
+    server.answers = [says(200, b"x" * 2000)]
+    with client(waits, body_limit_bytes=10) as web:
+        response = web.request("GET", server.url, hash_body=True)
+    assert response.body == b""
+    assert response.digest == BodyDigest(hashlib.sha256(b"x" * 2000).hexdigest(), 2000)
+    assert server.requests[0][2]["accept-encoding"] == "identity"
+
+
+def test_a_body_to_hash_that_is_cut_or_packed_is_refused(server, waits):
+    server.answers = [cut_short]
+    with client(waits, attempts=2) as web, pytest.raises(ServiceUnavailable):
+        web.request("GET", server.url, hash_body=True)
+    server.answers = [says(200, gzip.compress(b"x"), content_encoding="gzip")]
+    with client(waits) as web, pytest.raises(MalformedData, match="not requested"):
+        web.request("GET", server.url, hash_body=True)
+
+
+def test_a_refusal_of_a_body_to_hash_says_why(server, waits):
+    server.answers = [says(404, b'{"message": "Not Found"}', content_type="application/json")]
+    with client(waits) as web, pytest.raises(RequestRefused, match="Not Found"):
+        web.request("GET", server.url, hash_body=True)
