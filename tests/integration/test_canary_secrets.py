@@ -63,6 +63,7 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--needs", "{text}", "--plan", "{matrix}", "--results", "{results}"),
         ("--needs", "{url}", "--results", "{url}"),
     ),
+    "workflow": (("check",), ("check", "{text}"), ("check", "{url}"), ("check", "--fix", "{workflow}"), ("{url}",)),
     "dev-check": ((), ("{url}",)),
     "test": (("{url}",),),
     "cross-build": (("--system", "aarch64-darwin"), ("--system", "{url}")),
