@@ -8,14 +8,13 @@ from pathlib import Path
 
 from nanna_ci.commands.run_job import JOB_FOLDERS
 from nanna_ci.pipeline.definition import load_pipeline
-from nanna_ci.pipeline.job_plan import Event, JobRoute, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, matrix_entries, plan_jobs
 from nanna_ci.pipeline.run_folder import ensure_base
-from nanna_ci.pipeline.vocabulary import RUNNERS
-from nanna_ci.usage import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / ".github/workflows/ci.yml").read_text()
 ENTRIES = matrix_entries(plan_jobs(load_pipeline(ROOT / "pipeline.toml"), Event.PUSH))
+
 
 def jobs_of(text: str) -> dict[str, str]:
     """Job name -> its text, comments left out. The workflow indents by two spaces (its linters hold it to YAML)."""

@@ -24,7 +24,29 @@ TREES = st.recursive(
 MAPPINGS = st.dictionaries(KEYS, TREES, min_size=1, max_size=4)
 LINES = st.lists(st.text("ab: -#'\"${}", max_size=6).map(str.rstrip), min_size=1, max_size=5)
 PIECES = st.sampled_from(
-    ["a", "b: ", "- ", "  ", "\n", "\n  ", "\n    ", ":", " #", "'", '"', "[", "]", "{", "}", ",", "|", ">", "&x", "? ", "-"]
+    [
+        "a",
+        "b: ",
+        "- ",
+        "  ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        ":",
+        " #",
+        "'",
+        '"',
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "|",
+        ">",
+        "&x",
+        "? ",
+        "-",
+    ]
 )
 
 
@@ -42,7 +64,7 @@ def quoted(text: str, style: int) -> str:
         return "'" + text.replace("'", "''") + "'"
     if style == 2 and re.fullmatch(r"[a-z][a-z-]*", text):
         return text
-    return json.dumps(text).replace("\\u2028", "\\L") if text.isascii() else json.dumps(text, ensure_ascii=True)
+    return json.dumps(text)
 
 
 def written(value: Any, indent: int, style: int) -> str:
@@ -61,6 +83,15 @@ def flowing(value: Any, style: int) -> str:
     if isinstance(value, list):
         return f"[{', '.join(flowing(item, style) for item in value)}]"
     return "{ " + ", ".join(f"{quoted(key, style)}: {flowing(item, style)}" for key, item in value.items()) + " }"
+
+
+def refusal(data: bytes) -> str:
+    """Why a text is not read, "" if it is."""
+    try:
+        read_yaml(data, "w")
+    except MalformedData as error:
+        return error.message
+    return ""
 
 
 def is_bmp(value: Any) -> bool:
@@ -89,19 +120,15 @@ def test_literal_blocks_keep_every_line(lines: list[str], indent: int) -> None:
 
 @given(st.lists(PIECES, max_size=14).map("".join))
 def test_any_text_is_read_or_refused_by_its_line(text: str) -> None:
-    try:
-        read_yaml(text.encode(), "w")
-    except MalformedData as error:
-        assert (found := re.match(r"w: line (\d+): ", error.message)), error.message
-        assert 1 <= int(found[1]) <= text.count("\n") + 1
+    message = refusal(text.encode())
+    found = re.match(r"w: line (\d+): ", message)
+    assert not message or (found is not None and 1 <= int(found[1]) <= text.count("\n") + 1)
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    try:
-        read_yaml(data, "w")
-    except MalformedData as error:
-        assert error.message.startswith("w: line ")
+    message = refusal(data)
+    assert not message or message.startswith("w: line ")
 
 
 @pytest.mark.parametrize("depth", [70, 5000])

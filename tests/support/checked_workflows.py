@@ -28,7 +28,7 @@ class CheckedWorkflows:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        return self.answer.get("findings", [])
+        return [dict(finding) for finding in self.answer.get("findings", [])]
 
     @property
     def rules(self) -> set[str]:

@@ -35,7 +35,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         raise UsageError("--dry-run is for what --fix would write", hint="add --fix")
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     policy = _policy(ports.cwd)
-    texts = {path: _read(ports.cwd / path, path) for path in _paths(arguments.files, ports.cwd)}
+    texts = {path: _read(ports.cwd / path, path) for path in _paths(arguments.file, ports.cwd)}
     workflows = [_workflow(text, path) for path, text in texts.items()]
     changes: dict[str, str] = {}
     for number, (path, text) in enumerate(texts.items() if arguments.fix else ()):
@@ -44,7 +44,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
             changes[path] = diff
             workflows[number] = _workflow(mended, path)
             if not context.dry_run:
-                write_atomic(ports.cwd / path, mended.encode(), mode=_mode(ports.cwd / path))
+                # the file's own text: a redacted workflow would be another one
+                write_atomic(ports.cwd / path, mended.encode(), mode=_mode(ports.cwd / path), redacted=False)
     findings = check_workflows(
         workflows if not context.dry_run else [_workflow(text, path) for path, text in texts.items()],
         policy,
@@ -52,7 +53,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         pages=_pages(ports.cwd),
         read_words=_read_words,
         today=_today(ports),
-        is_whole=not arguments.files,
+        is_whole=not arguments.file,
     )
     return make_report([one.path for one in workflows], findings, changes, is_dry_run=context.dry_run)
 
@@ -67,7 +68,7 @@ def _paths(named: Sequence[str], cwd: Path) -> list[str]:
         return list(dict.fromkeys(named))
     found = sorted(path for path in (cwd / FOLDER).glob("*") if path.suffix in {".yml", ".yaml"})
     if not found:
-        raise UsageError(f"{FOLDER} has no workflow", hint="go to the repository's own folder, or name the files")
+        raise UsageError(f"{FOLDER} has no workflow", hint="go to the repository's own folder, or name one with --file")
     return [path.relative_to(cwd).as_posix() for path in found]
 
 

@@ -25,5 +25,11 @@ DRY_RUN = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("action", choices=("check",), metavar="ACTION", help="check: hold them against the rules")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="workflows (default: all of .github/workflows)")
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="check this workflow, not all of .github/workflows; repeatable",
+    )
     parser.add_argument("--fix", action="store_true", help="mend what is mechanical, then check again")

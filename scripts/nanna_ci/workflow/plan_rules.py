@@ -145,7 +145,11 @@ def _result_kept(workflow: WorkflowFile, job: WorkflowJob) -> Iterator[WorkflowF
     for step in job.steps:
         inputs = step.body.mapping("with")
         name = inputs.text("name") if inputs is not None else None
-        if step.action == "actions/upload-artifact" and name == "job-${{ matrix.id }}" and _always(step.body.text("if")):
+        if (
+            step.action == "actions/upload-artifact"
+            and name == "job-${{ matrix.id }}"
+            and _always(step.body.text("if"))
+        ):
             return
     yield WorkflowFinding(
         workflow.path,

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from nanna_ci.report.github import TOKEN_VARIABLE
 from nanna_ci.workflow.hardening_rules import excludes_pull_requests, is_writing
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar, scalars_in
 
-_SECRET: Final = re.compile(r"\bsecrets\b(?!\.GITHUB_TOKEN\b)")
+_SECRET: Final = re.compile(rf"\bsecrets\b(?!\.{TOKEN_VARIABLE}\b)")
 _ONE_SECRET: Final = re.compile(r"\bsecrets\.\w+")
 _CACHE: Final = re.compile(r"(?:^|[/-])cache(?:$|[/-])")
 _STEP_SCOPES: Final = {"env", "with"}

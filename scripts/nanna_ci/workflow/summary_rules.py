@@ -91,7 +91,7 @@ def _command(
             workflow.path,
             call.line,
             WorkflowRule.SUMMARY_COMMAND,
-            f"ci-summary is told to require {', '.join(required) or 'nothing'}, not what its job needs",
+            f"ci-summary requires {', '.join(required) or 'nothing'}, which is not what its job needs",
             f"end the command with {' '.join(job.needs)}",
         )
 
@@ -99,7 +99,7 @@ def _command(
 def find_documented_jobs(
     workflows: Sequence[WorkflowFile], planned: frozenset[str], pages: Mapping[str, str]
 ) -> Iterator[WorkflowFinding]:
-    """Each job that a page names (``job `NAME` ``, ``require `NAME` ``, a table of workflow jobs) and that is not there."""
+    """Each job that a page names, in its text or in a table of workflow jobs, and that is not there."""
     known = {job.id for workflow in workflows for job in workflow.jobs} | planned
     for path, text in pages.items():
         in_table = False

@@ -20,6 +20,7 @@ from nanna_ci.workflow.yaml_nodes import (
     YamlScalar,
     YamlSequence,
 )
+from nanna_ci.workflow.yaml_scalars import block_text, read_quoted
 
 MAX_DEPTH: Final = 64
 _ODD: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
@@ -36,11 +37,6 @@ _REFUSED_STARTS: Final = {
     "]": "a ] without its [",
     "}": "a } without its {",
 }
-_ESCAPES: Final = {
-    **{"0": "\0", "a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "e": "\x1b"},
-    **{" ": " ", '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029"},
-}
-_HEX_DIGITS: Final = {"x": 2, "u": 4, "U": 8}
 
 
 def read_yaml(data: bytes, source: str) -> YamlDocument:
@@ -229,7 +225,9 @@ class _YamlReader:
         if not key.text:
             self.refuse("an empty key", key.line - 1)
         if key.text in known:
-            self.refuse(f"the key {shorten(key.text)}, which is on line {known[key.text][0].line} already,", key.line - 1)
+            self.refuse(
+                f"the key {shorten(key.text)}, which is on line {known[key.text][0].line} already,", key.line - 1
+            )
 
     def _refuse_start(self, rest: str) -> None:
         if rest[0] in _REFUSED_STARTS:
@@ -276,28 +274,13 @@ class _YamlReader:
         return text
 
     def _quoted(self) -> YamlScalar:
-        row, column, rest = self.row, self.column, self._rest()
-        if rest[0] == "'":
-            found = re.match(r"'((?:[^']|'')*)'", rest)
-        else:
-            found = re.match(r'"((?:[^"\\]|\\.)*)"', rest)
-        if found is None:
-            self.refuse("a quoted scalar that does not end on its line")
-        self.column += found.end()
-        if rest[0] == "'":
-            return YamlScalar(found[1].replace("''", "'"), ScalarStyle.SINGLE_QUOTED, row + 1, column + 1)
-        text = re.sub(r"\\(?:x(..)|u(.{4})|U(.{8})|(.))", self._escaped, found[1])
-        return YamlScalar(text, ScalarStyle.DOUBLE_QUOTED, row + 1, column + 1)
-
-    def _escaped(self, found: re.Match[str]) -> str:
-        digits = found[1] or found[2] or found[3]
-        if digits is not None:
-            if re.fullmatch(r"[0-9A-Fa-f]+", digits) and (code := int(digits, 16)) <= 0x10FFFF:
-                if not 0xD800 <= code <= 0xDFFF:
-                    return chr(code)
-        elif found[4] in _ESCAPES:
-            return _ESCAPES[found[4]]
-        self.refuse(f"the escape {shorten(found[0])}")
+        row, column = self.row, self.column
+        try:
+            text, style, length = read_quoted(self._rest())
+        except ValueError as error:
+            self.refuse(str(error))
+        self.column += length
+        return YamlScalar(text, style, row + 1, column + 1)
 
     def _flow(self, parent: int) -> YamlNode:
         """A value inside of brackets or braces, or those themselves."""
@@ -375,7 +358,7 @@ class _YamlReader:
             taken.append(line[indent:])
             self.row += 1
         at_end = self.row >= len(self.lines)
-        text = _chomp(taken, chomping, folded=rest[0] == ">", at_end=at_end)
+        text = block_text(taken, chomping, folded=rest[0] == ">", at_end=at_end)
         return YamlScalar(text, ScalarStyle.FOLDED if rest[0] == ">" else ScalarStyle.LITERAL, row + 1, column + 1)
 
     def _detect_indent(self, parent: int) -> int:
@@ -390,34 +373,3 @@ class _YamlReader:
                 return max(indent, parent + 1)
             longest = max(longest, indent)
         return max(longest, parent + 1)
-
-
-def _chomp(lines: list[str], chomping: str, *, folded: bool, at_end: bool) -> str:
-    """The text of a block of lines without their indentation; `at_end`: the last is what follows the last break."""
-    breaks = len(lines) - (1 if at_end else 0)
-    while lines and not lines[-1]:
-        lines = lines[:-1]
-    if not lines:
-        return "\n" * breaks if chomping == "+" else ""
-    text = _fold(lines) if folded else "\n".join(lines)
-    trailing = breaks - len(lines) + 1
-    if chomping == "-" or trailing == 0:
-        return text
-    return text + "\n" * (trailing if chomping == "+" else 1)
-
-
-def _fold(lines: list[str]) -> str:
-    """Breaks between two lines of text become spaces; those beside empty or indented lines stay."""
-    text, breaks, before = "", 0, None
-    for line in lines:
-        if not line:
-            breaks += 1
-            continue
-        if before is None:
-            text += "\n" * breaks
-        elif before.startswith(" ") or line.startswith(" "):
-            text += "\n" * (breaks + 1)
-        else:
-            text += "\n" * breaks or " "
-        text, breaks, before = text + line, 0, line
-    return text
