@@ -141,3 +141,90 @@ def test_a_folder_without_workflows_is_a_usage_error(repository: Path) -> None:
     (repository / CI).unlink()
     assert check_folder(repository).error == ".github/workflows has no workflow"
     assert check_folder(repository).code == 2
+
+
+CALLER = """\
+on:
+  push:
+  pull_request:
+  merge_group:
+  release:
+permissions: {}
+concurrency: ci-${{ github.ref }}
+jobs:
+  pipeline:
+    permissions:
+      contents: read # to check out
+      packages: write # for what is published after a push
+    uses: CALLED
+    secrets:
+      CACHIX_AUTH_TOKEN: ${{ secrets.CACHIX_AUTH_TOKEN }}
+"""
+
+
+def call_from_another(repository: Path, caller: str) -> None:
+    """ci.yml becomes a workflow that others call."""
+    text = (repository / CI).read_text()
+    events = text[text.index("on:\n") : text.index("permissions: {}")]
+    (repository / CI).write_text(text.replace(events, "on:\n  workflow_call:\n\n"))
+    (repository / ".github/workflows/caller.yml").write_text(caller)
+
+
+def test_a_pipeline_may_be_called_by_the_workflow_that_events_start(repository: Path) -> None:
+    caller = CALLER.replace("CALLED", f"./{CI}")
+    call_from_another(repository, caller)
+    assert check_folder(repository).places == []
+    call_from_another(repository, caller.replace("  merge_group:\n", ""))
+    assert check_folder(repository).places == [".github/workflows/caller.yml:1: event"]
+    call_from_another(repository, caller.replace(CI, ".github/workflows/other.yml"))
+    assert check_folder(repository).rules == {"job-place"}
+    called = repository / CI
+    called.write_text(called.read_text().replace("    if: github.event_name == 'push'\n", ""))
+    assert check_folder(repository, "--file", CI).rules == {"write-on-pull-request"}
+
+
+def test_a_pipeline_of_another_repository_is_named_in_the_table(repository: Path) -> None:
+    name, commit = "owner/ci/.github/workflows/pipeline.yml", "a" * 40
+    (repository / CI).write_text(CALLER.replace("CALLED", f"{name}@{commit} # v1"))
+    for page in (repository / "README.md", repository / "docs/workflow.md"):
+        page.unlink()
+    policy = f'[[pin]]\naction = "{name}"\nversion = "v1"\ncommit = "{commit}"\nseen = 2026-01-01\nusing = "workflow"\n'
+    (repository / ".github/workflow.toml").write_text(policy)
+    assert check_folder(repository).rules == {"job-place"}
+    (repository / ".github/workflow.toml").write_text(f'[pipeline]\nworkflow = "{name}"\n{policy}')
+    assert check_folder(repository).places == []
+    (repository / CI).write_text(CALLER.replace("CALLED", f"{name}@v1"))
+    assert check_folder(repository).rules == {"pin-commit"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "rules"),
+    [
+        ("github.event_name == 'push'", set()),
+        ("${{ !cancelled() && github.event_name == 'push' }}", set()),
+        ("!(github.event_name == 'push')", {"write-on-pull-request"}),
+        ("${{ !(always() && github.event_name == 'push') }}", {"write-on-pull-request"}),
+        ("github.event_name == 'push' == false", {"write-on-pull-request"}),
+        ("github.event_name == 'push' || github.actor == 'me'", {"write-on-pull-request"}),
+        ("github.event_name != 'pull_request'", {"write-on-pull-request"}),
+        ("github.event_name == 'pull_request_target'", {"write-on-pull-request"}),
+    ],
+)
+def test_only_a_condition_that_surely_excludes_pull_requests_counts(
+    repository: Path, condition: str, rules: set[str]
+) -> None:
+    file = repository / CI
+    text = file.read_text()
+    changed = text.replace("ci-summary\n    if: github.event_name == 'push'\n", f'ci-summary\n    if: "{condition}"\n')
+    assert changed != text
+    file.write_text(changed)
+    assert check_folder(repository).rules == rules
+
+
+@pytest.mark.parametrize("word", ["SECRETS.CACHIX_AUTH_TOKEN", "Secrets [ 'X' ]", "secrets['X']"])
+def test_github_does_not_mind_the_case_of_secrets_and_neither_does_the_rule(repository: Path, word: str) -> None:
+    file = repository / CI
+    file.write_text(
+        file.read_text().replace("PYTHONPATH: scripts", f"T: ${{{{ {word} }}}}\n          PYTHONPATH: scripts", 1)
+    )
+    assert {"secret-environment", "secret-on-pull-request"} <= check_folder(repository).rules

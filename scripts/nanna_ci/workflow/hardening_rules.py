@@ -17,14 +17,15 @@ LONGEST_MINUTES: Final = 360
 _PULL_REQUESTS_ONLY: Final = "${{ github.event_name == 'pull_request' }}"
 _SKIPS_OF_THE_PLAN: Final = {"${{ matrix.skippable }}", "${{ contains(matrix.skips, matrix.scan) }}"}
 _EVENTS_OF_STRANGERS: Final = ("pull_request_target", "workflow_run", "issue_comment", "issues", "discussion_comment")
-_ONE_EVENT: Final = re.compile(r"github\.event_name == '(?!pull_request)\w+'")
+_ONE_EVENT: Final = re.compile(r"github\.event_name == '(?!pull_request)\w+'", re.IGNORECASE)
 _FETCHES_PULL: Final = re.compile(r"\bgh pr checkout\b|\brefs/pull/|\bpull/\S+/(?:head|merge)\b")
 _DIGEST: Final = re.compile(r"[^@\s${}]+@sha256:[0-9a-f]{64}")
 
 
 def excludes_pull_requests(condition: str) -> bool:
-    """Whether an `if` holds for one named event only, which is no pull request."""
-    return bool(_ONE_EVENT.search(condition)) and "||" not in condition
+    """Whether an `if` holds for one named event only, which is no pull request: that, and maybe more, joined by &&."""
+    parts = [part.strip() for part in re.sub(r"^\$\{\{|}}$", "", condition.strip()).split("&&")]
+    return any(map(_ONE_EVENT.fullmatch, parts)) and "||" not in condition
 
 
 def find_hardening(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
@@ -124,7 +125,9 @@ def _permissions(workflow: WorkflowFile, job: WorkflowJob) -> Iterator[WorkflowF
                 f"permission {key.text} of job {job.id} has no reason beside it",
                 "say in a comment on its line what needs it",
             )
-    if workflow.starts_on("pull_request") and is_writing(job) and not excludes_pull_requests(job.condition):
+    is_call = job.body.get("uses") is not None  # what it calls names for each job what that needs of these
+    serves = workflow.serves_pull_requests and not is_call
+    if serves and is_writing(job) and not excludes_pull_requests(job.condition):
         yield WorkflowFinding(
             workflow.path,
             node.line,

@@ -36,9 +36,13 @@ class ActionPin:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPolicy:
-    """The table, the least age of a pin, and the jobs that report and decide nothing."""
+    """The table, the least age of a pin, and the jobs that report and decide nothing.
+
+    `pipeline` is the reusable workflow of another repository that runs the plan, None if one of our own does.
+    """
 
     path: str
+    pipeline: str | None = None
     minimum_age_days: int = 7
     reports: tuple[str, ...] = ()
     pins: Mapping[str, ActionPin] = field(default_factory=dict)
@@ -53,10 +57,15 @@ def parse_policy(data: bytes, source: str) -> WorkflowPolicy:
         raise ConfigError(source, "is not UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(source, f"is not TOML: {error}") from None
-    _refuse_unknown(raw, {"pins", "summary", "pin"}, source)
+    _refuse_unknown(raw, {"pipeline", "pins", "summary", "pin"}, source)
     pins, summary = _table(raw, "pins", source), _table(raw, "summary", source)
     _refuse_unknown(pins, {"minimum_age_days"}, f"{source}: [pins]")
     _refuse_unknown(summary, {"reports"}, f"{source}: [summary]")
+    pipeline = _table(raw, "pipeline", source)
+    _refuse_unknown(pipeline, {"workflow"}, f"{source}: [pipeline]")
+    name = pipeline.get("workflow")
+    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise ConfigError(f"{source}: pipeline.workflow", "must be OWNER/REPOSITORY/.github/workflows/FILE")
     age, reports = pins.get("minimum_age_days", 7), summary.get("reports", [])
     if not isinstance(age, int) or isinstance(age, bool) or age < 0:
         raise ConfigError(f"{source}: pins.minimum_age_days", "must be a number of days, 0 or more")
@@ -71,7 +80,7 @@ def parse_policy(data: bytes, source: str) -> WorkflowPolicy:
         if pin.action in found:
             raise ConfigError(f"{source}: [[pin]]", f"{pin.action} is there twice")
         found[pin.action] = pin
-    return WorkflowPolicy(source, age, tuple(reports), found)
+    return WorkflowPolicy(source, name, age, tuple(reports), found)
 
 
 def _pins(table: list[Any], lines: list[int], source: str) -> Iterator[ActionPin]:

@@ -97,9 +97,8 @@ def is_pipeline(workflow: WorkflowFile) -> bool:
     return any(call.name == "plan" for job in workflow.jobs for call in find_calls(job))
 
 
-def find_plan_rules(workflow: WorkflowFile, pipeline: Pipeline) -> Iterator[WorkflowFinding]:
-    """Of the workflow that runs the plan: each event, job and scan of the plan without a place in it."""
-    entries = {event: matrix_entries(plan_jobs(pipeline, event)) for event in Event}
+def find_events(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
+    """Of the workflow that runs the plan, or calls the one that does: each event of a plan that does not start it."""
     for event in Event:
         if not workflow.starts_on(event.value):
             key = workflow.root.key("on")
@@ -110,6 +109,11 @@ def find_plan_rules(workflow: WorkflowFile, pipeline: Pipeline) -> Iterator[Work
                 f"no {event.value} starts it, for which there is a plan",
                 f"add {event.value} to on:",
             )
+
+
+def find_plan_rules(workflow: WorkflowFile, pipeline: Pipeline) -> Iterator[WorkflowFinding]:
+    """Of the workflow that runs the plan: each job and scan of the plan without a place in it."""
+    entries = {event: matrix_entries(plan_jobs(pipeline, event)) for event in Event}
     jobs = [job for job in workflow.jobs if _matrix_text(job) is not None]
     for job in jobs:
         yield from _matrix_keys(workflow, job, entries[Event.PUSH])

@@ -12,8 +12,8 @@ from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar, scalars_in
 
-_SECRET: Final = re.compile(rf"\bsecrets\b(?!\.{TOKEN_VARIABLE}\b)")
-_ONE_SECRET: Final = re.compile(r"\bsecrets\.\w+")
+_SECRET: Final = re.compile(rf"\bsecrets\b(?!\.{TOKEN_VARIABLE}\b)", re.IGNORECASE)
+_ONE_SECRET: Final = re.compile(r"\bsecrets\.\w+", re.IGNORECASE)
 _CACHE: Final = re.compile(r"(?:^|[/-])cache(?:$|[/-])")
 _STEP_SCOPES: Final = {"env", "with"}
 
@@ -65,7 +65,7 @@ def _steps(workflow: WorkflowFile, job: WorkflowJob) -> Iterator[WorkflowFinding
                         "keep the secret in an environment of the main branch, and give the job `environment:`",
                     )
                 conditions = (job.condition, step.body.text("if") or "")
-                if workflow.starts_on("pull_request") and not any(map(excludes_pull_requests, conditions)):
+                if workflow.serves_pull_requests and not any(map(excludes_pull_requests, conditions)):
                     yield WorkflowFinding(
                         workflow.path,
                         found.line,

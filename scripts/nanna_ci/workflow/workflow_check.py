@@ -13,6 +13,7 @@ from nanna_ci.workflow.pin_table import WorkflowPolicy
 from nanna_ci.workflow.plan_rules import (
     ReadWords,
     find_command_lines,
+    find_events,
     find_plan_rules,
     find_runner_rules,
     is_pipeline,
@@ -44,17 +45,27 @@ def check_workflows(
     if is_whole:
         planned = frozenset(job.id for event in Event for job in plan_jobs(pipeline, event))
         found += find_documented_jobs(workflows, planned, pages)
-        if workflows and not any(map(is_pipeline, workflows)):
-            found.append(
-                WorkflowFinding(
-                    workflows[0].path,
-                    workflows[0].root.line,
-                    WorkflowRule.JOB_PLACE,
-                    "no workflow runs the plan: none of its jobs has a place",
-                    "take over ci.yml of nanna-coder-ci",
-                )
-            )
+        found += _starts(workflows, policy)
     return tuple(sorted(set(found), key=lambda one: (one.path, one.line, one.rule, one.says)))
+
+
+def _starts(workflows: Sequence[WorkflowFile], policy: WorkflowPolicy) -> Iterator[WorkflowFinding]:
+    """The plan must be run, by a workflow that each event starts, or that is called by one."""
+    called = {f"./{one.path}" for one in workflows if is_pipeline(one)} | {policy.pipeline}
+    callers = [
+        one for one in workflows if any((job.body.text("uses") or "").split("@")[0] in called for job in one.jobs)
+    ]
+    started = [one for one in workflows if is_pipeline(one) and not one.starts_on("workflow_call")] + callers
+    if workflows and not started:
+        yield WorkflowFinding(
+            workflows[0].path,
+            workflows[0].root.line,
+            WorkflowRule.JOB_PLACE,
+            "no workflow runs the plan: none of its jobs has a place",
+            f"take over ci.yml of nanna-coder-ci; or name the workflow that you call as [pipeline] in {policy.path}",
+        )
+    for workflow in started:
+        yield from find_events(workflow)
 
 
 def _of_one(

@@ -84,6 +84,11 @@ class WorkflowFile:
         """Whether one of the events is a trigger."""
         return any(name in events for name, _ in self.triggers)
 
+    @property
+    def serves_pull_requests(self) -> bool:
+        """Whether a pull request can start it; of a workflow that others call, nobody knows who does."""
+        return self.starts_on("pull_request", "workflow_call")
+
     def uses(self) -> Iterator[tuple[YamlScalar, ActionUse | None]]:
         """Each `uses:`, of steps and of jobs; None for one that is not NAME@REF."""
         for job in self.jobs:
