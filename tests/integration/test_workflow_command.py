@@ -228,3 +228,11 @@ def test_github_does_not_mind_the_case_of_secrets_and_neither_does_the_rule(repo
         file.read_text().replace("PYTHONPATH: scripts", f"T: ${{{{ {word} }}}}\n          PYTHONPATH: scripts", 1)
     )
     assert {"secret-environment", "secret-on-pull-request"} <= check_folder(repository).rules
+
+
+def test_an_app_of_ones_own_is_named_in_the_table(repository: Path) -> None:
+    file, table = repository / CI, repository / ".github/workflow.toml"
+    file.write_text(file.read_text().replace("run: .ci/run", "run: nix run .#mine -- --flag"))
+    assert check_folder(repository).rules == {"command-line"}
+    table.write_text(table.read_text() + '\n[pipeline]\napps = ["mine"]\n')
+    assert check_folder(repository).rules == set()

@@ -38,13 +38,15 @@ class ActionPin:
 class WorkflowPolicy:
     """The table, the least age of a pin, and the jobs that report and decide nothing.
 
-    `pipeline` is the reusable workflow of another repository that runs the plan, None if one of our own does.
+    `pipeline` is the reusable workflow of another repository that runs the plan, None if one of our own does. `apps`
+    are those of the flake that are none of our commands.
     """
 
     path: str
     pipeline: str | None = None
     minimum_age_days: int = 7
     reports: tuple[str, ...] = ()
+    apps: tuple[str, ...] = ()
     pins: Mapping[str, ActionPin] = field(default_factory=dict)
 
 
@@ -62,15 +64,15 @@ def parse_policy(data: bytes, source: str) -> WorkflowPolicy:
     _refuse_unknown(pins, {"minimum_age_days"}, f"{source}: [pins]")
     _refuse_unknown(summary, {"reports"}, f"{source}: [summary]")
     pipeline = _table(raw, "pipeline", source)
-    _refuse_unknown(pipeline, {"workflow"}, f"{source}: [pipeline]")
+    _refuse_unknown(pipeline, {"workflow", "apps"}, f"{source}: [pipeline]")
     name = pipeline.get("workflow")
     if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
         raise ConfigError(f"{source}: pipeline.workflow", "must be OWNER/REPOSITORY/.github/workflows/FILE")
-    age, reports = pins.get("minimum_age_days", 7), summary.get("reports", [])
+    age = pins.get("minimum_age_days", 7)
     if not isinstance(age, int) or isinstance(age, bool) or age < 0:
         raise ConfigError(f"{source}: pins.minimum_age_days", "must be a number of days, 0 or more")
-    if not isinstance(reports, list) or not all(isinstance(one, str) for one in reports):
-        raise ConfigError(f"{source}: summary.reports", "must be a list of names of jobs")
+    reports = _names(summary, "reports", f"{source}: summary.reports")
+    apps = _names(pipeline, "apps", f"{source}: pipeline.apps")
     lines = [number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith("[[pin]]")]
     table = raw.get("pin", [])
     if not isinstance(table, list):
@@ -80,7 +82,7 @@ def parse_policy(data: bytes, source: str) -> WorkflowPolicy:
         if pin.action in found:
             raise ConfigError(f"{source}: [[pin]]", f"{pin.action} is there twice")
         found[pin.action] = pin
-    return WorkflowPolicy(source, name, age, tuple(reports), found)
+    return WorkflowPolicy(source, name, age, reports, apps, found)
 
 
 def _pins(table: list[Any], lines: list[int], source: str) -> Iterator[ActionPin]:
@@ -100,6 +102,13 @@ def _pins(table: list[Any], lines: list[int], source: str) -> Iterator[ActionPin
             raise ConfigError(where, "seen must be a date, as 2026-08-31")
         line = lines[number] if len(lines) == len(table) else 1
         yield ActionPin(**{key: entry[key] for key in _PIN_KEYS}, line=line)
+
+
+def _names(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    names = table.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise ConfigError(where, "must be a list of names")
+    return tuple(names)
 
 
 def _table(raw: Mapping[str, Any], name: str, source: str) -> Mapping[str, Any]:

@@ -77,10 +77,12 @@ def _runners(job: WorkflowJob) -> set[str]:
     return {one.text for one in scalars_in(values)} if isinstance(values, YamlSequence) and not has_more else set()
 
 
-def find_command_lines(workflow: WorkflowFile, read_words: ReadWords) -> Iterator[WorkflowFinding]:
-    """Each call that its command would refuse."""
+def find_command_lines(workflow: WorkflowFile, apps: Sequence[str], read_words: ReadWords) -> Iterator[WorkflowFinding]:
+    """Each call that its command would refuse; `apps` are no commands of ours."""
     for job in workflow.jobs:
         for call in find_calls(job):
+            if call.name in apps:
+                continue
             answer = "no shell can read it" if call.words is None else read_words(call.words)
             if isinstance(answer, str):
                 yield WorkflowFinding(
@@ -88,7 +90,8 @@ def find_command_lines(workflow: WorkflowFile, read_words: ReadWords) -> Iterato
                     call.line,
                     WorkflowRule.COMMAND_LINE,
                     f"step {call.step.name!r} calls nanna-ci {call.name}, which would refuse it: {answer}",
-                    "nanna-ci --help lists the commands, nanna-ci COMMAND --help what each takes",
+                    "see nanna-ci --help and nanna-ci COMMAND --help; an app of your own flake goes into [pipeline] apps of"
+                    " .github/workflow.toml",
                 )
 
 

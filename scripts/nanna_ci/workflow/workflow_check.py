@@ -74,7 +74,7 @@ def _of_one(
     yield from find_hardening(workflow)
     yield from find_secret_rules(workflow)
     yield from find_runner_rules(workflow)
-    yield from find_command_lines(workflow, read_words)
+    yield from find_command_lines(workflow, policy.apps, read_words)
     if is_pipeline(workflow):
         yield from find_plan_rules(workflow, pipeline)
         yield from find_summary_rules(workflow, policy.reports, read_words)

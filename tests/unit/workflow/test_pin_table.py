@@ -12,6 +12,9 @@ from nanna_ci.workflow.pin_table import ActionPin, parse_policy
 PIN = f"""\
 [pins]
 minimum_age_days = 3
+[pipeline]
+workflow = "o/r/w.yml"
+apps = ["mine"]
 [summary]
 reports = ["a"]
 [[pin]]
@@ -26,7 +29,8 @@ using = "node24"
 def test_a_table_is_read_with_the_line_of_each_pin() -> None:
     policy = parse_policy(PIN.encode(), "w.toml")
     assert (policy.minimum_age_days, policy.reports) == (3, ("a",))
-    pin = ActionPin("a/b/c", "v1", "a" * 40, datetime.date(2026, 1, 2), "node24", 5)
+    assert (policy.pipeline, policy.apps) == ("o/r/w.yml", ("mine",))
+    pin = ActionPin("a/b/c", "v1", "a" * 40, datetime.date(2026, 1, 2), "node24", 8)
     assert policy.pins == {"a/b/c": pin}
 
 
@@ -40,12 +44,15 @@ def test_an_empty_table_has_its_defaults() -> None:
     [
         ("[pins]", "[pin_s]", "unknown key 'pin_s'"),
         ("minimum_age_days", "age", "unknown key 'age'"),
-        ("reports", "report", "unknown key 'report'"),
+        ("reports =", "report =", "unknown key 'report'"),
         ('using = "node24"', 'using = "node24"\nlicense = "x"', "unknown key 'license'"),
         ("= 3", "= -1", "0 or more"),
         ("= 3", "= true", "0 or more"),
         ('["a"]', '"a"', "list of names"),
         ('["a"]', "[1]", "list of names"),
+        ('["mine"]', '"mine"', "pipeline.apps: must be a list of names"),
+        ('"o/r/w.yml"', '"w.yml"', "pipeline.workflow: must be OWNER/REPOSITORY"),
+        ("apps", "app", "unknown key 'app'"),
         ("[[pin]]", "[pin]", "[[pin]]"),
         ('"a/b/c"', '"abc"', "OWNER/REPOSITORY"),
         ('"v1"', "1", "version is missing, or no text"),
