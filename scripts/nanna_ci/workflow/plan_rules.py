@@ -90,7 +90,7 @@ def find_command_lines(workflow: WorkflowFile, apps: Sequence[str], read_words: 
                     call.line,
                     WorkflowRule.COMMAND_LINE,
                     f"step {call.step.name!r} calls nanna-ci {call.name}, which would refuse it: {answer}",
-                    "see nanna-ci --help and nanna-ci COMMAND --help; an app of your own flake goes into [pipeline] apps of"
+                    "see nanna-ci --help and nanna-ci COMMAND --help; name an app of your own as [pipeline] apps in"
                     " .github/workflow.toml",
                 )
 
