@@ -37,7 +37,9 @@ def test_a_finding_says_where_which_rule_and_how_to_mend_it(repository: Path) ->
     line = text.splitlines().index("  jobs:") + 1
     fake = FakePorts(repository)
     assert main(["workflow", "check"], fake.ports) == 1
-    assert f"{CI}:{line}: time-limit: job jobs has no time limit" in " ".join(fake.stdout.getvalue().split())
+    assert f"{CI}:{line}: time-limit: job jobs has no time limit from 1 to 360 minutes" in " ".join(
+        fake.stdout.getvalue().split()
+    )
     assert "fix: give it `timeout-minutes:`" in " ".join(fake.stdout.getvalue().split())
 
 

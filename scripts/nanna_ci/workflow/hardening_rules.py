@@ -145,7 +145,7 @@ def _time_limit(workflow: WorkflowFile, job: WorkflowJob) -> Iterator[WorkflowFi
             workflow.path,
             job.key.line,
             WorkflowRule.TIME_LIMIT,
-            f"job {job.id} has no time limit of its own: it can hang for {LONGEST_MINUTES} minutes",
+            f"job {job.id} has no time limit from 1 to {LONGEST_MINUTES} minutes: if it hangs, it hangs for hours",
             "give it `timeout-minutes:`, about twice what it takes",
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Code, Document, Facts, Heading, Notice, Tone
 from nanna_ci.report.outcome import Outcome
-from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
+from nanna_ci.workflow.workflow_finding import WorkflowFinding
 
 
 def make_report(
@@ -17,7 +17,7 @@ def make_report(
     """Findings first, then what was mended or would be. `changes` is path to unified diff."""
     blocks: list[Block] = [_notice(finding) for finding in findings]
     if not findings:
-        blocks.append(Notice(Tone.GOOD, f"{', '.join(paths)}: all {len(WorkflowRule)} rules hold."))
+        blocks.append(Notice(Tone.GOOD, f"{', '.join(paths)}: no rule is broken."))
     fixable = sum(finding.is_fixable for finding in findings)
     facts: list[tuple[str, str | None]] = [("Workflows", ", ".join(paths)), ("Broken rules", str(len(findings)))]
     if fixable:
@@ -33,7 +33,7 @@ def make_report(
         "findings": [_to_json(finding) for finding in findings],
         "changes": [{"path": path, "diff": diff} for path, diff in changes.items()],
     }
-    title = f"Workflows: rules are broken in {len(findings)} places" if findings else "Workflows"
+    title = f"Workflows: {len(findings)} broken rule{'' if len(findings) == 1 else 's'}" if findings else "Workflows"
     return Outcome(verdict, Document(title, tuple(blocks)), data)
 
 
