@@ -45,10 +45,11 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One sentence that must be seen."""
+    """One sentence that must be seen. `place`: the file, from the repository's top, and the line that it is about."""
 
     tone: Tone
     text: str
+    place: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,13 +228,16 @@ def render_outputs(outputs: Mapping[str, str]) -> str:
 def render_annotations(document: Document) -> Iterator[str]:
     """A workflow command for each notice that is bad or a warning, ten of each type, the tenth counting the rest."""
     for tone, level in _LEVELS.items():
-        texts = [block.text for block in document.blocks if isinstance(block, Notice) and block.tone is tone]
-        if len(texts) > ANNOTATIONS_OF_A_TYPE:
-            more = len(texts) - ANNOTATIONS_OF_A_TYPE + 1
-            texts[ANNOTATIONS_OF_A_TYPE - 1 :] = [f"and {more} more, see the step summary"]
-        for text in texts:
-            shown = visible(text)[:ANNOTATION_LIMIT]
-            yield f"::{level} title={_property(visible(document.title))}::{_data(shown)}"
+        notices = [block for block in document.blocks if isinstance(block, Notice) and block.tone is tone]
+        if len(notices) > ANNOTATIONS_OF_A_TYPE:
+            more = len(notices) - ANNOTATIONS_OF_A_TYPE + 1
+            notices[ANNOTATIONS_OF_A_TYPE - 1 :] = [Notice(tone, f"and {more} more, see the step summary")]
+        for notice in notices:
+            shown = visible(notice.text)[:ANNOTATION_LIMIT]
+            title = f"title={_property(visible(document.title))}"
+            if notice.place is not None:
+                title = f"file={_property(visible(notice.place[0]))},line={notice.place[1]},{title}"
+            yield f"::{level} {title}::{_data(shown)}"
 
 
 def _data(text: str) -> str:

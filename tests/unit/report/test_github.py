@@ -102,6 +102,14 @@ def test_annotations_are_escaped():
     assert list(github.render_annotations(document)) == ["::error title=a%3A b%2C c::100 %25 next::x"]
 
 
+def test_an_annotation_stands_at_the_place_of_its_notice():
+    document = Document("T", (Notice(Tone.WARN, "x", place=("a,b:c.yml", 3)), Notice(Tone.WARN, "y")))
+    assert list(github.render_annotations(document)) == [
+        "::warning file=a%2Cb%3Ac.yml,line=3,title=T::x",
+        "::warning title=T::y",
+    ]
+
+
 def test_an_annotation_is_one_line_without_what_commands_a_terminal():
     document = Document("a\x1b[2Jb", (Notice(Tone.BAD, "red\x1b[31m \u202egnp.exe\r\nlast"),))
     (line,) = github.render_annotations(document)
