@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -291,6 +292,18 @@ def test_verify_alone_compares_with_sums_and_digests(release: ReleaseRuns, serve
     assert (code, data["problems"]) == (1, ["bill.cdx.json: it is not what GitHub says"])
     server.tags[TAG] = "c" * 40
     assert "its tag is of cccccccccccc now" in release(TAG, "--verify")[1]["problems"][0]
+
+
+def test_verify_alone_holds_assets_to_the_sums_among_them(release: ReleaseRuns, server: StandInReleases):
+    lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in FILES.items()]
+    (release.dist / "SHA256SUMS").write_text("".join(lines))
+    assert release()[0] == 0
+    (one,) = server.published
+    one["assets"] = [asset for asset in one["assets"] if asset["name"] != "bill.cdx.json"]
+    server.add_asset(one, "bill.cdx.json", b"[]\n")
+    code, data = release(TAG, "--verify")
+    assert (code, len(data["problems"])) == (1, 1)
+    assert data["problems"][0].startswith("bill.cdx.json is another file: its SHA-256 is ")
 
 
 def test_notes_of_a_file_are_taken_as_they_are(release: ReleaseRuns, server: StandInReleases):
