@@ -179,6 +179,8 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--substituter", "{url}"),
         ("--to", "{url}"),
         ("--substituter", "file:///nowhere", "--to", "127.0.0.1:9/owner"),
+        ("--github", "{url}"),
+        ("--github", "nanna/coder"),
     ),
 }
 STORE_PATH = "/nix/store/0c5cm1zsyvgqgwm8h9zxq6ja3fr4bwk6-hello-2.12"
