@@ -49,7 +49,7 @@ def _check_workflows(setup: RepositorySetup) -> Iterator[Finding]:
     if isinstance(rules, Unknown):
         yield unavailable(check, None, rules)
     elif not rules.workflows:
-        yield Finding(check, None, Health.GOOD, "none; it takes an organisation's ruleset, and the check suffices")
+        yield Finding(check, None, Health.GOOD, "none: only the ruleset of an organisation can have one")
     for workflow in () if isinstance(rules, Unknown) else rules.workflows:
         yield Finding(check, workflow, Health.GOOD, f"required on {setup.repository.branch}")
 
