@@ -43,6 +43,12 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "plan": (("--config", "{bad}"), ("--config", "{text}"), ("--event", "{url}")),
     "run-job": (("unit-aarch64-darwin-stable",), ("unit-aarch64-darwin-stable", "--output", "{job}"), ("{url}",)),
     "ci": ((), ("--event", "{url}")),
+    "post-summary": (
+        ("--from", "{text}", "--repository", "nanna/coder", "--run", "1"),
+        ("--from", "{results}", "--repository", "{url}", "--run", "1"),
+        ("--from", "{results}", "--repository", "nanna/coder", "--run", "{url}"),
+        ("--from", "{results}", "--repository", "nanna/coder", "--run", "1", "--pull-request", "{url}"),
+    ),
     "ci-summary": (
         (
             *("--needs", "{needs}", "--plan", "{matrix}", "--results", "{results}", "--event", "push", "{url}"),
@@ -179,6 +185,8 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--substituter", "{url}"),
         ("--to", "{url}"),
         ("--substituter", "file:///nowhere", "--to", "127.0.0.1:9/owner"),
+        ("--github", "{url}"),
+        ("--github", "nanna/coder"),
     ),
 }
 STORE_PATH = "/nix/store/0c5cm1zsyvgqgwm8h9zxq6ja3fr4bwk6-hello-2.12"

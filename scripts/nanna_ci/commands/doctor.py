@@ -1,4 +1,4 @@
-"""`doctor`: checks the setup of caches, scans and containers; each finding with its fix."""
+"""`doctor`: checks the setup of this machine, or of a repository on GitHub; each finding with its fix."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ from nanna_ci.cache.probe import query_probe
 from nanna_ci.cache.substituters import Substituter, choose_keys, choose_substituters, named_cache_url
 from nanna_ci.containers.doctor.container_facts import check_containers, choose_base
 from nanna_ci.containers.registry.reference import Repository
+from nanna_ci.forge.settings.repository_doctor import query_findings
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import NannaError, RequestRefused
+from nanna_ci.foundation.errors import NannaError, RequestRefused, UsageError
 from nanna_ci.foundation.finding import Finding, Health
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.foundation.web import Token, WebClient
+from nanna_ci.measure.metrics.github_runs import parse_repository
 from nanna_ci.pipeline.definition import Cache, Pipeline, find_pipeline, load_pipeline
 from nanna_ci.pipeline.host_evaluation import HostEvaluation, query_evaluation
 from nanna_ci.pipeline.subject import source_folder
@@ -46,6 +48,8 @@ from nanna_ci.usage.lock_models import LOCK_FILE
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Check everything. Findings are the answer; only a wrong pipeline.toml or flag is an error."""
+    if arguments.github is not None:
+        return _github(arguments, context)
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
     cache = pipeline.cache
@@ -65,12 +69,23 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     )
     if pipeline.images:
         found += check_containers(pipeline, base, evaluated, LOCK_FILE, context)
-    findings = tuple(found)
+    title = "Setup of caches, scans and containers" if pipeline.images else "Setup of caches and scans"
+    return _outcome(title, tuple(found))
+
+
+def _github(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """The settings of a repository on GitHub: nothing of this machine, and no pipeline.toml."""
+    if arguments.substituter or arguments.to is not None:
+        raise UsageError("--github checks a repository's settings, not this machine's", hint="run doctor twice")
+    repository = parse_repository(arguments.github)
+    return _outcome(f"Settings of {repository} on GitHub", query_findings(repository, context))
+
+
+def _outcome(title: str, findings: tuple[Finding, ...]) -> Outcome:
     healths = {finding.health for finding in findings}
     verdict = Verdict.FAIL if Health.BAD in healths else Verdict.PASS
     if healths == {Health.UNAVAILABLE}:
         verdict = Verdict.UNAVAILABLE
-    title = "Setup of caches, scans and containers" if pipeline.images else "Setup of caches and scans"
     return Outcome(verdict, document_of(title, findings), {"findings": [_to_json(finding) for finding in findings]})
 
 

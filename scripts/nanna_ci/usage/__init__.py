@@ -16,6 +16,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "run-job": "run one job, the same here and in CI",
         "ci": "plan and run everything this machine can, in parallel",
         "ci-summary": "the one required check: every expected job accounted for; summary, comment, alerts",
+        "post-summary": "post the comment and the alerts of a run on GitHub",
         "workflow": "check GitHub's workflows against plan, commands, pins and hardening rules",
     },
     "The work tree": {

@@ -29,11 +29,25 @@ and, where pipeline.toml has an [[image]], what decides whether images can be ma
   image architectures  each image can be made here, or why not
   disk, memory         what the locked models need
 
+With --github, a repository's settings on GitHub instead, by its REST API; nothing of this machine:
+
+  required check       ci-summary is required on the default branch, by a ruleset or by branch protection; from GitHub
+                       Actions, under the name by which it is reported, and for administrators too
+  environment          each is limited to some branches; binary-cache to the default branch
+  secret               CACHIX_AUTH_TOKEN is in binary-cache, and none is in the whole repository; names only
+  workflow token       reads by default, and approves no pull request
+  actions policy       Actions is on, and takes actions by commit only
+  and                  fork approval, pages, immutable releases, code scanning, code owners
+
+GITHUB_TOKEN is sent where it is set. Without one, or with few rights, what is public is checked, and the rest says
+which right it takes. Only GET requests are sent. GITHUB_API_URL names another server than GitHub's.
+
 A cache has 60 s for all its answers, and 0.02 more for each path; then it counts as down.
 What could not be checked is `unavailable`, with the reason. A bad finding: exit 1. Nothing is changed; to test push
 access to a registry, an upload is opened for each image and cancelled before anything is sent.
 
 example: nanna-ci doctor --format json
+example: nanna-ci doctor --github nanna-coder/nanna-coder
 """
 DRY_RUN = False
 
@@ -49,4 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--to", metavar="REGISTRY/OWNER", help="where images would go; on GitHub: ghcr.io and the run's owner"
+    )
+    parser.add_argument(
+        "--github", metavar="OWNER/REPO", help="check the settings of this repository on GitHub, and nothing else"
     )

@@ -94,7 +94,7 @@ def without_nix(ports: FakePorts) -> None:
 def run(ports: FakePorts, *urls: str) -> tuple[Outcome, dict[tuple[str, str | None], Any]]:
     """The outcome, held against the schema, and its findings by check and subject."""
     ports.without_scanners()
-    outcome = doctor.execute(argparse.Namespace(substituter=list(urls), to=None), ports.context())
+    outcome = doctor.execute(argparse.Namespace(substituter=list(urls), to=None, github=None), ports.context())
     answer = check({"schemaVersion": 1, "command": "doctor", "verdict": outcome.verdict.value, **outcome.data})
     return outcome, {(finding["check"], finding["subject"]): finding for finding in answer["findings"]}
 

@@ -89,7 +89,7 @@ def script_nix(ports: FakePorts, evaluation: object) -> None:
 
 def run(ports: FakePorts, to: str | None = None) -> tuple[Outcome, Findings]:
     """The outcome, held against the schema, and its findings by check and subject."""
-    arguments = argparse.Namespace(substituter=[f"file://{ports.cwd}/cache"], to=to)
+    arguments = argparse.Namespace(substituter=[f"file://{ports.cwd}/cache"], to=to, github=None)
     ports.without_scanners()
     outcome = doctor.execute(arguments, ports.context())
     answer = check({"schemaVersion": 1, "command": "doctor", "verdict": outcome.verdict.value, **outcome.data})
