@@ -88,9 +88,10 @@ def summary(
     needs: dict[str, str],
     results: Sequence[JobResult | tuple[str, JobResult]],
     matrix: Any = MATRIX,
+    flags: Sequence[str] = (),
 ) -> Answer:
     keep(folder, results)
-    return run(folder, "--results", "results", "--event", "push", *NEEDS, **environment(needs, matrix))
+    return run(folder, *flags, "--results", "results", "--event", "push", *NEEDS, **environment(needs, matrix))
 
 
 def failed(job: str) -> JobResult:
@@ -381,3 +382,21 @@ def test_a_pull_request_raises_no_alert(tmp_path: Path) -> None:
     flags = ["--results", "results", "--event", "pull_request", "--alert", "alerts.json"]
     assert run(tmp_path, *flags, **environment(SUCCESS, MATRIX)).code == 1
     assert json.loads((tmp_path / "alerts.json").read_text())["alerts"] == []
+
+
+def test_under_strict_a_budget_that_nobody_measured_or_that_is_exceeded_fails_the_check(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").write_bytes((ROOT / "pipeline.toml").read_bytes())
+    answer = summary(tmp_path, SUCCESS, [PASSED, NIGHTLY], flags=("--strict",))
+    assert answer.code == 1
+    assert "budget not kept: size of the cache: n/a, limit at most 50.0 GB" in answer.bad
+    assert not [one for one in answer.bad if "machines at once" in one], "two are within thirty"
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    assert summary(loose, SUCCESS, [PASSED, NIGHTLY]).code == 0
+
+
+def test_under_strict_a_check_without_a_pipeline_to_take_budgets_from_fails(tmp_path: Path) -> None:
+    flags = ("--strict", "--config", str(tmp_path / "none.toml"))
+    answer = summary(tmp_path, SUCCESS, [PASSED, NIGHTLY], flags=flags)
+    assert answer.code == 1
+    assert [one for one in answer.bad if one.startswith("no budgets: ")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from nanna_ci.summary.expectations import ExpectedRun, parse_needs, parse_plan
 from nanna_ci.summary.found_results import read_results
 from nanna_ci.summary.measures import Measure, measures_of
 from nanna_ci.summary.pull_request_comment import comment_text
-from nanna_ci.summary.run_budgets import budgets_of
+from nanna_ci.summary.run_budgets import budgets_of, held_to_budgets
 from nanna_ci.summary.step_summary import RunSummary, summary_document
 
 INPUT_LIMIT_BYTES = 64 * MEBIBYTE
@@ -44,10 +45,13 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     answer = redactor.redact_value(account(needs, arguments.required, plan, read_results(folder), event))
     answers = redactor.redact_value(read_answers(folder))
     history, unread = _history(arguments.history, context)
+    budgets = _budgets(answer, answers, plan, history, context, strict=arguments.strict)
+    if arguments.strict:
+        answer = _hold_to_budgets(answer, budgets)
     summary = RunSummary(
         account=answer,
         measures=measures_of(answers, answer.results),
-        budgets=_budgets(answer, answers, plan, history, context),
+        budgets=budgets,
         url=None if run is None else run.url,
         problems=(*answers.problems, *unread),
     )
@@ -88,15 +92,23 @@ def _budgets(
     plan: ExpectedRun,
     history: Sequence[RunRecord],
     context: Context,
+    *,
+    strict: bool,
 ) -> tuple[BudgetResult, ...] | str:
-    """They decide nothing here: without a pipeline.toml that can be read there are none, and that is said."""
+    """Without a pipeline.toml that can be read there are none; then why."""
     ports = context.ports
     try:
         budget = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd)).budget
     except (ConfigError, UsageError) as error:
         return error.message
     machines = None if any(machine.is_anywhere for machine in plan.machines) else len(plan.machines)
-    return budgets_of(budget, answer, answers, history, machines)
+    return budgets_of(budget, answer, answers, history, machines=machines, strict=strict)
+
+
+def _hold_to_budgets(answer: RunAccount, budgets: tuple[BudgetResult, ...] | str) -> RunAccount:
+    if isinstance(budgets, str):
+        return replace(answer, problems=(*answer.problems, f"no budgets: {budgets}"))
+    return held_to_budgets(answer, budgets)
 
 
 def _input(name: str | None, variable: str, flag: str, context: Context) -> tuple[bytes, str]:

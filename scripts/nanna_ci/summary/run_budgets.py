@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from nanna_ci.foundation.errors import MalformedData
+from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.budgets.budget_rule import BudgetResult, decide_budgets
 from nanna_ci.measure.budgets.measured import measured_from
 from nanna_ci.measure.history.records import RunIdentity, RunRecord
@@ -21,9 +22,17 @@ _THIS_RUN = "this-run"
 
 
 def budgets_of(
-    budget: Budget, account: RunAccount, answers: CommandAnswers, history: Sequence[RunRecord], machines: int | None
+    budget: Budget,
+    account: RunAccount,
+    answers: CommandAnswers,
+    history: Sequence[RunRecord],
+    *,
+    machines: int | None,
+    strict: bool,
 ) -> tuple[BudgetResult, ...]:
     """All targets. `machines` is how many the plan keeps busy at once, `history` earlier runs, for the trend.
+
+    `strict`: what nobody measured fails.
 
     When the run began is not known here, so that the time of the whole pipeline is n/a.
     """
@@ -32,7 +41,13 @@ def budgets_of(
     record = record_of_results(origin, _longest(account), account.verdict, None)
     run = replace(record, cache_hit_rate=path_hit_rate(answers))
     measured = measured_from(run, history, machines=machines, worst_ratio=_worst_ratio(answers))
-    return decide_budgets(budget, measured, strict=False)
+    return decide_budgets(budget, measured, strict=strict)
+
+
+def held_to_budgets(account: RunAccount, budgets: Iterable[BudgetResult]) -> RunAccount:
+    """The account, failed by each budget that is not kept."""
+    broken = tuple(f"budget not kept: {one.line}" for one in budgets if one.verdict is Verdict.FAIL)
+    return replace(account, problems=(*account.problems, *broken))
 
 
 def _longest(account: RunAccount) -> Iterable[JobResult]:

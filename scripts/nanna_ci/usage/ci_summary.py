@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--history", metavar="WHERE", help="earlier runs, to compare budgets with: a folder or branch:NAME; only read"
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="a budget that is exceeded fails the check, and one that nobody measured"
+    )
     parser.add_argument("--comment", metavar="FILE", help="write the text of a pull request's comment")
     parser.add_argument("--alert", metavar="FILE", help="write the alerts of this run as JSON; none on a pull request")
     parser.add_argument("--badge", metavar="FILE", help="write a badge, for an endpoint of Shields")
