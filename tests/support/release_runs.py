@@ -64,9 +64,9 @@ class ReleaseRuns:
             jsonschema.validate(data, SCHEMA)
         return code, data
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """A process of its own."""
-        argv = [sys.executable, "-m", "nanna_ci", "release", *self._words(words)]
+    def start(self, *words: str, program: tuple[str, ...] = ("-m", "nanna_ci")) -> subprocess.Popen[bytes]:
+        """A process of its own; `program` are Python's words for it."""
+        argv = [sys.executable, *program, "release", *self._words(words)]
         environ = {**self.environ, "PYTHONPATH": str(PACKAGE.parent)}
         return subprocess.Popen(
             argv, cwd=self.folder, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
