@@ -44,6 +44,19 @@ def derivation_name(path: StorePath) -> str:
     return path.name.removesuffix(".drv")
 
 
+def say_builds(say: Callable[[str], None]) -> Callable[[BuildLog, Event], None]:
+    """What a build is at, a line for each derivation that it begins: for a command that waits for one output."""
+
+    def on_event(_log: BuildLog, event: Event) -> None:
+        match event:
+            case Start(activity=ActivityType.BUILD, fields=[str(path), *_]):
+                say(f"building {_short(path)}")
+            case _:
+                pass
+
+    return on_event
+
+
 class BuildWatch:
     """Folds the events of a `nix build` into the tracker, notes and job logs.
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from nanna_ci.foundation import process
 from nanna_ci.foundation.errors import CommandFailed, NannaError, ToolMissing, UsageError, shorten
+from nanna_ci.pipeline.build_watch import say_builds
 from nanna_ci.pipeline.evaluation import Unavailable, parse_evaluation, pipeline_attribute
 from nanna_ci.store.nix import BUILD_TIMEOUT_S, MISSING_ATTRIBUTE, Nix
 
@@ -45,7 +46,7 @@ class BenchOutputs:
         if isinstance(found, Unavailable):
             raise NoBenchmarks(f"the benchmarks cannot be built: {found.reason}")
         self.say("building the benchmarks of the work tree")
-        result = self.nix.build([str(found)], keep_going=False)
+        result = self.nix.build([str(found)], keep_going=False, on_event=say_builds(self.say))
         if not result.success:
             reason = next((one.reason for one in result.results if one.reason), "nix does not say why")
             tail = next(("\n".join(one.log_tail) for one in result.results if one.log_tail), "")

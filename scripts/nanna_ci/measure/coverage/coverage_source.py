@@ -11,6 +11,7 @@ from nanna_ci.foundation.errors import CommandFailed, ConfigError, NannaError, T
 from nanna_ci.foundation.process import Completed
 from nanna_ci.measure.coverage.coverage_output import read_output
 from nanna_ci.measure.coverage.source_tree import Coverage, SourceTree, parse_members, place_files
+from nanna_ci.pipeline.build_watch import say_builds
 from nanna_ci.pipeline.evaluation import Unavailable
 from nanna_ci.pipeline.host_evaluation import query_evaluation
 from nanna_ci.pipeline.lcov import merge_reports, read_lcov
@@ -49,7 +50,7 @@ class CoverageSource:
         if isinstance(found, Unavailable):
             raise NoCoverageError(f"coverage cannot be measured here: {found.reason}")
         say("measuring coverage of the work tree, if that is not in the store")
-        built = nix.build([f"{found}^*"], keep_going=False)
+        built = nix.build([f"{found}^*"], keep_going=False, on_event=say_builds(say))
         if not built.success:
             reason = next((one.reason for one in built.results if one.reason), "nix does not say why")
             tail = next(("\n".join(one.log_tail) for one in built.results if one.log_tail), "")
