@@ -58,6 +58,16 @@ class BuildResult:
     log: BuildLog
     seconds: float
 
+    @property
+    def first_reason(self) -> str:
+        """Why the first of those that failed did."""
+        return next((one.reason for one in self.results if one.reason), "nix does not say why")
+
+    @property
+    def first_log_tail(self) -> str:
+        """The last lines of the first build that left some, "" if none did."""
+        return next(("\n".join(one.log_tail) for one in self.results if one.log_tail), "")
+
 
 @dataclass(frozen=True, slots=True)
 class DerivationTarget:

@@ -48,9 +48,9 @@ class BenchOutputs:
         self.say("building the benchmarks of the work tree")
         result = self.nix.build([str(found)], keep_going=False, on_event=say_builds(self.say))
         if not result.success:
-            reason = next((one.reason for one in result.results if one.reason), "nix does not say why")
-            tail = next(("\n".join(one.log_tail) for one in result.results if one.log_tail), "")
-            raise CommandFailed(["nix build"], 1, f"{tail}\nthe benchmarks cannot be built: {reason}")
+            raise CommandFailed(
+                ["nix build"], 1, f"{result.first_log_tail}\nthe benchmarks cannot be built: {result.first_reason}"
+            )
         return Path(str(next(path for path in result.results[0].outputs.values() if path is not None)))
 
     def commit(self, ref: str) -> str:

@@ -52,10 +52,13 @@ class CoverageSource:
         say("measuring coverage of the work tree, if that is not in the store")
         built = nix.build([f"{found}^*"], keep_going=False, on_event=say_builds(say))
         if not built.success:
-            reason = next((one.reason for one in built.results if one.reason), "nix does not say why")
-            tail = next(("\n".join(one.log_tail) for one in built.results if one.log_tail), "")
             hint = "failing tests give no coverage: `nanna-ci ci` or `run-job` names them"
-            raise CommandFailed(["nix build"], 1, f"{tail}\n{attribute} cannot be built: {reason}", hint=hint)
+            raise CommandFailed(
+                ["nix build"],
+                1,
+                f"{built.first_log_tail}\n{attribute} cannot be built: {built.first_reason}",
+                hint=hint,
+            )
         output = next(path for path in built.results[0].outputs.values() if path is not None)
         coverage = read_output(Path(str(output)))
         if coverage is None:

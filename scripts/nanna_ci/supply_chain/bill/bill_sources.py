@@ -78,8 +78,7 @@ class BillSources:
             self._say(f"building {name}")
             result = self.nix.build([f"{found.derivation}^{','.join(found.outputs or ('*',))}"], keep_going=False)
             if not result.success:
-                reason = next((one.reason for one in result.results if one.reason), "nix does not say why")
-                raise CommandFailed(["nix"], 1, f"{name} cannot be built: {reason}")
+                raise CommandFailed(["nix"], 1, f"{name} cannot be built: {result.first_reason}")
             paths = tuple(
                 sorted({one for built in result.results for one in built.outputs.values() if one is not None})
             )
