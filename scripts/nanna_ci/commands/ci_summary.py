@@ -42,7 +42,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     folder = ports.cwd / arguments.results
     # before a log is cut or a name escaped: half a secret is not recognised any more
     redactor = context.redactor
-    answer = redactor.redact_value(account(needs, arguments.required, plan, read_results(folder), event))
+    found = account(needs, arguments.required, plan, read_results(folder), event, optional=arguments.optional)
+    answer = redactor.redact_value(found)
     answers = redactor.redact_value(read_answers(folder))
     history, unread = _history(arguments.history, context)
     budgets = _budgets(answer, answers, plan, history, context, strict=arguments.strict)
