@@ -129,6 +129,26 @@ def test_a_stage_may_be_skipped_only_where_the_plan_has_no_job_for_it(tmp_path: 
     assert answer.bad == ["build-containers: skipped"], "a plan that does not say where its jobs run excuses nobody"
 
 
+def test_the_tests_of_a_run_are_recorded_for_its_history(tmp_path: Path) -> None:
+    keep(tmp_path, [PASSED, NIGHTLY])
+    junit = (
+        '<testsuites><testsuite name="demo"><testcase name="a" classname="demo" time="0.5"/></testsuite></testsuites>'
+    )
+    (place,) = tmp_path.glob(f"results/job-{STEADY}/**/result.json")
+    (place.parent / "junit.xml").write_text(junit)
+    counted = replace(PASSED, evidence={"tests": {"passed": 1}})
+    place.write_bytes(render_result(counted))
+    flags = ("--results", "results", "--record", "new", *NEEDS)
+    run(tmp_path, *flags, **environment(SUCCESS, MATRIX))
+    assert not (tmp_path / "new").exists(), "a run on nobody's GitHub has no name"
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_EVENT_NAME": "push"}
+    run(tmp_path, *flags, "--dry-run", **environment(SUCCESS, MATRIX), **runner)
+    assert not (tmp_path / "new").exists()
+    assert run(tmp_path, *flags, **environment(SUCCESS, MATRIX), **runner).code == 0
+    (record,) = HistoryFolder(tmp_path / "new").read_tests()
+    assert (record.origin.run, [(one.job, one.passed) for one in record.jobs]) == ("github-7-1", [(STEADY, 1)])
+
+
 # --- as the workflow runs it ----------------------------------------------------------------------------------------
 
 

@@ -42,4 +42,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--comment", metavar="FILE", help="write the text of a pull request's comment")
     parser.add_argument("--alert", metavar="FILE", help="write the alerts of this run as JSON; none on a pull request")
+    parser.add_argument("--record", metavar="DIR", help="append the tests of this run on GitHub to a history in DIR")
     parser.add_argument("--badge", metavar="FILE", help="write a badge, for an endpoint of Shields")
