@@ -104,7 +104,7 @@ def test_images_and_releases_wait_for_the_one_required_check() -> None:
     assert "    needs: [build-matrix, ci-summary]\n" in JOBS["attest"]
     assert "    needs: [attest, publish-images, ci-summary]\n" in JOBS["release"]
     assert TAG in JOBS["attest"]
-    assert TAG in JOBS["release"]
+    assert "needs.attest.result == 'success'" in JOBS["release"]
 
 
 def test_images_are_signed_as_the_workflow_that_holds_the_job() -> None:

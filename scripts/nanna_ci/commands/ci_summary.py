@@ -88,8 +88,9 @@ def _record_tests(place: str, answer: RunAccount, results: Sequence[FoundResult]
     change = change_of(ports.environ)
     planned = {(job.machine, job.job) for job in answer.jobs}
     tests = tuple(one.tests for one in results if one.tests is not None and (one.machine, one.job) in planned)
+    if change is None:
+        context.say(f"--record {place}: nothing is recorded, for this is no run on GitHub")
     if change is None or not tests:
-        context.say(f"no tests are recorded: {'no job has any' if change is not None else 'this is no run on GitHub'}")
         return
     run = run_of(ports.environ)
     now = datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).replace(microsecond=0)
