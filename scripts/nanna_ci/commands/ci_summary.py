@@ -23,6 +23,7 @@ from nanna_ci.report.github import change_of, run_of
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.summary.accounting import JobAnswer, RunAccount, account
 from nanna_ci.summary.alerts import alerts_of, alerts_to_json, badge_to_json
+from nanna_ci.summary.cache_tiers import measure_tiers
 from nanna_ci.summary.command_answers import CommandAnswers, read_answers
 from nanna_ci.summary.expectations import ExpectedRun, parse_needs, parse_plan
 from nanna_ci.summary.found_results import FoundResult, read_results
@@ -54,7 +55,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         answer = _hold_to_budgets(answer, budgets)
     summary = RunSummary(
         account=answer,
-        measures=measures_of(answers, answer.results),
+        measures=(*measures_of(answers, answer.results), *redactor.redact_value(measure_tiers(folder))),
         budgets=budgets,
         url=None if run is None else run.url,
         problems=(*answers.problems, *unread),
