@@ -14,7 +14,7 @@ import nanna_ci
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {
     *("store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain", "measure"),
-    *("summary", "dashboard", "workflow", "forge", "releases"),
+    *("summary", "dashboard", "workflow", "forge", "releases", "rehearsal"),
 }
 OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain", "forge"}
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "summary": {"pipeline", "measure"},
     "dashboard": {"pipeline", "measure"},
     "workflow": {"pipeline"},
+    "rehearsal": {"workflow", "pipeline"},
 }
 # each may import those to its left
 FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")
