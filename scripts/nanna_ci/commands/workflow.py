@@ -1,4 +1,4 @@
-"""`workflow check`: GitHub's workflows against the plan, the pins and the hardening rules."""
+"""`workflow`: GitHub's workflows against the plan, the pins and the hardening rules; and those of a new adopter."""
 
 from __future__ import annotations
 
@@ -15,20 +15,78 @@ from nanna_ci.foundation.context import Context, Ports
 from nanna_ci.foundation.errors import ConfigError, MalformedData, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
-from nanna_ci.report.files import write_atomic
+from nanna_ci.report.files import write_atomic, write_together
 from nanna_ci.report.outcome import Outcome
+from nanna_ci.store.flake_lock import FlakeLock, parse_flake_lock
+from nanna_ci.workflow.caller_files import POLICY, caller_files
+from nanna_ci.workflow.git_work_tree import GitWorkTree
+from nanna_ci.workflow.init_report import InitReport, make_init_report
 from nanna_ci.workflow.pin_table import WorkflowPolicy, parse_policy
+from nanna_ci.workflow.pipeline_pin import LOCK, find_pin
 from nanna_ci.workflow.workflow_check import check_workflows
 from nanna_ci.workflow.workflow_file import WorkflowFile, read_workflow
 from nanna_ci.workflow.workflow_fixes import difference, mend
 from nanna_ci.workflow.workflow_report import make_report
 
 FOLDER: Final = ".github/workflows"
-POLICY: Final = ".github/workflow.toml"
+PIPELINE_INPUT: Final = "pipeline"
+"""How the template and the documents name the flake's input."""
 _LIMIT_BYTES: Final = 4 * MEBIBYTE
 
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Check the workflows, or write those of an adopter."""
+    of_others = {"check": ("force", "input"), "init": ("fix", "file")}[arguments.action]
+    for flag in of_others:
+        if getattr(arguments, flag):
+            other = "init" if arguments.action == "check" else "check"
+            raise UsageError(f"--{flag} is for workflow {other}", hint=f"nanna-ci workflow {other} --help")
+    return _init(arguments, context) if arguments.action == "init" else _check(arguments, context)
+
+
+def _init(arguments: argparse.Namespace, context: Context) -> Outcome:
+    """Write what is not there yet. A file that is another than it should be is the answer, and then nothing changes."""
+    ports = context.ports
+    git = GitWorkTree(ports.cwd, ports.run, ports.environ)
+    top = git.top()
+    pin = find_pin(_lock(top), arguments.input or PIPELINE_INPUT)
+    branch = git.default_branch()
+    wanted = caller_files(pin, branch)
+    present = {path: _present(top, path) for path in wanted}
+    changes = {path: diff for path, text in wanted.items() if (diff := difference(present[path] or "", text, path))}
+    refused = [] if arguments.force else [path for path in changes if present[path] is not None]
+    if not refused and not context.dry_run:
+        write_together({top / path: wanted[path].encode() for path in changes})
+    return make_init_report(InitReport(pin, branch, tuple(wanted), changes, tuple(refused), is_dry_run=context.dry_run))
+
+
+def _lock(top: Path) -> FlakeLock:
+    try:
+        return parse_flake_lock(read_file(top / LOCK, _LIMIT_BYTES), LOCK)
+    except FileNotFoundError:
+        raise ConfigError(
+            LOCK, f"is not in {top}: it says which commit of the pipeline is run", hint="make it: nix flake lock"
+        ) from None
+    except OSError as error:
+        raise ConfigError(LOCK, f"cannot be read: {error.strerror}") from error
+
+
+def _present(top: Path, path: str) -> str | None:
+    """A file's text; None if there is nothing. A link would take the write somewhere else: it is refused."""
+    place = top
+    for part in Path(path).parts:
+        place /= part
+        if place.is_symlink():
+            raise UsageError(f"{place.relative_to(top)} is a link", hint="put a folder or a file of its own there")
+    try:
+        return read_file(place, _LIMIT_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _check(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Check all of them, after mending them if that is wanted. Rules that are broken are the answer."""
     ports = context.ports
     if context.dry_run and not arguments.fix:
