@@ -1,4 +1,4 @@
-"""What `nix flake init` writes: the workflows that `workflow init` would write, and a pipeline that is checked clean."""
+"""What `nix flake init` writes: the workflows that `workflow init` would write, and the check is clean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from support.fake_adopters import COMMIT, flake_lock
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "templates/rust"
-WORKFLOWS = sorted(path.relative_to(TEMPLATE).as_posix() for path in (TEMPLATE / ".github").rglob("*.*") if path.is_file())
+WORKFLOWS = sorted(
+    path.relative_to(TEMPLATE).as_posix() for path in (TEMPLATE / ".github").rglob("*.*") if path.is_file()
+)
 
 
 def writer() -> ModuleType:

@@ -21,6 +21,9 @@ POLICY: Final = ".github/workflow.toml"
 PIPELINE: Final = ".github/workflows/pipeline.yml"
 POST: Final = ".github/workflows/post.yml"
 
+PIPELINE_INPUTS: Final = ("pipeline-tests", "workspace-input")
+"""What PIPELINE takes, and no caller must give."""
+
 _BRANCH: Final = re.compile(r"[A-Za-z0-9_][\w./-]{0,240}", re.ASCII)
 """Without what is a pattern to GitHub: * ? + [ ] !"""
 

@@ -16,8 +16,8 @@ _MAIN: Final = "main"
 
 
 @dataclass(frozen=True, slots=True)
-class GitWorkTree:
-    """A folder in a work tree."""
+class AdopterRepository:
+    """The git repository around a folder."""
 
     folder: Path
     run: Callable[..., Completed]
