@@ -213,6 +213,7 @@ CORNERS = (
     ),
     *(
         "github[matrix.list]",
+        "fromJSON('{\"Array\":1}')[matrix.list]",
         "matrix.list[0]",
         "matrix.list[0.9]",
         "matrix.list[-0.5]",
@@ -593,6 +594,8 @@ EXPECTED_OTHERWISE = (
     ExpectedOtherwise("contains(github, fromJSON('{'))", False, _LAZY),
     ExpectedOtherwise("startsWith(github, fromJSON('{'))", False, _LAZY),
     ExpectedOtherwise("join('a', fromJSON('{'))", "a", _LAZY),
+    ExpectedOtherwise("join(fromJSON('[1]'), fromJSON('{'))", "1", _LAZY),
+    ExpectedOtherwise("contains(fromJSON('[]'), fromJSON('{'))", False, _LAZY),
     ExpectedOtherwise("(null)[fromJSON('{')]", None, _LAZY),
     ExpectedOtherwise("0b101", REFUSED, _NUMBERS),
     ExpectedOtherwise("0X1F", REFUSED, _NUMBERS),
