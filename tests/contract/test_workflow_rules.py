@@ -139,6 +139,7 @@ MUTATIONS = [
     (R.CALL_INPUTS, PIPELINE, "      revision: ${{ needs.plan.outputs.revision }}\n", ""),
     (R.COMMAND_LINE, JOBS, "nix run .#cache-push --", "nix run .#cache-pull --"),
     (R.COMMAND_LINE, JOBS, "--build-closure", "--build-closures"),
+    (R.COMMAND_LINE, POST, "source#post-summary", "source#post-summaries"),
     (R.COMMAND_LINE, PIPELINE, "cache-analytics -- --format json", "cache-analytics -- --format yaml"),
     (R.COMMAND_LINE, PIPELINE, "-m nanna_ci cache-setup", "-m nanna_ci cache-set-up"),
     (R.COMMAND_LINE, JOBS, 'python -m nanna_ci run-job "$JOB"', "python -m nanna_ci run-job"),
@@ -184,7 +185,10 @@ MUTATIONS = [
         "plan test-matrix build-matrix\n",
     ),
     (R.SUMMARY_COMMAND, PIPELINE, "--optional pipeline-tests ", ""),
-    (R.DOCUMENTED_JOB, README, "`pipeline / ci-summary`", "`pipeline / summary`"),
+    (R.DOCUMENTED_JOB, README, "Require `pipeline / ci-summary`", "Require `pipeline / summary`"),
+    (R.DOCUMENTED_JOB, README, "Require `pipeline / ci-summary`", "Require `ci-summary`"),
+    (R.DOCUMENTED_JOB, "docs/security.md", "check `pipeline / ci-summary`", "check `ci / ci-summary`"),
+    (R.DOCUMENTED_JOB, README, "Require `pipeline / ci-summary`", "See job `summary`"),
     (R.DOCUMENTED_JOB, "docs/workflow.md", "| `verify-release` |", "| `verify-releases` |"),
 ]
 # rules over what adopters have, and this repository has not: tests/integration/test_adopters_workflows.py
