@@ -67,6 +67,10 @@ let
   ];
   allChecks = lib.mergeDisjoint "checks" [
     checks
+    (import ./workflow-check.nix { inherit toolkit scripts; } {
+      name = "workflow";
+      inherit src config;
+    })
     (extra.checks or { })
   ];
   pure =

@@ -29,6 +29,7 @@
 #       port            that it serves; null: it serves none
 #   pythonTests         { src } -> derivation
 #                       those tests of src that need no Nix, no network and no container, run; $out/junit.xml
+#   workflowCheck       { name, application, src, config } -> derivation: `workflow check` of the application over src
 #   testPath            what the command `test` searches for programs before its caller's PATH; empty: nothing
 #   binary              { package, name } -> derivation with only bin/NAME of the package
 #   shell               { channel, libraries, packages, workspace, commands } -> derivation, for devShells
@@ -137,6 +138,7 @@ in
     inherit pkgs;
     programs = testPrograms;
   };
+  workflowCheck = import ./nixpkgs/workflow-check.nix pkgs;
   testPath = lib.makeBinPath testPrograms;
   server = import ./nixpkgs/server.nix { inherit packagesOf pkgs unavailable; };
   image = import ./nixpkgs/image.nix { inherit nix2container pkgs; };

@@ -22,7 +22,7 @@ SUBJECT: list[str] = []
 PROMISED_PACKAGES = {"default", "nanna-coder", "harness", "nanna-coder-aarch64-linux", "harness-aarch64-linux"}
 PROMISED_IMAGES = {"harness-image", "ollama-image", "qwen3-container", "llama3-container"}
 PROMISED_IMAGES |= {f"{name}-aarch64-linux" for name in ("harness-image", "ollama-image")}
-PROMISED_CHECKS = {"unit", "integration", "clippy", "fmt", "doc", "pipeline-tests"}
+PROMISED_CHECKS = {"unit", "integration", "clippy", "fmt", "doc", "pipeline-tests", "pipeline-workflows"}
 PROMISED_PACKAGES |= {"benchmark-programs", "crate-facts-x86_64-linux", "crate-facts-aarch64-linux"}
 PROMISED_OR_REASONED = {"audit", "deny", "coverage", "unit-beta", "unit-nightly", "clippy-beta"}
 

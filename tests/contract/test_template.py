@@ -8,7 +8,11 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
-from nanna_ci.workflow.caller_files import caller_files
+import pytest
+
+from nanna_ci.workflow.call_graph import CallGraph, declared, levels_of
+from nanna_ci.workflow.caller_files import PIPELINE, PIPELINE_INPUTS, caller_files, example_caller
+from nanna_ci.workflow.workflow_file import read_workflow
 from support.checked_workflows import check_folder
 from support.fake_adopters import COMMIT, flake_lock
 
@@ -31,6 +35,25 @@ def writer() -> ModuleType:
 def test_the_templates_workflows_are_what_workflow_init_writes() -> None:
     texts = {path: (TEMPLATE / path).read_text() for path in WORKFLOWS}
     assert texts == dict(caller_files(writer().PIN, "main")), "run: python3 templates/write_workflows.py"
+
+
+@pytest.mark.parametrize("name", ["pipeline", "post"])
+def test_the_caller_hands_over_what_the_reusable_workflow_of_this_commit_needs(name: str) -> None:
+    texts = {path: path.read_bytes() for path in (ROOT / ".github/workflows").glob("*.yml")}
+    graph = CallGraph([read_workflow(text, path.relative_to(ROOT).as_posix()) for path, text in texts.items()])
+    called = graph.find(f".github/workflows/{name}.yml")
+    assert called is not None
+    (job,) = example_caller(called.path).jobs
+    secrets = job.body.mapping("secrets")
+    assert levels_of(job.body.mapping("permissions")) == graph.needed_permissions(called)
+    assert [key.text for key, _ in (secrets.entries if secrets else ())] == list(declared(called, "secrets"))
+    assert sorted(declared(called, "inputs")) == (list(PIPELINE_INPUTS) if name == "pipeline" else [])
+    assert not any(declared(called, "inputs").values()), "a caller would have to give it"
+
+
+def test_this_repositorys_own_caller_starts_on_the_same_events_as_an_adopters() -> None:
+    own = read_workflow((ROOT / ".github/workflows/ci.yml").read_bytes(), "ci.yml")
+    assert [name for name, _ in own.triggers] == [name for name, _ in example_caller(PIPELINE).triggers]
 
 
 def test_the_readme_says_how_many_files_the_template_has() -> None:

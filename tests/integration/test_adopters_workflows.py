@@ -173,6 +173,13 @@ def test_an_action_that_is_no_composite_one_has_no_steps_to_look_at(adopter: Pat
     assert (check_folder(adopter).code, check_folder(adopter).error) == (4, f"{ACTION}: runs is missing")
 
 
+def test_a_page_may_name_any_check_of_the_called_pipeline(adopter: Path) -> None:
+    (adopter / "README.md").write_text("Require `pipeline / ci-summary`, by the job `pipeline`.\n")
+    assert check_folder(adopter).places == []
+    (adopter / "README.md").write_text("Require `ci / ci-summary`, by the job `ci`.\n")
+    assert check_folder(adopter).places == ["README.md:1: documented-job"] * 2
+
+
 def test_the_template_of_a_copy_names_what_to_do(tmp_path: Path) -> None:
     make_adopter(tmp_path)
     write_callers(tmp_path)

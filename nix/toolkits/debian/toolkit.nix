@@ -203,6 +203,15 @@ in
       )
     );
 
+  workflowCheck =
+    {
+      name,
+      application,
+      src,
+      config,
+    }:
+    onlyHere (derive name "plain.workflow_check" { inherit application src config; });
+
   server = arguments: onlyHere (images.server arguments);
   image = arguments: onlyHere (images.image arguments);
 

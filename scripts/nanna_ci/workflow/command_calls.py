@@ -1,4 +1,7 @@
-"""Our commands in the scripts of a workflow: `nix run .#NAME -- …`, `nanna-ci NAME …`, `python3 -m nanna_ci NAME …`."""
+"""Our commands in the scripts of a workflow: `nix run .#NAME -- …`, `nanna-ci NAME …`, `python3 -m nanna_ci NAME …`.
+
+An app may be that of another folder too: `nix run ./.nanna-ci/source#NAME`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from nanna_ci.workflow.workflow_file import WorkflowJob, WorkflowStep
 from nanna_ci.workflow.yaml_nodes import YamlScalar
 
 _OURS: Final = re.compile(r"\bnix\w? run \S*#|(?<![\w./-])nanna-ci(?= )|-m nanna_ci ")
+_OF_A_FOLDER: Final = re.compile(r"\.(?:/[^#]*)?#[^#]+")
 _OPERATORS: Final = frozenset("();<>|&")
 
 
@@ -88,7 +92,7 @@ def _words(line: str) -> Iterator[tuple[str, ...] | None]:
         return
     for at, word in enumerate(words):
         before = words[at - 1] if at else ""
-        if before == "run" and ".#" in word:
+        if before == "run" and _OF_A_FOLDER.fullmatch(word):
             rest = _arguments(words[at + 1 :])
             yield (word.rpartition("#")[2], *(rest[rest.index("--") + 1 :] if "--" in rest else ()))
         elif word == "nanna-ci" or (word == "nanna_ci" and before == "-m"):

@@ -8,7 +8,7 @@ from typing import Final
 
 from nanna_ci.foundation.errors import ConfigError
 from nanna_ci.store.flake_lock import FlakeLock
-from nanna_ci.workflow.pin_table import ActionPin, WorkflowPolicy
+from nanna_ci.workflow.pin_table import ActionPin, WorkflowPolicy, repository_of
 from nanna_ci.workflow.pipeline_pin import PipelinePin, pins_from
 from nanna_ci.workflow.workflow_file import WorkflowFile
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
@@ -20,7 +20,7 @@ def locked_pin(policy: WorkflowPolicy, lock: FlakeLock | None) -> PipelinePin | 
     """What the lock has for the pipeline of the table; a text says why there is none; None without a pipeline."""
     if policy.pipeline is None:
         return None
-    repository = _repository(policy.pipeline)
+    repository = repository_of(policy.pipeline)
     if lock is None:
         return "there is no flake.lock"
     try:
@@ -58,7 +58,7 @@ def find_lock_rules(
 
 def is_of(action: str, locked: PipelinePin) -> bool:
     """Whether something is of the pipeline's repository."""
-    return _repository(action).lower() == locked.repository.lower()
+    return repository_of(action).lower() == locked.repository.lower()
 
 
 def mend_table(text: str, pins: Sequence[ActionPin], locked: PipelinePin) -> str:
@@ -75,10 +75,6 @@ def mend_table(text: str, pins: Sequence[ActionPin], locked: PipelinePin) -> str
                 lines[number] = found["head"] + values[found["key"]] + found["tail"] + lines[number][len(line) :]
             number += 1
     return "".join(lines)
-
-
-def _repository(action: str) -> str:
-    return "/".join(action.split("/")[:2])
 
 
 def _other(path: str, line: int, action: str, locked: PipelinePin) -> WorkflowFinding:

@@ -33,11 +33,10 @@ def find_pin_rules(
                     f"{scalar.text} names no version",
                     "write OWNER/REPOSITORY@COMMIT # VERSION",
                 )
-    ours = "/".join((policy.pipeline or "").split("/")[:2]) + "/"
     for pin in policy.pins.values():
         for found in _pin(pin, policy, today, is_used=pin.action in used):
             # the pipeline is as old as flake.lock has it: it runs here at that commit already
-            if found.rule is not WorkflowRule.PIN_AGE or not pin.action.startswith(ours):
+            if found.rule is not WorkflowRule.PIN_AGE or not policy.is_of_pipeline(pin.action):
                 yield found
 
 

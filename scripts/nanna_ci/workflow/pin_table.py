@@ -49,6 +49,15 @@ class WorkflowPolicy:
     apps: tuple[str, ...] = ()
     pins: Mapping[str, ActionPin] = field(default_factory=dict)
 
+    def is_of_pipeline(self, action: str) -> bool:
+        """Whether something is of the repository that the pipeline is called from: flake.lock has its commit."""
+        return self.pipeline is not None and repository_of(action).lower() == repository_of(self.pipeline).lower()
+
+
+def repository_of(action: str) -> str:
+    """OWNER/REPOSITORY of an action or a workflow, whose path in it may follow."""
+    return "/".join(action.split("/")[:2])
+
 
 def parse_policy(data: bytes, source: str) -> WorkflowPolicy:
     """The file's text. ConfigError names what is wrong in it."""

@@ -16,7 +16,7 @@ LOCK: Final = "flake.lock"
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*")
 _RELEASE: Final = re.compile(r"v\d[\w.+-]{0,60}")
-_ADDRESS: Final = "github:DominicBurkart/nanna-coder-ci, or your copy of it"
+_ADDRESS: Final = '"github:DominicBurkart/nanna-coder-ci" (or your copy of it)'
 
 
 @dataclass(frozen=True, slots=True)

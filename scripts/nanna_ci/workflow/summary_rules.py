@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from nanna_ci.workflow.call_graph import CALL, CallGraph
 from nanna_ci.workflow.command_calls import CommandCall, find_calls
 from nanna_ci.workflow.plan_rules import ReadWords
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
@@ -13,9 +14,13 @@ from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 
 _ALWAYS: Final = re.compile(r"(?:\$\{\{ )?always\(\)(?: && github\.event_name != 'release')?(?: }})?")
 """A published release is nothing that a required check could keep back."""
-_NAMED: Final = re.compile(
-    r"\b(?:[Rr]equire|[Rr]equired check|[Jj]ob|check) `([a-z][a-z0-9_-]*(?: / [a-z][a-z0-9_-]*)*)`"
+_NAMED: Final = re.compile(r"\b[Jj]ob `([a-z][a-z0-9_-]*)`")
+_REQUIRED: Final = re.compile(
+    r"\b(?:[Rr]equire|[Rr]equired check) `([a-z][a-z0-9_-]*(?: / [a-z][a-z0-9_-]*)*)`"
+    r"|\bcheck `([a-z][a-z0-9_-]*(?: / [a-z][a-z0-9_-]*)+)`"
 )
+_DEEPEST: Final = 10
+"""So deep do calls nest on GitHub."""
 _ROW: Final = re.compile(r"\| `([\w-]+)` \|")
 _HEAD: Final = re.compile(r"\| workflow job \|")
 
@@ -100,21 +105,43 @@ def _command(
 
 
 def find_documented_jobs(
-    workflows: Sequence[WorkflowFile], planned: frozenset[str], pages: Mapping[str, str]
+    graph: CallGraph, planned: frozenset[str], pages: Mapping[str, str]
 ) -> Iterator[WorkflowFinding]:
-    """Each job that a page names, in its text or in a table of workflow jobs, and that is not there."""
-    known = {job.id for workflow in workflows for job in workflow.jobs} | planned
+    """Each job and each required check that a page names, in its text or in a table, and that is not there."""
+    known = {job.id for workflow in graph.workflows for job in workflow.jobs} | planned
+    checks = set(_check_names(graph))
     for path, text in pages.items():
         in_table = False
         for number, line in enumerate(text.splitlines(), 1):
             in_table = bool(_HEAD.match(line)) or (in_table and line.startswith("|"))
             row = _ROW.match(line) if in_table else None
             for name in (*_NAMED.findall(line), *([row[1]] if row else [])):
-                if not known.issuperset(name.split(" / ")):
-                    yield WorkflowFinding(
-                        path,
-                        number,
-                        WorkflowRule.DOCUMENTED_JOB,
-                        f"it names the job {name}, which no workflow has",
-                        "name one that there is",
-                    )
+                if name not in known:
+                    yield _not_there(path, number, f"the job {name}, which no workflow has", "name one that there is")
+            for name in (one[1] or one[2] for one in _REQUIRED.finditer(line)):
+                if name not in checks and f"{name.partition(' / ')[0]} / " not in checks:
+                    fuller = next((one for one in sorted(checks) if one.endswith(f" / {name}")), None)
+                    says = f"the check {name}, which GitHub reports under no such name"
+                    yield _not_there(path, number, says, f"write {fuller}" if fuller else "name one that there is")
+
+
+def _check_names(graph: CallGraph) -> Iterator[str]:
+    """How GitHub reports the jobs that events start; `NAME / ` for all jobs of another repository's workflow."""
+    for workflow in graph.workflows:
+        if not workflow.starts_on(CALL):
+            yield from _names_in(graph, workflow, "")
+
+
+def _names_in(graph: CallGraph, workflow: WorkflowFile, before: str) -> Iterator[str]:
+    for job in workflow.jobs:
+        call = graph.call_of(workflow, job)
+        if job.body.get("uses") is None:
+            yield before + job.id
+        elif call is None or call.called is None:
+            yield f"{before}{job.id} / "
+        elif before.count(" / ") < _DEEPEST:
+            yield from _names_in(graph, call.called, f"{before}{job.id} / ")
+
+
+def _not_there(path: str, line: int, what: str, fix: str) -> WorkflowFinding:
+    return WorkflowFinding(path, line, WorkflowRule.DOCUMENTED_JOB, f"it names {what}", fix)

@@ -51,7 +51,7 @@ def check_workflows(
         found = [one for one in found if one.path in files.judged]
     else:
         planned = frozenset(job.id for event in Event for job in plan_jobs(pipeline, event))
-        found += find_documented_jobs(workflows, planned, files.pages)
+        found += find_documented_jobs(graph, planned, files.pages)
         found += find_run_sources(workflows)
         found += _starts(graph, policy)
     return tuple(sorted(set(found), key=lambda one: (one.path, one.line, one.rule, one.says)))

@@ -26,6 +26,7 @@ def calls_of(script: str) -> list[tuple[str, ...] | None]:
         ("nix run .#plan", ("plan",)),
         ("./nixw run .#ci --override-input a b -- --strict", ("ci", "--strict")),
         ("nix run .#ci -- --event push -- x", ("ci", "--event", "push", "--", "x")),
+        ("nix run ./.nanna-ci/source#release -- --verify", ("release", "--verify")),
         ('nanna-ci run-job "$JOB"', ("run-job", "$JOB")),
         ("python3 -m nanna_ci plan --format json > plan.json", ("plan", "--format", "json")),
         ("python3 -m nanna_ci plan 2>&1 | tee log", ("plan",)),

@@ -38,7 +38,7 @@ def test_the_input_may_have_another_name() -> None:
     ("what", "problem", "fix"),
     [
         ({"name": "nixpkgs"}, "the flake has no input 'pipeline'; its inputs: nixpkgs", "--input"),
-        ({"type": "git"}, "input pipeline is of type 'git'", "inputs.pipeline.url = github:"),
+        ({"type": "git"}, "input pipeline is of type 'git'", 'inputs.pipeline.url = "github:'),
         ({"type": "path"}, "input pipeline is of type 'path'", "nix flake update pipeline"),
         ({"type": "git", "dirtyRev": f"{COMMIT}-dirty"}, "changes that no commit has", "nix flake update pipeline"),
         ({"dirtyRev": f"{COMMIT}-dirty"}, "changes that no commit has", "nix flake update pipeline"),

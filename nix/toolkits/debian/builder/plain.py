@@ -62,6 +62,17 @@ def command(attributes: Attributes, out: Path) -> None:
     )
 
 
+def workflow_check(attributes: Attributes, out: Path) -> None:
+    """`workflow check` over a repository; what it says is in the log, and the output."""
+    argv = [f"{attributes['application']}/bin/nanna-ci", "workflow", "check", "--config", attributes["config"]]
+    say_command(argv)
+    done = subprocess.run(argv, check=False, cwd=attributes["src"], stdout=subprocess.PIPE)
+    sys.stderr.buffer.write(done.stdout)
+    sys.stderr.flush()
+    end_like(done.returncode)
+    out.write_bytes(done.stdout)
+
+
 def python_tests(attributes: Attributes, out: Path) -> None:
     """The suite's own tests that need no Nix, no network and no container."""
     source = Path(os.environ["NIX_BUILD_TOP"]) / "source"
