@@ -12,6 +12,7 @@ from nanna_ci.foundation.json_data import as_list, as_object, as_text, load_json
 from nanna_ci.foundation.process import Completed
 
 MOST_COMMITS: Final = 5000
+_OWN_FOLDER: Final = ".nanna-ci"
 _TIMEOUT_S: Final = 60.0
 _PLAIN: Final = frozenset({0, 1, 128})
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -39,10 +40,13 @@ class TaggedCommit:
         return said.text().strip()
 
     def changed_files(self, apart: Sequence[Path]) -> tuple[str, ...]:
-        """What differs from the commit, and is in neither of the paths `apart`: changes, files unknown to git."""
+        """What differs from the commit, and is in neither of the paths `apart`: changes, files unknown to git.
+
+        This project's own folder is apart too: on GitHub the files to publish and the workflow's source are in it.
+        """
         top = Path(self._git("rev-parse", "--show-toplevel").text().strip()).resolve()
         inside = [path.resolve().relative_to(top) for path in apart if path.resolve().is_relative_to(top)]
-        kept = [f":(top,exclude,literal){path.as_posix()}" for path in inside if path != Path()]
+        kept = [f":(top,exclude,literal){path.as_posix()}" for path in (Path(_OWN_FOLDER), *inside) if path != Path()]
         listed = self._git("status", "--porcelain", "-z", "--untracked-files=normal", "--", ":(top)", *kept)
         return tuple(entry[3:] for entry in listed.text().split("\0") if len(entry) > 3)
 
