@@ -15,6 +15,7 @@ from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import GateFailed, Interrupted, NannaError, UsageError, shorten
 from nanna_ci.foundation.web import Token, WebClient
 from nanna_ci.measure.history.history_place import open_history
+from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.releases.github_releases import ReleasesApi
 from nanna_ci.releases.release_assets import read_assets
 from nanna_ci.releases.release_evidence import PROVENANCE, evidence_notes, read_evidence
@@ -74,7 +75,7 @@ def _release(arguments: argparse.Namespace, context: Context, tag: ReleaseTag, r
     evidence = read_evidence(assets, commit)
     if not evidence.has_attestation and any(one.name == PROVENANCE for one in assets):
         context.say(f"{PROVENANCE} has no signed statement: the notes name no attestation")
-    problems = (*_local_problems(source, tag, arguments.version, apart), *evidence.problems)
+    problems = (*_local_problems(source, tag, arguments.version, _workspace(context), apart), *evidence.problems)
     if problems or commit is None:
         return replace(report, problems=problems)
     if notes_file is None:
@@ -132,7 +133,18 @@ def _verified(context: Context, report: ReleaseReport) -> ReleaseReport:
     return replace(report, verified=verified, problems=problems)
 
 
-def _local_problems(source: TaggedCommit, tag: ReleaseTag, version: str | None, apart: list[Path]) -> Iterator[str]:
+def _workspace(context: Context) -> str:
+    """Where Cargo.toml is, by the pipeline.toml of this repository.
+
+    Not by NANNA_CI_CONFIG: on GitHub the app is that of the workflow's own source, and so is the file that it names.
+    """
+    path = context.ports.cwd / (context.config or "pipeline.toml")
+    return load_pipeline(path).workspace.folder if path.exists() else "."
+
+
+def _local_problems(
+    source: TaggedCommit, tag: ReleaseTag, version: str | None, workspace: str, apart: list[Path]
+) -> Iterator[str]:
     """Why this tree must not be released; all reasons at once."""
     head, commit = source.head(), source.commit()
     if commit is None:
@@ -141,7 +153,7 @@ def _local_problems(source: TaggedCommit, tag: ReleaseTag, version: str | None, 
         yield f"the tag {tag.name} is of commit {commit[:12]}, and {head[:12]} is checked out"
     if changed := source.changed_files(apart):
         yield f"the tree is not that of its commit: {names_text(changed, 5)}"
-    members = {} if version is not None else source.versions()
+    members = {} if version is not None else source.versions(workspace)
     if problem := version_problem(tag, version, members):
         yield problem
 

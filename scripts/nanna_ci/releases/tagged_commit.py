@@ -69,19 +69,18 @@ class TaggedCommit:
         entries = [entry.strip("\n").partition("\n") for entry in log.split("\0")]
         return before, tuple((commit, message) for commit, _, message in entries if commit)
 
-    def versions(self) -> dict[str, str]:
-        """The versions of the workspace's crates, by `cargo metadata --no-deps`.
+    def versions(self, workspace: str) -> dict[str, str]:
+        """The versions of the crates of the `workspace`, a folder below this one, by `cargo metadata --no-deps`.
 
         Raises ConfigError where cargo can read no workspace, ToolMissing where there is no cargo.
         """
+        folder = self.folder / workspace
         argv = ("cargo", "metadata", "--no-deps", "--offline", "--format-version", "1")
         hint = "--version says the version without it"
         try:
-            said = self.run(argv, timeout_s=_TIMEOUT_S, env=self.environ, cwd=self.folder)
+            said = self.run(argv, timeout_s=_TIMEOUT_S, env=self.environ, cwd=folder)
         except CommandFailed as error:
-            raise ConfigError(
-                str(self.folder), f"cargo cannot read the workspace: {error.message}", hint=hint
-            ) from error
+            raise ConfigError(str(folder), f"cargo cannot read the workspace: {error.message}", hint=hint) from error
         except ToolMissing as error:
             raise ToolMissing("cargo", "is not installed", hint=hint) from error
         source = "cargo metadata"
