@@ -46,6 +46,7 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "post-summary": (
         ("--from", "{text}", "--repository", "nanna/coder", "--run", "1"),
         ("--from", "{results}", "--repository", "{url}", "--run", "1"),
+        ("--repository", "nanna/coder", "--run", "{url}"),
         ("--from", "{results}", "--repository", "nanna/coder", "--run", "{url}"),
         ("--from", "{results}", "--repository", "nanna/coder", "--run", "1", "--pull-request", "{url}"),
     ),
@@ -89,6 +90,7 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "publish-images": (
         ("--to", "127.0.0.1:9/owner", "--revision", "a" * 40, "--unsigned", "--event", "push", "--auth-file", "{auth}"),
         ("--to", "{url}", "--event", "push", "--unsigned"),
+        ("--to", "127.0.0.1:9/owner", "--release", "{url}", "--event", "push", "--unsigned", "--revision", "b" * 40),
         ("--to", "127.0.0.1:9/owner", "--sbom", "app={text}", "--unsigned", "--event", "push", "--revision", "b" * 40),
     ),
     "lock-models": (

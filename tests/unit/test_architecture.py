@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "summary": {"pipeline", "measure"},
     "dashboard": {"pipeline", "measure"},
     "workflow": {"pipeline"},
+    "releases": {"measure"},
     "rehearsal": {"workflow", "pipeline"},
 }
 # each may import those to its left

@@ -14,8 +14,12 @@ from nanna_ci.forge.github_api import GithubApi, check_api_url
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import GateFailed, Interrupted, NannaError, UsageError, shorten
 from nanna_ci.foundation.web import Token, WebClient
+from nanna_ci.measure.history.history_place import open_history
+from nanna_ci.pipeline.definition import load_pipeline
 from nanna_ci.releases.github_releases import ReleasesApi
 from nanna_ci.releases.release_assets import read_assets
+from nanna_ci.releases.release_evidence import PROVENANCE, evidence_notes, read_evidence
+from nanna_ci.releases.release_figures import changed_figures, figure_notes
 from nanna_ci.releases.release_notes import body_of, notes_of, read_notes
 from nanna_ci.releases.release_publisher import ReleasePublisher, WantedRelease, verify_release
 from nanna_ci.releases.release_report import ReleaseReport, release_document, release_to_json
@@ -36,7 +40,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     tag = parse_tag(_tag(arguments, context))
     repository = _repository(arguments, context)
     if arguments.verify:
-        for flag in ("notes", "clobber", "version"):
+        for flag in ("notes", "clobber", "version", "history"):
             if getattr(arguments, flag):
                 raise UsageError(f"--verify changes nothing: it takes no --{flag}")
         report = _verify_only(arguments, context, tag, repository)
@@ -68,12 +72,18 @@ def _release(arguments: argparse.Namespace, context: Context, tag: ReleaseTag, r
     assets = read_assets(folder)
     report = ReleaseReport(repository, tag.name, commit, context.dry_run, assets=assets)
     apart = [folder] if notes_file is None else [folder, notes_file]
-    problems = tuple(_local_problems(source, tag, arguments.version, apart))
+    evidence = read_evidence(assets, commit)
+    if not evidence.has_attestation and any(one.name == PROVENANCE for one in assets):
+        context.say(f"{PROVENANCE} has no signed statement: the notes name no attestation")
+    problems = (*_local_problems(source, tag, arguments.version, _workspace(context), apart), *evidence.problems)
     if problems or commit is None:
         return replace(report, problems=problems)
     if notes_file is None:
         before, commits = source.messages()
-        notes = notes_of(commits, before)
+        sections = [evidence_notes(evidence, repository)]
+        if arguments.history is not None and before is not None:
+            sections.append(_figures(arguments.history, source, before, commit, context))
+        notes = notes_of(commits, before, "\n".join(filter(None, sections)))
     else:
         notes = read_notes(notes_file, f"--notes {shorten(arguments.notes)}")
     notes = context.redactor.redact_text(notes)
@@ -98,6 +108,19 @@ def _release(arguments: argparse.Namespace, context: Context, tag: ReleaseTag, r
     return _verified(context, replace(report, release=release, steps=tuple(publisher.done)))
 
 
+def _figures(place: str, source: TaggedCommit, before: str, commit: str, context: Context) -> str:
+    """What changed since the tag before. A history that cannot be read costs these lines, and is named."""
+    older = replace(source, tag=before).commit()
+    try:
+        changes = () if older is None else changed_figures(open_history(place, context.ports), older, commit)
+    except (Interrupted, UsageError):
+        raise
+    except NannaError as error:
+        context.say(f"the notes have no figures: {error.message}")
+        return ""
+    return figure_notes(changes, before, source.tag)
+
+
 def _verified(context: Context, report: ReleaseReport) -> ReleaseReport:
     """The report of a published release after it was downloaded by a client that has seen nothing of it yet."""
     assert report.release is not None
@@ -110,7 +133,18 @@ def _verified(context: Context, report: ReleaseReport) -> ReleaseReport:
     return replace(report, verified=verified, problems=problems)
 
 
-def _local_problems(source: TaggedCommit, tag: ReleaseTag, version: str | None, apart: list[Path]) -> Iterator[str]:
+def _workspace(context: Context) -> str:
+    """Where Cargo.toml is, by the pipeline.toml of this repository.
+
+    Not by NANNA_CI_CONFIG: on GitHub the app is that of the workflow's own source, and so is the file that it names.
+    """
+    path = context.ports.cwd / (context.config or "pipeline.toml")
+    return load_pipeline(path).workspace.folder if path.exists() else "."
+
+
+def _local_problems(
+    source: TaggedCommit, tag: ReleaseTag, version: str | None, workspace: str, apart: list[Path]
+) -> Iterator[str]:
     """Why this tree must not be released; all reasons at once."""
     head, commit = source.head(), source.commit()
     if commit is None:
@@ -119,7 +153,7 @@ def _local_problems(source: TaggedCommit, tag: ReleaseTag, version: str | None, 
         yield f"the tag {tag.name} is of commit {commit[:12]}, and {head[:12]} is checked out"
     if changed := source.changed_files(apart):
         yield f"the tree is not that of its commit: {names_text(changed, 5)}"
-    members = {} if version is not None else source.versions()
+    members = {} if version is not None else source.versions(workspace)
     if problem := version_problem(tag, version, members):
         yield problem
 

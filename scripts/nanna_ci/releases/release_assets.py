@@ -7,7 +7,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,11 @@ from nanna_ci.foundation.errors import MalformedData, NannaError, UsageError, sh
 from nanna_ci.foundation.guarded_read import MEBIBYTE, open_file, read_file
 
 SUMS: Final = "SHA256SUMS"
+ARTIFACTS: Final = "artifacts-"
+"""Before the system in the name of a folder of `prepare-artifacts`, as the workflow uploads it."""
+PUBLISHED_IMAGES: Final = "publish-images.json"
+"""The answer of `publish-images`, as the workflow keeps it."""
+_IMAGES: Final = "images.json"
 MOST_ASSETS: Final = 1000
 """GitHub takes no more for a release."""
 LARGEST_BYTES: Final = 2 * 1024 * MEBIBYTE
@@ -37,7 +42,8 @@ def read_assets(folder: Path) -> tuple[ReleaseAsset, ...]:
     """All files of `folder` by name, and those of the folders in it, one for each target, as CI downloads artifacts.
 
     Each SHA256SUMS is checked first. Folders get one SHA256SUMS together, which is made here. Files of several folders
-    that have one name and are not the same get the name of their folder before theirs: `FOLDER.manifest.json`.
+    that have one name and are not the same get the name of their folder before theirs: `FOLDER.manifest.json`, and
+    `SYSTEM.manifest.json` of `artifacts-SYSTEM`. The answer of `publish-images` in such a folder becomes `images.json`.
 
     Raises:
         MalformedData: a file is not what its SHA256SUMS says, or is not one that GitHub takes.
@@ -52,7 +58,7 @@ def read_assets(folder: Path) -> tuple[ReleaseAsset, ...]:
     for place, files in ((folder, own), *below):
         _check_sums(place, files)
     found: list[tuple[str | None, ReleaseAsset]] = [(None, one) for one in own]
-    found += [(place.name, one) for place, files in below for one in files]
+    found += [(place.name.removeprefix(ARTIFACTS), _as_published(one)) for place, files in below for one in files]
     if below:
         found = [(place, one) for place, one in found if one.name != SUMS]
     assets = _named_apart(found)
@@ -129,6 +135,10 @@ def _named_apart(found: Sequence[tuple[str | None, ReleaseAsset]]) -> list[Relea
             raise MalformedData("--assets", f"two different files would be {shorten(named)}")
         assets[named] = ReleaseAsset(named, one.size_bytes, one.sha256, one.content)
     return sorted(assets.values(), key=lambda one: one.name)
+
+
+def _as_published(one: ReleaseAsset) -> ReleaseAsset:
+    return replace(one, name=_IMAGES) if one.name == PUBLISHED_IMAGES else one
 
 
 def _made(name: str, data: bytes) -> ReleaseAsset:

@@ -40,8 +40,11 @@ def commit_in(body: str) -> str | None:
     return None if match is None else match[1]
 
 
-def notes_of(commits: Sequence[tuple[str, str]], before: str | None) -> str:
-    """Markdown of commits (hash, message), newest first; `before` is the tag that they come after."""
+def notes_of(commits: Sequence[tuple[str, str]], before: str | None, more: str = "") -> str:
+    """Markdown of commits (hash, message), newest first; `before` is the tag that they come after.
+
+    `more` is Markdown that follows them, and is never cut.
+    """
     sections: dict[str, list[str]] = {name: [] for name in (_BREAKING, *_SECTIONS.values(), _OTHER)}
     for commit, message in commits:
         section, line = _line(commit, message)
@@ -49,7 +52,7 @@ def notes_of(commits: Sequence[tuple[str, str]], before: str | None) -> str:
     since = "the first release" if before is None else f"changes since {escape(before)}"
     lines = [f"{len(commits)} commit{'' if len(commits) == 1 else 's'}: {since}."]
     plain = all(not entries for name, entries in sections.items() if name != _OTHER)
-    left = BODY_LIMIT_CHARACTERS - _HEAD_CHARACTERS
+    left = BODY_LIMIT_CHARACTERS - _HEAD_CHARACTERS - len(more)
     dropped = 0
     for name, entries in sections.items():
         if entries and not plain:
@@ -63,7 +66,7 @@ def notes_of(commits: Sequence[tuple[str, str]], before: str | None) -> str:
                 dropped += 1
     if dropped:
         lines += ["", f"{dropped} more are left out: GitHub takes {BODY_LIMIT_CHARACTERS:,} characters."]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + (f"\n{more}" if more else "")
 
 
 def read_notes(path: Path, source: str) -> str:

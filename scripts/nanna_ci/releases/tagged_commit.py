@@ -12,6 +12,7 @@ from nanna_ci.foundation.json_data import as_list, as_object, as_text, load_json
 from nanna_ci.foundation.process import Completed
 
 MOST_COMMITS: Final = 5000
+_OWN_FOLDER: Final = ".nanna-ci"
 _TIMEOUT_S: Final = 60.0
 _PLAIN: Final = frozenset({0, 1, 128})
 _LOG_LIMIT_BYTES: Final = 64 * 1024 * 1024
@@ -39,10 +40,13 @@ class TaggedCommit:
         return said.text().strip()
 
     def changed_files(self, apart: Sequence[Path]) -> tuple[str, ...]:
-        """What differs from the commit, and is in neither of the paths `apart`: changes, files unknown to git."""
+        """What differs from the commit, and is in neither of the paths `apart`: changes, files unknown to git.
+
+        This project's own folder is apart too: on GitHub the files to publish and the workflow's source are in it.
+        """
         top = Path(self._git("rev-parse", "--show-toplevel").text().strip()).resolve()
         inside = [path.resolve().relative_to(top) for path in apart if path.resolve().is_relative_to(top)]
-        kept = [f":(top,exclude,literal){path.as_posix()}" for path in inside if path != Path()]
+        kept = [f":(top,exclude,literal){path.as_posix()}" for path in (Path(_OWN_FOLDER), *inside) if path != Path()]
         listed = self._git("status", "--porcelain", "-z", "--untracked-files=normal", "--", ":(top)", *kept)
         return tuple(entry[3:] for entry in listed.text().split("\0") if len(entry) > 3)
 
@@ -65,19 +69,18 @@ class TaggedCommit:
         entries = [entry.strip("\n").partition("\n") for entry in log.split("\0")]
         return before, tuple((commit, message) for commit, _, message in entries if commit)
 
-    def versions(self) -> dict[str, str]:
-        """The versions of the workspace's crates, by `cargo metadata --no-deps`.
+    def versions(self, workspace: str) -> dict[str, str]:
+        """The versions of the crates of the `workspace`, a folder below this one, by `cargo metadata --no-deps`.
 
         Raises ConfigError where cargo can read no workspace, ToolMissing where there is no cargo.
         """
+        folder = self.folder / workspace
         argv = ("cargo", "metadata", "--no-deps", "--offline", "--format-version", "1")
         hint = "--version says the version without it"
         try:
-            said = self.run(argv, timeout_s=_TIMEOUT_S, env=self.environ, cwd=self.folder)
+            said = self.run(argv, timeout_s=_TIMEOUT_S, env=self.environ, cwd=folder)
         except CommandFailed as error:
-            raise ConfigError(
-                str(self.folder), f"cargo cannot read the workspace: {error.message}", hint=hint
-            ) from error
+            raise ConfigError(str(folder), f"cargo cannot read the workspace: {error.message}", hint=hint) from error
         except ToolMissing as error:
             raise ToolMissing("cargo", "is not installed", hint=hint) from error
         source = "cargo metadata"

@@ -17,7 +17,9 @@ SHA256SUMS together); each SHA256SUMS is checked first.
 Refused: a tag that is not of the commit that is checked out, or not of the version in Cargo.toml (--version says one
 without cargo); a tree with changes, apart from the files to publish; a version that is not newer than the latest
 release. PACKAGE-v1.2.3 names one crate of a workspace. The notes are written from the commits since the last tag, by
-Conventional Commits or as a list, what breaks first; --notes FILE gives other ones.
+Conventional Commits or as a list, what breaks first; then the images by digest (publish-images.json), how to verify the
+attestation (provenance.sigstore.json), and with --history what changed in sizes, times, coverage and benchmarks since
+the last tag. --notes FILE gives other ones.
 
 --verify only downloads and compares, for the event `release: published`: with SHA256SUMS and GitHub's digests, and with
 --assets if they are given. GITHUB_TOKEN needs `contents: write`; to verify, `contents: read`, or none.
@@ -34,5 +36,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repository", metavar="OWNER/REPO", help="where (default, on GitHub: this repository)")
     parser.add_argument("--version", metavar="V", help="the version that the tag must name (default: Cargo.toml's)")
     parser.add_argument("--notes", metavar="FILE", help="Markdown to publish in place of the commits' messages")
+    parser.add_argument("--history", metavar="WHERE", help="figures to compare in the notes: a folder or branch:NAME")
     parser.add_argument("--clobber", action="store_true", help="replace and delete assets of the draft that differ")
     parser.add_argument("--verify", action="store_true", help="only download a published release and compare")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nanna_ci.releases.release_notes import body_of
-from support.fake_workspaces import git
+from support.fake_workspaces import git, write
 from support.release_runs import FILES, TAG, ReleaseRuns
 from support.stand_in_github_api import answer
 from support.stand_in_github_releases import ReleaseHandler, StandInReleases, stand_in_releases
@@ -251,6 +251,24 @@ def test_what_must_not_be_released_is_refused_before_any_request(release: Releas
         "the tree is not that of its commit: Cargo.toml, new.rs",
         "the tag v9.0.0: Cargo.toml says 1.2.0",
     ]
+
+
+def test_the_version_is_that_of_the_folder_that_pipeline_toml_names(release: ReleaseRuns, server: StandInReleases):
+    text = (release.folder / "Cargo.toml").read_text()
+    git("mv", "src", "app-src", cwd=release.folder)
+    for name in ("Cargo.toml", "Cargo.lock"):
+        (release.folder / name).unlink(missing_ok=True)
+    write(release.folder / "app" / "Cargo.toml", text.replace("1.2.0", "1.3.0"))
+    write(release.folder / "app" / "src" / "lib.rs", "")
+    write(release.folder / "pipeline.toml", '[workspace]\nname = "app"\nfolder = "app"\n')
+    release.commit("fix: move")
+    git("tag", "v1.3.0", cwd=release.folder)
+    git("tag", "v1.4.0", cwd=release.folder)
+    release.environ["NANNA_CI_CONFIG"] = "/of/the/workflow.toml"
+    server.tags |= dict.fromkeys(("v1.3.0", "v1.4.0"), git("rev-parse", "HEAD", cwd=release.folder))
+    assert release("v1.3.0", "--assets", "dist", "--dry-run")[0] == 0
+    code, data = release("v1.4.0", "--assets", "dist", "--dry-run")
+    assert (code, data["problems"]) == (1, ["the tag v1.4.0: Cargo.toml says 1.3.0"])
 
 
 def test_a_tag_that_is_not_the_checked_out_commit_is_refused(release: ReleaseRuns, server: StandInReleases):
