@@ -151,9 +151,9 @@ def _propose(
                 return report
             commit = _push(branch, parts, base, context)
     except GateFailed as error:
-        text = error.message if error.hint is None else f"{error.message}: {error.hint}"
-        return replace(report, problems=(*report.problems, UpdateProblem(text, is_refusal=True)))
-    text = context.redactor.redact_value(pull_request_text(parts, report.all_problems, commit.tree))
+        said = error.message if error.hint is None else f"{error.message}: {error.hint}"
+        return replace(report, problems=(*report.problems, UpdateProblem(said, is_refusal=True)))
+    text = context.redactor.redact_value(pull_request_text(parts, report.all_problems))
     made = pull_requests.propose(text, base, commit, dry_run=context.dry_run)
     return replace(report, commit=commit, pull_request=made)
 

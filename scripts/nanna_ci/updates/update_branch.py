@@ -33,11 +33,9 @@ class WorkflowsRefused(NannaError):
 
 @dataclass(frozen=True, slots=True)
 class ProposedCommit:
-    """The commit on the branch; `tree` names what is in it. `is_new`: it was not there before, or, in a dry run, would
-    be made, and `commit` is None then."""
+    """The commit on the branch; `is_new`: it was not there before, or, in a dry run, would be made: then it is None."""
 
     commit: str | None
-    tree: str
     is_new: bool
 
 
@@ -71,13 +69,13 @@ class UpdateBranch:
         there = self._fetch(BRANCH, "update-branch")
         if there is not None:
             self._refuse_others(there, base)
-            if self._is_same(there, base, head, tree, tuple(wanted)):
-                return ProposedCommit(there, tree, is_new=False)
+            if self._is_same(there, head, tree, tuple(wanted)):
+                return ProposedCommit(there, is_new=False)
         if dry_run:
-            return ProposedCommit(None, tree, is_new=True)
+            return ProposedCommit(None, is_new=True)
         commit = self._git("commit-tree", tree, "-p", head, "-F", "-", stdin=message.encode()).text().strip()
         self._push(commit, there)
-        return ProposedCommit(commit, tree, is_new=True)
+        return ProposedCommit(commit, is_new=True)
 
     def _head(self, base: str) -> str:
         found = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=_PLAIN)
@@ -128,7 +126,7 @@ class UpdateBranch:
                     hint=f"merge that branch into {base}, or delete it",
                 )
 
-    def _is_same(self, there: str, base: str, head: str, tree: str, paths: tuple[str, ...]) -> bool:
+    def _is_same(self, there: str, head: str, tree: str, paths: tuple[str, ...]) -> bool:
         """Whether merging the branch does the same to these files as the new commit would, and nothing else."""
         begun = self._git("merge-base", there, _copy("update-base"), accept=_PLAIN).text().strip()
         if not begun:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.report.blocks import Block, Cell, Document, Heading, Notice, Paragraph, Table, Tone
-from nanna_ci.report.markdown import render_markdown
+from nanna_ci.report.markdown import escape, render_block
 from nanna_ci.updates.update_branch import BRANCH, ProposedCommit
 from nanna_ci.updates.update_pull_request import PullRequest, PullRequestText
-from nanna_ci.updates.updated_part import PartName, UpdatedPart, UpdateProblem
+from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, UpdateProblem
 
 TITLES: Final = {PartName.INPUTS: "flake inputs", PartName.MODELS: "models", PartName.ACTIONS: "actions"}
-_LONGEST: Final = 60_000  # characters of a pull request's text: GitHub takes 65,536
-_ABOUT: Final = (
-    "By `nanna-ci update`, which renews this branch until it is merged, as long as nobody else commits to it."
-)
+_LONGEST, _LONGEST_NOTICES = 50_000, 10_000  # characters of a pull request's text: GitHub takes 65,536
+_PLAIN_URL: Final = re.compile(r"https://github\.com/[\w./-]+")
+_ABOUT: Final = "By `nanna-ci update`, which renews this branch until it is merged, unless somebody else commits to it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,20 @@ def commit_message(parts: Sequence[UpdatedPart]) -> str:
     return "\n".join((update_title(parts), "", *lines, ""))
 
 
-def pull_request_text(parts: Sequence[UpdatedPart], problems: Sequence[UpdateProblem], tree: str) -> PullRequestText:
-    """The summary of what moved; `tree` names the content."""
-    marker = f"<!-- nanna-ci update {tree} -->"
+def pull_request_text(parts: Sequence[UpdatedPart], problems: Sequence[UpdateProblem]) -> PullRequestText:
+    """The summary of what moved, with a digest of the files: of the tree's, every commit on main would change it."""
+    digest = hashlib.sha256()
+    for path, data in (one for part in parts for one in part.files.items()):
+        digest.update(f"{path}\0{len(data)}\0".encode() + data)
+    marker = f"<!-- nanna-ci update {digest.hexdigest()} -->"
     title = update_title(parts)
-    body = render_markdown(Document(title, (*_tables(parts), *_notices(problems))))
-    body = body.partition("\n")[2].strip()  # the title is the pull request's own
-    return PullRequestText(title, f"{body[:_LONGEST]}\n\n{_ABOUT}\n\n{marker}\n", marker)
+    lines = []
+    for part in parts:
+        if part.moved:
+            lines += ["", f"## {TITLES[part.name].capitalize()}", *map(_line, part.moved)]
+    notices = "".join(f"\n{render_block(one)}\n" for one in _notices(problems))
+    body = "\n".join(lines).strip()[:_LONGEST]
+    return PullRequestText(title, f"{body}\n{notices[:_LONGEST_NOTICES]}\n{_ABOUT}\n\n{marker}\n", marker)
 
 
 def update_document(report: UpdateReport) -> Document:
@@ -119,6 +127,11 @@ def _tables(parts: Sequence[UpdatedPart]) -> Iterator[Block]:
                 for one in part.moved
             )
             yield Table(("Name", "Before", "After"), rows)
+
+
+def _line(one: Moved) -> str:
+    names = f"- {escape(one.name)}: {escape(one.before or 'none')} → {escape(one.after or 'none')}"
+    return names if one.page is None or _PLAIN_URL.fullmatch(one.page) is None else f"{names} ([commits]({one.page}))"
 
 
 def _notices(problems: Sequence[UpdateProblem]) -> Iterator[Block]:

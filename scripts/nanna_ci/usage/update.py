@@ -8,8 +8,8 @@ DESCRIPTION = """\
 Takes what is newer than the files here: the inputs of the flake (flake.lock, with the advisory database), the models of
 pipeline.toml (nix/models.lock.json, as `lock-models --update`), and the actions of .github/workflow.toml, there and in
 the workflows: the newest release of the same major version that is at least minimum_age_days old, by the commit of its
-tag. A part that cannot be asked stays as it is and is named (exit 3); the others go on. A tag that is not where the table
-has it was moved: that is refused (exit 1).
+tag. A part that cannot be asked stays as it is and is named (exit 3); the others go on. A tag that was moved since the
+table got it is refused (exit 1).
 
 Without --pull-request it changes the work tree. With it, it changes nothing here: it pushes one commit as the branch
 nanna-ci/update, and opens or renews one pull request. The branch is replaced only while all its commits are of this
