@@ -89,7 +89,10 @@ def _parts(arguments: argparse.Namespace, context: Context, releases: ActionRele
             return update_inputs(ports.cwd, Nix(ports.run, environ=ports.environ), scratch)
 
     def models() -> UpdatedPart:
-        pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
+        # the work tree's own: as an app this command is given the configuration of the flake that it comes from
+        own = ports.cwd / "pipeline.toml"
+        given = own if context.config is None and own.is_file() else context.config
+        pipeline = load_pipeline(find_pipeline(given, ports.environ, ports.cwd))
         token = Token(MODEL_TOKEN_VARIABLE, ports.environ.get(MODEL_TOKEN_VARIABLE) or None)
         with WebClient(body_limit_bytes=SMALL_BYTES, log=context.say) as client:
             return update_models(

@@ -13,9 +13,9 @@ from nanna_ci.forge.github_api import PER_PAGE, GithubApi
 from nanna_ci.foundation.errors import GateFailed, MalformedData, RequestRefused, shorten
 from nanna_ci.foundation.json_data import JsonObject, as_object, as_text
 
-_VERSION: Final = re.compile(r"v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?")
+_VERSION: Final = re.compile(r"v?([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_USING: Final = re.compile(r"^[ \t]+using:[ \t]*[\"']?([A-Za-z0-9]+)[\"']?[ \t]*(?:#.*)?$", re.MULTILINE)
+_USING: Final = re.compile(r"^[ \t]+using:[ \t]*[\"']?([A-Za-z0-9]+)[\"']?[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _RAW: Final = {"accept": "application/vnd.github.raw+json"}
 _MOST_TAGS: Final = 5  # a tag of a tag of a tag
 

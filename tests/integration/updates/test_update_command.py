@@ -382,3 +382,11 @@ def test_a_folder_with_nothing_to_update_says_so(update):
         "pipeline.toml has no [[model]]",
         "there is no .github/workflow.toml here",
     ]
+
+
+def test_the_models_are_those_of_the_work_tree_whatever_flake_the_command_is_from(update, tmp_path):
+    update.make_newer()
+    (tmp_path / "other.toml").write_text('[workspace]\nname = "w"\n')
+    update.environ["NANNA_CI_CONFIG"] = str(tmp_path / "other.toml")
+    assert part(update("--dry-run"), "models")["moved"] != []
+    assert part(update("--dry-run", "--config", str(tmp_path / "other.toml")), "models")["moved"][0]["after"] is None
