@@ -29,6 +29,7 @@ let
       post-summary = "Post the comment and the alerts of a run on GitHub, only ever editing its own";
       workflow = "Write the workflows that call the pipeline on GitHub; check workflows against plan, pins and rules";
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
+      update = "Newer inputs, models and pinned actions, in the work tree or as one pull request";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";
       container-test = "Run the images with podman or docker: probes, models, stop and restart";

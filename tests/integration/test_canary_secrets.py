@@ -50,6 +50,12 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("--from", "{results}", "--repository", "nanna/coder", "--run", "{url}"),
         ("--from", "{results}", "--repository", "nanna/coder", "--run", "1", "--pull-request", "{url}"),
     ),
+    "update": (
+        (),
+        ("--pull-request", "--repository", "{url}"),
+        ("--pull-request", "--repository", "nanna/coder"),
+        ("--repository", "{url}"),
+    ),
     "ci-summary": (
         (
             *("--needs", "{needs}", "--plan", "{matrix}", "--results", "{results}", "--event", "push", "{url}"),

@@ -14,7 +14,7 @@ import nanna_ci
 ROOT = Path(nanna_ci.__file__).parent
 DOMAINS = {
     *("store", "report", "toolchain", "pipeline", "binaries", "cache", "containers", "supply_chain", "measure"),
-    *("summary", "dashboard", "workflow", "forge", "releases", "rehearsal"),
+    *("summary", "dashboard", "workflow", "forge", "releases", "rehearsal", "updates"),
 }
 OTHERS = {"cli", "commands", "foundation", "jobs", "usage"}
 ANYONE_MAY_IMPORT = {"store", "report", "toolchain", "forge"}
@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "workflow": {"pipeline"},
     "releases": {"measure"},
     "rehearsal": {"workflow", "pipeline"},
+    "updates": {"containers", "workflow"},
 }
 # each may import those to its left
 FOLDERS_OF_CONTAINERS = ("image", "registry", "engine", "models", "testing", "publish", "doctor")

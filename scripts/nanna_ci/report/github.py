@@ -170,6 +170,11 @@ def api_of(environ: Mapping[str, str]) -> tuple[str, str | None]:
     return url.rstrip("/"), environ.get(TOKEN_VARIABLE) or None
 
 
+def server_of(environ: Mapping[str, str]) -> str:
+    """The URL of the server that has the repositories, without a slash at the end."""
+    return (environ.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
+
+
 def publish(github: GithubFiles, document: Document, outputs: Mapping[str, str], log: TextIO) -> None:
     """Write summary, outputs and annotations. What cannot be written is a warning in the log: gates still decide."""
     log.writelines(f"{line}\n" for line in render_annotations(document))

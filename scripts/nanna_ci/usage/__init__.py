@@ -22,6 +22,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "The work tree": {
         "dev-check": "the quick loop: fmt, clippy, nextest, audit, deny",
         "test": "run this project's own tests",
+        "update": "newer inputs, models and pinned actions, here or as one pull request",
     },
     "Binaries": {
         "cross-build": "build for one target, strategy by strategy, and verify the executable",
