@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
-from nanna_ci.rehearsal.typed_yaml import mapping_at, names_at, refuse_others
+from nanna_ci.rehearsal.known_nodes import mapping_at, names_at, refuse_others
 from nanna_ci.rehearsal.workflow_model import ModelWorkflow
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar, YamlSequence
 

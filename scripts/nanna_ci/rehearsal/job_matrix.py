@@ -24,10 +24,13 @@ def expand_matrix(matrix: Value, where: str) -> list[Combination]:
     """
     if not isinstance(matrix, Mapping):
         raise MalformedData(where, f"the matrix is {_kind(matrix)}, not a mapping")
-    vectors = {name: values for name, values in matrix.items() if name not in {"include", "exclude"}}
-    for name, values in vectors.items():
+    vectors: dict[str, list[Value]] = {}
+    for name, values in matrix.items():
+        if name in {"include", "exclude"}:
+            continue
         if not isinstance(values, list) or not values:
             raise MalformedData(where, f"the matrix's {name} has no values")
+        vectors[name] = values
     excluded, included = (_combinations(matrix.get(name), name, where) for name in ("exclude", "include"))
     products = itertools.product(*vectors.values()) if vectors else ()
     every = [dict(zip(vectors, values, strict=True)) for values in products]

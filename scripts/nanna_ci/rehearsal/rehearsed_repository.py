@@ -73,7 +73,7 @@ class RehearsedRepository:
         self.git.call("update-ref", ref, commit)
 
     def merge_head(self) -> str:
-        """GitHub's trial merge of the head into its base. Raises UsageError for conflicts: GitHub starts nothing then."""
+        """GitHub's trial merge of the head into its base. Raises UsageError for conflicts."""
         try:
             tree = self.git.call("merge-tree", "--write-tree", self.base, self.head).text().split()[0]
         except CommandFailed as error:
@@ -167,21 +167,22 @@ def _base(git: GitFolder, default: str, head: str) -> str:
 
 def _name(git: GitFolder, top: Path) -> str:
     found = _ORIGIN.search(git.text("config", "--get", "remote.origin.url"))
-    name = (
+    return (
         f"{found[1]}/{found[2]}" if found else f"rehearsal/{re.sub(r'[^A-Za-z0-9._-]', '-', top.name) or 'repository'}"
     )
-    return name
 
 
 def _version(git: GitFolder, head: str) -> str | None:
-    said = git.call("cat-file", "blob", f"{head}:Cargo.toml", accept=_ANY)
-    try:
-        manifest = tomllib.loads(said.text()) if said.returncode == 0 else {}
-    except tomllib.TOMLDecodeError:
-        return None
-    for table in (manifest.get("workspace", {}).get("package", {}), manifest.get("package", {})):
-        if isinstance(version := table.get("version"), str):
-            return version
+    """The version in Cargo.toml, or in pyproject.toml."""
+    for name in ("Cargo.toml", "pyproject.toml"):
+        said = git.call("cat-file", "blob", f"{head}:{name}", accept=_ANY)
+        try:
+            manifest = tomllib.loads(said.text()) if said.returncode == 0 else {}
+        except tomllib.TOMLDecodeError:
+            continue
+        for table in (manifest.get("workspace", {}).get("package"), manifest.get("package"), manifest.get("project")):
+            if isinstance(table, dict) and isinstance(version := table.get("version"), str):
+                return version
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
-from nanna_ci.rehearsal.typed_yaml import mapping_at, scalar_at
+from nanna_ci.rehearsal.known_nodes import mapping_at, scalar_at
 from nanna_ci.workflow.yaml_nodes import YamlNode, YamlScalar
 
 _LEVELS: Final = ("none", "read", "write")

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
+from nanna_ci.rehearsal.known_nodes import mapping_at, names_at, refuse_others, scalar_at
 from nanna_ci.rehearsal.token_permissions import read_permissions
-from nanna_ci.rehearsal.typed_yaml import mapping_at, names_at, refuse_others, scalar_at, typed
+from nanna_ci.rehearsal.yaml_values import scalar_value
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob, read_workflow
 from nanna_ci.workflow.yaml_nodes import ScalarStyle, YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 _ROOT_KEYS: Final = frozenset(
-    {"name", "run-name", "on", "permissions", "env", "defaults", "concurrency", "jobs", "description"}
+    {"name", "run-name", "on", "permissions", "env", "defaults", "concurrency", "jobs", "description", "cache-mode"}
 )
 _JOB_KEYS: Final = frozenset(
     {
         *("name", "permissions", "needs", "if", "runs-on", "environment", "concurrency", "outputs", "env", "defaults"),
-        *("steps", "timeout-minutes", "strategy", "continue-on-error", "container", "services"),
+        *("steps", "timeout-minutes", "strategy", "continue-on-error", "container", "services", "cache-mode"),
     }
 )
 _CALL_KEYS: Final = frozenset(
@@ -192,7 +193,7 @@ def _is_required(body: YamlMapping, path: str) -> bool:
     node = body.get("required")
     if node is None:
         return False
-    value = typed(scalar_at(node, path, "required"))
+    value = scalar_value(scalar_at(node, path, "required"))
     if not isinstance(value, bool):
         raise MalformedData(f"{path}:{node.line}", "required is not true or false")
     return value

@@ -1,52 +1,22 @@
-"""A workflow's YAML as values of expressions: scalars get their types, and what is written as `${{ }}` is evaluated."""
+"""Nodes of a workflow as what they must be: mappings with known keys, lists of names, values with their expressions."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
-from nanna_ci.rehearsal.expressions.expression import Scope, interpolate
+from nanna_ci.rehearsal.expressions.expression import Scope
 from nanna_ci.rehearsal.expressions.expression_value import Value
+from nanna_ci.rehearsal.yaml_values import node_value
 from nanna_ci.workflow.yaml_nodes import ScalarStyle, YamlMapping, YamlNode, YamlScalar, YamlSequence
-
-_NULL: Final = frozenset({"", "null", "Null", "NULL", "~"})
-_TRUE: Final = frozenset({"true", "True", "TRUE"})
-_FALSE: Final = frozenset({"false", "False", "FALSE"})
-_NUMBER: Final = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?")
-_WHOLE: Final = re.compile(r"0x[0-9a-fA-F]+|0o[0-7]+")
-
-
-def typed(scalar: YamlScalar) -> Value:
-    """What a scalar means in YAML's core schema, which GitHub reads: quoted and block scalars are always text."""
-    text = scalar.text
-    if scalar.style not in (ScalarStyle.PLAIN, ScalarStyle.EMPTY):
-        return text
-    if text in _NULL:
-        return None
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    return float(int(text, 0)) if _WHOLE.fullmatch(text) else text
 
 
 def evaluated(node: YamlNode, scope: Scope, path: str) -> Value:
-    """The value of a node, with all expressions in it; MalformedData names the line of the one that is wrong."""
-    match node:
-        case YamlScalar():
-            value = typed(node)
-            if not isinstance(value, str) or "${{" not in value:
-                return value
-            try:
-                return interpolate(value, scope)
-            except MalformedData as error:
-                raise at_line(error, path, node.line) from None
-        case YamlSequence():
-            return [evaluated(item, scope, path) for item in node.items]
-        case YamlMapping():
-            return {key.text: evaluated(value, scope, path) for key, value in node.entries}
+    """The value of a node, with all expressions in it; MalformedData names the line at which the node begins."""
+    try:
+        return node_value(node, scope)
+    except MalformedData as error:
+        raise at_line(error, path, node.line) from None
 
 
 def at_line(error: MalformedData, path: str, line: int) -> MalformedData:
