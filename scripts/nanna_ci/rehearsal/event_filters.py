@@ -14,7 +14,7 @@ from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.rehearsal.known_nodes import mapping_at, names_at, refuse_others
-from nanna_ci.rehearsal.workflow_model import ModelWorkflow
+from nanna_ci.workflow.workflow_file import WorkflowFile
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 _FILTERS: Final = {
@@ -43,7 +43,7 @@ class Occasion:
     workflow: str = ""
 
 
-def is_started_by(workflow: ModelWorkflow, occasion: Occasion) -> bool:
+def is_started_by(workflow: WorkflowFile, occasion: Occasion) -> bool:
     """Whether the event starts it. MalformedData for a filter that is not known, with its place."""
     node = workflow.root.get("on")
     if isinstance(node, YamlScalar | YamlSequence):

@@ -9,14 +9,13 @@ from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.rehearsal.expressions.expression import Scope, holds
 from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
 from nanna_ci.rehearsal.job_matrix import Combination, default_name, expand_matrix
+from nanna_ci.rehearsal.key_contexts import OF_A_JOB, OF_AN_ENTRY
 from nanna_ci.rehearsal.known_nodes import at_line, evaluated
 from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningJob, RunningWorkflow
 from nanna_ci.rehearsal.this_machine import why_no_runner
 from nanna_ci.rehearsal.workflow_library import LoadedWorkflow, checked_input
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlScalar
 
-_OF_A_JOB = ("github", "inputs", "vars", "needs")
-_OF_AN_ENTRY = (*_OF_A_JOB, "strategy", "matrix")
 _EMPTY_OF_A_TYPE: Mapping[str, Value] = {"boolean": False, "number": 0.0, "string": ""}
 
 
@@ -39,7 +38,7 @@ class JobStart:
         model = job.loaded.model
         contexts = {**job.workflow.contexts, "needs": job.workflow.needs_of(job)}
         condition = model.body.get("if")
-        scope = Scope({name: contexts[name] for name in _OF_A_JOB}, job.workflow.status_of(job))
+        scope = Scope({name: contexts[name] for name in OF_A_JOB}, job.workflow.status_of(job))
         try:
             runs = holds(condition.text if isinstance(condition, YamlScalar) else None, scope)
         except MalformedData as error:
@@ -63,15 +62,15 @@ class JobStart:
         if strategy is None:
             return [None]
         if (node := strategy.get("fail-fast")) is not None:
-            job.fail_fast = job.evaluate(node, contexts, *_OF_A_JOB) is not False
+            job.fail_fast = job.evaluate(node, contexts, *OF_A_JOB) is not False
         if (node := strategy.get("max-parallel")) is not None:
-            limit = job.evaluate(node, contexts, *_OF_A_JOB)
+            limit = job.evaluate(node, contexts, *OF_A_JOB)
             if not isinstance(limit, float) or limit < 1:
                 raise MalformedData(f"{job.node_path}:{node.line}", "max-parallel is not a number of 1 or more")
             job.at_once = int(limit)
         if (node := model.matrix) is None:
             return [None]
-        value = job.evaluate(node, contexts, *_OF_A_JOB)
+        value = job.evaluate(node, contexts, *OF_A_JOB)
         return [*expand_matrix(value, f"{job.node_path}:{node.line}")]
 
     def _entry(
@@ -89,16 +88,16 @@ class JobStart:
             },
         }
         name_node = model.body.get("name")
-        given = None if name_node is None else as_text(job.evaluate(name_node, contexts, *_OF_AN_ENTRY))
+        given = None if name_node is None else as_text(job.evaluate(name_node, contexts, *OF_AN_ENTRY))
         entry = RunningEntry(job, given or default_name(model.id, combination), combination, number, contexts)
         if (node := model.body.get("continue-on-error")) is not None:
-            entry.runs_on_error = job.evaluate(node, contexts, *_OF_AN_ENTRY) is True
+            entry.runs_on_error = job.evaluate(node, contexts, *OF_AN_ENTRY) is True
         if (node := model.body.get("concurrency")) is not None:
-            value = job.evaluate(node, contexts, *_OF_AN_ENTRY)
+            value = job.evaluate(node, contexts, *OF_AN_ENTRY)
             group = value.get("group") if isinstance(value, dict) else value
             entry.group = as_text(group) or None
         if (node := model.body.get("environment")) is not None:
-            job.evaluate(node, contexts, *_OF_AN_ENTRY, "secrets")
+            job.evaluate(node, contexts, *OF_AN_ENTRY, "secrets")
         if job.loaded.called is not None:
             entry.called = self._called(entry, job.loaded.called)
         elif (reason := self._why_not_here(entry)) is not None:
@@ -109,13 +108,13 @@ class JobStart:
         body = entry.job.loaded.model.body
         runs_on = body.get("runs-on")
         assert runs_on is not None  # the model refuses such a job
-        reason = why_no_runner(entry.job.evaluate(runs_on, entry.contexts, *_OF_AN_ENTRY), self.host)
+        reason = why_no_runner(entry.job.evaluate(runs_on, entry.contexts, *OF_AN_ENTRY), self.host)
         for key in ("container", "services"):
             node = body.get(key)
             if (
                 reason is None
                 and node is not None
-                and entry.job.evaluate(node, entry.contexts, *_OF_AN_ENTRY, "secrets")
+                and entry.job.evaluate(node, entry.contexts, *OF_AN_ENTRY, "secrets")
             ):
                 reason = f"runs in a container ({key}), which the rehearsal does not make"
         return reason
@@ -129,7 +128,7 @@ class JobStart:
         for name, declared in interface.inputs.items():
             node = given.get(name)
             if node is not None:
-                value = job.evaluate(node, entry.contexts, *_OF_AN_ENTRY)
+                value = job.evaluate(node, entry.contexts, *OF_AN_ENTRY)
                 inputs[name] = checked_input(value, declared.type, name, f"{job.node_path}:{node.line}")
             elif declared.default is not None:
                 scope = Scope({"github": caller["github"], "vars": caller["vars"], "inputs": inputs})
@@ -149,6 +148,6 @@ class JobStart:
         node = entry.job.loaded.model.body.get("secrets")
         if isinstance(node, YamlScalar):  # inherit
             return own
-        named = entry.job.evaluate(node, entry.contexts, *_OF_AN_ENTRY, "secrets") if node is not None else {}
+        named = entry.job.evaluate(node, entry.contexts, *OF_AN_ENTRY, "secrets") if node is not None else {}
         token = own.get("GITHUB_TOKEN") if isinstance(own, dict) else None
         return {"GITHUB_TOKEN": token, **(named if isinstance(named, dict) else {})}

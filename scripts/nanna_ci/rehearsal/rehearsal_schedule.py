@@ -42,7 +42,7 @@ class RehearsalSchedule:
         with ThreadPoolExecutor(self.processors, thread_name_prefix="rehearsal") as pool:
             try:
                 while True:
-                    while any([self._advance(workflow, start) for workflow in workflows]):
+                    while sum(self._advance(workflow, start) for workflow in workflows):
                         pass
                     for entry in self._ready(workflows):
                         entry.is_started = True

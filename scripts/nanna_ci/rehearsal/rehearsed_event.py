@@ -132,8 +132,8 @@ class _Maker:
         owner = FORK_OWNER if is_fork else self._owner
         full_name = f"{owner}/{here.name.partition('/')[2]}"
         pull: dict[str, Value] = {
-            "number": float(PULL_REQUEST),
-            "id": float(PULL_REQUEST),
+            "number": PULL_REQUEST,
+            "id": PULL_REQUEST,
             "state": "open",
             "title": f"Rehearse {here.branch}",
             "body": None,
@@ -148,7 +148,7 @@ class _Maker:
             "head": self._side(here.branch, here.head, full_name, is_fork=is_fork),
             "base": self._side(here.default_branch, here.base, here.name, is_fork=False),
         }
-        payload = self._payload(action="synchronize", number=float(PULL_REQUEST), pull_request=pull, before=here.base)
+        payload = self._payload(action="synchronize", number=PULL_REQUEST, pull_request=pull, before=here.base)
         started = self._started(
             "pull_request",
             ref,
@@ -204,7 +204,7 @@ class _Maker:
         here = self.repository
         name = self._version_tag()
         release: dict[str, Value] = {
-            "id": 1.0,
+            "id": 1,
             "tag_name": name,
             "name": name,
             "target_commitish": here.default_branch,
@@ -297,12 +297,12 @@ class _Maker:
         }
 
     def _user(self, login: str) -> Value:
-        return {"login": login, "id": float(_OWNER_ID), "type": "User", "html_url": f"{_SERVER}/{login}"}
+        return {"login": login, "id": _OWNER_ID, "type": "User", "html_url": f"{_SERVER}/{login}"}
 
     def _repository(self, full_name: str, *, is_fork: bool) -> Value:
         owner, _, name = full_name.partition("/")
         return {
-            "id": float(_REPOSITORY_ID),
+            "id": _REPOSITORY_ID,
             "name": name,
             "full_name": full_name,
             "private": False,
@@ -341,7 +341,7 @@ class _Maker:
 def followed_by_workflow_run(
     event: StartedEvent, workflow: str, path: str, conclusion: str, commit: str
 ) -> StartedEvent:
-    """What GitHub says once a workflow of the event has come to its end: workflow_run; `commit` is the default branch's."""
+    """The workflow_run that GitHub sends once a workflow of the event has ended; `commit` is the default branch's."""
     github, payload = event.github, event.github["event"]
     assert isinstance(payload, dict)
     pull = payload.get("pull_request")
@@ -349,7 +349,7 @@ def followed_by_workflow_run(
     own = payload["repository"]
     branch = head["ref"] if isinstance(head, dict) else github["ref_name"]
     run: dict[str, Value] = {
-        "id": float(RUN_ID),
+        "id": RUN_ID,
         "name": workflow,
         "path": path,
         "event": github["event_name"],
@@ -359,10 +359,10 @@ def followed_by_workflow_run(
         "head_sha": head["sha"] if isinstance(head, dict) else github["sha"],
         "head_repository": head["repo"] if isinstance(head, dict) else own,
         "repository": own,
-        "run_attempt": 1.0,
-        "run_number": 1.0,
+        "run_attempt": 1,
+        "run_number": 1,
         "html_url": f"{_SERVER}/{github['repository']}/actions/runs/{RUN_ID}",
-        "pull_requests": [] if pull is None or event.is_fork else [{"number": float(PULL_REQUEST)}],
+        "pull_requests": [] if pull is None or event.is_fork else [{"number": PULL_REQUEST}],
     }
     default = own["default_branch"] if isinstance(own, dict) else "main"
     later: dict[str, Value] = {

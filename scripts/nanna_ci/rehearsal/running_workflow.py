@@ -1,4 +1,4 @@
-"""Workflows while they run: what each job and each combination of its matrix has come to, and what they can refer to."""
+"""Workflows while they run: what has become of each job and each entry of its matrix, and what they can refer to."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from nanna_ci.foundation.errors import MalformedData, shorten
 from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
+from nanna_ci.rehearsal.key_contexts import check_job_expressions, check_workflow_expressions
 from nanna_ci.rehearsal.known_nodes import mapping_at
 from nanna_ci.rehearsal.token_permissions import DEFAULT, refuse_more
 from nanna_ci.rehearsal.workflow_model import CallInterface, ModelJob, ModelWorkflow, parse_workflow
@@ -81,8 +82,10 @@ class WorkflowLibrary:
         """
         if depth > DEEPEST:
             raise MalformedData(model.path, f"workflows call each other more than {DEEPEST} levels deep")
+        check_workflow_expressions(model)
         jobs = {}
         for job in model.jobs.values():
+            check_job_expressions(model, job)
             permissions = self._permissions(model, job, allowed)
             called = None
             if job.uses is None:
