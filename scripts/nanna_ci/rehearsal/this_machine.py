@@ -35,7 +35,7 @@ def why_no_runner(runs_on: Value, host: str | None) -> str | None:
         names.insert(0, f"group {as_text(runs_on['group'])}")
     if len(names) == 1 and host is not None and SYSTEMS_OF_RUNNERS.get(names[0]) == host:
         return None
-    return f"runs on {' '.join(names) or 'nothing'}; this machine is {host or 'of an unknown system'}"
+    return f"runs on {' '.join(names).strip() or 'nothing'}; this machine is {host or 'of an unknown system'}"
 
 
 def take_out_others(text: str, host: str | None) -> tuple[str, list[TakenOut]]:
