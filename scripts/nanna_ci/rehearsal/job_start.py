@@ -11,7 +11,7 @@ from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
 from nanna_ci.rehearsal.job_matrix import Combination, default_name, expand_matrix
 from nanna_ci.rehearsal.key_contexts import OF_A_JOB, OF_AN_ENTRY
 from nanna_ci.rehearsal.known_nodes import at_line, evaluated
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningJob, RunningWorkflow
+from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow
 from nanna_ci.rehearsal.this_machine import why_no_runner
 from nanna_ci.rehearsal.workflow_library import LoadedWorkflow, checked_input
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlScalar
@@ -26,7 +26,7 @@ class JobStart:
     host: str | None
     lost: set[int]
 
-    def begin(self, job: RunningJob) -> None:
+    def begin(self, job: RehearsedJob) -> None:
         """Skip the job, or give it its entries. What GitHub would refuse only now is a failure of the job."""
         try:
             self._begin(job)
@@ -34,7 +34,7 @@ class JobStart:
             job.entries.clear()
             job.end(RehearsedResult.FAILURE, error.message)
 
-    def _begin(self, job: RunningJob) -> None:
+    def _begin(self, job: RehearsedJob) -> None:
         model = job.loaded.model
         contexts = {**job.workflow.contexts, "needs": job.workflow.needs_of(job)}
         condition = model.body.get("if")
@@ -56,7 +56,7 @@ class JobStart:
         for number, combination in enumerate(combinations):
             job.entries.append(self._entry(job, contexts, combination, number, len(combinations)))
 
-    def _combinations(self, job: RunningJob, contexts: Mapping[str, Value]) -> list[Combination | None]:
+    def _combinations(self, job: RehearsedJob, contexts: Mapping[str, Value]) -> list[Combination | None]:
         model = job.loaded.model
         strategy = model.strategy
         if strategy is None:
@@ -74,7 +74,7 @@ class JobStart:
         return [*expand_matrix(value, f"{job.node_path}:{node.line}")]
 
     def _entry(
-        self, job: RunningJob, shared: Mapping[str, Value], combination: Combination | None, number: int, total: int
+        self, job: RehearsedJob, shared: Mapping[str, Value], combination: Combination | None, number: int, total: int
     ) -> RunningEntry:
         model = job.loaded.model
         contexts: dict[str, Value] = {

@@ -10,7 +10,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.live import duration
 from nanna_ci.rehearsal.rehearse import RehearsedRun
 from nanna_ci.rehearsal.rehearsed_repository import changes_named
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningJob, RunningWorkflow
+from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow
 from nanna_ci.rehearsal.steps.job_log import Annotation
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES
@@ -108,7 +108,7 @@ def rows_of(workflow: RunningWorkflow) -> Iterator[JobRow]:
             yield JobRow(entry.shown_name, result, entry.reason or _why(entry), allowed, entry.is_our_fault, entry)
 
 
-def _name(job: RunningJob) -> str:
+def _name(job: RehearsedJob) -> str:
     """Of a job that never began: its name, or its id where the name depends on what was never known."""
     name = job.loaded.model.body.text("name")
     return job.workflow.prefix + (name if name and "${{" not in name else job.id)

@@ -11,7 +11,7 @@ from nanna_ci.rehearsal.expressions.expression import Scope
 from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
 from nanna_ci.rehearsal.job_start import JobStart
 from nanna_ci.rehearsal.known_nodes import evaluated
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningJob, RunningWorkflow, combined
+from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow, combined
 from nanna_ci.rehearsal.steps.job_steps import JobOutcome
 from nanna_ci.rehearsal.this_machine import TakenOut, take_out_others
 
@@ -119,7 +119,7 @@ class RehearsalSchedule:
         if any(id(job) in self._lost for job in called.jobs.values()):
             self._lost.add(id(entry.job))
 
-    def _collect(self, job: RunningJob) -> bool:
+    def _collect(self, job: RehearsedJob) -> bool:
         """Take what has ended of a job, in that order; the job ends with the last of them."""
         for entry in job.entries:
             if entry.result is None or entry in job.ended:

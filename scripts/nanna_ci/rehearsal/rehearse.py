@@ -23,7 +23,7 @@ from nanna_ci.rehearsal.rehearsed_repository import RehearsedRepository, changes
 from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningWorkflow
 from nanna_ci.rehearsal.stand_in_file import StandIns
 from nanna_ci.rehearsal.steps.artifact_store import ArtifactStore
-from nanna_ci.rehearsal.steps.job_steps import JobOutcome, JobRequest, run_steps
+from nanna_ci.rehearsal.steps.job_steps import JobOutcome, JobRequest, check_job, run_steps
 from nanna_ci.rehearsal.steps.rehearsal_services import RehearsalServices
 from nanna_ci.rehearsal.this_machine import TakenOut
 from nanna_ci.rehearsal.token_permissions import read_only
@@ -229,7 +229,8 @@ class _Stage:
 
 
 def check_steps(workflow: ModelWorkflow, job: ModelJob) -> None:
-    """Raise MalformedData for a step that is not known."""
+    """Raise MalformedData, with file and line, for a step that the rehearsal does not know."""
+    check_job(workflow.path, job.body, workflow.root.mapping("defaults"))
 
 
 def _workflow_env(node: YamlNode | None, contexts: Mapping[str, Value], path: str) -> Value:

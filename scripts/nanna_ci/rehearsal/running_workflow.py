@@ -35,7 +35,7 @@ class RunningEntry:
     know. `is_our_fault`: the rehearsal itself failed.
     """
 
-    job: RunningJob
+    job: RehearsedJob
     name: str
     combination: Combination | None
     number: int
@@ -66,7 +66,7 @@ class RunningEntry:
 
 
 @dataclass(slots=True)
-class RunningJob:
+class RehearsedJob:
     """A job. `result` is None until all its entries have ended; `ended` are those that did, in that order."""
 
     loaded: LoadedJob
@@ -108,10 +108,10 @@ class RunningWorkflow:
     loaded: LoadedWorkflow
     contexts: Mapping[str, Value]
     prefix: str = ""
-    jobs: dict[str, RunningJob] = field(default_factory=dict)
+    jobs: dict[str, RehearsedJob] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.jobs = {name: RunningJob(loaded, self) for name, loaded in self.loaded.jobs.items()}
+        self.jobs = {name: RehearsedJob(loaded, self) for name, loaded in self.loaded.jobs.items()}
 
     @property
     def is_over(self) -> bool:
@@ -132,7 +132,7 @@ class RunningWorkflow:
                 else:
                     yield from entry.called.entries()
 
-    def running_jobs(self) -> Iterator[RunningJob]:
+    def running_jobs(self) -> Iterator[RehearsedJob]:
         """All jobs, of this workflow and all that it calls."""
         for job in self.jobs.values():
             yield job
@@ -140,11 +140,11 @@ class RunningWorkflow:
                 if entry.called is not None:
                     yield from entry.called.running_jobs()
 
-    def is_ready(self, job: RunningJob) -> bool:
+    def is_ready(self, job: RehearsedJob) -> bool:
         """Whether all that it needs has ended."""
         return all(self.jobs[need].result is not None for need in job.loaded.model.needs)
 
-    def needs_of(self, job: RunningJob) -> Value:
+    def needs_of(self, job: RehearsedJob) -> Value:
         """The context `needs`: what ran of the jobs that it names."""
         return {
             name: {"result": str(need.result), "outputs": dict(need.outputs)}
@@ -152,7 +152,7 @@ class RunningWorkflow:
             if (need := self.jobs[name]).result is not RehearsedResult.UNAVAILABLE
         }
 
-    def status_of(self, job: RunningJob) -> JobStatus:
+    def status_of(self, job: RehearsedJob) -> JobStatus:
         """What success() and failure() answer from in its `if`: all that it waits for, also through others."""
         names = ancestors(self.loaded.model.jobs, job.loaded.model)
         results = {self.jobs[name].result for name in names} - {RehearsedResult.UNAVAILABLE}
