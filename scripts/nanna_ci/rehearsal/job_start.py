@@ -11,7 +11,7 @@ from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
 from nanna_ci.rehearsal.job_matrix import Combination, default_name, expand_matrix
 from nanna_ci.rehearsal.key_contexts import OF_A_JOB, OF_AN_ENTRY
 from nanna_ci.rehearsal.known_nodes import at_line, evaluated
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow
+from nanna_ci.rehearsal.running_workflow import RehearsedJob, RehearsedResult, RunningEntry, RunningWorkflow
 from nanna_ci.rehearsal.this_machine import why_no_runner
 from nanna_ci.rehearsal.workflow_library import LoadedWorkflow, checked_input
 from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlScalar

@@ -10,7 +10,7 @@ from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.live import duration
 from nanna_ci.rehearsal.rehearse import RehearsedRun
 from nanna_ci.rehearsal.rehearsed_repository import changes_named
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow
+from nanna_ci.rehearsal.running_workflow import RehearsedJob, RehearsedResult, RunningEntry, RunningWorkflow
 from nanna_ci.rehearsal.steps.job_log import Annotation
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Heading, Notice, Paragraph, Table, Tone
 from nanna_ci.report.outcome import VERDICT_TONES

@@ -11,7 +11,7 @@ from nanna_ci.rehearsal.expressions.expression import Scope
 from nanna_ci.rehearsal.expressions.expression_value import Value, as_text
 from nanna_ci.rehearsal.job_start import JobStart
 from nanna_ci.rehearsal.known_nodes import evaluated
-from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RehearsedJob, RunningWorkflow, combined
+from nanna_ci.rehearsal.running_workflow import RehearsedJob, RehearsedResult, RunningEntry, RunningWorkflow, combined
 from nanna_ci.rehearsal.steps.job_steps import JobOutcome
 from nanna_ci.rehearsal.this_machine import TakenOut, take_out_others
 
