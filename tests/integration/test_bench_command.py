@@ -18,6 +18,7 @@ import nanna_ci
 from nanna_ci import cli
 from nanna_ci.foundation import process
 from nanna_ci.foundation.context import Ports
+from nanna_ci.measure.history.history_folder import HistoryFolder
 from support.fake_benchmarks import fake_bencher_program, fake_programs
 from support.fake_ports import FakePorts
 from support.json_schemas import check
@@ -278,6 +279,17 @@ def test_a_level_that_changed_is_said_and_decides_nothing(fake_ports: FakePorts)
     for number in range(20):
         code, answer = measure_again(fake_ports, (100 if number < 10 else 150) + number % 5, "--history", "kept")
     assert (code, [one["run"] for one in answer["levelChanges"]]) == (0, ["github-11-1"])
+
+
+def test_a_record_of_its_own_leaves_the_history_as_it_is(fake_ports: FakePorts) -> None:
+    for _ in range(5):
+        measure_again(fake_ports, 100, "--history", "kept")
+    before = (fake_ports.cwd / "kept/benchmarks.jsonl").read_bytes()
+    code, answer = measure_again(fake_ports, 201, "--history", "kept", "--record", "new")
+    assert (code, answer["history"][0]["ratio"]) == (1, 2.01)
+    assert (fake_ports.cwd / "kept/benchmarks.jsonl").read_bytes() == before
+    (record,) = HistoryFolder(fake_ports.cwd / "new").read_benchmarks()
+    assert (record.origin.run, record.benchmarks[0].value) == ("github-6-1", 201)
 
 
 def test_pairs_decide_where_there_is_a_base_and_the_history_is_only_shown(fake_ports: FakePorts) -> None:

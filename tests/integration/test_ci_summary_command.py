@@ -35,8 +35,12 @@ MATRIX = {"include": [entry for entry in ENTRIES if entry["id"] in {STEADY, SKIP
 PASSED = JobResult(STEADY, Verdict.PASS, 1.0, JobState.BUILT, evidence={"tests": {"passed": 3}})
 NIGHTLY = replace(PASSED, id=SKIPPABLE)
 # what the workflow itself hands over
-(WORDS,) = re.findall(r"-m nanna_ci (ci-summary .*)", (ROOT / ".github/workflows/ci.yml").read_text())
-NEEDS = WORDS.split("texts/badge.json ")[1].split()
+(WORDS,) = re.findall(
+    r"-m nanna_ci (ci-summary .*)",
+    (ROOT / ".github/workflows/pipeline.yml").read_text().replace("\\\n", " "),
+)
+OPTIONAL = re.findall(r"--optional (\S+)", WORDS)
+NEEDS = WORDS.split(f"--optional {OPTIONAL[-1]} ")[1].split()
 SUCCESS = dict.fromkeys(NEEDS, "success")
 
 
@@ -102,6 +106,49 @@ def unavailable(job: str) -> JobResult:
     return JobResult(job, Verdict.UNAVAILABLE, reason="no nightly today")
 
 
+def test_an_optional_job_may_be_skipped_and_must_not_fail(tmp_path: Path) -> None:
+    passed = [PASSED, NIGHTLY]
+    keep(tmp_path, passed)
+    for result, code in (("skipped", 0), ("success", 0), ("failure", 1), ("cancelled", 1), ("", 1)):
+        needs = SUCCESS | {"benchmark": result}
+        assert summary(tmp_path, needs, (), flags=["--optional", "benchmark"]).code == code, result
+    assert summary(tmp_path, SUCCESS | {"benchmark": "skipped"}, ()).bad == ["benchmark: skipped"]
+
+
+def test_a_stage_may_be_skipped_only_where_the_plan_has_no_job_for_it(tmp_path: Path) -> None:
+    keep(tmp_path, [PASSED, NIGHTLY])
+    for need, result, bad in (
+        ("build-containers", "skipped", []),
+        ("build-containers", "failure", ["build-containers: failure"]),
+        ("test-matrix", "skipped", ["test-matrix: skipped"]),
+        ("plan", "skipped", ["plan: skipped"]),
+    ):
+        assert summary(tmp_path, SUCCESS | {need: result}, ()).bad == bad
+    older = {"include": [{key: entry[key] for key in ("id", "jobs", "skips")} for entry in MATRIX["include"]]}
+    answer = summary(tmp_path, SUCCESS | {"build-containers": "skipped"}, (), older)
+    assert answer.bad == ["build-containers: skipped"], "a plan that does not say where its jobs run excuses nobody"
+
+
+def test_the_tests_of_a_run_are_recorded_for_its_history(tmp_path: Path) -> None:
+    keep(tmp_path, [PASSED, NIGHTLY])
+    junit = (
+        '<testsuites><testsuite name="demo"><testcase name="a" classname="demo" time="0.5"/></testsuite></testsuites>'
+    )
+    (place,) = tmp_path.glob(f"results/job-{STEADY}/**/result.json")
+    (place.parent / "junit.xml").write_text(junit)
+    counted = replace(PASSED, evidence={"tests": {"passed": 1}})
+    place.write_bytes(render_result(counted))
+    flags = ("--results", "results", "--record", "new", *NEEDS)
+    run(tmp_path, *flags, **environment(SUCCESS, MATRIX))
+    assert not (tmp_path / "new").exists(), "a run on nobody's GitHub has no name"
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_RUN_ID": "7", "GITHUB_EVENT_NAME": "push"}
+    run(tmp_path, *flags, "--dry-run", **environment(SUCCESS, MATRIX), **runner)
+    assert not (tmp_path / "new").exists()
+    assert run(tmp_path, *flags, **environment(SUCCESS, MATRIX), **runner).code == 0
+    (record,) = HistoryFolder(tmp_path / "new").read_tests()
+    assert (record.origin.run, [(one.job, one.passed) for one in record.jobs]) == ("github-7-1", [(STEADY, 1)])
+
+
 # --- as the workflow runs it ----------------------------------------------------------------------------------------
 
 
@@ -139,14 +186,17 @@ def test_the_step_of_the_workflow_passes_a_run_that_passed(tmp_path: Path) -> No
 
 
 def test_the_step_of_the_workflow_fails_a_cancelled_run_and_says_so_everywhere(tmp_path: Path) -> None:
-    needs = {"plan": "success", "jobs": "cancelled", "pipeline-tests": "cancelled"}
+    needs = SUCCESS | {"test-matrix": "cancelled", "pipeline-tests": "cancelled"}
     keep(tmp_path, [PASSED])
     done = as_the_workflow_does(tmp_path, environment(needs, MATRIX))
     assert done.returncode == 1
-    assert "::error title=CI summary::fail: jobs was cancelled; pipeline-tests was cancelled; 1 absent" in done.stderr
+    assert (
+        "::error title=CI summary::fail: test-matrix was cancelled; pipeline-tests was cancelled; 1 absent"
+        in done.stderr
+    )
     assert "\nfail\n" in (tmp_path / "outputs.txt").read_text()
     text = (tmp_path / "summary.md").read_text()
-    assert text.startswith("# CI summary\n\n> ✘ fail: jobs was cancelled")
+    assert text.startswith("# CI summary\n\n> ✘ fail: test-matrix was cancelled")
     assert "https&#58;//github.com/me/mine/actions/runs/7/attempts/1" in text
     (alert,) = json.loads((tmp_path / "texts/alerts.json").read_text())["alerts"]
     assert (alert["key"], alert["title"]) == ("ci-failed-push", "CI fails on push")
@@ -177,7 +227,7 @@ def test_a_declared_skip_passes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("need", NEEDS)
-@pytest.mark.parametrize("result", ["failure", "cancelled", "skipped", "neutral", ""])
+@pytest.mark.parametrize("result", ["failure", "cancelled", "neutral", ""])
 def test_any_other_end_of_a_need_fails(need: str, result: str, tmp_path: Path) -> None:
     answer = summary(tmp_path, SUCCESS | {need: result}, [PASSED, NIGHTLY])
     assert (answer.code, answer.bad) == (1, [f"{need}: {result}"])

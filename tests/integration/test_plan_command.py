@@ -55,8 +55,8 @@ def test_the_table_shows_each_job_with_runner_and_installable() -> None:
     line = next(line for line in out.splitlines() if line.startswith("build-aarch64-linux"))
     assert line.split() == [
         "build-aarch64-linux",
-        "ubuntu-24.04",
-        ".#packages.x86_64-linux.nanna-coder-aarch64-linux",
+        "ubuntu-24.04-arm",
+        ".#packages.aarch64-linux.nanna-coder",
         "-",
     ]
 
@@ -90,12 +90,30 @@ def test_github_gets_the_matrix_as_an_output(tmp_path: Path) -> None:
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary)}
     code, _, err = plan("--event", "pull_request", "--format", "github", environ=environ)
     assert (code, err) == (0, "")
-    name, value, end = outputs.read_text().splitlines()
-    assert name == f"matrix<<{end}"
-    entries = json.loads(value)["include"]
+    lines = outputs.read_text().splitlines()
+    given = {begin.partition("<<")[0]: value for begin, value, _ in batched(lines, 3)}
+    entries = json.loads(given.pop("matrix"))["include"]
+    parts = {name: json.loads(value)["include"] for name, value in given.items()}
+    assert sorted(parts) == ["build_matrix", "container_matrix", "test_matrix"]
+    assert [entry for part in ("test_matrix", "build_matrix", "container_matrix") for entry in parts[part]] == entries
     jobs = plan_json("--event", "pull_request")[1]["jobs"]
     assert {job for entry in entries for job in entry["jobs"]} == {job["id"] for job in jobs}
     assert "build-aarch64-darwin" in summary.read_text()
+
+
+def test_a_stage_without_jobs_has_no_matrix_that_github_would_refuse(tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    outputs.touch()
+    pipeline_in(tmp_path, '[workspace]\nname = "x"\n')
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(outputs)}
+    assert plan("--format", "github", cwd=tmp_path, environ=environ)[0] == 0
+    given = {begin.partition("<<")[0]: value for begin, value, _ in batched(outputs.read_text().splitlines(), 3)}
+    assert (given["build_matrix"], given["container_matrix"]) == ("", "")
+    assert {entry["stage"] for entry in json.loads(given["test_matrix"])["include"]} == {"test-matrix"}
+
+
+def batched(lines: list[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(lines[at : at + size]) for at in range(0, len(lines), size)]
 
 
 def test_a_plan_without_a_job_is_a_fail(tmp_path: Path) -> None:
@@ -205,6 +223,6 @@ def test_a_mistake_in_the_file_is_a_usage_error_with_place_and_hint(tmp_path: Pa
 
 
 def test_an_unknown_event_is_a_usage_error() -> None:
-    code, _, err = plan("--event", "schedule")
+    code, _, err = plan("--event", "deployment")
     assert code == 2
-    assert "schedule" in err
+    assert "deployment" in err

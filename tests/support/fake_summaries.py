@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.history.records import FlakyTest
+from nanna_ci.measure.history.records import FlakyTest, JobTests
 from nanna_ci.pipeline.results import JobResult, JobState
 from nanna_ci.summary.accounting import account
 from nanna_ci.summary.command_answers import CommandAnswers
@@ -65,8 +65,12 @@ def passed(job: str, **evidence: Any) -> JobResult:
 
 
 def found(*results: JobResult, executed: int | None = 3, flaky: tuple[str, ...] = ()) -> list[FoundResult]:
-    tests = tuple(FlakyTest(name, 2) for name in flaky)
-    return [FoundResult(one.id, one.id, one, None, executed, tests) for one in results]
+    named = tuple(FlakyTest(name, 2) for name in flaky)
+    counted = (executed or 0) - len(flaky)
+    return [
+        FoundResult(one.id, one.id, one, None, executed, JobTests(one.id, counted, 0, len(flaky), 0, named))
+        for one in results
+    ]
 
 
 def run_summary(

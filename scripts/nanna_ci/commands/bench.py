@@ -32,6 +32,7 @@ from nanna_ci.measure.benchmarks.interleaved import Side
 from nanna_ci.measure.benchmarks.program_runner import ProgramRunner
 from nanna_ci.measure.benchmarks.segment import query_segment, runner_kind
 from nanna_ci.measure.history.history import History
+from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import BenchmarkRecord, Metric, RunIdentity
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
@@ -90,7 +91,7 @@ class _Request:
     def memory(self) -> _Memory | None:
         """The histories that were named, read before anything is measured: a corrupt one costs no minutes."""
         ports, arguments = self.context.ports, self.arguments
-        if arguments.history is None and arguments.data_js is None:
+        if arguments.history is None and arguments.data_js is None and arguments.record is None:
             return None
         history = None if arguments.history is None else open_history(arguments.history, ports)
         path = None if arguments.data_js is None else ports.cwd / arguments.data_js
@@ -98,7 +99,7 @@ class _Request:
             context=self.context,
             regression_ratio=self._regression_ratio(),
             started_s=ports.now(),
-            history=history,
+            history=history if arguments.record is None else HistoryFolder(ports.cwd / arguments.record),
             records=() if history is None else tuple(history.read_benchmarks()),
             path=path,
             suite="" if path is None else suite_of(read_action_history(path), arguments.data_js),
@@ -162,7 +163,7 @@ class _Memory:
     context: Context
     regression_ratio: float
     started_s: float
-    history: History | None
+    history: History | None  # where this run is kept
     records: tuple[BenchmarkRecord, ...]
     path: Path | None
     suite: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,17 +14,19 @@ from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import ConfigError, Interrupted, NannaError, UsageError
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.measure.budgets.budget_rule import BudgetResult, budgets_to_json
+from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import open_history
-from nanna_ci.measure.history.records import RunRecord
+from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.report.files import write_atomic
-from nanna_ci.report.github import run_of
+from nanna_ci.report.github import change_of, run_of
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.summary.accounting import JobAnswer, RunAccount, account
 from nanna_ci.summary.alerts import alerts_of, alerts_to_json, badge_to_json
+from nanna_ci.summary.cache_tiers import measure_tiers
 from nanna_ci.summary.command_answers import CommandAnswers, read_answers
 from nanna_ci.summary.expectations import ExpectedRun, parse_needs, parse_plan
-from nanna_ci.summary.found_results import read_results
+from nanna_ci.summary.found_results import FoundResult, read_results
 from nanna_ci.summary.measures import Measure, measures_of
 from nanna_ci.summary.pull_request_comment import comment_text
 from nanna_ci.summary.run_budgets import budgets_of, held_to_budgets
@@ -42,7 +45,9 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     folder = ports.cwd / arguments.results
     # before a log is cut or a name escaped: half a secret is not recognised any more
     redactor = context.redactor
-    answer = redactor.redact_value(account(needs, arguments.required, plan, read_results(folder), event))
+    results = read_results(folder)
+    found = account(needs, arguments.required, plan, results, event, optional=arguments.optional)
+    answer = redactor.redact_value(found)
     answers = redactor.redact_value(read_answers(folder))
     history, unread = _history(arguments.history, context)
     budgets = _budgets(answer, answers, plan, history, context, strict=arguments.strict)
@@ -50,13 +55,15 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         answer = _hold_to_budgets(answer, budgets)
     summary = RunSummary(
         account=answer,
-        measures=measures_of(answers, answer.results),
+        measures=(*measures_of(answers, answer.results), *redactor.redact_value(measure_tiers(folder))),
         budgets=budgets,
         url=None if run is None else run.url,
         problems=(*answers.problems, *unread),
     )
     if not context.dry_run:
         _write_texts(arguments, summary, answers, ports.cwd)
+        if arguments.record is not None:
+            _record_tests(arguments.record, answer, redactor.redact_value(results), context)
     return Outcome(
         verdict=answer.verdict,
         document=summary_document(summary),
@@ -74,6 +81,23 @@ def _write_texts(arguments: argparse.Namespace, summary: RunSummary, answers: Co
     for name, make in texts:
         if name is not None:
             write_atomic(cwd / name, make().encode("utf-8", "backslashreplace"))
+
+
+def _record_tests(place: str, answer: RunAccount, results: Sequence[FoundResult], context: Context) -> None:
+    """The tests of the planned jobs, for a history; on GitHub, whose run it is. The jobs' times are GitHub's to say."""
+    ports = context.ports
+    change = change_of(ports.environ)
+    planned = {(job.machine, job.job) for job in answer.jobs}
+    tests = tuple(one.tests for one in results if one.tests is not None and (one.machine, one.job) in planned)
+    if change is None:
+        context.say(f"--record {place}: nothing is recorded, for this is no run on GitHub")
+    if change is None or not tests:
+        return
+    run = run_of(ports.environ)
+    now = datetime.datetime.fromtimestamp(ports.now(), datetime.UTC).replace(microsecond=0)
+    url = None if run is None else run.url
+    origin = RunIdentity(change.run, change.event, now, change.commit, change.branch, url)
+    HistoryFolder(ports.cwd / place).append(RunTests(origin, tests))
 
 
 def _history(place: str | None, context: Context) -> tuple[list[RunRecord], tuple[str, ...]]:

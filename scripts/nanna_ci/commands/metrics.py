@@ -6,7 +6,8 @@ import argparse
 import datetime
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -50,13 +51,30 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The verdict is pass if all that was asked for was read and kept, whatever it shows."""
     place = arguments.history or DEFAULT_PLACE
     history = open_history(arguments.history, context.ports)
+    others = [] if arguments.records is None else list(_records_below(context.ports.cwd / arguments.records))
+    if others and not context.dry_run:
+        history.append_all(others)
     if arguments.github is None:
         report, new = _local(arguments, context, history, place)
     else:
         report, new = _github(arguments, context, history, place)
+    report = replace(report, recorded=tuple(dict.fromkeys((*(one.origin.run for one in others), *report.recorded))))
     verdict = Verdict.PASS if report.problem is None else Verdict.UNAVAILABLE
     text = _exported(arguments.format, report, history, new)
     return Outcome(verdict, metrics_document(report), metrics_to_json(report), report.exit_code, text=text)
+
+
+def _records_below(folder: Path) -> Iterator[Record]:
+    """The records of all histories in a folder of artifacts, as jobs with no right to write left them there."""
+    if not folder.is_dir():
+        raise UsageError(f"--records {folder}: there is no such folder")
+    places = {path.parent for path in folder.rglob("*.jsonl") if not path.is_symlink()}
+    for place in sorted(places):
+        left = HistoryFolder(place)
+        yield from left.read_runs()
+        yield from left.read_tests()
+        yield from left.read_coverage()
+        yield from left.read_benchmarks()
 
 
 def _local(

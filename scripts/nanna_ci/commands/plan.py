@@ -15,7 +15,7 @@ from nanna_ci.measure.budgets.machine_schedule import ACCOUNT_LIMITS, AccountPla
 from nanna_ci.measure.budgets.recorded_times import recorded_times
 from nanna_ci.measure.history.history_place import DEFAULT_PLACE, open_history
 from nanna_ci.pipeline.definition import Pipeline, find_pipeline, load_pipeline
-from nanna_ci.pipeline.job_plan import Event, Job, matrix_entries, parallel_jobs, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, Job, Stage, matrix_entries, parallel_jobs, plan_jobs
 from nanna_ci.pipeline.subject import source_folder
 from nanna_ci.report.blocks import Block, Cell, Document, Facts, Notice, Table, Tone
 from nanna_ci.report.outcome import Outcome
@@ -53,8 +53,17 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         verdict=Verdict.PASS if jobs else Verdict.FAIL,
         document=Document(f"Plan for {arguments.event}: {len(jobs)} jobs", tuple(blocks)),
         data=data,
-        outputs={"matrix": json.dumps({"include": matrix_entries(jobs)})} if arguments.format == "github" else {},
+        outputs=_matrices(jobs) if arguments.format == "github" else {},
     )
+
+
+def _matrices(jobs: tuple[Job, ...]) -> dict[str, str]:
+    """All of the plan, and the part of each stage: "" for one without jobs, since GitHub refuses an empty matrix."""
+    entries = matrix_entries(jobs)
+    parts = {stage: [entry for entry in entries if entry["stage"] == stage.value] for stage in Stage}
+    return {"matrix": json.dumps({"include": entries})} | {
+        stage.output: json.dumps({"include": part}) if part else "" for stage, part in parts.items()
+    }
 
 
 def _forecast(pipeline: Pipeline, jobs: tuple[Job, ...], history: str, account: AccountPlan, ports: Ports) -> Forecast:

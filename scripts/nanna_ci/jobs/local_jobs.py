@@ -15,7 +15,7 @@ from nanna_ci.jobs.build_job import run_build_job
 from nanna_ci.jobs.cargo_job import run_cargo_job
 from nanna_ci.jobs.scan_job import run_scan_job
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import Job, ProductKind
+from nanna_ci.pipeline.job_plan import Job, ProductKind, on_host
 from nanna_ci.pipeline.live import LiveView, live_view
 from nanna_ci.pipeline.local_run import EffectRequest, LocalRun
 from nanna_ci.pipeline.output_facts import DatabaseRule
@@ -37,6 +37,8 @@ def run_locally(
     nix = Nix(ports.run, environ=ports.environ)
     origin = RunOrigin(nix.flake, nix.overrides, ports.environ, ports.cwd)
     host = targets.host_system(sys.platform, platform.machine())
+    if host is not None:
+        jobs = on_host(jobs, pipeline, host.value)
     tracker = Tracker(len(jobs), ports.clock)
 
     def run_effect(request: EffectRequest) -> JobResult:

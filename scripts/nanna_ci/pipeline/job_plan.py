@@ -5,24 +5,25 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, assert_never
 
 from nanna_ci.foundation.errors import UsageError
 from nanna_ci.pipeline.definition import Image, Pipeline
 from nanna_ci.pipeline.images import image_attribute, needed_images
 from nanna_ci.pipeline.rules import DEFAULT_SUITES
-from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, Channel, OperatingSystem, SuiteKind
+from nanna_ci.pipeline.vocabulary import RUNNERS, SYSTEMS, Channel, OperatingSystem, Strategy, SuiteKind
 
 MATRIX_LIMIT = 256
 """Jobs that GitHub makes of one matrix."""
 
 
 class Event(enum.StrEnum):
-    """What starts a pipeline."""
+    """What starts a pipeline. SCHEDULE is the nightly run; RELEASE is planned for a tag too."""
 
     PUSH = "push"
     PULL_REQUEST = "pull_request"
     MERGE_GROUP = "merge_group"
+    SCHEDULE = "schedule"
     RELEASE = "release"
 
 
@@ -42,6 +43,27 @@ TEST_KINDS = frozenset({SuiteKind.UNIT, SuiteKind.INTEGRATION, SuiteKind.COVERAG
 def runs_tests(job_id: str) -> bool:
     """Whether a job is of TEST_KINDS, by its id: where results are accounted for, nothing else of a job is known."""
     return job_id.partition("-")[0] in TEST_KINDS
+
+
+class Stage(enum.StrEnum):
+    """The workflow's job that runs a planned job, by the specification's names: each has a matrix of its own."""
+
+    TESTS = "test-matrix"
+    BUILDS = "build-matrix"
+    CONTAINERS = "build-containers"
+
+    @property
+    def output(self) -> str:
+        """What `plan --format github` calls its matrix."""
+        match self:
+            case Stage.TESTS:
+                return "test_matrix"
+            case Stage.BUILDS:
+                return "build_matrix"
+            case Stage.CONTAINERS:
+                return "container_matrix"
+            case _:
+                assert_never(self)
 
 
 class JobRoute(enum.StrEnum):
@@ -99,6 +121,28 @@ def plan_jobs(pipeline: Pipeline, event: Event) -> tuple[Job, ...]:
     return jobs
 
 
+def on_host(jobs: Sequence[Job], pipeline: Pipeline, host: str) -> tuple[Job, ...]:
+    """The same jobs as a machine of system `host` runs them: what is built natively on another Linux is cross-compiled.
+
+    That is the ladder's other step: GitHub builds aarch64-linux on a machine of its own, a laptop crosses to it.
+    """
+    strategies = {target.system: target.strategies for target in pipeline.targets}
+    runner = SYSTEMS[host].runner
+
+    def moved(job: Job) -> Job:
+        crosses = (
+            job.kind is ProductKind.BUILD
+            and job.route is JobRoute.NIX
+            and RUNNERS[job.runner] != host
+            and SYSTEMS[host].os is OperatingSystem.LINUX
+            and Strategy.NIX_CROSS in strategies[job.system]
+        )
+        attribute = f"packages.{host}.{pipeline.workspace.name}-{job.system}"
+        return replace(job, runner=runner, attribute=attribute) if crosses else job
+
+    return tuple(map(moved, jobs))
+
+
 def parallel_jobs(jobs: Sequence[Job]) -> tuple[Job, ...]:
     """The jobs that get a machine of their own.
 
@@ -138,12 +182,30 @@ def matrix_entries(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     return [_matrix_entry(job, jobs) for job in mains]
 
 
+def stage_of(job: Job) -> Stage:
+    """Where a job is run on GitHub."""
+    match job.kind:
+        case SuiteKind():
+            return Stage.TESTS
+        case ProductKind.BUILD:
+            return Stage.BUILDS
+        case ProductKind.IMAGE | ProductKind.CONTAINER_TEST | ProductKind.SCAN:
+            return Stage.CONTAINERS
+        case _:
+            assert_never(job.kind)
+
+
 def _matrix_entry(job: Job, jobs: Sequence[Job]) -> dict[str, Any]:
-    """`scan` is "" where none is run along; `skips` are those of its `jobs` that may turn out not to be able to run."""
+    """`scan` is "" where none is run along; `skips` are those of its `jobs` that may turn out not to be able to run.
+
+    `system` is what a build makes executables for, "" for any other job.
+    """
     scan = scan_beside(job, jobs)
     together = (*with_needs(job, jobs), *([] if scan is None else [scan]))
     return {
         "id": job.id,
+        "stage": stage_of(job).value,
+        "system": job.system if job.kind is ProductKind.BUILD else "",
         "scan": "" if scan is None else scan.id,
         "jobs": [one.id for one in together],
         "skips": [one.id for one in together if one.skippable],

@@ -21,6 +21,7 @@ from nanna_ci.summary.expectations import ABSENT, ExpectedRun, PlannedMachine
 from nanna_ci.summary.found_results import FoundResult
 
 _GOOD_NEED = "success"
+_SKIPPED_NEED = "skipped"
 
 
 class Standing(enum.Enum):
@@ -55,15 +56,19 @@ _WORST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class NeedAnswer:
-    """A job of the workflow and how it ended, in GitHub's words or `absent`. Only a success is good."""
+    """A job of the workflow and how it ended, in GitHub's words or `absent`.
+
+    Only a success is good, and a skip where `may_skip`: there was nothing for it to do.
+    """
 
     name: str
     result: str
+    may_skip: bool = False
 
     @property
     def is_good(self) -> bool:
-        """Whether the run may pass with it: skipped and cancelled are not."""
-        return self.result == _GOOD_NEED
+        """Whether the run may pass with it: cancelled is not, nor skipped without leave."""
+        return self.result == _GOOD_NEED or (self.may_skip and self.result == _SKIPPED_NEED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,23 @@ class RunAccount:
 
 
 def account(
-    needs: Mapping[str, str], required: Sequence[str], expected: ExpectedRun, found: Sequence[FoundResult], event: str
+    needs: Mapping[str, str],
+    required: Sequence[str],
+    expected: ExpectedRun,
+    found: Sequence[FoundResult],
+    event: str,
+    *,
+    optional: Sequence[str] = (),
 ) -> RunAccount:
     """Hold what was found against what was expected of `event`.
 
-    `needs` are the workflow's jobs with their results; `required` are names that must be among them.
+    `needs` are the workflow's jobs with their results; `required` are names that must be among them. Those of
+    `optional` may be skipped: their own conditions say for which events they are. So may a stage without planned jobs.
     """
-    answered = tuple(NeedAnswer(name, needs.get(name, ABSENT)) for name in dict.fromkeys((*required, *needs)))
+    answered = tuple(
+        NeedAnswer(name, needs.get(name, ABSENT), name in optional or expected.has_nothing_for(name))
+        for name in dict.fromkeys((*required, *needs))
+    )
     is_for_event = expected.event in {None, event}
     places: dict[tuple[str, str], list[FoundResult]] = {}
     for one in found:

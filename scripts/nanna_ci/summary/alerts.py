@@ -17,7 +17,7 @@ from nanna_ci.summary.command_answers import CommandAnswers
 from nanna_ci.summary.measures import VANISHED, WARN, BenchmarkAnswer, benchmark_answers
 from nanna_ci.summary.step_summary import RunSummary, fitted_comment, shortened
 
-ALERTING_EVENTS: Final = frozenset({Event.PUSH, Event.RELEASE})
+ALERTING_EVENTS: Final = frozenset({Event.PUSH, Event.SCHEDULE, Event.RELEASE})
 """A pull request has its author, who sees its check and its comment; these have nobody who waits for them."""
 TITLE_CHARACTERS: Final = 200
 

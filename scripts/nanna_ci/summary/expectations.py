@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.json_data import JsonObject, JsonValue, as_list, as_object, as_text, as_texts, load_json
+from nanna_ci.pipeline.job_plan import Stage
 
 ABSENT = "absent"
 
@@ -16,13 +17,15 @@ class PlannedMachine:
     """An entry of the matrix: a machine, named after its main job, that must account for all of `jobs`.
 
     `skips` are those of them that may turn out not to be able to run. Their results are in the machine's own artifact,
-    or, where `is_anywhere`, wherever results are: on one machine there are no artifacts.
+    or, where `is_anywhere`, wherever results are: on one machine there are no artifacts. `stage` is the workflow's job
+    that runs it, None if the plan does not say.
     """
 
     id: str
     jobs: tuple[str, ...]
     skips: frozenset[str]
     is_anywhere: bool = False
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class ExpectedRun:
 
     machines: tuple[PlannedMachine, ...]
     event: str | None = None
+
+    def has_nothing_for(self, need: str) -> bool:
+        """Whether `need` is a stage for which this plan has no job: then GitHub skips it, and must."""
+        stages = {machine.stage for machine in self.machines}
+        return bool(stages) and None not in stages and need in list(Stage) and need not in stages
 
 
 def parse_needs(data: bytes, source: str) -> dict[str, str]:
@@ -67,7 +75,9 @@ def parse_plan(data: bytes, source: str) -> ExpectedRun:
 def _machines(include: JsonValue, source: str) -> Iterator[PlannedMachine]:
     for number, entry in _objects(include, source, "include"):
         jobs, skips = (as_texts(entry.get(key), source, f"include[{number}].{key}") for key in ("jobs", "skips"))
-        yield PlannedMachine(as_text(entry.get("id"), source, f"include[{number}].id"), jobs, frozenset(skips))
+        name = as_text(entry.get("id"), source, f"include[{number}].id")
+        stage = None if "stage" not in entry else as_text(entry["stage"], source, f"include[{number}].stage")
+        yield PlannedMachine(name, jobs, frozenset(skips), stage=stage)
 
 
 def _jobs(jobs: JsonValue, source: str) -> Iterator[PlannedMachine]:

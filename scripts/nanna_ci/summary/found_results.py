@@ -11,7 +11,7 @@ from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.json_data import JsonValue, as_count, as_object
 from nanna_ci.foundation.verdict import Verdict
-from nanna_ci.measure.history.records import FlakyTest
+from nanna_ci.measure.history.records import FlakyTest, JobTests
 from nanna_ci.measure.tests.job_tests import summarise_tests
 from nanna_ci.pipeline.job_plan import runs_tests
 from nanna_ci.pipeline.junit import MAXIMUM_BYTES, JunitReport, TestStatus, parse_junit
@@ -28,7 +28,7 @@ class FoundResult:
     """A result.json that lay in an artifact, or `problem`: why what lay there is no result.
 
     `machine` is the artifact's name without its prefix, "" in the folder of a local run. `executed` is how many tests
-    of the workspace ran, None if nothing says so; `flaky` names those that failed first.
+    of the workspace ran, None if nothing says so; `tests` is what its JUnit file says of them.
     """
 
     machine: str
@@ -36,7 +36,12 @@ class FoundResult:
     result: JobResult | None
     problem: str | None = None
     executed: int | None = None
-    flaky: tuple[FlakyTest, ...] = ()
+    tests: JobTests | None = None
+
+    @property
+    def flaky(self) -> tuple[FlakyTest, ...]:
+        """The tests that failed first."""
+        return () if self.tests is None else self.tests.flaky_tests
 
 
 def read_results(folder: Path) -> list[FoundResult]:
@@ -86,8 +91,8 @@ def _read(folder: Path, machine: str) -> FoundResult:
     except OSError as error:
         return FoundResult(machine, folder.name, None, f"{Path(str(error.filename)).name}: {error.strerror}")
     executed = None if counts is None else sum(counts.values()) - counts[TestStatus.SKIPPED.value]
-    flaky = () if report is None else summarise_tests(result.id, report).flaky_tests
-    return FoundResult(machine, folder.name, result, None, executed, flaky)
+    tests = None if report is None else summarise_tests(result.id, report)
+    return FoundResult(machine, folder.name, result, None, executed, tests)
 
 
 def _result(folder: Path) -> JobResult:

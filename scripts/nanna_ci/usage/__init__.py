@@ -57,7 +57,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 COMMANDS: Final[Mapping[str, str]] = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 _OTHER_NAMES: Final = {"container-test": "container_tests"}  # tools take a file called ..._test.py for a test
-EVENTS: Final = ("push", "pull_request", "merge_group", "release")
+EVENTS: Final = ("push", "pull_request", "merge_group", "schedule", "release")
 
 
 def module_name(command: str) -> str:

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("--against", metavar="REF", help="a commit to compare with; without it the head alone is run")
     parser.add_argument("--history", metavar="WHERE", help="a folder or branch:NAME: compare with it, append this run")
+    parser.add_argument("--record", metavar="DIR", help="append this run to a history in DIR, and only read --history")
     parser.add_argument("--data-js", metavar="FILE", help="append this run to a history of github-action-benchmark")
     parser.add_argument("--filter", metavar="REGEX", help="only benchmarks in whose name this is found")
     parser.add_argument("--time", metavar="SECONDS", default="1", help="of one measurement (default: 1), for Criterion")

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--newest", metavar="N", default="100", help="with --github: look at so many runs, 1 to 1000 (default: 100)"
     )
     parser.add_argument(
+        "--records",
+        metavar="DIR",
+        help="also keep what other jobs recorded: each history in DIR and its folders (of bench, coverage, ci-summary)",
+    )
+    parser.add_argument(
         "--history",
         metavar="WHERE",
         help="a folder, or branch:NAME of the remote origin (default: .nanna-ci/history)",

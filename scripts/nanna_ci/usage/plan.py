@@ -11,7 +11,9 @@ Reads pipeline.toml and shows the jobs that an event asks for: what each runs on
 Nothing is built. A pure job is a derivation: build its installable and you have run it.
 
 The file is --config, else $NANNA_CI_CONFIG, else pipeline.toml in the working folder.
---format github gives what a workflow needs to run the jobs: the output `matrix`, for strategy.matrix.
+--format github gives what a workflow needs to run the jobs: the outputs `test_matrix`, `build_matrix` and
+`container_matrix` for strategy.matrix, empty where there are no such jobs, and `matrix`, all of them for `ci-summary`.
+For a tag, plan the event `release`.
 
 --forecast adds how long a run will take on GitHub, by simulation: from the times of earlier runs in which a job was
 really built, and the machines that an account has at once. It shows the critical path, what would shorten it most, and

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -17,7 +18,15 @@ import nanna_ci
 from nanna_ci.cli import main
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.measure.history.history_folder import HistoryFolder
-from nanna_ci.measure.history.records import JobRecord
+from nanna_ci.measure.history.records import (
+    CoverageRecord,
+    CrateCoverage,
+    FlakyTest,
+    JobRecord,
+    JobTests,
+    RunIdentity,
+    RunTests,
+)
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
 from support.fake_ports import FakePorts
 from support.stand_in_github_api import OWNER_REPO, StandInGithub, answer, stand_in_github
@@ -221,6 +230,38 @@ def test_a_trace_is_that_of_the_run_shown(fake: FakePorts, server: StandInGithub
     (resource,) = json.loads(fake.stdout.getvalue())["resourceSpans"]
     names = [span["name"] for span in resource["scopeSpans"][0]["spans"]]
     assert names == ["push", "job-0", "Set up Nix", "Run the job"]
+
+
+def test_what_other_jobs_recorded_is_kept_once(fake: FakePorts, server: StandInGithub):
+    server.add_run(7)
+    origin = RunIdentity("github-7-1", "push", datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC))
+    HistoryFolder(fake.cwd / "results/coverage/history").append(
+        CoverageRecord(origin, None, (CrateCoverage("a", 1, 2),))
+    )
+    tests = RunTests(origin, (JobTests("unit", 3, 0, 1, 0, (FlakyTest("shaky", 2),)),))
+    HistoryFolder(fake.cwd / "results/summary").append(tests)
+    for _ in range(2):
+        assert github(fake, "--records", "results")[0] == 0
+        kept = HistoryFolder(fake.cwd / ".nanna-ci/history")
+        assert [one.line_rate for one in kept.read_coverage()] == [0.5]
+        assert kept.read_tests() == [tests]
+        assert runs_in(fake.cwd / ".nanna-ci" / "history") == ["github-7-1"]
+
+
+def test_a_dry_run_keeps_no_record_of_other_jobs(fake: FakePorts, server: StandInGithub):
+    server.add_run(7)
+    origin = RunIdentity("github-7-1", "push", datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC))
+    HistoryFolder(fake.cwd / "results").append(CoverageRecord(origin, None, (CrateCoverage("a", 1, 2),)))
+    assert github(fake, "--records", "results", "--dry-run")[1]["recorded"] == ["github-7-1"]
+    assert not (fake.cwd / ".nanna-ci").exists()
+
+
+def test_a_record_that_cannot_be_read_is_named_and_nothing_is_kept(fake: FakePorts):
+    (fake.cwd / "results").mkdir()
+    (fake.cwd / "results/tests.jsonl").write_text("{}\n")
+    code, data = github(fake, "--records", "results")
+    assert (code, "tests.jsonl, line 1" in data["error"]["message"]) == (4, True)
+    assert not (fake.cwd / ".nanna-ci").exists()
 
 
 def test_no_run_is_no_trace(fake: FakePorts):

@@ -17,12 +17,13 @@ from nanna_ci.pipeline.job_plan import (
     JobRoute,
     ProductKind,
     matrix_entries,
+    on_host,
     parallel_jobs,
     plan_jobs,
     runs_tests,
     with_needs,
 )
-from nanna_ci.pipeline.vocabulary import Channel, SuiteKind
+from nanna_ci.pipeline.vocabulary import Channel, Strategy, SuiteKind
 
 OWN = load_pipeline(Path(__file__).parents[3] / "pipeline.toml")
 
@@ -152,6 +153,8 @@ def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
     entries = {entry["id"]: entry for entry in matrix_entries(plan_jobs(OWN, Event.PUSH))}
     assert entries["build-aarch64-darwin"] == {
         "id": "build-aarch64-darwin",
+        "stage": "build-matrix",
+        "system": "aarch64-darwin",
         "scan": "",
         "jobs": ["build-aarch64-darwin"],
         "skips": [],
@@ -161,6 +164,29 @@ def test_the_matrix_says_what_a_runner_needs_to_know() -> None:
         "triple": "aarch64-apple-darwin",
         "skippable": False,
     }
+
+
+def test_every_machine_has_one_stage_and_only_builds_have_a_system() -> None:
+    for entry in matrix_entries(plan_jobs(OWN, Event.PUSH)):
+        kind = entry["id"].partition("-")[0]
+        stages = {"build": "build-matrix", "container": "build-containers", "scan": "build-containers"}
+        assert entry["stage"] == stages.get(kind, "test-matrix")
+        assert bool(entry["system"]) is (kind == "build")
+
+
+def test_a_laptop_crosses_to_what_has_a_machine_of_its_own_on_github() -> None:
+    planned = {job.id: job for job in plan_jobs(OWN, Event.PUSH)}["build-aarch64-linux"]
+    assert (planned.runner, planned.attribute) == ("ubuntu-24.04-arm", "packages.aarch64-linux.nanna-coder")
+    (crossed,) = on_host([planned], OWN, "x86_64-linux")
+    assert (crossed.runner, crossed.attribute) == ("ubuntu-24.04", "packages.x86_64-linux.nanna-coder-aarch64-linux")
+    assert on_host([planned], OWN, "aarch64-linux") == (planned,)
+    assert on_host([planned], OWN, "x86_64-darwin") == (planned,)
+
+
+def test_without_the_strategy_a_laptop_does_not_cross() -> None:
+    only_native = replace(OWN, targets=tuple(replace(one, strategies=(Strategy.NIX,)) for one in OWN.targets))
+    jobs = plan_jobs(only_native, Event.PUSH)
+    assert on_host(jobs, only_native, "x86_64-linux") == jobs
 
 
 def test_a_matrix_takes_256_jobs_and_no_more() -> None:

@@ -15,7 +15,7 @@ MAX_LENGTH = 21_000
 
 _BLANK = re.compile(r"[ \t\r\n]+")
 _OPERATOR = re.compile(r"&&|\|\||==|!=|<=|>=|[!<>()\[\],.*]")
-_STRING = re.compile(r"'((?:[^']|'')*)'")
+_STRING = re.compile(r"'((?:[^']|'')*)'(?!')")
 _BOUNDARY = r"\s\ufeff(\[)\],.!><=&|"
 _WORD = re.compile(rf"[{_BOUNDARY}]?[^{_BOUNDARY}]*")  # at least one character, also where that is a boundary
 _NUMBER = re.compile(rf".[^{_BOUNDARY.replace('.', '')}]*", re.DOTALL)
