@@ -27,7 +27,7 @@ let
       ci = "Plan and run everything that this machine can";
       ci-summary = "The one required check: every expected job accounted for; summary, comment, alerts";
       post-summary = "Post the comment and the alerts of a run on GitHub, only ever editing its own";
-      workflow = "Check GitHub's workflows against plan, commands, pins and hardening rules";
+      workflow = "Write the workflows that call the pipeline on GitHub; check workflows against plan, pins and rules";
       dev-check = "The quick loop in the work tree: fmt, clippy, nextest, audit, deny";
       cross-build = "Build for one target by its ladder of strategies, and verify the executables";
       prepare-artifacts = "Verified, named, hashed, size-gated, reproducible release artifacts";

@@ -72,6 +72,6 @@ mkPipeline {
   lib = { inherit mkPipeline; };
   templates.default = {
     path = ../templates/rust;
-    description = "A Rust workspace that takes Nanna CI as its pipeline";
+    description = "A Rust workspace that takes Nanna CI as its pipeline, here and on GitHub";
   };
 }

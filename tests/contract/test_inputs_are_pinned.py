@@ -12,7 +12,9 @@ from nanna_ci.store.flake_lock import LockedInput, parse_flake_lock
 
 REPO = Path(__file__).resolve().parents[2]
 LOCK = parse_flake_lock((REPO / "flake.lock").read_bytes(), "flake.lock")
-WHEELS = sorted((REPO / "nix/toolkits/debian/wheels").glob("*.txt"))
+FOLDERS = ("nix/toolkits/debian/wheels", ".github/wheels")
+WHEELS = [path for folder in FOLDERS for path in sorted((REPO / folder).glob("*.txt"))]
+PINNED = re.compile(r"[a-z0-9-]+==[0-9.]+(?:\.post[0-9]+)?(?: --hash=sha256:[0-9a-f]{64})+")
 
 
 @pytest.mark.parametrize("node", LOCK.nodes.values(), ids=lambda node: node.name)
@@ -33,8 +35,18 @@ def test_every_blob_of_a_model_is_locked_by_digest() -> None:
     assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in digests)
 
 
-@pytest.mark.parametrize("path", WHEELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", WHEELS, ids=lambda path: path.relative_to(REPO).as_posix())
 def test_every_wheel_is_pinned_by_version_and_hash(path: Path) -> None:
     lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
     assert lines
-    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+    assert [line for line in lines if not PINNED.fullmatch(line)] == []
+
+
+def test_the_test_runner_is_of_one_version_on_every_system() -> None:
+    lists = [REPO / folder / "nextest.txt" for folder in FOLDERS]
+    assert len({version for path in lists for version in re.findall(r"nextest==([0-9.]+)", path.read_text())}) == 1
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_dependabot_looks_at_every_folder_of_wheels(folder: str) -> None:
+    assert f"- /{folder}\n" in (REPO / ".github/dependabot.yml").read_text()

@@ -74,6 +74,8 @@ RUNS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("check", "--file", "{text}"),
         ("check", "--file", "{url}"),
         ("check", "--fix", "--file", "{workflow}"),
+        ("init",),
+        ("init", "--input", "{url}", "--dry-run"),
         ("{url}",),
     ),
     "dev-check": ((), ("{url}",)),

@@ -434,6 +434,15 @@ def test_a_pull_request_raises_no_alert(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "alerts.json").read_text())["alerts"] == []
 
 
+@pytest.mark.parametrize(("ref", "event"), [("refs/tags/v1.2.3", "release"), ("refs/heads/main", "push")])
+def test_the_alert_of_a_tag_that_was_pushed_is_one_of_a_release(tmp_path: Path, ref: str, event: str) -> None:
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": ref}
+    run(tmp_path, "--results", "results", "--alert", "alerts.json", **environment(SUCCESS, MATRIX), **runner)
+    assert [one["key"] for one in json.loads((tmp_path / "alerts.json").read_text())["alerts"]] == [
+        f"ci-failed-{event}"
+    ]
+
+
 def test_under_strict_a_budget_that_nobody_measured_or_that_is_exceeded_fails_the_check(tmp_path: Path) -> None:
     (tmp_path / "pipeline.toml").write_bytes((ROOT / "pipeline.toml").read_bytes())
     answer = summary(tmp_path, SUCCESS, [PASSED, NIGHTLY], flags=("--strict",))

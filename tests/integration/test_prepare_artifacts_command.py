@@ -12,6 +12,8 @@ import pytest
 
 from nanna_ci.cli import main
 from nanna_ci.foundation.errors import ToolMissing
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.pipeline.results import JobResult, JobState, render_result
 from support import json_schemas
 from support.fake_executables import AARCH64, MACHO_ARM64, MACHO_X86_64, elf, fat, macho
 from support.fake_ports import FakePorts
@@ -276,6 +278,81 @@ def test_a_hard_link_to_anywhere_else_is_refused_whatever_cargo_says(ports: Fake
     ports.environ["CARGO_BUILD_BUILD_DIR"] = "elsewhere"
     ports.run.script("cargo", error=ToolMissing("cargo", "not found"))
     assert prepare(ports, source="target") == 4
+
+
+def keep_job(ports: FakePorts, result: JobResult) -> str:
+    """The folder that `run-job` wrote for a job."""
+    folder = ports.cwd / ".nanna-ci/jobs" / result.id
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_bytes(render_result(result))
+    (folder / "log.txt").touch()
+    return str(folder)
+
+
+def built(ports: FakePorts, strategy: str, folder: str, **more: Any) -> JobResult:
+    evidence = {"strategy": strategy, "result": str(ports.cwd / folder), **more}
+    return JobResult("build-x86_64-linux", Verdict.PASS, 1.0, JobState.BUILT, evidence=evidence)
+
+
+def test_the_folder_of_a_job_leads_to_a_nix_result_and_its_strategy(ports: FakePorts) -> None:
+    source = keep_job(ports, built(ports, "nix", "store"))
+    code, answer = prepare_json(ports, source=source)
+    assert (code, answer["from"]) == (0, str(ports.cwd / "store"))
+    assert json.loads((ports.cwd / "dist/manifest.json").read_bytes())["strategy"] == "nix"
+    assert prepare(ports, "--strategy", "builder", source=source) == 0
+    assert json.loads((ports.cwd / "dist/manifest.json").read_bytes())["strategy"] == "builder"
+
+
+def test_the_folder_of_a_job_leads_to_cargos_target_folder_with_its_hard_links(ports: FakePorts) -> None:
+    release = ports.cwd / "target/x86_64-unknown-linux-gnu/release"
+    (release / "deps").mkdir(parents=True)
+    (ports.cwd / "target/CACHEDIR.TAG").touch()
+    (release / "deps/harness-0123").write_bytes(elf())
+    (release / "harness").hardlink_to(release / "deps/harness-0123")
+    ports.run.script("cargo", stdout=json.dumps({"build_directory": str(ports.cwd / "target")}).encode())
+    code, answer = prepare_json(ports, source=keep_job(ports, built(ports, "cargo-cross", str(release))))
+    assert (code, answer["from"]) == (0, str(ports.cwd / "target"))
+    assert json.loads((ports.cwd / "dist/manifest.json").read_bytes())["strategy"] == "cargo-cross"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.ERROR, Verdict.UNAVAILABLE])
+def test_a_job_that_did_not_pass_gives_nothing_and_says_why(ports: FakePorts, verdict: Verdict) -> None:
+    evidence = {"strategy": "nix", "result": str(ports.cwd / "store")}
+    result = JobResult("build-x86_64-linux", verdict, reason="the linker is tired", evidence=evidence)
+    code, answer = prepare_json(ports, source=keep_job(ports, result))
+    assert (code, answer["verdict"]) == (1, "fail")
+    assert answer["reason"] == f"build-x86_64-linux did not pass ({verdict.value}): the linker is tired"
+    assert not (ports.cwd / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"result": "/nix/store"},
+        {"result": 7, "strategy": "nix"},
+        {"result": "a", "strategy": "nix"},
+        {"result": "/nix/store/x", "strategy": "magic"},
+        {"result": "/nix/store/x", "strategy": ["nix"]},
+    ],
+)
+def test_the_folder_of_another_job_is_refused(ports: FakePorts, evidence: dict[str, Any]) -> None:
+    result = JobResult("unit-x86_64-linux-stable", Verdict.PASS, 1.0, JobState.BUILT, evidence=evidence)
+    assert prepare(ports, source=keep_job(ports, result)) == 4
+    assert "unit-x86_64-linux-stable names no executables: it is no build job" in ports.stderr.getvalue()
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]"])
+def test_a_result_that_is_none_is_malformed(ports: FakePorts, data: bytes) -> None:
+    source = keep_job(ports, built(ports, "nix", "store"))
+    (Path(source) / "result.json").write_bytes(data)
+    assert prepare(ports, source=source) == 4
+
+
+def test_a_job_whose_output_is_gone_is_nothing_found(ports: FakePorts) -> None:
+    code, answer = prepare_json(ports, source=keep_job(ports, built(ports, "nix", "collected")))
+    assert code == 1
+    assert "nothing found at" in answer["reason"]
 
 
 def test_every_answer_has_the_shape_of_the_schema(ports: FakePorts) -> None:

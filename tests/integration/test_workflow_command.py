@@ -11,6 +11,8 @@ from support.checked_workflows import check_folder, copy_repository
 from support.fake_ports import FakePorts
 
 CI = ".github/workflows/ci.yml"
+PIPELINE = ".github/workflows/pipeline.yml"
+JOBS = ".github/workflows/run-jobs.yml"
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 WITH = "        with:\n          persist-credentials: false\n"
 
@@ -22,7 +24,7 @@ def repository(tmp_path: Path) -> Path:
 
 def break_mechanically(repository: Path) -> str:
     """A version that is missing and a checkout that keeps its token; gives the text as it was."""
-    file = repository / CI
+    file = repository / PIPELINE
     text = file.read_text()
     broken = text.replace(f"{CHECKOUT} # v7.0.1\n{WITH}", f"{CHECKOUT}\n", 1)
     assert broken != text
@@ -31,13 +33,13 @@ def break_mechanically(repository: Path) -> str:
 
 
 def test_a_finding_says_where_which_rule_and_how_to_mend_it(repository: Path) -> None:
-    file = repository / CI
+    file = repository / JOBS
     text = file.read_text()
     file.write_text(text.replace("    timeout-minutes: 45\n", ""))
-    line = text.splitlines().index("  jobs:") + 1
+    line = text.splitlines().index("  run:", text.splitlines().index("jobs:")) + 1
     fake = FakePorts(repository)
     assert main(["workflow", "check"], fake.ports) == 1
-    assert f"{CI}:{line}: time-limit: job jobs has no time limit from 1 to 360 minutes" in " ".join(
+    assert f"{JOBS}:{line}: time-limit: job run has no time limit from 1 to 360 minutes" in " ".join(
         fake.stdout.getvalue().split()
     )
     assert "fix: give it `timeout-minutes:`" in " ".join(fake.stdout.getvalue().split())
@@ -46,8 +48,8 @@ def test_a_finding_says_where_which_rule_and_how_to_mend_it(repository: Path) ->
 def test_github_shows_a_finding_beside_its_line(repository: Path) -> None:
     break_mechanically(repository)
     checked = check_folder(repository, GITHUB_ACTIONS="true")
-    line = (repository / CI).read_text().splitlines().index(f"      - uses: {CHECKOUT}") + 1
-    assert f"::error file={CI},line={line},title=" in checked.log
+    line = (repository / PIPELINE).read_text().splitlines().index(f"      - uses: {CHECKOUT}") + 1
+    assert f"::error file={PIPELINE},line={line},title=" in checked.log
     assert checked.log.count("::error file=") == len(checked.findings) == 2
 
 
@@ -56,29 +58,29 @@ def test_fix_mends_what_is_mechanical_and_checks_again(repository: Path) -> None
     assert [one["isFixable"] for one in check_folder(repository).findings] == [True, True]
     mended = check_folder(repository, "--fix")
     assert (mended.code, mended.places) == (0, [])
-    assert [one["path"] for one in mended.answer["changes"]] == [CI]
-    assert (repository / CI).read_text() == text
+    assert [one["path"] for one in mended.answer["changes"]] == [PIPELINE]
+    assert (repository / PIPELINE).read_text() == text
     assert check_folder(repository, "--fix").answer["changes"] == []
 
 
 def test_a_dry_run_shows_the_difference_and_writes_nothing(repository: Path) -> None:
     break_mechanically(repository)
-    before = (repository / CI).read_bytes()
+    before = (repository / PIPELINE).read_bytes()
     tried = check_folder(repository, "--fix", "--dry-run")
     assert (tried.code, len(tried.findings)) == (1, 2)
     assert f"+      - uses: {CHECKOUT} # v7.0.1\n" in tried.answer["changes"][0]["diff"]
     assert "+          persist-credentials: false\n" in tried.answer["changes"][0]["diff"]
-    assert (repository / CI).read_bytes() == before
+    assert (repository / PIPELINE).read_bytes() == before
 
 
 def test_fix_keeps_the_mode_and_a_text_that_looks_like_a_secret(repository: Path) -> None:
     break_mechanically(repository)
     token = "ghp_" + "a1B2" * 9
-    (repository / CI).write_text(f"# {token}\n" + (repository / CI).read_text())
-    (repository / CI).chmod(0o640)
+    (repository / PIPELINE).write_text(f"# {token}\n" + (repository / PIPELINE).read_text())
+    (repository / PIPELINE).chmod(0o640)
     check_folder(repository, "--fix")
-    assert (repository / CI).read_text().startswith(f"# {token}\n")
-    assert (repository / CI).stat().st_mode & 0o777 == 0o640
+    assert (repository / PIPELINE).read_text().startswith(f"# {token}\n")
+    assert (repository / PIPELINE).stat().st_mode & 0o777 == 0o640
 
 
 def test_of_some_files_only_these_are_judged(repository: Path) -> None:
@@ -92,7 +94,7 @@ def test_of_some_files_only_these_are_judged(repository: Path) -> None:
 
 def test_without_a_table_no_action_is_known(repository: Path) -> None:
     (repository / ".github/workflow.toml").unlink()
-    checked = check_folder(repository, "--file", CI)
+    checked = check_folder(repository, "--file", PIPELINE)
     assert checked.rules == {"pin-known", "summary-needs"}
 
 
@@ -140,63 +142,10 @@ def test_a_wrong_call_is_a_usage_error(repository: Path, words: list[str], probl
 
 
 def test_a_folder_without_workflows_is_a_usage_error(repository: Path) -> None:
-    (repository / CI).unlink()
+    for path in (repository / CI).parent.iterdir():
+        path.unlink()
     assert check_folder(repository).error == ".github/workflows has no workflow"
     assert check_folder(repository).code == 2
-
-
-CALLER = """\
-on:
-  push:
-  pull_request:
-  merge_group:
-  release:
-permissions: {}
-concurrency: ci-${{ github.ref }}
-jobs:
-  pipeline:
-    permissions:
-      contents: read # to check out
-      packages: write # for what is published after a push
-    uses: CALLED
-    secrets:
-      CACHIX_AUTH_TOKEN: ${{ secrets.CACHIX_AUTH_TOKEN }}
-"""
-
-
-def call_from_another(repository: Path, caller: str) -> None:
-    """ci.yml becomes a workflow that others call."""
-    text = (repository / CI).read_text()
-    events = text[text.index("on:\n") : text.index("permissions: {}")]
-    (repository / CI).write_text(text.replace(events, "on:\n  workflow_call:\n\n"))
-    (repository / ".github/workflows/caller.yml").write_text(caller)
-
-
-def test_a_pipeline_may_be_called_by_the_workflow_that_events_start(repository: Path) -> None:
-    caller = CALLER.replace("CALLED", f"./{CI}")
-    call_from_another(repository, caller)
-    assert check_folder(repository).places == []
-    call_from_another(repository, caller.replace("  merge_group:\n", ""))
-    assert check_folder(repository).places == [".github/workflows/caller.yml:1: event"]
-    call_from_another(repository, caller.replace(CI, ".github/workflows/other.yml"))
-    assert check_folder(repository).rules == {"job-place"}
-    called = repository / CI
-    called.write_text(called.read_text().replace("    if: github.event_name == 'push'\n", ""))
-    assert check_folder(repository, "--file", CI).rules == {"write-on-pull-request"}
-
-
-def test_a_pipeline_of_another_repository_is_named_in_the_table(repository: Path) -> None:
-    name, commit = "owner/ci/.github/workflows/pipeline.yml", "a" * 40
-    (repository / CI).write_text(CALLER.replace("CALLED", f"{name}@{commit} # v1"))
-    for page in (repository / "README.md", repository / "docs/workflow.md"):
-        page.unlink()
-    policy = f'[[pin]]\naction = "{name}"\nversion = "v1"\ncommit = "{commit}"\nseen = 2026-01-01\nusing = "workflow"\n'
-    (repository / ".github/workflow.toml").write_text(policy)
-    assert check_folder(repository).rules == {"job-place"}
-    (repository / ".github/workflow.toml").write_text(f'[pipeline]\nworkflow = "{name}"\n{policy}')
-    assert check_folder(repository).places == []
-    (repository / CI).write_text(CALLER.replace("CALLED", f"{name}@v1"))
-    assert check_folder(repository).rules == {"pin-commit"}
 
 
 @pytest.mark.parametrize(
@@ -208,6 +157,9 @@ def test_a_pipeline_of_another_repository_is_named_in_the_table(repository: Path
         ("${{ !(always() && github.event_name == 'push') }}", {"write-on-pull-request"}),
         ("github.event_name == 'push' == false", {"write-on-pull-request"}),
         ("github.event_name == 'push' || github.actor == 'me'", {"write-on-pull-request"}),
+        ("github.event_name == 'push' || github.event_name == 'schedule' && always()", set()),
+        ("(github.event_name == 'push' || always()) && github.event_name == 'push'", {"write-on-pull-request"}),
+        ("github.event.workflow_run.event == 'pull_request'", set()),
         ("github.event_name != 'pull_request'", {"write-on-pull-request"}),
         ("github.event_name == 'pull_request_target'", {"write-on-pull-request"}),
     ],
@@ -215,9 +167,9 @@ def test_a_pipeline_of_another_repository_is_named_in_the_table(repository: Path
 def test_only_a_condition_that_surely_excludes_pull_requests_counts(
     repository: Path, condition: str, rules: set[str]
 ) -> None:
-    file = repository / CI
+    file = repository / PIPELINE
     text = file.read_text()
-    changed = text.replace("ci-summary\n    if: github.event_name == 'push'\n", f'ci-summary\n    if: "{condition}"\n')
+    changed = text.replace("    if: github.event_name == 'schedule'\n", f'    if: "{condition}"\n')
     assert changed != text
     file.write_text(changed)
     assert check_folder(repository).rules == rules
@@ -225,15 +177,14 @@ def test_only_a_condition_that_surely_excludes_pull_requests_counts(
 
 @pytest.mark.parametrize("word", ["SECRETS.CACHIX_AUTH_TOKEN", "Secrets [ 'X' ]", "secrets['X']"])
 def test_github_does_not_mind_the_case_of_secrets_and_neither_does_the_rule(repository: Path, word: str) -> None:
-    file = repository / CI
-    file.write_text(
-        file.read_text().replace("PYTHONPATH: scripts", f"T: ${{{{ {word} }}}}\n          PYTHONPATH: scripts", 1)
-    )
+    file = repository / PIPELINE
+    own = "PYTHONPATH: .nanna-ci/source/scripts"
+    file.write_text(file.read_text().replace(own, f"T: ${{{{ {word} }}}}\n          {own}", 1))
     assert {"secret-environment", "secret-on-pull-request"} <= check_folder(repository).rules
 
 
 def test_an_app_of_ones_own_is_named_in_the_table(repository: Path) -> None:
-    file, table = repository / CI, repository / ".github/workflow.toml"
+    file, table = repository / PIPELINE, repository / ".github/workflow.toml"
     file.write_text(file.read_text().replace("run: .ci/run", "run: nix run .#mine -- --flag"))
     assert check_folder(repository).rules == {"command-line"}
     table.write_text(table.read_text() + '\n[pipeline]\napps = ["mine"]\n')

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 WORKFLOW = Path(__file__).parents[2] / ".github/workflows/ci.yml"
+DEPENDABOT = Path(__file__).parents[2] / ".github/dependabot.yml"
 
 
 def lint(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,6 +31,22 @@ def test_zizmors_auditor_finds_nothing() -> None:
 def test_the_workflow_is_valid_for_github() -> None:
     done = lint("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(WORKFLOW))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_configuration_of_dependabot_is_valid() -> None:
+    done = lint("check-jsonschema", "--builtin-schema", "vendor.dependabot", str(DEPENDABOT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert zizmor(DEPENDABOT).returncode == 0
+
+
+def test_zizmor_wants_a_week_before_dependabot_takes_a_release(tmp_path: Path) -> None:
+    text = DEPENDABOT.read_text()
+    mutant = tmp_path / ".github/dependabot.yml"
+    mutant.parent.mkdir()
+    mutant.write_text(text.replace("default-days: 7", "default-days: 1"))
+    done = zizmor(mutant)
+    assert done.returncode != 0
+    assert "[dependabot-cooldown]" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""A stand-in for the comments and issues of a repository in GitHub's REST API, on loopback, with their faults."""
+"""A stand-in for the comments, issues and artifacts of a repository in GitHub's REST API, on loopback, with faults."""
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import json
 import re
@@ -29,6 +30,9 @@ class StandInPosts(http.server.ThreadingHTTPServer):
         self.user: str | None = None
         self.run: dict[str, Any] = {
             "id": 5,
+            "workflow_id": 3,
+            "run_number": 50,
+            "run_attempt": 1,
             "head_sha": COMMIT,
             "event": "pull_request",
             "head_branch": "topic",
@@ -41,6 +45,12 @@ class StandInPosts(http.server.ThreadingHTTPServer):
             "state": "open",
             "head": {"sha": COMMIT, "repo": {"full_name": "fork/coder"}},
         }
+        self.runs: list[dict[str, Any]] = []
+        self.tags: dict[str, str] = {}
+        self.artifacts: list[dict[str, Any]] = []
+        self.zips: dict[int, bytes] = {}
+        self.storage = self.api
+        self.seen_headers: list[tuple[str, dict[str, str]]] = []
         self.comments: list[dict[str, Any]] = []
         self.issues: list[dict[str, Any]] = []
         self.sent: list[tuple[str, str]] = []
@@ -64,6 +74,27 @@ class StandInPosts(http.server.ThreadingHTTPServer):
         head = {"full_name": OWNER_REPO}
         self.run |= {"event": "push", "head_branch": "main", "head_repository": head, "conclusion": conclusion}
 
+    def on_tag(self, conclusion: str, tag: str = "v1.2.3") -> None:
+        """The run is one of a tag that was pushed."""
+        self.on_push(conclusion)
+        self.run["head_branch"], self.tags[tag] = tag, COMMIT
+
+    def add_artifact(self, data: bytes, name: str = "ci-summary", **more: Any) -> dict[str, Any]:
+        """An artifact of the run, downloaded from `storage` by a redirect, as GitHub does."""
+        self.numbers += 1
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        made = {
+            "id": self.numbers,
+            "name": name,
+            "size_in_bytes": len(data),
+            "expired": False,
+            "digest": digest,
+            **more,
+        }
+        self.artifacts.append(made)
+        self.zips[self.numbers] = data
+        return made
+
     def writes(self) -> list[str]:
         return [f"{method} {path}" for method, path in self.sent if method != "GET"]
 
@@ -79,6 +110,7 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length") or 0)
         body = json.loads(self.rfile.read(length)) if length else {}
         server.sent.append((self.command, path))
+        server.seen_headers.append((path, {name.lower(): value for name, value in self.headers.items()}))
         hook = server.before.pop(f"{self.command} {path}", None)
         if hook is not None:
             hook()
@@ -88,6 +120,11 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
                 assert fault is not None
                 fault(self)
                 return
+        download = re.fullmatch(r"(actions/artifacts/|blob/)(\d+)(/zip)?", path)
+        if download and int(download[2]) in server.zips:
+            moved = answer(302, None, location=f"{server.storage}/blob/{download[2]}?sig=secret")
+            (moved if download[3] else answer(200, server.zips[int(download[2])]))(self)
+            return
         status, result = self._result(path, body, parse_qs(parts.query))
         answer(status, result)(self)
 
@@ -101,6 +138,15 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
             return blocked if server.user is None else (200, {"login": server.user})
         if route in {"GET ", "GET actions/runs/5", "GET pulls/7"}:
             return 200, {"GET ": {"default_branch": "main"}, "GET actions/runs/5": server.run}.get(route, server.pull)
+        if route == "GET actions/runs/5/artifacts":
+            listed = [one for one in server.artifacts if one["name"] in query.get("name", [one["name"]])]
+            return 200, {"total_count": len(listed), "artifacts": listed}
+        if route == "GET actions/workflows/3/runs":
+            wanted = {"head_branch": query["branch"][0], "event": query["event"][0]}
+            return 200, {"workflow_runs": [one for one in server.runs if wanted.items() <= one.items()]}
+        if route.startswith("GET commits/tags/"):
+            commit = server.tags.get(route.rpartition("/")[2])
+            return missing if commit is None else (200, {"sha": commit})
         if route == "GET pulls":
             return 200, [server.pull] if query["head"] == ["fork:topic"] else []
         if route == "GET issues/7/comments":

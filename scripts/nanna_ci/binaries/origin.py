@@ -1,4 +1,4 @@
-"""Where executables come from: the Nix store's facts about them, or the source tree they were built in."""
+"""Where executables come from: the Nix store's facts, the source tree they were built in, or the job that did it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from nanna_ci.binaries.manifest import BinaryOrigin
-from nanna_ci.foundation.errors import CommandFailed, MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation.errors import CommandFailed, GateFailed, MalformedData, ToolMissing, UsageError
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.process import Completed
+from nanna_ci.foundation.verdict import Verdict
+from nanna_ci.pipeline.results import parse_result
+from nanna_ci.pipeline.vocabulary import Strategy
 from nanna_ci.store.nix import Nix
 from nanna_ci.store.store_path import STORE_DIR, StorePath, parse_base_name
 
 _GIT_S: Final = 60.0
+_RESULT_LIMIT_BYTES: Final = 16 * MEBIBYTE
+_CARGO: Final = frozenset({Strategy.CARGO_CROSS, Strategy.CARGO_APPLE})
 
 
 def query_origin(
@@ -45,6 +51,31 @@ def query_origin(
         nar_hash=str(info.nar_hash),
         strategy=strategy,
     )
+
+
+def built_by_job(folder: Path) -> tuple[Path, Strategy] | None:
+    """What the build job of `run-job`'s folder made: a Nix result or cargo's target folder, and how. None: no such
+    folder, for it has no result.json.
+
+    Raises:
+        GateFailed: the job did not pass.
+        MalformedData: the result is none, or of a job that builds no executables.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        return None
+    try:
+        result = parse_result(read_file(path, _RESULT_LIMIT_BYTES), str(path))
+    except OSError as error:
+        raise MalformedData(str(path), error.strerror or str(error)) from error
+    if result.verdict is not Verdict.PASS:
+        raise GateFailed(f"{result.id} did not pass ({result.verdict.value}): {result.reason}", hint="see its log")
+    built, how = result.evidence.get("result"), result.evidence.get("strategy")
+    if not isinstance(built, str) or not Path(built).is_absolute() or how not in [one.value for one in Strategy]:
+        raise MalformedData(str(path), f"{result.id} names no executables: it is no build job")
+    source, strategy = Path(built), Strategy(str(how))
+    # cargo's own folder, TARGET/TRIPLE/release in it: whether a hard link is cargo's shows only there
+    return (source.parent.parent if strategy in _CARGO else source), strategy
 
 
 def store_path_of(path: Path) -> StorePath | None:

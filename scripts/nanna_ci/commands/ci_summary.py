@@ -18,8 +18,9 @@ from nanna_ci.measure.history.history_folder import HistoryFolder
 from nanna_ci.measure.history.history_place import open_history
 from nanna_ci.measure.history.records import RunIdentity, RunRecord, RunTests
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
+from nanna_ci.pipeline.job_plan import Event
 from nanna_ci.report.files import write_atomic
-from nanna_ci.report.github import change_of, run_of
+from nanna_ci.report.github import GithubRun, change_of, run_of, tag_of
 from nanna_ci.report.outcome import Outcome
 from nanna_ci.summary.accounting import JobAnswer, RunAccount, account
 from nanna_ci.summary.alerts import alerts_of, alerts_to_json, badge_to_json
@@ -41,7 +42,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     needs = parse_needs(*_input(arguments.needs, "NEEDS", "--needs", context))
     plan = parse_plan(*_input(arguments.plan, "MATRIX", "--plan", context))
     run = run_of(ports.environ)
-    event = _event(arguments.event, None if run is None else run.event, plan)
+    event = _event(arguments.event, _event_of_runner(run, context), plan)
     folder = ports.cwd / arguments.results
     # before a log is cut or a name escaped: half a secret is not recognised any more
     redactor = context.redactor
@@ -154,6 +155,13 @@ def _event(given: str | None, of_runner: str | None, plan: ExpectedRun) -> str:
     if event is None:
         raise UsageError("the event is not known: a matrix does not say what it was planned for", hint="--event EVENT")
     return event
+
+
+def _event_of_runner(run: GithubRun | None, context: Context) -> str | None:
+    """A tag that is pushed makes a release, and was planned as one."""
+    if run is None or run.event != Event.PUSH or tag_of(context.ports.environ) is None:
+        return None if run is None else run.event
+    return Event.RELEASE
 
 
 def _json_text(value: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from nanna_ci.binaries.cargo import query_build_folders
 from nanna_ci.binaries.headers import Executable
 from nanna_ci.binaries.intake import resolve_source
 from nanna_ci.binaries.manifest import BinaryOrigin, facts_to_json, file_to_json
-from nanna_ci.binaries.origin import query_origin
+from nanna_ci.binaries.origin import built_by_job, query_origin
 from nanna_ci.binaries.sums import damages
 from nanna_ci.binaries.targets import BuildTarget, parse_system
 from nanna_ci.foundation.context import Context
@@ -30,7 +30,10 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """Prepare, or with --dry-run only check."""
     request = _request(arguments, context)
     try:
-        request = _located(request, resolve_source(request.source), arguments, context)
+        source, strategy = request.source, arguments.strategy
+        if (built := built_by_job(source)) is not None:
+            source, strategy = built[0], strategy or built[1].value
+        request = _located(request, resolve_source(source), strategy, arguments, context)
         if context.dry_run:
             return _planned(request, inspect(request), damages(request.output))
         return _written(request, prepare(request))
@@ -55,12 +58,12 @@ def _request(arguments: argparse.Namespace, context: Context) -> ArtifactsReques
 
 
 def _located(
-    request: ArtifactsRequest, source: Path, arguments: argparse.Namespace, context: Context
+    request: ArtifactsRequest, source: Path, strategy: str | None, arguments: argparse.Namespace, context: Context
 ) -> ArtifactsRequest:
     origin = query_origin(
         source,
         revision=arguments.revision,
-        strategy=arguments.strategy,
+        strategy=strategy,
         run=context.ports.run,
         environ=context.ports.environ,
     )

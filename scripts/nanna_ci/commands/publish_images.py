@@ -41,6 +41,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
 def _nothing(reason: str, context: Context) -> Outcome:
     data: dict[str, Any] = {
         "revision": None,
+        "release": None,
         "published": False,
         "dryRun": context.dry_run,
         "images": [],
@@ -107,6 +108,7 @@ def _outcome(
     planned = context.dry_run
     data = {
         "revision": request.revision,
+        "release": request.release,
         "published": not planned and error is None,
         "dryRun": planned,
         "images": [publication_to_json(one) for one in opened],
@@ -118,7 +120,14 @@ def _outcome(
     title = "plan, nothing pushed" if planned else "published" if error is None else "not finished"
     return Outcome(
         verdict,
-        document_of(f"Images: {title}", opened, revision=request.revision, error=error, planned=planned),
+        document_of(
+            f"Images: {title}",
+            opened,
+            revision=request.revision,
+            release=request.release,
+            error=error,
+            planned=planned,
+        ),
         data,
         exit_code=None if error is None else error.exit_code,
         outputs={} if planned or error is not None else outputs_of([one.plan for one in opened]),

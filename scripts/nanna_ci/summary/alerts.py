@@ -20,6 +20,8 @@ from nanna_ci.summary.step_summary import RunSummary, fitted_comment, shortened
 ALERTING_EVENTS: Final = frozenset({Event.PUSH, Event.SCHEDULE, Event.RELEASE})
 """A pull request has its author, who sees its check and its comment; these have nobody who waits for them."""
 TITLE_CHARACTERS: Final = 200
+FAILED: Final = "ci-failed-"
+"""Before the event in the key of a run that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _failed(summary: RunSummary) -> Iterator[Alert]:
         yield Notice(VERDICT_TONES[account.verdict], account.line)
         yield from failure_blocks([shortened(result, log_bytes) for result in account.results])
 
-    key, title = f"ci-failed-{account.event}", f"CI fails on {account.event}"
+    key, title = f"{FAILED}{account.event}", f"CI fails on {account.event}"
     yield _alert(key, title, summary.url, blocks, ("ci", "ci-failed"))
 
 

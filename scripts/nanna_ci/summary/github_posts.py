@@ -10,32 +10,23 @@ from urllib.parse import quote
 
 from nanna_ci.forge.github_api import PER_PAGE, GithubApi
 from nanna_ci.foundation.errors import RequestRefused
-from nanna_ci.foundation.json_data import JsonObject, as_count, as_object, as_text
+from nanna_ci.foundation.json_data import JsonObject, as_count, as_list, as_object, as_text
 from nanna_ci.summary.alerts import Alert, alert_marker
+from nanna_ci.summary.finished_run import FinishedRun, signed
 from nanna_ci.summary.handed_texts import key_of_issue
 from nanna_ci.summary.pull_request_comment import PostedComment, find_own_comment
 
 WORKFLOW_USER: Final = "github-actions[bot]"
 """Whose a workflow's own token is: such a token may not ask for its user."""
+_NEWER: Final = "left alone: it is of a newer run"
+_NEWEST_RUNS: Final = 10
 _CREATED: Final = frozenset({201})
 _HINTS: Final = {
     403: "the job needs `pull-requests: write` for comments, `issues: write` for issues",
     410: "issues are switched off: Settings > General > Features",
     422: "GitHub takes no such text, or the pull request is locked",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
-    """A run as GitHub knows it, whatever its artifact says. `repository` has its commit: a fork's for a fork."""
-
-    id: int
-    commit: str
-    event: str
-    branch: str | None
-    repository: str | None
-    conclusion: str | None
-    url: str
+_READ_HINTS: Final = {403: "the job needs `contents: read` to tell a tag from a branch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +57,9 @@ class GithubPosts:
         conclusion = body.get("conclusion")
         return FinishedRun(
             as_count(body.get("id"), source, "id"),
+            as_count(body.get("workflow_id"), source, "workflow_id"),
+            as_count(body.get("run_number"), source, "run_number"),
+            as_count(body.get("run_attempt"), source, "run_attempt"),
             as_text(body.get("head_sha"), source, "head_sha"),
             as_text(body.get("event"), source, "event"),
             None if branch is None else as_text(branch, source, "head_branch"),
@@ -80,6 +74,21 @@ class GithubPosts:
         """The branch whose failures are everybody's."""
         body, source = self._get("")
         return as_text(body.get("default_branch"), source, "default_branch")
+
+    def query_newer(self, run: FinishedRun) -> int | None:
+        """The number of a newer run of the same workflow, branch and event that has ended; None if there is none."""
+        branch, event = quote(run.branch or "", safe=""), quote(run.event, safe="")
+        query = f"branch={branch}&event={event}&status=completed&per_page={_NEWEST_RUNS}"
+        body, source = self._get(f"actions/workflows/{run.workflow}/runs?{query}")
+        runs = [as_object(one, source, "a run") for one in as_list(body.get("workflow_runs"), source, "workflow_runs")]
+        newest = max((as_count(one.get("run_number"), source, "run_number") for one in runs), default=0)
+        return newest if newest > run.number else None
+
+    def is_tag(self, run: FinishedRun) -> bool:
+        """Whether the run is of a tag: GitHub names a tag where it names a branch of other runs."""
+        url = f"{self._url}/commits/tags/{quote(run.branch or '', safe='')}"
+        answer = self._api.send("GET", url, accept=frozenset({200, 404, 422}), hints=_READ_HINTS)
+        return answer.status == 200 and answer.json_object().get("sha") == run.commit
 
     def query_author(self) -> str:
         """The login that the token posts as."""
@@ -110,10 +119,12 @@ class GithubPosts:
                 return as_count(pull.get("number"), self._url, "number"), ""
         return None, "no open pull request has the run's commit as its head: it moved on, or is another's"
 
-    def post_comment(self, number: int, text: str, author: str) -> Post:
-        """Renew our comment, or make it. One that was deleted meanwhile is made anew."""
-        what = f"pull request {number}"
+    def post_comment(self, number: int, text: str, author: str, run: FinishedRun) -> Post:
+        """Renew our comment, or make it. One that was deleted meanwhile is made anew; a newer run's is left alone."""
+        what, text = f"pull request {number}", signed(text, run)
         own = find_own_comment(list(self._comments(number)), author)
+        if own is not None and run.is_before(own.body):
+            return Post("comment", what, own.id, _NEWER)
         if own is not None and own.body == text:
             return Post("comment", what, own.id, "unchanged")
         if own is not None:
@@ -125,27 +136,37 @@ class GithubPosts:
         comment = _comment(made)
         oldest = find_own_comment(list(self._comments(number)), comment.author)
         if oldest is not None and oldest.id < comment.id:  # another run of this made one at the same time
-            self._edit(f"issues/comments/{oldest.id}", {"body": text})
             self._api.send("DELETE", f"{self._url}/issues/comments/{comment.id}", accept=frozenset({204, 404}))
+            if run.is_before(oldest.body):
+                return Post("comment", what, oldest.id, _NEWER)
+            self._edit(f"issues/comments/{oldest.id}", {"body": text})
             return Post("comment", what, oldest.id, "updated")
         return Post("comment", what, comment.id, "created")
 
-    def post_alerts(self, alerts: Sequence[Alert], author: str, is_over: Callable[[str], bool]) -> Iterator[Post]:
-        """Open or renew the issue of each alert, and close those whose trouble `is_over`, by key."""
+    def post_alerts(
+        self, alerts: Sequence[Alert], author: str, is_over: Callable[[str], bool], run: FinishedRun
+    ) -> Iterator[Post]:
+        """Open or renew the issue of each alert, and close those whose trouble `is_over`, by key.
+
+        What a newer run has posted is left alone.
+        """
         issues = self._issues(author)
         for alert in alerts:
             found = [one for one in issues if key_of_issue(one.body) == alert.key]
-            yield self._post_alert(alert, found)
+            yield self._post_alert(alert, found, run)
             yield from (self._close(one.id, alert.key, "a duplicate") for one in found[1:])
         named = {alert.key for alert in alerts}
         for one in issues:
             key = key_of_issue(one.body)
             if key is not None and key not in named and is_over(key):
-                yield self._close(one.id, key, "over")
+                is_newer = run.is_before(one.body)
+                yield Post("issue", key, one.id, _NEWER) if is_newer else self._close(one.id, key, "over")
 
-    def _post_alert(self, alert: Alert, found: Sequence[PostedComment]) -> Post:
-        sent = {"title": alert.title, "body": alert.body}
-        if found and found[0].body == alert.body:
+    def _post_alert(self, alert: Alert, found: Sequence[PostedComment], run: FinishedRun) -> Post:
+        sent = {"title": alert.title, "body": signed(alert.body, run)}
+        if found and run.is_before(found[0].body):
+            return Post("issue", alert.key, found[0].id, _NEWER)
+        if found and found[0].body == sent["body"]:
             return Post("issue", alert.key, found[0].id, "unchanged")
         if found:
             if self._dry_run or self._edit(f"issues/{found[0].id}", sent):
@@ -156,6 +177,8 @@ class GithubPosts:
         same = [one for one in self._issues(made.author) if one.body.startswith(alert_marker(alert.key) + "\n")]
         if same and same[0].id < made.id:  # another run of this opened one at the same time
             self._close(made.id, alert.key, "a duplicate")
+            if run.is_before(same[0].body):
+                return Post("issue", alert.key, same[0].id, _NEWER)
             self._edit(f"issues/{same[0].id}", sent)
             return Post("issue", alert.key, same[0].id, "updated")
         return Post("issue", alert.key, made.id, "opened")

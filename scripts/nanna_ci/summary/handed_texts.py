@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +12,7 @@ from nanna_ci.foundation.errors import MalformedData
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.json_data import as_list, as_object, as_text, as_texts, load_json
 from nanna_ci.foundation.visible_text import visible
+from nanna_ci.foundation.zip_members import read_members
 from nanna_ci.report.github import COMMENT_LIMIT_CHARACTERS
 from nanna_ci.report.outcome import SCHEMA_VERSION
 from nanna_ci.summary.alerts import TITLE_CHARACTERS, Alert, alert_marker
@@ -19,19 +22,44 @@ COMMENT_FILE: Final = "comment.md"
 ALERTS_FILE: Final = "alerts.json"
 LABELS: Final = frozenset({"ci", "ci-failed", "performance"})
 MOST_ALERTS: Final = 20
+LIMITS_BYTES: Final = {COMMENT_FILE: 4 * COMMENT_LIMIT_CHARACTERS, ALERTS_FILE: 4 * MEBIBYTE}
+"""The files that are read, and how much of each."""
 _MENTION: Final = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
 _ALERT_LINE: Final = re.compile(r"<!-- nanna-ci: alert ([0-9a-f]{2,2000}) -->")
 
 
-def read_comment(folder: Path) -> str | None:
+@dataclass(frozen=True, slots=True)
+class HandedTexts:
+    """Where a run's texts are: `read` gives a file of `LIMITS_BYTES` by its name, None where there is none."""
+
+    source: str
+    read: Callable[[str], bytes | None]
+
+    @staticmethod
+    def of_folder(folder: Path) -> HandedTexts:
+        """The files of a folder; a link is malformed data."""
+        return HandedTexts(str(folder), lambda name: _read(folder / name, LIMITS_BYTES[name]))
+
+    @staticmethod
+    def of_zip(data: bytes, source: str) -> HandedTexts:
+        """The files of an artifact's zip, which is read at once. Raises MalformedData."""
+        return HandedTexts(source, read_members(data, source, LIMITS_BYTES).get)
+
+    @staticmethod
+    def nothing(source: str) -> HandedTexts:
+        """Those of a run that left none."""
+        return HandedTexts(source, lambda _: None)
+
+
+def read_comment(texts: HandedTexts) -> str | None:
     """The comment, which mentions nobody; None if the run left none."""
-    data = _read(folder / COMMENT_FILE, 4 * COMMENT_LIMIT_CHARACTERS)
-    return None if data is None else _body(data, str(folder / COMMENT_FILE), MARKER)
+    data = texts.read(COMMENT_FILE)
+    return None if data is None else _body(data, f"{texts.source}/{COMMENT_FILE}", MARKER)
 
 
-def read_alerts(folder: Path) -> tuple[Alert, ...] | None:
+def read_alerts(texts: HandedTexts) -> tuple[Alert, ...] | None:
     """The alerts; None if the run left no such file."""
-    data, source = _read(folder / ALERTS_FILE, 4 * MEBIBYTE), str(folder / ALERTS_FILE)
+    data, source = texts.read(ALERTS_FILE), f"{texts.source}/{ALERTS_FILE}"
     if data is None:
         return None
     body = as_object(load_json(data, source), source, "the file")
@@ -82,7 +110,6 @@ def _body(data: bytes, source: str, marker: str) -> str:
         raise MalformedData(source, f"not UTF-8 at byte {error.start}") from None
     if "\0" in text or text.partition("\n")[0] != marker:
         raise MalformedData(source, "its first line is not our marker, or it has a NUL")
-    text = _MENTION.sub("@\u200b", text)
     if len(text) > COMMENT_LIMIT_CHARACTERS:
         raise MalformedData(source, f"it is over {COMMENT_LIMIT_CHARACTERS:,} characters")
-    return text
+    return _MENTION.sub("@\u200b", text)

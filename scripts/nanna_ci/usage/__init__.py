@@ -17,7 +17,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "ci": "plan and run everything this machine can, in parallel",
         "ci-summary": "the one required check: every expected job accounted for; summary, comment, alerts",
         "post-summary": "post the comment and the alerts of a run on GitHub",
-        "workflow": "check GitHub's workflows against plan, commands, pins and hardening rules",
+        "workflow": "write the workflows that call the pipeline on GitHub; check all against plan, pins and rules",
     },
     "The work tree": {
         "dev-check": "the quick loop: fmt, clippy, nextest, audit, deny",

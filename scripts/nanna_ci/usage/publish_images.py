@@ -12,10 +12,11 @@ Builds the images of pipeline.toml and pushes them to REGISTRY/OWNER/NAME under
   COMMIT, latest               every architecture: an index of several images, or the one image
   COMMIT-arm64, latest-arm64   the aarch64 image alone
 
-Layers that the registry has are not sent again. What was pushed is read back, signed by digest and verified; `latest`
-moves last. Each step first checks whether it is done: the same command resumes a run that died. A commit's tag is never
-moved to another image without --clobber. On a pull request, and on any event but push, release, schedule and
-workflow_dispatch, nothing is pushed and the exit code is 0.
+With --release TAG, and on GitHub in a run of a tag, TAG and TAG-arm64 are in the place of `latest`, which stays where
+it is. Layers that the registry has are not sent again. What was pushed is read back, signed by digest and verified;
+TAG and `latest` come last. Each step first checks whether it is done: the same command resumes a run that died. A tag
+of a commit or a release is never moved to another image without --clobber. On a pull request, and on any event but
+push, release, schedule and workflow_dispatch, nothing is pushed and the exit code is 0.
 
 The login is --auth-file FILE, else $REGISTRY_USERNAME and $REGISTRY_PASSWORD, else $REGISTRY_AUTH_FILE, else what
 `docker login` left. On GitHub Actions the registry is ghcr.io, owner and commit are the run's, and signatures are
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="REGISTRY/OWNER", help="where to; on GitHub: ghcr.io and the run's owner")
     parser.add_argument(
         "--revision", metavar="COMMIT", help="the tag (default: the run's commit, else the work tree's)"
+    )
+    parser.add_argument(
+        "--release", metavar="TAG", help="a tag in place of latest (on GitHub: the one that was pushed)"
     )
     parser.add_argument("--event", choices=EVENTS, help="what this is for (default: the run's event, else push)")
     parser.add_argument("--auth-file", metavar="FILE", help="a login, as skopeo or docker login wrote it")
@@ -54,4 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tested", metavar="DIR",
         help="container tests' results: push only the exact builds that passed there, by digest",
     )  # fmt: skip
-    parser.add_argument("--clobber", action="store_true", help="move a commit's tag that names another image")
+    parser.add_argument(
+        "--clobber", action="store_true", help="move a commit's or a release's tag that names another image"
+    )

@@ -43,19 +43,29 @@ def find_calls(job: WorkflowJob) -> Iterator[CommandCall]:
     """The calls of a job's steps, in order."""
     for step in job.steps:
         script = step.body.get("run")
-        if not isinstance(script, YamlScalar):
-            continue
-        first = script.line + (script.style.value in {"literal", "folded"})
-        for number, line in _logical_lines(script.text):
+        for number, line in _logical_lines(script) if isinstance(script, YamlScalar) else ():
             if _OURS.search(line):
                 for words in _words(line):
-                    yield CommandCall(job, step, first + number, words)
+                    yield CommandCall(job, step, number, words)
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with those that a backslash joins to them, without comments."""
-    open_line, begin = "", 0
-    for number, line in enumerate(text.split("\n")):
+def script_words(script: YamlScalar) -> Iterator[tuple[int, list[str]]]:
+    """The words of each line of a script, operators apart, with its line in the file.
+
+    A line with half of a quoted text is split at its spaces.
+    """
+    for number, line in _logical_lines(script):
+        try:
+            yield number, list(_lexer(line))
+        except ValueError:
+            yield number, line.split()
+
+
+def _logical_lines(script: YamlScalar) -> Iterator[tuple[int, str]]:
+    """Lines with those that a backslash joins to them, without comments; each with its number in the file."""
+    first = script.line + (script.style.value in {"literal", "folded"})
+    open_line, begin = "", first
+    for number, line in enumerate(script.text.split("\n"), first):
         begin = begin if open_line else number
         if line.endswith("\\"):
             open_line += line[:-1]
@@ -64,11 +74,15 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
             open_line = ""
 
 
-def _words(line: str) -> Iterator[tuple[str, ...] | None]:
+def _lexer(line: str) -> shlex.shlex:
     lexer = shlex.shlex(line, posix=True, punctuation_chars="();<>|&")
     lexer.commenters, lexer.whitespace_split = "", True
+    return lexer
+
+
+def _words(line: str) -> Iterator[tuple[str, ...] | None]:
     try:
-        words = list(lexer)
+        words = list(_lexer(line))
     except ValueError:
         yield None
         return

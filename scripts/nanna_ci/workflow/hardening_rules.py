@@ -1,4 +1,4 @@
-"""What every workflow must keep to, whatever it runs: permissions, triggers, checkouts, scripts, limits, images."""
+"""What every workflow must keep to, whatever it runs: permissions, triggers, limits, images."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob, WorkflowStep
+from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
-from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar
+from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlScalar
 
-CHECKOUT: Final = "actions/checkout"
 LONGEST_MINUTES: Final = 360
 """What GitHub gives a job at most."""
 
 _PULL_REQUESTS_ONLY: Final = "${{ github.event_name == 'pull_request' }}"
-_SKIPS_OF_THE_PLAN: Final = {"${{ matrix.skippable }}", "${{ contains(matrix.skips, matrix.scan) }}"}
-_EVENTS_OF_STRANGERS: Final = ("pull_request_target", "workflow_run", "issue_comment", "issues", "discussion_comment")
-_ONE_EVENT: Final = re.compile(r"github\.event_name == '(?!pull_request)\w+'", re.IGNORECASE)
-_FETCHES_PULL: Final = re.compile(r"\bgh pr checkout\b|\brefs/pull/|\bpull/\S+/(?:head|merge)\b")
+_ONE_EVENT: Final = re.compile(
+    r"github\.event_name == '(?!pull_request)\w+'"
+    r"|github\.event\.workflow_run\.event == '\w+'",  # no other event has a workflow_run
+    re.IGNORECASE,
+)
 _DIGEST: Final = re.compile(r"[^@\s${}]+@sha256:[0-9a-f]{64}")
 
 
 def excludes_pull_requests(condition: str) -> bool:
-    """Whether an `if` holds for one named event only, which is no pull request: that, and maybe more, joined by &&."""
-    parts = [part.strip() for part in re.sub(r"^\$\{\{|}}$", "", condition.strip()).split("&&")]
-    return any(map(_ONE_EVENT.fullmatch, parts)) and "||" not in condition
+    """Whether an `if` holds for named events only, none of them a pull request.
+
+    Each alternative between || must have one, and maybe more, joined by &&; with brackets around || it counts as no.
+    """
+    alternatives = re.sub(r"^\$\{\{|}}$", "", condition.strip()).split("||")
+    return all(any(_ONE_EVENT.fullmatch(part.strip()) for part in one.split("&&")) for one in alternatives)
 
 
 def find_hardening(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
@@ -37,11 +40,6 @@ def find_hardening(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
         yield from _permissions(workflow, job)
         yield from _time_limit(workflow, job)
         yield from _images(workflow, job)
-        yield from _failures(workflow, job.body)
-        for step in job.steps:
-            yield from _failures(workflow, step.body)
-            yield from _scripts(workflow, step)
-            yield from _checkouts(workflow, step)
 
 
 def is_writing(job: WorkflowJob) -> bool:
@@ -67,7 +65,7 @@ def _default_permissions(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
     if not isinstance(node, YamlMapping) or node.entries:
         yield WorkflowFinding(
             workflow.path,
-            _line(workflow.root, "permissions"),
+            line_of(workflow.root, "permissions"),
             WorkflowRule.NO_DEFAULT_PERMISSIONS,
             "the workflow does not take all permissions from its jobs",
             "write `permissions: {}` above `jobs:`, and give each job its own",
@@ -89,7 +87,7 @@ def _concurrency(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
     if problem:
         yield WorkflowFinding(
             workflow.path,
-            _line(workflow.root, "concurrency"),
+            line_of(workflow.root, "concurrency"),
             WorkflowRule.CONCURRENCY,
             problem,
             f"give concurrency a group with github.ref in it, and `cancel-in-progress: {_PULL_REQUESTS_ONLY}`",
@@ -171,62 +169,7 @@ def _images(workflow: WorkflowFile, job: WorkflowJob) -> Iterator[WorkflowFindin
             )
 
 
-def _failures(workflow: WorkflowFile, body: YamlMapping) -> Iterator[WorkflowFinding]:
-    text = body.text("continue-on-error")
-    if text is not None and text != "false" and text not in _SKIPS_OF_THE_PLAN:
-        yield WorkflowFinding(
-            workflow.path,
-            _line(body, "continue-on-error"),
-            WorkflowRule.HIDDEN_FAILURE,
-            "continue-on-error makes a failure green",
-            f"take it away, or leave it to the plan: {' or '.join(sorted(_SKIPS_OF_THE_PLAN))}",
-        )
-
-
-def _scripts(workflow: WorkflowFile, step: WorkflowStep) -> Iterator[WorkflowFinding]:
-    inputs = step.body.mapping("with")
-    scripts: list[YamlNode | None] = [step.body.get("run"), step.body.get("shell")]
-    scripts += [] if inputs is None else [inputs.get("script")]
-    for script in scripts:
-        if isinstance(script, YamlScalar) and "${{" in script.text:
-            offset = script.text[: script.text.index("${{")].count("\n") + (script.style.value in {"literal", "folded"})
-            yield WorkflowFinding(
-                workflow.path,
-                script.line + offset,
-                WorkflowRule.EXPRESSION_IN_SCRIPT,
-                f"step {step.name!r} has an expression in its script: its value is run as code",
-                'hand it over with `env:` and use "$NAME"',
-            )
-
-
-def _checkouts(workflow: WorkflowFile, step: WorkflowStep) -> Iterator[WorkflowFinding]:
-    inputs = step.body.mapping("with")
-    if step.action == CHECKOUT and (inputs is None or inputs.text("persist-credentials") != "false"):
-        uses = step.body.get("uses")
-        missing = step.body.get("with") is None or (inputs is not None and not inputs.is_flow)
-        yield WorkflowFinding(
-            workflow.path,
-            step.body.line if uses is None else uses.line,
-            WorkflowRule.PERSISTED_CREDENTIALS,
-            "the checkout leaves its token in .git/config, for every later step and artifact",
-            "give it `persist-credentials: false`",
-            is_fixable=missing and (inputs is None or inputs.get("persist-credentials") is None),
-        )
-    if not workflow.starts_on(*_EVENTS_OF_STRANGERS):
-        return
-    asked = [inputs.text(name) or "" for name in ("ref", "repository")] if inputs is not None else []
-    fetches = _FETCHES_PULL.search(step.body.text("run") or "")
-    if (step.action == CHECKOUT and any("${{" in text for text in asked)) or fetches:
-        yield WorkflowFinding(
-            workflow.path,
-            step.body.line,
-            WorkflowRule.FOREIGN_CHECKOUT,
-            f"step {step.name!r} fetches code that a stranger chose, beside a token that may write",
-            "run that code in a pull_request workflow, and hand over its results as an artifact",
-        )
-
-
-def _line(body: YamlMapping, name: str) -> int:
+def line_of(body: YamlMapping, name: str) -> int:
     """Where a key is, or what should have it."""
     key = body.key(name)
     return body.line if key is None else key.line

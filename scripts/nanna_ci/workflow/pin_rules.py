@@ -12,6 +12,7 @@ from nanna_ci.workflow.workflow_file import ActionUse, WorkflowFile
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_NOT_PINNED: Final = ("./", "$/", "docker://")  # at the workflow's own commit; images have a rule of their own
 
 
 def find_pin_rules(
@@ -21,10 +22,10 @@ def find_pin_rules(
     used = set()
     for workflow in workflows:
         for scalar, use in workflow.uses():
-            if use is not None and not scalar.text.startswith(("./", "docker://")):
+            if use is not None and not scalar.text.startswith(_NOT_PINNED):
                 used.add(use.name)
                 yield from _use(workflow, use, policy)
-            elif not scalar.text.startswith(("./", "docker://")):
+            elif not scalar.text.startswith(_NOT_PINNED):
                 yield WorkflowFinding(
                     workflow.path,
                     scalar.line,
@@ -32,8 +33,12 @@ def find_pin_rules(
                     f"{scalar.text} names no version",
                     "write OWNER/REPOSITORY@COMMIT # VERSION",
                 )
+    ours = "/".join((policy.pipeline or "").split("/")[:2]) + "/"
     for pin in policy.pins.values():
-        yield from _pin(pin, policy, today, is_used=pin.action in used)
+        for found in _pin(pin, policy, today, is_used=pin.action in used):
+            # the pipeline is as old as flake.lock has it: it runs here at that commit already
+            if found.rule is not WorkflowRule.PIN_AGE or not pin.action.startswith(ours):
+                yield found
 
 
 def comment_is_good(use: ActionUse, pin: ActionPin) -> bool:

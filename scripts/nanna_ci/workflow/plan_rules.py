@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nanna_ci.pipeline.definition import Pipeline
-from nanna_ci.pipeline.job_plan import Event, JobRoute, matrix_entries, plan_jobs
+from nanna_ci.pipeline.job_plan import Event, JobRoute, Stage, matrix_entries, plan_jobs
 from nanna_ci.pipeline.vocabulary import RUNNERS
+from nanna_ci.workflow.call_graph import CallGraph
 from nanna_ci.workflow.command_calls import CommandCall, find_calls
+from nanna_ci.workflow.matrix_places import MatrixPlace, find_places
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 from nanna_ci.workflow.yaml_nodes import YamlSequence, scalars_in
@@ -19,7 +21,6 @@ from nanna_ci.workflow.yaml_nodes import YamlSequence, scalars_in
 ReadWords = Callable[[Sequence[str]], argparse.Namespace | str]
 """Reads the words of a command line: its flags, or why the command does not take them."""
 
-_OF_THE_PLAN: Final = re.compile(r"\$\{\{ fromJSON\(needs\.[\w-]+\.outputs\.\w+\) }}")
 _LISTED: Final = re.compile(
     r"\$\{\{ contains\(fromJSON\('(\[[^']*])'\), matrix\.runner\) && matrix\.runner \|\| '([\w.-]+)' }}"
 )
@@ -100,35 +101,14 @@ def is_pipeline(workflow: WorkflowFile) -> bool:
     return any(call.name == "plan" for job in workflow.jobs for call in find_calls(job))
 
 
-def find_events(workflow: WorkflowFile) -> Iterator[WorkflowFinding]:
-    """Of the workflow that runs the plan, or calls the one that does: each event of a plan that does not start it."""
-    for event in Event:
-        if not workflow.starts_on(event.value):
-            key = workflow.root.key("on")
-            yield WorkflowFinding(
-                workflow.path,
-                workflow.root.line if key is None else key.line,
-                WorkflowRule.EVENT,
-                f"no {event.value} starts it, for which there is a plan",
-                f"add {event.value} to on:",
-            )
-
-
-def find_plan_rules(workflow: WorkflowFile, pipeline: Pipeline) -> Iterator[WorkflowFinding]:
-    """Of the workflow that runs the plan: each job and scan of the plan without a place in it."""
+def find_plan_rules(workflow: WorkflowFile, graph: CallGraph, pipeline: Pipeline) -> Iterator[WorkflowFinding]:
+    """Of the workflow that runs the plan: each job and scan of the plan without a place in it, or in what it calls."""
     entries = {event: matrix_entries(plan_jobs(pipeline, event)) for event in Event}
-    jobs = [job for job in workflow.jobs if _matrix_text(job) is not None]
-    for job in jobs:
-        yield from _matrix_keys(workflow, job, entries[Event.PUSH])
-        yield from _result_kept(workflow, job)
-    yield from _places(workflow, jobs, entries)
-
-
-def _matrix_text(job: WorkflowJob) -> str | None:
-    """The matrix of a job if it is the plan's."""
-    strategy = job.body.mapping("strategy")
-    text = strategy.text("matrix") if strategy is not None else None
-    return text if text is not None and _OF_THE_PLAN.fullmatch(text) else None
+    places = list(find_places(workflow, graph))
+    for place in places:
+        yield from _matrix_keys(place.workflow, place.job, entries[Event.PUSH])
+        yield from _result_kept(place.workflow, place.job)
+    yield from _places(workflow, places, entries)
 
 
 def _matrix_keys(
@@ -172,35 +152,42 @@ def _always(condition: str | None) -> bool:
 
 
 def _places(
-    workflow: WorkflowFile, jobs: Sequence[WorkflowJob], entries: Mapping[Event, Sequence[Mapping[str, Any]]]
+    workflow: WorkflowFile, places: Sequence[MatrixPlace], entries: Mapping[Event, Sequence[Mapping[str, Any]]]
 ) -> Iterator[WorkflowFinding]:
     """One finding a reason, with the first job and all events that it holds for."""
-    lacking: dict[tuple[WorkflowRule, str], tuple[str, set[str]]] = {}
+    lacking: dict[tuple[str, int, WorkflowRule, str], tuple[str, set[str]]] = {}
+    run_job = {place: [call for call in find_calls(place.job) if call.name == "run-job"] for place in places}
     for event, planned in entries.items():
         for entry in planned:
-            problems = [list(_problems(job, entry)) for job in jobs] or [
-                [(WorkflowRule.JOB_PLACE, "no job takes its matrix from the plan")]
-            ]
-            if all(problems):
-                for problem in problems[0]:
-                    lacking.setdefault(problem, (entry["id"], set()))[1].add(event.value)
-    for (rule, why), (name, events) in lacking.items():
+            output = Stage(entry["stage"]).output
+            mine = [place for place in places if place.output in {output, "matrix"}]
+            says = f"{len(mine)} jobs take the plan's {output} or matrix, not one"
+            problems = [(workflow.path, workflow.root.line, WorkflowRule.JOB_PLACE, says)]
+            if len(mine) == 1:
+                path, line, calls = mine[0].workflow.path, mine[0].job.key.line, run_job[mine[0]]
+                problems = [(path, line, *one) for one in _problems(mine[0], calls, entry)]
+            for problem in problems:
+                lacking.setdefault(problem, (entry["id"], set()))[1].add(event.value)
+    for (path, line, rule, why), (name, events) in lacking.items():
         yield WorkflowFinding(
-            workflow.path,
-            jobs[0].key.line if jobs else workflow.root.line,
+            path,
+            line,
             rule,
             f"planned job {name} has no place on {', '.join(sorted(events))}: {why}",
-            "see what is planned with nanna-ci plan; ci.yml of nanna-coder-ci shows a place for each",
+            "see what is planned with nanna-ci plan; pipeline.yml of nanna-coder-ci shows a place for each",
         )
 
 
-def _problems(job: WorkflowJob, entry: Mapping[str, Any]) -> Iterator[tuple[WorkflowRule, str]]:
+def _problems(
+    place: MatrixPlace, calls: Sequence[CommandCall], entry: Mapping[str, Any]
+) -> Iterator[tuple[WorkflowRule, str]]:
     """Why a job of the workflow does not run an entry of the plan."""
-    if "event_name" in job.condition:
-        yield WorkflowRule.JOB_PLACE, f"job {job.id} runs on some events only"
+    job = place.job
+    is_there = f"{place.given} != ''"  # GitHub refuses an empty matrix
+    if any(re.sub(r"^\$\{\{ | }}$", "", condition) not in {"", is_there} for condition in place.conditions):
+        yield WorkflowRule.JOB_PLACE, f"job {job.id} has an `if` that may leave it out, and that is not {is_there}"
     if entry["runner"] not in _runners(job):
         yield WorkflowRule.JOB_PLACE, f"job {job.id} has no runner {entry['runner']}"
-    calls = [call for call in find_calls(job) if call.name == "run-job"]
     mains = [call for call in calls if call.value_of(1) == "${{ matrix.id }}" and _takes(call, entry["route"])]
     if len(mains) != 1:
         yield WorkflowRule.JOB_PLACE, f"{len(mains)} steps of job {job.id} run it on route {entry['route']}, not one"

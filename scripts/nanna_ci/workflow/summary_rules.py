@@ -11,8 +11,11 @@ from nanna_ci.workflow.plan_rules import ReadWords
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowJob
 from nanna_ci.workflow.workflow_finding import WorkflowFinding, WorkflowRule
 
-_ALWAYS: Final = {"always()", "${{ always() }}"}
-_NAMED: Final = re.compile(r"\b(?:[Rr]equire|[Rr]equired check|[Jj]ob) `([a-z][a-z0-9_-]*)`")
+_ALWAYS: Final = re.compile(r"(?:\$\{\{ )?always\(\)(?: && github\.event_name != 'release')?(?: }})?")
+"""A published release is nothing that a required check could keep back."""
+_NAMED: Final = re.compile(
+    r"\b(?:[Rr]equire|[Rr]equired check|[Jj]ob|check) `([a-z][a-z0-9_-]*(?: / [a-z][a-z0-9_-]*)*)`"
+)
 _ROW: Final = re.compile(r"\| `([\w-]+)` \|")
 _HEAD: Final = re.compile(r"\| workflow job \|")
 
@@ -39,7 +42,7 @@ def find_summary_rules(
         (job.key.line, job.condition),
         (call.step.body.line, call.step.body.text("if") or ""),
     ):
-        if condition not in _ALWAYS:
+        if not _ALWAYS.fullmatch(condition):
             yield WorkflowFinding(
                 workflow.path,
                 place,
@@ -85,7 +88,7 @@ def _command(
     workflow: WorkflowFile, job: WorkflowJob, call: CommandCall, read_words: ReadWords
 ) -> Iterator[WorkflowFinding]:
     arguments = "" if call.words is None else read_words(call.words)
-    required = getattr(arguments, "required", ())
+    required = [*getattr(arguments, "required", ()), *getattr(arguments, "optional", ())]
     if sorted(required) != sorted(job.needs):
         yield WorkflowFinding(
             workflow.path,
@@ -107,7 +110,7 @@ def find_documented_jobs(
             in_table = bool(_HEAD.match(line)) or (in_table and line.startswith("|"))
             row = _ROW.match(line) if in_table else None
             for name in (*_NAMED.findall(line), *([row[1]] if row else [])):
-                if name not in known:
+                if not known.issuperset(name.split(" / ")):
                     yield WorkflowFinding(
                         path,
                         number,

@@ -114,6 +114,15 @@ def read_workflow(data: bytes, path: str) -> WorkflowFile:
     )
 
 
+def read_action(data: bytes, path: str) -> WorkflowFile:
+    """An action's text as a workflow without triggers, with its steps as one job; none if it is no composite one."""
+    document = read_yaml(data, path)
+    root = _as_mapping(document.root, path, "the action")
+    runs, key = _as_mapping(root.get("runs"), path, "runs"), root.key("runs")
+    jobs = () if key is None or runs.text("using") != "composite" else (_job(key, runs, path),)
+    return WorkflowFile(path, root, document, (), jobs)
+
+
 def _triggers(node: YamlNode | None, path: str) -> Iterator[tuple[str, YamlScalar]]:
     if isinstance(node, YamlMapping):
         yield from ((key.text, key) for key, _ in node.entries)

@@ -1,25 +1,35 @@
-"""What `--fix` changes: versions behind known pins, and checkouts that keep no token. Nothing else is safe to guess."""
+"""What `--fix` changes: the pipeline's commit, versions behind known pins, checkouts that keep no token. No guesses."""
 
 from __future__ import annotations
 
 import difflib
 
-from nanna_ci.workflow.hardening_rules import CHECKOUT
+from nanna_ci.workflow.lock_rules import is_of
 from nanna_ci.workflow.pin_rules import comment_is_good
 from nanna_ci.workflow.pin_table import WorkflowPolicy
+from nanna_ci.workflow.pipeline_pin import PipelinePin
+from nanna_ci.workflow.step_rules import CHECKOUT
 from nanna_ci.workflow.workflow_file import WorkflowFile, WorkflowStep
 from nanna_ci.workflow.yaml_nodes import YamlMapping
 
 
-def mend(text: str, workflow: WorkflowFile, policy: WorkflowPolicy) -> str:
-    """The text with all that is fixable mended; its line ends stay as they are."""
+def mend(text: str, workflow: WorkflowFile, policy: WorkflowPolicy, locked: PipelinePin | None = None) -> str:
+    """The text with all that is fixable mended; its line ends stay as they are.
+
+    `locked` is the pipeline of flake.lock: what is called of its repository gets its commit, by the table.
+    """
     lines = text.splitlines(keepends=True)
     for _, use in workflow.uses():
         pin = policy.pins.get(use.name) if use is not None else None
-        if use is not None and pin is not None and use.ref == pin.commit and not comment_is_good(use, pin):
+        if use is None or pin is None:
+            continue
+        is_ours = locked is not None and is_of(use.name, locked) and pin.commit == locked.commit
+        is_moved = is_ours and use.ref != pin.commit
+        if is_moved or (use.ref == pin.commit and not comment_is_good(use, pin)):
             line = lines[use.scalar.line - 1]
             end = line[len(line.rstrip("\r\n")) :]
             kept = line if use.comment is None else line[: use.comment.column - 1]
+            kept = kept.replace(f"{use.name}@{use.ref}", f"{use.name}@{pin.commit}")
             lines[use.scalar.line - 1] = f"{kept.rstrip()} # {pin.version}{end}"
     added = [one for job in workflow.jobs for step in job.steps if (one := _addition(step)) is not None]
     for after, indent, texts in sorted(added, reverse=True):

@@ -32,6 +32,7 @@ def make_report(
         "dryRun": is_dry_run,
         "findings": [_to_json(finding) for finding in findings],
         "changes": [{"path": path, "diff": diff} for path, diff in changes.items()],
+        "init": None,
     }
     title = f"Workflows: {len(findings)} broken rule{'' if len(findings) == 1 else 's'}" if findings else "Workflows"
     return Outcome(verdict, Document(title, tuple(blocks)), data)

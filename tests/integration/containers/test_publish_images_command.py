@@ -101,6 +101,32 @@ def test_a_dry_run_prints_the_plan_and_starts_nothing(ports: FakePorts) -> None:
     assert not ports.run.calls
 
 
+@pytest.mark.parametrize("words", [("--release", "v1.2.3"), ()])
+def test_a_release_is_planned_without_latest_also_where_only_the_run_names_it(
+    ports: FakePorts, words: tuple[str, ...]
+) -> None:
+    if not words:
+        ports.environ.update({**GITHUB, "GITHUB_REF": "refs/tags/v1.2.3", "GITHUB_REF_TYPE": "tag"})
+    code, answer = answered(ports, "app", *TO, *BOTH, "--dry-run", *words)
+    assert (code, answer["release"]) == (0, "v1.2.3")
+    tags = [one["tag"] for one in answer["images"][0]["tags"]]
+    assert tags == [f"{REVISION}-arm64", REVISION, "v1.2.3-arm64", "v1.2.3"]
+    assert publish(ports, "app", *TO, *BOTH, "--dry-run", *words) == 0
+    assert "This is the release v1.2.3: `latest` stays where it is." in ports.stdout.getvalue()
+
+
+def test_a_push_to_a_branch_is_no_release(ports: FakePorts) -> None:
+    ports.environ.update({**GITHUB, "GITHUB_REF": "refs/heads/v1.2.3"})
+    _, answer = answered(ports, "lone", *TO, "--from", "lone=lone", "--dry-run")
+    assert answer["release"] is None
+    assert [one["tag"] for one in answer["images"][0]["tags"]] == [REVISION, "latest"]
+
+
+def test_a_tag_that_no_registry_takes_is_refused_before_anything_runs(ports: FakePorts) -> None:
+    ports.environ.update({**GITHUB, "GITHUB_REF": "refs/tags/v1.2.3+build"})
+    assert "--release 'v1.2.3+build' cannot be an image's tag" in refused(ports, 2, "app", *TO, *BOTH)
+
+
 def test_the_plan_for_people_has_every_tag_and_digest_whole(ports: FakePorts) -> None:
     assert publish(ports, "app", *TO, *BOTH, "--dry-run") == 0
     rows = [line.split() for line in ports.stdout.getvalue().splitlines()]

@@ -36,15 +36,28 @@ def ports(fake_ports: FakePorts, github: StandInPosts) -> FakePorts:
     return fake_ports
 
 
-def post(ports: FakePorts, *words: str, code: int = 0) -> list[str]:
+def post(ports: FakePorts, *words: str, code: int = 0, source: tuple[str, ...] = ("--from", "texts")) -> list[str]:
     """What was done, of each post; the answer is held against the schema."""
-    argv = ["post-summary", "--from", "texts", "--repository", OWNER_REPO, "--run", "5", *words, "--format", "json"]
+    argv = ["post-summary", *source, "--repository", OWNER_REPO, "--run", "5", *words, "--format", "json"]
     ports.stdout.seek(0)
     ports.stdout.truncate()
     assert cli.main(argv, ports.ports) == code, ports.stderr.getvalue()
     shown = ports.stdout.getvalue()
     assert TOKEN not in shown + ports.stderr.getvalue()
     return [one["says"] for one in check(json.loads(shown))["posts"]] if code == 0 else []
+
+
+def unsigned(body: str) -> str:
+    """A posted text without its line that names the run."""
+    first, _, rest = body.partition("\n")
+    line, _, rest = rest.partition("\n")
+    assert line.startswith("<!-- nanna-ci: workflow 3, run 5"), line
+    return f"{first}\n{rest}"
+
+
+def of_run(marker: str, number: int, attempt: int = 1, workflow: int = 3) -> str:
+    """A text that was posted for that run."""
+    return f"{marker}\n<!-- nanna-ci: workflow {workflow}, run {number}, attempt {attempt} -->\nits text"
 
 
 def write_alerts(ports: FakePorts, *alerts: dict[str, Any], **more: Any) -> None:
@@ -62,7 +75,7 @@ def test_the_first_run_makes_a_comment_and_the_next_renews_it(ports, github):
     assert post(ports) == ["unchanged"]
     (ports.cwd / "texts" / "comment.md").write_text(f"{MARKER}\nworse")
     assert post(ports, "--pull-request", "7") == ["updated"]
-    assert [one["body"] for one in github.comments] == [f"{MARKER}\nworse"]
+    assert [unsigned(one["body"]) for one in github.comments] == [f"{MARKER}\nworse"]
 
 
 @pytest.mark.parametrize("user", [None, "someone"])
@@ -83,13 +96,13 @@ def test_a_comment_deleted_before_it_is_renewed_is_made_anew(ports, github):
     own = github.add_comment(f"{MARKER}\nold")
     github.before[f"PATCH issues/comments/{own['id']}"] = github.comments.clear
     assert post(ports) == ["created"]
-    assert [one["body"] for one in github.comments] == [TEXT]
+    assert [unsigned(one["body"]) for one in github.comments] == [TEXT]
 
 
 def test_two_runs_at_once_leave_one_comment(ports, github):
     github.before["POST issues/7/comments"] = lambda: github.add_comment(f"{MARKER}\nthe other run's")
     assert post(ports) == ["updated"]
-    assert [one["body"] for one in github.comments] == [TEXT]
+    assert [unsigned(one["body"]) for one in github.comments] == [TEXT]
 
 
 def test_two_runs_at_once_leave_one_open_issue(ports, github):
@@ -98,7 +111,7 @@ def test_two_runs_at_once_leave_one_open_issue(ports, github):
     github.before["POST issues"] = lambda: github.add_issue(f"{FAILED}\nthe other run's")
     assert post(ports) == ["updated"]
     assert [one["state"] for one in github.issues] == ["open", "closed"]
-    assert github.issues[0]["body"] == alert()["body"]
+    assert unsigned(github.issues[0]["body"]) == alert()["body"]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +257,7 @@ def test_a_link_to_another_file_is_refused(ports, github):
 def test_a_text_mentions_nobody_and_keeps_addresses(ports, github):
     (ports.cwd / "texts" / "comment.md").write_text(f"{MARKER}\n@team (@nanna/all) a@sha256:1")
     assert post(ports) == ["created"]
-    assert github.comments[0]["body"] == f"{MARKER}\n@\u200bteam (@\u200bnanna/all) a@sha256:1"
+    assert unsigned(github.comments[0]["body"]) == f"{MARKER}\n@\u200bteam (@\u200bnanna/all) a@sha256:1"
 
 
 @pytest.mark.parametrize(
@@ -309,3 +322,94 @@ def test_without_a_token_nothing_can_be_posted(ports, github):
     del ports.environ["GITHUB_TOKEN"]
     post(ports, code=2)
     assert github.sent == []
+
+
+def test_the_comment_of_a_newer_run_is_left_alone(ports, github):
+    newer = github.add_comment(of_run(MARKER, 51))
+    assert post(ports) == ["left alone: it is of a newer run"]
+    assert newer["body"] == of_run(MARKER, 51)
+    assert github.writes() == []
+
+
+@pytest.mark.parametrize(("number", "attempt", "workflow"), [(49, 9, 3), (50, 1, 3), (51, 1, 4)])
+def test_the_comment_of_an_older_run_or_of_another_workflow_is_renewed(ports, github, number, attempt, workflow):
+    github.add_comment(of_run(MARKER, number, attempt, workflow))
+    assert post(ports) == ["updated"]
+
+
+def test_a_later_attempt_of_the_same_run_is_newer(ports, github):
+    github.add_comment(of_run(MARKER, 50, 2))
+    assert post(ports) == ["left alone: it is of a newer run"]
+    github.run["run_attempt"] = 3
+    assert post(ports) == ["updated"]
+
+
+def test_a_newer_run_that_posts_at_the_same_time_stays(ports, github):
+    github.before["POST issues/7/comments"] = lambda: github.add_comment(of_run(MARKER, 51))
+    assert post(ports) == ["left alone: it is of a newer run"]
+    assert [one["body"] for one in github.comments] == [of_run(MARKER, 51)]
+
+
+def test_a_text_cannot_say_that_it_is_of_another_run(ports, github):
+    (ports.cwd / "texts" / "comment.md").write_text(of_run(MARKER, 10**17))
+    assert post(ports) == ["created"]
+    github.run["run_number"] = 51
+    assert post(ports) == ["updated"]
+
+
+def test_a_text_as_long_as_github_takes_stays_so_with_its_line(ports, github):
+    (ports.cwd / "texts" / "comment.md").write_text(f"{MARKER}\n" + "@a " * 21_000)
+    assert post(ports) == ["created"]
+    assert len(github.comments[0]["body"]) == 65_536
+
+
+@pytest.mark.parametrize("conclusion", ["success", "failure"])
+def test_an_issue_of_a_newer_run_is_neither_renewed_nor_closed(ports, github, conclusion):
+    github.on_push(conclusion)
+    issue = github.add_issue(of_run(FAILED, 51))
+    assert post(ports) == ["left alone: it is of a newer run"]
+    assert (issue["state"], issue["body"]) == ("open", of_run(FAILED, 51))
+    assert github.writes() == []
+
+
+@pytest.mark.parametrize("conclusion", ["success", "failure"])
+def test_an_older_run_of_main_that_ends_late_raises_and_closes_nothing(ports, github, conclusion):
+    github.on_push(conclusion)
+    github.runs = [{"head_branch": "main", "event": "push", "run_number": number} for number in (51, 50, 49)]
+    github.add_issue(f"{FAILED}\nof before there were lines")
+    assert post(ports) == ["none: run number 51 of 'main' is newer, and has ended"]
+    assert github.writes() == []
+
+
+def test_runs_of_other_branches_and_events_are_no_newer_ones(ports, github):
+    github.on_push("failure")
+    github.runs = [
+        {"head_branch": "topic", "event": "push", "run_number": 60},
+        {"head_branch": "main", "event": "schedule", "run_number": 61},
+    ]
+    assert post(ports) == ["opened"]
+
+
+def test_a_tag_whose_run_failed_is_an_alert_and_the_next_tag_closes_it(ports, github):
+    github.on_tag("failure")
+    write_alerts(ports, alert("ci-failed-release"), alert("ci-failed-push"))
+    assert post(ports) == ["opened"]
+    assert github.issues[0]["body"].startswith(alert_marker("ci-failed-release"))
+    github.on_push("success")
+    write_alerts(ports)
+    assert post(ports) == []
+    github.on_tag("success", "v1.2.4")
+    assert post(ports) == ["closed: over"]
+
+
+def test_a_release_that_fails_after_the_summary_is_an_alert_too(ports, github):
+    github.on_tag("failure")
+    write_alerts(ports)
+    assert post(ports) == ["opened"]
+    assert "see the jobs after it" in github.issues[0]["body"]
+
+
+def test_a_branch_that_is_called_like_a_tag_of_another_commit_raises_no_alert(ports, github):
+    github.on_tag("failure")
+    github.tags["v1.2.3"] = "d" * 40
+    assert post(ports)[0].startswith("none: alerts are for pushes")

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from nanna_ci.foundation.errors import NannaError
-from nanna_ci.report.files import write_atomic
+from nanna_ci.report.files import write_atomic, write_together
 from support.planted_secrets import SHAPED
 
 
@@ -103,3 +103,42 @@ def test_a_device_or_a_pipe_is_refused_and_still_there(tmp_path):
     assert pipe.is_fifo()
     assert link.is_symlink()
     assert {*tmp_path.iterdir()} == {pipe, link}
+
+
+def test_files_are_written_together_with_folders_and_modes_kept(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    (tmp_path / "old").chmod(0o600)
+    write_together({tmp_path / "old": b"1", tmp_path / "a" / "b" / "new": b"2"})
+    assert ((tmp_path / "old").read_bytes(), (tmp_path / "a/b/new").read_bytes()) == (b"1", b"2")
+    assert stat.S_IMODE((tmp_path / "old").stat().st_mode) == 0o600
+    assert len(list(tmp_path.rglob("*"))) == 4
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_of_files_written_together_all_are_as_before_after_a_failure(tmp_path, monkeypatch, step, failing, error):
+    (tmp_path / "old").write_bytes(b"old")
+    real, calls = getattr(os, step), []
+
+    def fail(*arguments):
+        calls.append(arguments)
+        if len(calls) == failing:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(os, step, fail)
+    expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else NannaError
+    with pytest.raises(expected):
+        write_together({tmp_path / "old": b"1", tmp_path / "a" / "new": b"2", tmp_path / "last": b"3"})
+    assert {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*")} == {"old": b"old"}
+
+
+def test_files_are_not_written_together_over_what_is_no_file(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NannaError, match="folder: cannot be written: it is not a regular file"):
+        write_together({tmp_path / "new": b"1", tmp_path / "folder": b"2"})
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(NannaError, match="file/new: cannot be written: Not a directory"):
+        write_together({tmp_path / "file" / "new": b"1"})

@@ -1,8 +1,8 @@
 """What is published under which tags: pure, from layouts and a commit.
 
-The tags of a commit are permanent; `latest` moves. A plain tag (`latest`, the commit) is the image for every
-architecture that there is: an index of several, or the one image. The tags of another architecture than x86_64 have its
-name behind them (`latest-arm64`).
+The tags of a commit and of a release are permanent; `latest` moves, and no release moves it. A plain tag (`latest`, the
+commit) is the image for every architecture that there is: an index of several, or the one image. The tags of another
+architecture than x86_64 have its name behind them (`latest-arm64`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.image.oci_layout import INDEX_TYPE, Index, Layout
-from nanna_ci.containers.registry.reference import Repository
+from nanna_ci.containers.registry.reference import Repository, is_tag
 from nanna_ci.foundation.errors import GateFailed, UsageError, shorten
 
 LATEST: Final = "latest"
@@ -38,8 +38,8 @@ class Tag:
 class ImagePlan:
     """One image's publication. `parts` is in Architecture's order; `index` is None if there is one part.
 
-    `commit_tags` never move; `moving_tags` follow once everything is pushed and signed. A part in neither, which only
-    the index names, is `untagged` and pushed by digest, before the index.
+    `commit_tags` and `release_tags` never move. The release's and `moving_tags` follow once everything is pushed and
+    signed. A part without a tag, which only the index names, is `untagged` and pushed by digest, before the index.
     """
 
     name: str
@@ -47,12 +47,13 @@ class ImagePlan:
     parts: Mapping[Architecture, Layout]
     index: Index | None
     commit_tags: tuple[Tag, ...]
+    release_tags: tuple[Tag, ...]
     moving_tags: tuple[Tag, ...]
 
     @property
     def tags(self) -> tuple[Tag, ...]:
         """All of them, in the order in which they are pushed."""
-        return (*self.commit_tags, *self.moving_tags)
+        return (*self.commit_tags, *self.release_tags, *self.moving_tags)
 
     @property
     def untagged(self) -> tuple[Layout, ...]:
@@ -91,8 +92,22 @@ def parse_revision(text: str) -> str:
     return text
 
 
-def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture, Layout], revision: str) -> ImagePlan:
-    """Plan one image; `repository` is its own, `layouts` is not empty.
+def parse_release(text: str) -> str:
+    """A release's tag. Raises UsageError for one that no registry takes, or that is the name of something else."""
+    suffix = next((one.suffix for one in Architecture if one.suffix and text.endswith(one.suffix)), None)
+    if suffix is not None or text == LATEST or _COMMIT.fullmatch(text) is not None:
+        why = f"what ends with {suffix} is of one architecture" if suffix else "that tag is no release's"
+        raise UsageError(f"--release {shorten(text)}: {why}", hint="such as v1.2.3")
+    if not all(is_tag(text + one.suffix) for one in Architecture):
+        hint = "letters, digits and . _ -, at most 128 together: a registry takes neither + nor /"
+        raise UsageError(f"--release {shorten(text)} cannot be an image's tag", hint=hint)
+    return text
+
+
+def plan_image(
+    name: str, repository: Repository, layouts: Mapping[Architecture, Layout], revision: str, release: str | None = None
+) -> ImagePlan:
+    """Plan one image; `repository` is its own, `layouts` is not empty. A `release` is tagged so, and leaves `latest`.
 
     Raises GateFailed if a layout is for another machine than the one that it was built for, and if an image that
     says that it is a stand-in would leave this machine.
@@ -119,7 +134,9 @@ def plan_image(name: str, repository: Repository, layouts: Mapping[Architecture,
         ]
         return (*own, Tag(base, *whole))
 
-    return ImagePlan(name, repository, parts, index, tags(parse_revision(revision)), tags(LATEST))
+    of_commit = tags(parse_revision(revision))
+    released, moving = ((), tags(LATEST)) if release is None else (tags(parse_release(release)), ())
+    return ImagePlan(name, repository, parts, index, of_commit, released, moving)
 
 
 def _target(layout: Layout) -> tuple[str, Layout]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nanna_ci.containers.publish.image_plan import ImagePlan
+from nanna_ci.containers.publish.image_plan import LATEST, ImagePlan
 from nanna_ci.containers.publish.publisher import Publication, StepState
 from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, NannaError
 from nanna_ci.report.blocks import Block, Cell, Code, Document, Facts, Notice, Paragraph, Table, Tone
@@ -67,13 +67,21 @@ def outputs_of(plans: Sequence[ImagePlan]) -> dict[str, str]:
 
 
 def document_of(
-    title: str, publications: Sequence[Publication], *, revision: str, error: NannaError | None, planned: bool
+    title: str,
+    publications: Sequence[Publication],
+    *,
+    revision: str,
+    release: str | None,
+    error: NannaError | None,
+    planned: bool,
 ) -> Document:
     """The report; what went wrong comes first."""
     blocks: list[Block] = [] if error is None else _error_blocks(error)
     blocks += [Notice(Tone.WARN, text) for text in _odd_revisions(publications, revision)]
     if not planned and any(not one.signatures for one in publications):
         blocks.append(Notice(Tone.WARN, "The images are not signed: --unsigned was given."))
+    if release is not None:
+        blocks.append(Paragraph(f"This is the release {release}: `{LATEST}` stays where it is."))
     blocks.append(Table(("Image", "State", "Tag", "Digest"), tuple(_tag_rows(publications, planned=planned))))
     rows = tuple(_evidence_rows(publications, planned=planned))
     blocks += [Table(("Image", "State", "Evidence", "For"), rows)] if rows else []

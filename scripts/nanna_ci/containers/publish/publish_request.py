@@ -9,13 +9,13 @@ from typing import Final
 
 from nanna_ci.binaries.origin import query_revision
 from nanna_ci.containers.publish.cosign import KeyPair, Signing, parse_keyless
-from nanna_ci.containers.publish.image_plan import parse_revision
+from nanna_ci.containers.publish.image_plan import parse_release, parse_revision
 from nanna_ci.containers.registry.reference import Repository, choose_repository
 from nanna_ci.foundation.context import Context
 from nanna_ci.foundation.errors import UsageError, shorten
 from nanna_ci.pipeline.definition import Image, find_pipeline, load_pipeline
 from nanna_ci.pipeline.images import choose_images, parse_image_files
-from nanna_ci.report.github import GithubRun
+from nanna_ci.report.github import GithubRun, tag_of
 
 _IDENTITY_TOKENS: Final = ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN")
 
@@ -24,10 +24,14 @@ Pairs = tuple[tuple[str, Path], ...]
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """Where to push what, and how to sign it (None: not at all). `sources`, `sboms` and `provenances` name files."""
+    """Where to push what, and how to sign it (None: not at all).
+
+    `release` is the tag of one. `sources`, `sboms` and `provenances` name files.
+    """
 
     base: Repository
     revision: str
+    release: str | None
     signing: Signing | None
     images: tuple[Image, ...]
     auth_file: Path | None
@@ -47,6 +51,7 @@ def parse_request(arguments: argparse.Namespace, run: GithubRun | None, context:
     request = PublishRequest(
         base=_base(arguments, run),
         revision=_revision(arguments, run, context),
+        release=_release(arguments, context),
         signing=_signing(arguments, run, context),
         images=_images(arguments, context),
         auth_file=None if arguments.auth_file is None else cwd / arguments.auth_file,
@@ -80,6 +85,12 @@ def _revision(arguments: argparse.Namespace, run: GithubRun | None, context: Con
             "this folder is not a clean git work tree, so no commit names the images", hint="--revision COMMIT"
         )
     return parse_revision(found)
+
+
+def _release(arguments: argparse.Namespace, context: Context) -> str | None:
+    """The tag of --release; on GitHub the one that the run is of, for `latest` is the default branch's."""
+    found = arguments.release if arguments.release is not None else tag_of(context.ports.environ)
+    return None if found is None else parse_release(found)
 
 
 def _signing(arguments: argparse.Namespace, run: GithubRun | None, context: Context) -> Signing | None:

@@ -32,7 +32,10 @@ def plan_images(request: PublishRequest, skopeo: Skopeo, context: Context, scrat
     wanted = [(name, one.value) for name, every in declared.items() if not layouts[name] for one in every]
     for number, ((name, architecture), path) in enumerate(_built(wanted, context).items()):
         layouts[name][Architecture(architecture)] = skopeo.layout_of(open_image(path), scratch / f"built-{number}")
-    return [plan_image(name, request.repository(name), layouts[name], request.revision) for name in declared]
+    return [
+        plan_image(name, request.repository(name), layouts[name], request.revision, request.release)
+        for name in declared
+    ]
 
 
 def _given(

@@ -57,7 +57,7 @@ class Publication:
 class Publisher:
     """Publishes through `skopeo`, and signs through `cosign` if there is one; `scratch` is a folder for predicates.
 
-    `clobber` lets a commit's tag be moved. `say` takes a line for each step that does something.
+    `clobber` lets a permanent tag be moved. `say` takes a line for each step that does something.
     """
 
     skopeo: Skopeo
@@ -69,16 +69,16 @@ class Publisher:
     def publish(self, publication: Publication, attestations: Iterable[Attestation]) -> None:
         """Do what is open.
 
-        Raises GateFailed (a commit's tag names another image, or what was pushed is not what is there), and what skopeo
-        and cosign raise.
+        Raises GateFailed (a permanent tag names another image, or what was pushed is not there), and what skopeo and
+        cosign raise.
         """
         plan = publication.plan
         before = {tag.name: self._query(plan, tag.name) for tag in plan.tags}
-        for tag in plan.commit_tags:
+        for tag in (*plan.commit_tags, *plan.release_tags):
             if before[tag.name] not in {None, tag.digest} and not self.clobber:
                 raise GateFailed(
                     f"{plan.repository.tagged(tag.name)} is {before[tag.name]}, and would become {tag.digest}",
-                    hint="a commit's tag never moves; --clobber moves it anyway",
+                    hint="a commit's or a release's tag never moves; --clobber moves it anyway",
                 )
         for tag in plan.tags:
             if before[tag.name] == tag.digest:
@@ -92,7 +92,7 @@ class Publisher:
         self._place(publication, plan.commit_tags)
         self._sign(publication)
         self._attest(publication, attestations)
-        self._place(publication, plan.moving_tags)
+        self._place(publication, (*plan.release_tags, *plan.moving_tags))
 
     def _query(self, plan: ImagePlan, tag_or_digest: str) -> str | None:
         try:

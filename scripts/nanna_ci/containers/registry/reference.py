@@ -49,7 +49,7 @@ class Repository:
 
     def tagged(self, tag: str) -> str:
         """`REGISTRY/PATH:TAG`."""
-        if _TAG.fullmatch(tag) is None:
+        if not is_tag(tag):
             raise UsageError(f"{shorten(tag)} is not a tag")
         return f"{self}:{tag}"
 
@@ -86,6 +86,11 @@ def parse_repository(text: str) -> Repository:
     if plain_http and not is_loopback(host):
         raise UsageError(f"{shorten(text)}: images are pushed over TLS", hint="http:// is for this machine (127.0.0.1)")
     return Repository(registry, path, plain_http)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry takes the text as a tag."""
+    return _TAG.fullmatch(text) is not None
 
 
 def choose_repository(to: str | None, owner: str | None) -> Repository | None:

@@ -81,9 +81,9 @@ def find_upload(text: str, folder: Path, home: Path, *, include_hidden: bool) ->
     """
     try:
         patterns = parse_patterns(text, folder, home)
+        files = [path for path in find_files(patterns, include_hidden=include_hidden) if not Path(path).is_dir()]
     except PatternRefused as error:
         raise ActionFailed(str(error)) from error
-    files = [path for path in find_files(patterns, include_hidden=include_hidden) if not Path(path).is_dir()]
     places = search_paths(patterns)
     if len(places) > 1:
         return files, os.path.commonpath(places)

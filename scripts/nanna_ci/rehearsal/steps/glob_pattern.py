@@ -10,7 +10,7 @@ from nanna_ci.foundation.errors import MalformedData, shorten
 _EXTENDED: Final = re.compile(r"[@?+*!]\(")
 _RANGE: Final = re.compile(r"(-?[0-9]+)\.\.(-?[0-9]+)")
 _MOST_ALTERNATIVES: Final = 1000
-_CLASSES: Final = re.compile(r"\[:[a-z]+:\]")
+_NAMED_CLASS: Final = re.compile(r"\[:[a-z]+:")
 
 
 def name_matches(pattern: str, name: str) -> bool:
@@ -115,7 +115,7 @@ def _class_end(segment: str, start: int) -> int | None:
 
 
 def _class(inside: str) -> str:
-    if _CLASSES.search(inside):
+    if _NAMED_CLASS.search(inside):
         raise MalformedData(f"the pattern [{shorten(inside)}]", "the rehearsal does not know classes by name")
     negated = inside[:1] in {"!", "^"}
     body = inside[1:] if negated else inside

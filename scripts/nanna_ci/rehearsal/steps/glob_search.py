@@ -68,7 +68,8 @@ def _parse(line: str, folder: Path, home: Path) -> PathPattern:
     elif not body.startswith("/"):
         body = f"{_escaped(str(folder))}/{body}"
     body = re.sub("/+", "/", body)
-    segments = tuple(segment for segment in body.split("/") if segment)
+    parts = [segment for segment in body.split("/") if segment]
+    segments = tuple(part for part, before in zip(parts, ["", *parts], strict=False) if {part, before} != {_ANY_DEPTH})
     known: list[str] = []
     for segment in segments:
         literal = _literal(segment)
@@ -129,7 +130,7 @@ def find_files(
     """The files that the patterns mean, the last pattern that matches deciding.
 
     Without `include_hidden` a file or a folder whose own name begins with a dot is left out with all below it; that
-    the search began below such a folder does not matter.
+    the search began below such a folder does not matter. Raises PatternRefused for a path below a file.
     """
     whole: list[PathPattern] = []
     for pattern in patterns:
@@ -138,7 +139,13 @@ def find_files(
             below = (*pattern.segments, _ANY_DEPTH)
             whole.append(PathPattern(below, pattern.negated, False, pattern.search_path, implied=True))
     for place in search_paths(whole):
-        if os.path.lexists(place):
+        try:
+            os.lstat(place)
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError as error:
+            raise PatternRefused(f"ENOTDIR: not a directory, lstat '{place}'") from error
+        else:
             yield from _walk(place, whole, (), include_hidden=include_hidden, follow_links=follow_links)
 
 

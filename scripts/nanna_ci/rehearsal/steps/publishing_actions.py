@@ -169,13 +169,11 @@ def _digests(call: ActionCall) -> Iterator[tuple[str, str, str]]:
     lines = [part.strip() for row in csv.reader(call.inputs["subject-path"].splitlines()) for part in row]
     try:
         patterns = parse_patterns("\n".join(lines), call.machine.workspace, call.machine.home)
+        found = [path for path in find_files(patterns) if Path(path).is_file()]
     except PatternRefused as error:
         raise ActionFailed(str(error)) from error
-    found = False
-    for path in find_files(patterns):
-        if Path(path).is_file():
-            found = True
-            yield call.inputs["subject-name"] or os.path.basename(path), "sha256", _digest(path)  # noqa: PTH119
+    for path in found:
+        yield call.inputs["subject-name"] or os.path.basename(path), "sha256", _digest(path)  # noqa: PTH119
     if not found:
         raise ActionFailed(f"Could not find subject at path {call.inputs['subject-path']}")
 

@@ -10,7 +10,7 @@ import pytest
 from nanna_ci.containers.image.architecture import Architecture
 from nanna_ci.containers.image.blob import Blob, digest_of
 from nanna_ci.containers.image.oci_layout import MANIFEST_TYPE, ImageConfig, Layout
-from nanna_ci.containers.publish.image_plan import decide_event, parse_revision, plan_image
+from nanna_ci.containers.publish.image_plan import decide_event, parse_release, parse_revision, plan_image
 from nanna_ci.containers.registry.reference import Repository
 from nanna_ci.foundation.errors import GateFailed, UsageError
 
@@ -58,6 +58,24 @@ def test_arm_alone_has_its_own_tag_too() -> None:
         "latest": arm64,
         "latest-arm64": arm64,
     }
+
+
+def test_a_release_has_its_own_tags_and_leaves_latest_alone() -> None:
+    made = plan_image("app", REPOSITORY, {one: layout(one.go) for one in Architecture}, COMMIT, "v1.2.3")
+    assert [tag.name for tag in made.tags] == [f"{COMMIT}-arm64", COMMIT, "v1.2.3-arm64", "v1.2.3"]
+    assert [tag.digest for tag in made.release_tags] == [tag.digest for tag in made.commit_tags]
+    assert made.moving_tags == ()
+
+
+@pytest.mark.parametrize("tag", ["", "latest", "a" * 40, "v1-arm64", "v1+b", "a/b", "-v1", "v1 ", "v\n", "v" * 123])
+def test_what_no_registry_takes_or_is_anothers_tag_is_no_release(tag: str) -> None:
+    with pytest.raises(UsageError, match="--release"):
+        parse_release(tag)
+
+
+@pytest.mark.parametrize("tag", ["v1.2.3", "crate-v1.2.3-rc.1", "v" * 122])
+def test_tags_of_releases_are_taken_as_they_are(tag: str) -> None:
+    assert parse_release(tag) == tag
 
 
 def test_the_index_is_the_same_whatever_the_order() -> None:

@@ -134,6 +134,37 @@ def test_latest_moves_after_everything_is_signed_and_attested(publish: Publish) 
     ]
 
 
+def released(world: World, tmp_path: Path, *, clobber: bool = False) -> Publication:
+    parts = {one: layout(one.go) for one in Architecture}
+    publication = Publication.open(
+        plan_image("app", Repository("ghcr.io", "o/app"), parts, COMMIT, "v1"), (), signed=True
+    )
+    Publisher(cast(Skopeo, world), cast(Cosign, world), tmp_path, clobber, lambda _: None).publish(publication, ())
+    return publication
+
+
+def test_a_releases_tags_come_after_the_signatures_and_latest_stays(publish: Publish, tmp_path: Path) -> None:
+    world = World()
+    world.tags["latest"] = digest_of(b"of main")
+    assert released(world, tmp_path).complete
+    assert [act.replace(COMMIT, "COMMIT") for act in world.acts][2:] == [
+        "push COMMIT",
+        *["sign"] * 3,
+        "push v1-arm64",
+        "push v1",
+    ]
+    assert world.tags["latest"] == digest_of(b"of main")
+
+
+def test_a_releases_tag_on_another_image_stops_everything_before_the_first_push(tmp_path: Path) -> None:
+    world = World()
+    world.tags["v1"] = digest_of(b"other")
+    with pytest.raises(GateFailed, match="would become"):
+        released(world, tmp_path)
+    assert not world.acts
+    assert released(world, tmp_path, clobber=True).complete
+
+
 def test_the_same_again_does_nothing(publish: Publish) -> None:
     world = World()
     publish(world)
