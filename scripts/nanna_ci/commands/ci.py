@@ -28,7 +28,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         raise UsageError("--stand-ins goes with --rehearse", hint="ci runs no workflow, and reaches no service")
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
-    jobs = plan_jobs(pipeline, Event(arguments.event))
+    event = Event(arguments.event or Event.PUSH)
+    jobs = plan_jobs(pipeline, event)
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     started = ports.clock()
     try:
@@ -36,7 +37,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     finally:
         folder.close()
     report = RunReport(
-        event=arguments.event,
+        event=event.value,
         results=tuple(results.values()),
         seconds=ports.clock() - started,
         strict=arguments.strict,

@@ -22,6 +22,7 @@ _TONES: Final = {
     RehearsedResult.SKIPPED: Tone.NEUTRAL,
     RehearsedResult.UNAVAILABLE: Tone.WARN,
 }
+_EXITED: Final = "Process completed with exit code"  # the table has it
 DIFFERENCES: Final = (
     "Jobs run on this machine, beside each other, not each on a fresh one: they share its programs and its Nix store.",
     "Caches are empty at each restore, and nothing is kept in them.",
@@ -115,10 +116,14 @@ def _name(job: RehearsedJob) -> str:
 
 
 def _why(entry: RunningEntry) -> str | None:
-    """The first step that failed."""
-    steps = entry.outcome.steps if entry.outcome is not None else ()
-    failed = next((step for step in steps if step.conclusion == "failure"), None)
-    return None if failed is None else f"step {failed.name!r} failed"
+    """The first step that failed, and the last error that it named."""
+    if entry.outcome is None:
+        return None
+    failed = next((step for step in entry.outcome.steps if step.conclusion == "failure"), None)
+    if failed is None:
+        return None
+    said = [one.message for one in entry.outcome.annotations if one.level == "error" and one.step == failed.name]
+    return f"step {failed.name}: {said[-1] if said else 'it failed'}"
 
 
 def rehearsal_document(report: RehearsalReport) -> Document:
@@ -132,7 +137,7 @@ def rehearsal_document(report: RehearsalReport) -> Document:
             )
         )
     for annotation, row in _annotations(report):
-        if annotation.level == "error":
+        if annotation.level == "error" and not annotation.message.startswith(_EXITED):
             blocks.append(Notice(Tone.BAD, f"{row.name}: {annotation.message}"))
     several = len(run.workflows) > 1
     for _, workflow in run.workflows:
@@ -191,6 +196,8 @@ def _annotations(report: RehearsalReport) -> Iterator[tuple[Annotation, JobRow]]
 def stand_ins_of(report: RehearsalReport) -> list[tuple[str, int]]:
     """What was stood in for, and in how many steps."""
     counts: dict[str, int] = {}
+    if report.run.config is not None:
+        counts[f"pipeline.toml is that of the workspace by --override-input: {report.run.config}"] = 1
     for row in report.rows:
         for step in row.entry.outcome.steps if row.entry is not None and row.entry.outcome is not None else ():
             if step.stand_in is not None:

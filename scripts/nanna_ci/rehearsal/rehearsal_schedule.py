@@ -159,6 +159,7 @@ def _cancel_rest(workflows: Sequence[RunningWorkflow]) -> None:
         for job in workflow.running_jobs():
             for entry in job.entries:
                 if entry.result is None:
-                    entry.result, entry.reason = RehearsedResult.CANCELLED, "interrupted"
+                    entry.result = RehearsedResult.CANCELLED
+                    entry.reason = "interrupted" if entry.called is None else None
             if job.result is None:
                 job.end(RehearsedResult.CANCELLED, "interrupted")

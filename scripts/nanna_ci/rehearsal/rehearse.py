@@ -10,6 +10,7 @@ from typing import Final
 
 from nanna_ci.foundation.context import Context, Ports
 from nanna_ci.foundation.errors import Interrupted, MalformedData
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.pipeline.live import LiveView, duration, live_view
 from nanna_ci.pipeline.progress import Tracker
 from nanna_ci.rehearsal.event_filters import crons, is_started_by
@@ -32,20 +33,24 @@ from nanna_ci.rehearsal.workflow_model import ModelJob, ModelWorkflow, parse_wor
 from nanna_ci.rehearsal.workflow_places import SOURCE_VARIABLE, WorkflowPlaces
 from nanna_ci.report.blocks import Tone
 from nanna_ci.report.github import API_VARIABLE, TOKEN_VARIABLE
-from nanna_ci.store.nix import OVERRIDES_VARIABLE, parse_overrides
+from nanna_ci.store.nix import FLAKE_VARIABLE, OVERRIDES_VARIABLE, parse_overrides
 from nanna_ci.workflow.workflow_file import read_workflow
 from nanna_ci.workflow.yaml_nodes import YamlNode
 
 CLOSED_API: Final = "http://127.0.0.1:9"
 """Where GitHub's API is without a stand-in: a port of this machine that nobody listens at."""
 TOKEN: Final = "rehearsal-token"  # noqa: S105 - it opens nothing
+CONFIG_VARIABLE: Final = "NANNA_CI_CONFIG"
 _TONES: Final = {RehearsedResult.SUCCESS: Tone.GOOD, RehearsedResult.FAILURE: Tone.BAD}
-_OF_THE_OUTER_COMMAND: Final = ("NANNA_CI_FLAKE", "NANNA_CI_CONFIG")  # of the work tree, not of what is rehearsed
+_OF_THE_OUTER_COMMAND: Final = (FLAKE_VARIABLE, CONFIG_VARIABLE)  # of the work tree, not of what is rehearsed
 
 
 @dataclass(slots=True)
 class RehearsedRun:
-    """What a rehearsal has come to. `workflows` are those that were started, each with what started it."""
+    """What a rehearsal has come to. `workflows` are those that were started, each with what started it.
+
+    `config` is the pipeline.toml that steps read instead of the checkout's, None if there is no other.
+    """
 
     event: RehearsedEvent
     repository: RehearsedRepository
@@ -53,6 +58,7 @@ class RehearsedRun:
     artifacts: ArtifactStore
     workflows: list[tuple[StartedEvent, RunningWorkflow]] = field(default_factory=list)
     taken_out: list[TakenOut] = field(default_factory=list)
+    config: str | None = None
     interrupted: Interrupted | None = None
 
 
@@ -73,6 +79,7 @@ def rehearse(
     run = RehearsedRun(
         event, repository, start_event(event, repository, api, ports.now()), ArtifactStore(folder.path / "artifacts")
     )
+    run.config = _overridden_config(repository, ports.environ)
     source = ports.environ.get(SOURCE_VARIABLE)
     stage = _Stage(
         run,
@@ -93,7 +100,8 @@ def rehearse(
             for _, workflow in tuple(run.workflows):
                 model = workflow.loaded.model
                 later = followed_by_workflow_run(run.started, model.name, model.path, str(workflow.result), default)
-                stage.run(later, stage.load(later), tracker, view)
+                if followers := stage.load(later):
+                    stage.run(later, followers, tracker, view)
         except Interrupted as signal:
             run.interrupted = signal
     return run
@@ -221,11 +229,30 @@ class _Stage:
         return RehearsalServices(
             artifacts=self.run_so_far.artifacts,
             repositories=self.places.find_repository,
-            # a step before the checkout must not find the repository that the rehearsal lies in
-            environment={**self.stand_ins.environment, "GIT_CEILING_DIRECTORIES": str(self.folder.path / "jobs")},
+            environment={
+                **({CONFIG_VARIABLE: self.run_so_far.config} if self.run_so_far.config is not None else {}),
+                **self.stand_ins.environment,
+                # a step before the checkout must not find the repository that the rehearsal lies in
+                "GIT_CEILING_DIRECTORIES": str(self.folder.path / "jobs"),
+            },
             nix_words=("--no-write-lock-file", *words) if words else (),
             token=self._token,
         )
+
+
+def _overridden_config(repository: RehearsedRepository, environ: Mapping[str, str]) -> str | None:
+    """The pipeline.toml of a workspace under CI that an override put in place of the locked one; None without.
+
+    `plan` in a step would read the checkout's, and `nix run` with the overrides that one: two plans in one run.
+    """
+    path = environ.get(CONFIG_VARIABLE)
+    if not path or not environ.get(OVERRIDES_VARIABLE) or "pipeline.toml" in repository.uncommitted:
+        return None
+    try:
+        given = read_file(Path(path), MEBIBYTE)
+    except OSError:
+        return None
+    return None if given == repository.file_at(repository.head, "pipeline.toml") else path
 
 
 def check_steps(workflow: ModelWorkflow, job: ModelJob) -> None:

@@ -33,7 +33,7 @@ REHEARSED = ("push", "pull_request", "fork", "merge_group", "tag", "nightly", "r
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--event", choices=EVENTS, default="push", help="what starts the pipeline (default: push)")
+    what.add_argument("--event", choices=EVENTS, help="what starts the pipeline (default: push)")
     what.add_argument(
         "--rehearse", choices=REHEARSED, metavar="EVENT", help=f"run the workflows: {', '.join(REHEARSED)}"
     )
