@@ -16,11 +16,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from support.expression_corners import CORNERS, EXPECTED_OTHERWISE
+from support.expression_corners import CORNERS, DATA, EXPECTED_OTHERWISE
 from support.generated_expressions import CONTEXTS, generated_expressions
 
-FOLDER = Path(__file__).resolve().parents[1] / "data/expressions"
-RECORDED = FOLDER / "answers.json"
+RECORDED = DATA / "answers.json"
 VERSION = "0.3.61"
 VARIABLE = "ACTIONS_EXPRESSIONS"
 GENERATED, SEED = 600, 14
@@ -52,7 +51,7 @@ def package_folder() -> tuple[Path | None, str]:
 
 def ask_package(folder: Path, expressions: list[str]) -> list[dict[str, Any]]:
     """The package's answers, in the same order."""
-    program = ["node", str(FOLDER / "ask_package.mjs"), str(folder)]
+    program = ["node", str(DATA / "ask_package.mjs"), str(folder)]
     questions = json.dumps({"contexts": CONTEXTS, "expressions": expressions})
     done = subprocess.run(program, input=questions, capture_output=True, text=True, check=True, timeout=120)
     answers: list[dict[str, Any]] = json.loads(done.stdout)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +63,7 @@ class RehearsedJobs:
         self.folder = folder
         self.artifacts = ArtifactStore(folder / "artifacts")
         self.repositories: dict[str, Path] = {}
-        self._number = 0
+        self._numbers = itertools.count(1)
 
     def request(
         self,
@@ -72,13 +74,12 @@ class RehearsedJobs:
         **rest: Any,
     ) -> JobRequest:
         """The request for a job of the text, with what a test gives in place of the usual."""
-        self._number += 1
         services = RehearsalServices(self.artifacts, self._repository, token=TOKEN)
         services = dataclasses.replace(services, **rest.pop("services", {}))
         ports = Ports(environ={"PATH": os.environ["PATH"]} if environ is None else environ, **rest.pop("ports", {}))
         return JobRequest(
             "job", "ci.yml", read_body(text), {"github": GITHUB, **(contexts or {})}, None,
-            self.folder / f"job-{self._number}", services, ports, **rest,
+            self.folder / f"job-{next(self._numbers)}", services, ports, **rest,
         )  # fmt: skip
 
     def run(self, text: str, **rest: Any) -> RanJob:
@@ -112,3 +113,17 @@ def commit_files(folder: Path, files: Mapping[str, str]) -> str:
 def git(folder: Path, *words: str) -> str:
     """git's answer."""
     return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def has_ended(pid_file: Path) -> bool:
+    """Whether the process whose number is in a file ends within some seconds; one that nobody waits for has ended."""
+    status = Path("/proc", pid_file.read_text().strip(), "status")
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            if "\nState:\tZ" in status.read_text():
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False

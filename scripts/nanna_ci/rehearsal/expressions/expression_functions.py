@@ -87,7 +87,7 @@ def _two_texts(first: Value, second: Callable[[], Value]) -> tuple[str, str] | N
 def _format(arguments: Arguments) -> Value:
     form = as_text(arguments[0]())
     values: dict[int, str] = {}
-    parts, length, index = list[str](), 0, 0
+    parts, index = list[str](), 0
     for found in _IN_FORMATS.finditer(form):
         parts.append(form[index : found.start()])
         index = found.end()
@@ -101,12 +101,9 @@ def _format(arguments: Arguments) -> Value:
             number = int(found[1][:4]) + 1  # 4 digits: there are at most 255 arguments
             if number >= len(arguments):
                 raise FunctionRefusal(f"{shorten(form)} asks for {found[0]}, and there is no such argument")
-            if number not in values:
+            if number not in values:  # else formats of formats take exponential time
                 values[number] = as_text(arguments[number]())
             parts.append(values[number])
-            length += len(values[number])
-        if length > MAX_TEXT:
-            break  # joined refuses it
     return joined([*parts, form[index:]])
 
 
@@ -141,11 +138,9 @@ def json_text(value: Value, indent: str = "") -> str:
 
 
 def _from_json(arguments: Arguments) -> Value:
-    text = as_text(arguments[0]())
-    if not text.strip():
-        raise FunctionRefusal("the text is empty")
+    data = as_text(arguments[0]()).encode("utf-8", "surrogatepass")
     try:
-        return value_of_json(load_json(text.encode("utf-8", "surrogatepass"), "its text"))
+        return value_of_json(load_json(data, "its text"))
     except MalformedData as error:
         raise FunctionRefusal(str(error)) from None
 

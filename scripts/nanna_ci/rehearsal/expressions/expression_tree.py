@@ -205,7 +205,6 @@ class _Reader:
                 index = self.property_name()
             if operator.text == "[":
                 self.require("]")
-            level = self.enter(level + 1)
             node = IndexNode(node, index)
         return node
 

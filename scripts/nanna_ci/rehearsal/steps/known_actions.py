@@ -11,6 +11,7 @@ from nanna_ci.rehearsal.steps.cache_actions import CACHE, CACHE_NIX, RESTORE_CAC
 from nanna_ci.rehearsal.steps.checkout_action import CHECKOUT
 from nanna_ci.rehearsal.steps.nix_action import INSTALL_NIX
 from nanna_ci.rehearsal.steps.publishing_actions import ATTEST, DEPLOY_PAGES, UPLOAD_PAGES, UPLOAD_SARIF
+from nanna_ci.rehearsal.steps.step_definition import InputProblem
 from nanna_ci.workflow.yaml_nodes import YamlScalar
 
 KNOWN_ACTIONS: Final[Mapping[str, KnownAction]] = {
@@ -30,19 +31,19 @@ KNOWN_ACTIONS: Final[Mapping[str, KnownAction]] = {
 }
 
 
-def check_action(action: str, inputs: tuple[tuple[str, YamlScalar], ...]) -> str | None:
+def check_action(action: str, inputs: tuple[tuple[str, YamlScalar], ...]) -> InputProblem | None:
     """What is wrong with the use of an action (by its lower-case name), or None.
 
     GitHub only warns of an input that the action does not have; here it is refused, for it is a slip.
     """
     known = KNOWN_ACTIONS.get(action)
     if known is None:
-        return f"the rehearsal does not know the action {action}; it knows {', '.join(KNOWN_ACTIONS)}"
+        return InputProblem(f"the rehearsal does not know the action {action}; it knows {', '.join(KNOWN_ACTIONS)}")
     given = dict(inputs)
     for name, value in inputs:
         if name not in known.inputs:
-            return f"line {value.line}: {action} has no input {name}; it has {', '.join(known.inputs)}"
+            return InputProblem(f"{action} has no input {name}; it has {', '.join(known.inputs)}", value)
         if name in known.unknown and value.text != known.inputs[name]:
-            return f"line {value.line}: the rehearsal does not know the input {name} of {action}"
+            return InputProblem(f"the rehearsal does not know the input {name} of {action}", value)
     missing = [name for name in sorted(known.required) if name not in given]
-    return f"{action} needs the input {missing[0]}" if missing else None
+    return InputProblem(f"{action} needs the input {missing[0]}") if missing else None

@@ -96,8 +96,24 @@ def prepare_machine(folder: Path, environ: Mapping[str, str]) -> RunnerMachine:
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "ImageOS": "ubuntu24",
+            **_without_logins(home),
         },
     )
+
+
+def _without_logins(home: Path) -> dict[str, str]:
+    """Variables that keep programs from logins of the caller which they look for elsewhere than in HOME.
+
+    ssh asks the password database where home is, podman and skopeo look in /run, git reads the machine's settings.
+    """
+    logins = home / ".config" / "containers" / "auth.json"
+    logins.parent.mkdir(parents=True, exist_ok=True)
+    logins.write_text('{"auths": {}}\n', encoding="utf-8")
+    return {
+        "REGISTRY_AUTH_FILE": str(logins),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_SSH_COMMAND": "ssh -F /dev/null -o BatchMode=yes -o IdentitiesOnly=yes -o IdentityFile=/dev/null",
+    }
 
 
 def _holds_secret(name: str, value: str) -> bool:

@@ -54,7 +54,15 @@ class RunDefaults:
     working_directory: str | None = None
 
 
-InputCheck = Callable[[str, tuple[tuple[str, YamlScalar], ...]], str | None]
+@dataclass(frozen=True, slots=True)
+class InputProblem:
+    """What is wrong with the use of an action, and at which of its inputs; None: at all of it."""
+
+    says: str
+    at: YamlScalar | None = None
+
+
+InputCheck = Callable[[str, tuple[tuple[str, YamlScalar], ...]], InputProblem | None]
 
 
 def read_steps(path: str, body: YamlMapping, defaults: YamlMapping | None, check: InputCheck) -> list[StepDefinition]:
@@ -143,7 +151,7 @@ class _Reader:
                 self.refuse(uses, f"the rehearsal does not know {shorten(uses.text)}: it knows some OWNER/NAME@REF")
             action, reference = found["name"].lower(), found["ref"]
             if problem := self._check(action, inputs):
-                self.refuse(uses, problem)
+                self.refuse(problem.at or uses, problem.says)
         return StepDefinition(
             number=number,
             line=node.line,

@@ -216,5 +216,12 @@ def test_text_does_not_grow_without_bound():
             interpolate(text, scope)
 
 
+def test_formats_of_formats_take_no_exponential_time():
+    source = "''"
+    for _ in range(40):
+        source = f"format('{{0}}{{0}}{{0}}', {source})"
+    assert evaluate(source, SCOPE) == ""
+
+
 def test_a_long_chain_of_operands_is_no_deeper_than_a_short_one():
     assert evaluate("0" + " || 0" * 4_000 + " || 'x'", SCOPE) == "x"

@@ -102,5 +102,5 @@ def test_unknown_defaults_are_refused(defaults):
 
 @pytest.mark.parametrize("place", ['outputs: { a: "${{ nothing.x }}" }', 'env: { A: "${{ nothing.x }}" }'])
 def test_expressions_of_the_job_are_checked_too(place):
-    with pytest.raises(MalformedData, match="line 1: .*nothing"):
+    with pytest.raises(MalformedData, match=r"line 1: .*nothing"):
         check(f"{place}\nsteps:\n  - run: a\n")

@@ -33,7 +33,7 @@ def read(tmp_path):
         ("::error::text", ("error", {}, "text")),
         ("  \t::error::text", ("error", {}, "text")),
         ("::ERROR::text", ("error", {}, "text")),
-        ("::error file=a.rs,line=3,title=a%3A%2Cb::x%0Ay%25%3A", ("error", {"file": "a.rs", "line": "3", "title": "a:,b"}, "x\ny%%3A")),
+        ("::error file=a.rs,title=a%3A%2Cb::x%0Ay%25%3A", ("error", {"file": "a.rs", "title": "a:,b"}, "x\ny%%3A")),
         ("::error file=,=x,line=1::t", ("error", {"line": "1"}, "t")),
         ("::notice::a::b", ("notice", {}, "a::b")),
         ("before ##[warning]text", ("warning", {}, "text")),
@@ -46,7 +46,8 @@ def test_a_command_is_read(line, expected):
 
 
 @pytest.mark.parametrize(
-    "line", ["", "text", "x ::error::text", ":: error::x", "::error:x", "::unknown::x", "##[unknown]x", "##[error", "error::x"]
+    "line",
+    ["", "text", "x ::error::t", ":: error::x", "::error:x", "::unknown::x", "##[unknown]x", "##[error", "error::x"],
 )  # fmt: skip
 def test_what_is_no_command_is_output(read, line):
     assert parse_command(line) is None
