@@ -210,6 +210,21 @@ def test_what_the_runner_refuses_fails_the_step(jobs, line, problem):
     assert any(problem in one.message for one in ran.outcome.annotations)
 
 
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ("rm -rf $RUNNER_TEMP", "success"),
+        ("rm $GITHUB_ENV; mkdir $GITHUB_ENV", "failure"),
+        ("rm -rf $GITHUB_WORKSPACE", "failure"),
+        ("printf 'A=x\\0y\\n' >> $GITHUB_ENV", "failure"),
+    ],
+)
+def test_a_step_that_breaks_its_folders_breaks_steps_only(jobs, line, after):
+    ran = jobs.run(f"steps:\n  - run: cd /; {line}\n  - if: always()\n    run: echo on\n")
+    assert ran.outcome.result == ("success" if after == "success" else "failure")
+    assert len(ran.outcome.steps) == 2
+
+
 def test_node_options_are_refused_and_the_other_variables_kept(jobs):
     ran = jobs.run(
         """
@@ -249,6 +264,8 @@ def test_secrets_and_masks_are_in_no_log_summary_annotation_or_output(jobs):
     shown = f"{ran.log}{ran.outcome.summary}{ran.outcome.annotations}{ran.outcome.outputs}"
     for hidden in ("a-key-with-value", "YS1rZXktd2l0aC12YWx1ZQ", TOKEN):
         assert hidden not in shown
+    for path in ran.folder.rglob("*"):
+        assert not path.is_file() or b"a-key-with-value" not in path.read_bytes(), path
     assert "made-here" not in f"{ran.outcome.summary}{ran.outcome.annotations}{ran.outcome.outputs}"
     assert "later ***" in ran.log
     assert (ran.workspace / "real").exists()

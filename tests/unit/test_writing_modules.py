@@ -26,6 +26,13 @@ WRITERS = {
     "supply_chain/scanning/cargo_lock.py": "a lock file for the scanner, to a scratch folder",
     "supply_chain/scanning/rustsec_database.py": "an empty repository's head, to a scratch folder",
     "supply_chain/evidence/cosign_blobs.py": "a root without keys, to a scratch folder",
+    "rehearsal/steps/job_log.py": "masks and redacts each line",
+    "rehearsal/steps/runner_machine.py": "the event, and of cargo's configuration what names no token",
+    "rehearsal/steps/script_step.py": "a script that may hold some: to a private folder, gone when it has run",
+    "rehearsal/steps/artifact_store.py": "the files of a step as they are, as GitHub keeps them",
+    "rehearsal/steps/checkout_action.py": "a configuration of git's without any",
+    "rehearsal/steps/nix_action.py": "the caller's environment for Nix without those that hold some",
+    "rehearsal/steps/publishing_actions.py": "a statement of digests, to the job's private folder",
     "supply_chain/evidence/evidence_stage.py": "refuses documents with secrets; copies by digest",
 }
 WRITING_CALLS = {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile"}

@@ -75,7 +75,9 @@ class RunnerMachine:
 def prepare_machine(folder: Path, environ: Mapping[str, str]) -> RunnerMachine:
     """Make the folders of a job. `environ` is the caller's environment."""
     workspace, temp, home = folder / "workspace", folder / "temp", folder / "home"
-    for made in (workspace, temp, home, folder / "tool-cache", home / "tmp"):
+    for made in (temp, home):
+        made.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for made in (workspace, folder / "tool-cache", home / "tmp"):
         made.mkdir(parents=True, exist_ok=True)
     passed = {
         name: value for name, value in environ.items() if _PASSED.fullmatch(name) and not _holds_secret(name, value)
@@ -178,7 +180,7 @@ def write_event(machine: RunnerMachine, github: Mapping[str, Value]) -> Path:
 def make_command_files(machine: RunnerMachine, step: int) -> dict[str, Path]:
     """Empty files for what a step leaves behind, by their names in the github context."""
     folder = machine.temp / "_runner_file_commands"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)  # a step may have removed it
     files = {name: folder / f"{prefix}{step}" for name, prefix in FILE_COMMANDS.items()}
     for path in files.values():
         path.write_bytes(b"")

@@ -35,6 +35,7 @@ class PreparedScript:
 
     argv: tuple[str, ...]
     folder: Path
+    file: Path
 
 
 def prepare_script(
@@ -53,4 +54,4 @@ def prepare_script(
         )
     file = machine.temp / f"step-{step.number}{'.py' if step.shell == 'python' else '.sh'}"
     file.write_text(script, encoding="utf-8", errors="surrogateescape")
-    return PreparedScript((program, *_ARGUMENTS[step.shell], str(file)), place)
+    return PreparedScript((program, *_ARGUMENTS[step.shell], str(file)), place, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from nanna_ci.rehearsal.steps.running_job import RunningJob
 def take_files(
     files: Mapping[str, Path], state: RunningJob, log: JobLog, outputs: dict[str, str], summaries: list[str]
 ) -> bool:
-    """Folders and variables for later steps, the step's `outputs`, and its summary, masked.
+    """Folders and variables for later steps, the step's `outputs`, and its summary, masked; the files are removed.
 
     Whether anything was refused, which fails the step; a summary that is too long is dropped, and fails nothing.
     """
@@ -55,4 +56,7 @@ def take_files(
         log.annotate("error", str(error))
     else:
         summaries += [log.masks.hide_text(summary)] if summary else []
+    for path in files.values():
+        with contextlib.suppress(OSError):  # what the step put there itself
+            path.unlink()
     return failed

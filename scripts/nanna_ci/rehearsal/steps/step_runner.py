@@ -125,7 +125,7 @@ class StepRunner:
             self._log.begin(f"Post {post.step}")
             try:
                 post.known.post(post.call(CANCELLING_S), post.state)
-            except ActionFailed as error:
+            except (ActionFailed, OSError) as error:
                 self._log.annotate("error", str(error))
                 outcome = "failure"
                 self._fail()
@@ -193,7 +193,9 @@ class StepRunner:
         except MalformedData as error:
             self._log.annotate("error", f"The template is not valid. {error.message}")
             failed = True
-        except (ScriptFailed, ActionFailed) as error:
+        except Interrupted:
+            raise
+        except (ScriptFailed, ActionFailed, NannaError, OSError) as error:
             self._log.annotate("error", str(error))
             failed = True
         return (
@@ -235,6 +237,7 @@ class StepRunner:
                 on_stderr=reader.line,
             )
         finally:
+            script.file.unlink(missing_ok=True)
             self._outputs.update(reader.outputs)
         if done.returncode != 0:
             code = done.returncode if done.returncode > 0 else _SIGNAL_BASE - done.returncode
@@ -287,10 +290,6 @@ class StepRunner:
             self._notes += [] if result.stand_in is None else [result.stand_in]
         except MalformedData as error:
             raise _NotKnown(error) from error
-        except (CommandTimedOut, Interrupted):
-            raise
-        except NannaError as error:
-            raise ActionFailed(error.message) from error
         finally:
             if known.post is not None:
                 self._posts.append(_Post(name, known, call, state))
