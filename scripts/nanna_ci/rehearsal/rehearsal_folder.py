@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
+from nanna_ci.foundation.process import Completed
 from nanna_ci.pipeline.run_folder import ensure_base
 from nanna_ci.report.files import write_atomic
 
 _ATTEMPTS: Final = 100
+_REMOVING_S: Final = 120.0
 _LONGEST_NAME: Final = 100
-_SCRATCH: Final = ("workspace", "temp", "home", "programs", "tool-cache")
+_SCRATCH: Final = ("workspace", "temp", "home", "nix", "programs", "tool-cache")
 
 
 @dataclass(slots=True)
@@ -52,10 +53,13 @@ class RehearsalFolder:
             write_atomic(self.path / name, data)
 
 
-def forget_scratch(folder: Path) -> None:
-    """Remove what a job worked in, and keep what it said. What cannot be removed stays: it harms nobody."""
-    for name in _SCRATCH:
-        shutil.rmtree(folder / name, ignore_errors=True)
+def forget_scratch(folder: Path, run: Callable[..., Completed]) -> None:
+    """Remove what a job, or all of them, worked in, and keep what was said. What cannot be removed harms nobody.
+
+    By a program: thousands of files are no work for a thread that holds up the others.
+    """
+    with contextlib.suppress(CommandFailed, CommandTimedOut, ToolMissing):
+        run(["rm", "-rf", "--", *(str(folder / name) for name in _SCRATCH)], timeout_s=_REMOVING_S)
 
 
 def create_rehearsal_folder(cwd: Path, event: str, now: float) -> RehearsalFolder:

@@ -26,6 +26,7 @@ _EXITED: Final = "Process completed with exit code"  # the table has it
 DIFFERENCES: Final = (
     "Jobs run on this machine, beside each other, not each on a fresh one: they share its programs and its Nix store.",
     "Caches are empty at each restore, and nothing is kept in them.",
+    "git finds the clone at the repository's address: what jobs push to it, and read of it, is there.",
     "Nobody approves an environment, and no rule of a branch or of the repository's settings applies.",
     "An entry that already runs is not cancelled by fail-fast, nor by a concurrency group.",
 )

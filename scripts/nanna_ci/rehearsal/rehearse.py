@@ -20,7 +20,12 @@ from nanna_ci.rehearsal.known_nodes import evaluated
 from nanna_ci.rehearsal.rehearsal_folder import RehearsalFolder, forget_scratch
 from nanna_ci.rehearsal.rehearsal_schedule import RehearsalSchedule
 from nanna_ci.rehearsal.rehearsed_event import RehearsedEvent, StartedEvent, followed_by_workflow_run, start_event
-from nanna_ci.rehearsal.rehearsed_repository import RehearsedRepository, changes_named, clone_for_rehearsal
+from nanna_ci.rehearsal.rehearsed_repository import (
+    RehearsedRepository,
+    changes_named,
+    clone_for_rehearsal,
+    git_settings,
+)
 from nanna_ci.rehearsal.running_workflow import RehearsedResult, RunningEntry, RunningWorkflow
 from nanna_ci.rehearsal.stand_in_file import StandIns
 from nanna_ci.rehearsal.steps.artifact_store import ArtifactStore
@@ -40,6 +45,7 @@ from nanna_ci.workflow.yaml_nodes import YamlNode
 CLOSED_API: Final = "http://127.0.0.1:9"
 """Where GitHub's API is without a stand-in: a port of this machine that nobody listens at."""
 TOKEN: Final = "rehearsal-token"  # noqa: S105 - it opens nothing
+_GIT_SETTINGS: Final = "gitconfig"
 CONFIG_VARIABLE: Final = "NANNA_CI_CONFIG"
 _TONES: Final = {RehearsedResult.SUCCESS: Tone.GOOD, RehearsedResult.FAILURE: Tone.BAD}
 _OF_THE_OUTER_COMMAND: Final = (FLAKE_VARIABLE, CONFIG_VARIABLE)  # of the work tree, not of what is rehearsed
@@ -79,6 +85,9 @@ def rehearse(
     run = RehearsedRun(
         event, repository, start_event(event, repository, api, ports.now()), ArtifactStore(folder.path / "artifacts")
     )
+    server_url = run.started.github["server_url"]
+    assert isinstance(server_url, str)
+    folder.write([(_GIT_SETTINGS, git_settings(repository, server_url).encode())])
     run.config = _overridden_config(repository, ports.environ)
     source = ports.environ.get(SOURCE_VARIABLE)
     stage = _Stage(
@@ -104,6 +113,8 @@ def rehearse(
                     stage.run(later, followers, tracker, view)
         except Interrupted as signal:
             run.interrupted = signal
+        else:
+            forget_scratch(folder.path, ports.run)
     return run
 
 
@@ -220,7 +231,7 @@ class _Stage:
             )
         )
         if outcome.result == "success":
-            forget_scratch(place)
+            forget_scratch(place, self.context.ports.run)
         return outcome
 
     def _services(self) -> RehearsalServices:
@@ -234,6 +245,8 @@ class _Stage:
                 **self.stand_ins.environment,
                 # a step before the checkout must not find the repository that the rehearsal lies in
                 "GIT_CEILING_DIRECTORIES": str(self.folder.path / "jobs"),
+                "GIT_CONFIG_SYSTEM": str(self.folder.path / _GIT_SETTINGS),
+                "GIT_CONFIG_NOSYSTEM": "0",
             },
             nix_words=("--no-write-lock-file", *words) if words else (),
             token=self._token,

@@ -32,12 +32,16 @@ class GitFolder:
     run: Callable[..., Completed]
     environ: Mapping[str, str]
 
-    def call(self, *words: str, accept: frozenset[int] = frozenset({0})) -> Completed:
+    def call(self, *words: str, accept: frozenset[int] = frozenset({0}), stdin: bytes | None = None) -> Completed:
         """git with any words. No variable of a caller's GIT_DIR counts: it would name another repository."""
         env = {name: value for name, value in self.environ.items() if not name.startswith("GIT_")}
         argv = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", *_AUTHOR, "-C", str(self.folder))
         return self.run(
-            (*argv, *words), timeout_s=_TIMEOUT_S, accept=accept, env={**env, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+            (*argv, *words),
+            timeout_s=_TIMEOUT_S,
+            accept=accept,
+            env={**env, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdin=stdin,
         )
 
     def commit(self, name: str) -> str | None:
@@ -119,10 +123,10 @@ def clone_for_rehearsal(
     top = source.text("rev-parse", "--show-toplevel") or str(work_tree)
     default = _default_branch(source)
     base = _base(source, default, head)
-    source.call("clone", "--quiet", "--bare", "--shared", "--no-tags", "--", top, str(place))
+    source.call("clone", "--quiet", "--bare", "--shared", "--no-tags", "--single-branch", "--", top, str(place))
     git = GitFolder(place, run, environ)
     git.call("config", "uploadpack.allowAnySHA1InWant", "true")
-    _copy_tags(source, git)
+    _copy_refs(source, git)
     git.call("update-ref", f"refs/heads/{default}", head)
     git.call("symbolic-ref", "HEAD", f"refs/heads/{default}")
     listed = source.call("--no-optional-locks", "status", "--porcelain", "-z", "--untracked-files=normal").text()
@@ -139,11 +143,16 @@ def clone_for_rehearsal(
     )
 
 
-def _copy_tags(source: GitFolder, git: GitFolder) -> None:
-    """The tags, whose objects the clone shares."""
-    for line in source.text("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags").splitlines():
+def _copy_refs(source: GitFolder, git: GitFolder) -> None:
+    """The tags, and the branches that origin had when it was last fetched; the clone shares their objects."""
+    listed = source.text("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags", "refs/remotes/origin")
+    wanted = []
+    for line in listed.splitlines():
         commit, _, ref = line.partition(" ")
-        git.call("update-ref", ref, commit)
+        ref = ref.replace("refs/remotes/origin/", "refs/heads/", 1)
+        if ref != "refs/heads/HEAD":
+            wanted.append(f"update {ref} {commit}\n")
+    git.call("update-ref", "--stdin", stdin="".join(wanted).encode())
 
 
 def _default_branch(git: GitFolder) -> str:
@@ -184,6 +193,18 @@ def _version(git: GitFolder, head: str) -> str | None:
             if isinstance(table, dict) and isinstance(version := table.get("version"), str):
                 return version
     return None
+
+
+def git_settings(repository: RehearsedRepository, server_url: str) -> str:
+    """A git configuration for steps: the repository's address leads to the clone, and a push leads nowhere else."""
+    own = f"{server_url}/{repository.name}"
+    place = repository.git.folder.resolve()
+    ways = "".join(f"\t{way} = {url}\n" for way in ("insteadOf", "pushInsteadOf") for url in (own, f"{own}.git"))
+    nowhere = "".join(f"\tpushInsteadOf = {start}\n" for start in ("http://", "https://", "ssh://", "git://", "git@"))
+    return (
+        f'[safe]\n\tdirectory = {place}\n[url "{place.as_uri()}"]\n{ways}'
+        f'[url "file:///nonexistent/a-rehearsal-pushes-nothing/"]\n{nowhere}'
+    )
 
 
 def changes_named(paths: Sequence[str], most: int = 5) -> str:

@@ -284,6 +284,28 @@ jobs:
     assert f"them/theirs/.github/workflows/x.yml@{commit}" in log
 
 
+def test_git_pushes_into_the_clone_and_nowhere_else(tmp_path: Path) -> None:
+    steps = f"""\
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: {CHECKOUT}
+        with: {{persist-credentials: false}}
+      - run: git push --quiet origin HEAD:refs/heads/history
+      - run: git fetch --quiet origin kept && git log -1 --format=%s FETCH_HEAD
+      - run: git push https://github.com/me/other HEAD:refs/heads/history 2>&1
+"""
+    folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": workflow(steps)})
+    folder.git("remote", "add", "origin", "https://github.com/me/mine.git")
+    head = folder.git("rev-parse", "HEAD")
+    folder.git("update-ref", "refs/remotes/origin/kept", "HEAD~1")
+    ran = folder.rehearse("push")
+    assert [step["conclusion"] for step in ran.job("a")["steps"]] == ["success", "success", "success", "failure"]
+    assert "\nFirst\n" in ran.job_log("a")
+    assert "/nonexistent/a-rehearsal-pushes-nothing/" in ran.job_log("a")
+    assert folder.git("-C", str(ran.folder / "repository.git"), "rev-parse", "history") == head
+    assert "history" not in folder.git("for-each-ref")
+
+
 def test_uncommitted_changes_are_named_and_not_rehearsed(tmp_path: Path) -> None:
     folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": workflow(STEPS)})
     folder.write({"ci.yml": "not a workflow"})
