@@ -153,6 +153,7 @@ def test_a_folder_without_git_is_copied_and_can_be_written(jobs, tmp_path):
     )
     assert ran.outcome.result == "success", ran.log
     assert (ran.workspace / "x/link").is_symlink()
+    assert all((ran.workspace / "x" / name).stat().st_mode & 0o200 for name in ("sub", "sub/file"))
     assert "is no git repository" in (ran.outcome.steps[0].stand_in or "")
 
 
@@ -161,7 +162,7 @@ def upload(jobs, script: str, **inputs: str):
     return jobs.run(f"{outputs}steps:\n  - run: {script}\n{step(UPLOAD, dashed(inputs))}")
 
 
-MAKE = "mkdir -p a/b .h && touch a/1.txt a/b/2.txt a/.x .h/3.txt 4.txt"
+MAKE = "mkdir -p a/b c/d .h && touch c/d/5.txt a/1.txt a/b/2.txt a/.x .h/3.txt 4.txt"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,8 @@ MAKE = "mkdir -p a/b .h && touch a/1.txt a/b/2.txt a/.x .h/3.txt 4.txt"
         ("a/", ("1.txt", "b/2.txt")),
         ("a/b/*", ("2.txt",)),
         ("*.txt", ("4.txt",)),
-        ("**/*.txt", ("4.txt", "a/1.txt", "a/b/2.txt")),
+        ("**/*.txt", ("4.txt", "a/1.txt", "a/b/2.txt", "c/d/5.txt")),
+        ("c", ("d/5.txt",)),
         ("a/b/\n4.txt", ("4.txt", "a/b/2.txt")),
         ("a/1.txt\na/b/2.txt", ("1.txt", "b/2.txt")),
         ("a\n!a/b", ("1.txt",)),
@@ -295,7 +297,7 @@ def fake_nix(folder) -> str:
     """A folder with a program called nix that shows how it was called."""
     folder.mkdir()
     (folder / "nix").write_text(
-        '#!/bin/sh\nfor word; do printf "<%s>" "$word"; done; echo " $NIX_CONFIG|$NIX_REMOTE"\n'
+        '#!/bin/sh\nfor word; do printf "<%s>" "$word"; done; echo " $NIX_CONFIG|$NIX_REMOTE$OTHER"\n'
     )
     (folder / "nix").chmod(0o755)
     (folder / "nix-store").symlink_to("nix")

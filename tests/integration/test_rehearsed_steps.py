@@ -91,9 +91,9 @@ def test_nothing_of_the_callers_environment_reaches_a_step(jobs, tmp_path):
         steps:
           - run: |
               env
+              env | rev
               cat ~/.cargo/config.toml
               test ! -e ~/.cargo/credentials.toml
-          - run: echo "proxy $https_proxy" | rev
         """,
         environ=environ,
         contexts={"secrets": {"A": "a-secret-nobody-named"}},
@@ -101,11 +101,49 @@ def test_nothing_of_the_callers_environment_reaches_a_step(jobs, tmp_path):
     assert ran.outcome.result == "success", ran.log
     for leaked in (secret, "leaked-value", "fish", "hunter2-of-pip", "a-secret-nobody-named", "pass-of-proxy", TOKEN):
         assert leaked not in ran.log
+        assert leaked == "pass-of-proxy" or leaked[::-1] not in ran.log
     assert "retry = 7" in ran.log
     assert f"HOME={ran.folder / 'home'}" in ran.log
     for expected in ("CI=true", "GITHUB_ACTIONS=true", "RUNNER_OS=Linux", "LANG=C.UTF-8", "CARGO_NET_OFFLINE=true"):
         assert f"\n{expected}\n" in ran.log
     assert "pass-of-proxy"[::-1] in ran.log  # a step that reaches the network needs it, and no mask hides it reversed
+
+
+def test_a_configuration_of_cargo_with_a_token_stays_where_it_is(jobs, tmp_path):
+    (tmp_path / "cargo").mkdir()
+    (tmp_path / "cargo" / "config.toml").write_text('[registries.own]\ntoken = "x"\n')
+    ran = jobs.run(
+        "steps:\n  - run: test ! -e ~/.cargo\n",
+        environ={"PATH": os.environ["PATH"], "CARGO_HOME": str(tmp_path / "cargo")},
+    )
+    assert ran.outcome.result == "success", ran.log
+
+
+def test_of_folders_for_programs_the_last_one_added_goes_first(jobs):
+    ran = jobs.run(
+        """
+        steps:
+          - run: |
+              for name in a b; do
+                mkdir $name; printf '#!/bin/sh\\necho from %s\\n' $name > $name/own; chmod +x $name/own
+                echo "$PWD/$name" >> $GITHUB_PATH
+              done
+          - run: own
+          - run: echo "$PWD/a" >> $GITHUB_PATH
+          - run: own
+        """
+    )
+    assert [line for line in ran.log.splitlines() if line.startswith("from")] == ["from b", "from a"]
+
+
+def test_each_step_has_annotations_of_its_own(jobs):
+    ran = jobs.run(
+        "steps:\n  - run: for i in $(seq 12); do echo ::notice::one; done\n"
+        "  - name: second\n    run: echo ::notice::two\n"
+    )
+    assert [(one.message, one.step == "second") for one in ran.outcome.annotations] == [
+        *[("one", False)] * 10, ("two", True),
+    ]  # fmt: skip
 
 
 def test_the_runners_own_variables_are_those_of_github(jobs):
@@ -249,7 +287,7 @@ def test_secrets_and_masks_are_in_no_log_summary_annotation_or_output(jobs):
             env:
               KEY: ${{ secrets.KEY }}
             run: |
-              echo "key $KEY, token ${{ github.token }}"
+              echo "key $KEY ${{ secrets.KEY }}, token ${{ github.token }}"
               printf %s "$KEY" | base64
               echo "::add-mask::made-here"
               echo "word=made-here" >> $GITHUB_OUTPUT

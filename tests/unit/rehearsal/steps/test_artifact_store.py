@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -86,3 +87,16 @@ def test_of_jobs_beside_each_other_one_gets_the_name(store, file):
     for thread in threads:
         thread.join()
     assert (len(won), len(lost)) == (1, 7)
+
+
+def test_a_name_is_taken_while_its_files_are_still_being_copied(store, file, tmp_path):
+    os.mkfifo(tmp_path / "slow")
+    thread = threading.Thread(target=store.add, args=("a", [(tmp_path / "slow", "f")]), kwargs={"overwrite": False})
+    thread.start()
+    with (tmp_path / "slow").open("wb") as slow:  # opens when the copy has begun
+        with pytest.raises(ArtifactRefused):
+            store.add("a", [(file, "f")], overwrite=False)
+        assert store.get("a") is None
+        slow.write(b"x")
+    thread.join()
+    assert store.get("a").size_bytes == 1
