@@ -7,6 +7,7 @@
   flake,
   overrides,
   advisoryDb,
+  source,
   commands,
 }:
 let
@@ -103,7 +104,8 @@ let
   cosign.NANNA_CI_COSIGN = toolkit.programs.cosign;
   additional = {
     bench = if toolkit.programs ? valgrind then { NANNA_CI_VALGRIND = toolkit.programs.valgrind; } else { };
-    ci = skopeo // lacking // scanners;
+    # a rehearsal reads our reusable workflows there, which other repositories call
+    ci = skopeo // lacking // scanners // { NANNA_CI_WORKFLOW_SOURCE = "${source}"; };
     run-job = skopeo // lacking // scanners;
     scan =
       lacking

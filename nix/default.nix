@@ -53,6 +53,7 @@ let
           refuse = message: builtins.warn message { refused = message; };
         };
         advisoryDb = inputs.advisory-db;
+        source = inputs.self;
         extra = extra toolkit.${system};
       }
     );

@@ -10,6 +10,7 @@
   overrides,
   scripts,
   advisoryDb,
+  source,
   extra,
 }:
 let
@@ -54,6 +55,7 @@ let
       flake
       overrides
       advisoryDb
+      source
       ;
     commands = extra.commands or { };
   };

@@ -1,4 +1,4 @@
-"""`ci`: plans and runs everything that this machine can."""
+"""`ci`: plans and runs everything that this machine can; or rehearses what GitHub would run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from nanna_ci.dashboard.run_page import run_document
 from nanna_ci.foundation.context import Context
-from nanna_ci.foundation.errors import Interrupted
+from nanna_ci.foundation.errors import Interrupted, UsageError
 from nanna_ci.jobs.local_jobs import run_locally
+from nanna_ci.jobs.rehearsal_command import execute_rehearsal
 from nanna_ci.jobs.run_history import RunMemory, remember_run
 from nanna_ci.pipeline.definition import find_pipeline, load_pipeline
 from nanna_ci.pipeline.job_plan import Event, plan_jobs
@@ -21,9 +22,14 @@ from nanna_ci.report.outcome import Outcome
 
 def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     """The run's verdict. A signal leaves the partial results in the run folder, and goes on."""
+    if arguments.rehearse is not None:
+        return execute_rehearsal(arguments, context)
+    if arguments.stand_ins is not None:
+        raise UsageError("--stand-ins goes with --rehearse", hint="ci runs no workflow, and reaches no service")
     ports = context.ports
     pipeline = load_pipeline(find_pipeline(context.config, ports.environ, ports.cwd))
-    jobs = plan_jobs(pipeline, Event(arguments.event))
+    event = Event(arguments.event or Event.PUSH)
+    jobs = plan_jobs(pipeline, event)
     folder = create_run_folder(ports.cwd, now=ports.now(), pid=os.getpid(), redactor=context.redactor)
     started = ports.clock()
     try:
@@ -31,7 +37,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     finally:
         folder.close()
     report = RunReport(
-        event=arguments.event,
+        event=event.value,
         results=tuple(results.values()),
         seconds=ports.clock() - started,
         strict=arguments.strict,

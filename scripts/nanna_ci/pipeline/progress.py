@@ -76,6 +76,11 @@ class Tracker:
         self._left_out: set[str] = set()
         self._built = self._substituted = self._builds_failed = 0
 
+    def expect(self, total: int) -> None:
+        """There are this many jobs, where that is only known once some of them have run."""
+        with self._lock:
+            self._total = total
+
     def begin(self, key: object, name: str, *, expected_s: float | None = None) -> None:
         """An activity starts; `key` identifies it. `expected_s` is what it took the last time, if that is known."""
         with self._lock:

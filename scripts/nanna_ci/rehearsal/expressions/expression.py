@@ -50,11 +50,15 @@ _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 
 
 class JobStatus(enum.Enum):
-    """What success(), failure(), cancelled() and always() answer from."""
+    """What success(), failure(), cancelled() and always() answer from.
+
+    SKIPPED: of a job that waits for one that was skipped; neither success() nor failure() holds there.
+    """
 
     SUCCESS = "success"
     FAILURE = "failure"
     CANCELLED = "cancelled"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)

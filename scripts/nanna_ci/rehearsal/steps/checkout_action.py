@@ -12,6 +12,7 @@ from typing import Final
 
 from nanna_ci.foundation.errors import CommandFailed, UsageError
 from nanna_ci.rehearsal.steps.action_call import ActionCall, ActionFailed, ActionResult, KnownAction
+from nanna_ci.report.files import write_atomic
 
 _COMMIT: Final = re.compile(r"[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 _BRANCH: Final = "refs/heads/"
@@ -69,6 +70,7 @@ def _checkout(call: ActionCall) -> ActionResult:
         )
     git = _Git(call, place)
     git("init", "--quiet", "--initial-branch=main")
+    _share_objects(source, place)
     _fetch(call, git, source, reference, commit)
     persists = call.inputs["persist-credentials"].lower() == "true"
     git("remote", "add", "origin", f"{call.text('server_url')}/{repository}")
@@ -98,6 +100,14 @@ def _wanted(call: ActionCall, *, is_own: bool) -> tuple[str, str]:
 
 def _is_repository(source: Path) -> bool:
     return (source / ".git").exists() or ((source / "HEAD").is_file() and (source / "objects").is_dir())
+
+
+def _share_objects(source: Path, place: Path) -> None:
+    """Let the checkout read the objects of its source: a fetch then brings refs, and hardly any object."""
+    objects = next((one for one in (source / ".git" / "objects", source / "objects") if one.is_dir()), None)
+    if objects is None:  # a linked work tree: its objects are somewhere else
+        return
+    write_atomic(place / ".git" / "objects" / "info" / "alternates", f"{objects.resolve()}\n".encode(), redacted=False)
 
 
 def _clear(place: Path) -> None:

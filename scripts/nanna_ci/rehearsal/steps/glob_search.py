@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -107,9 +108,15 @@ def _match(pattern: Sequence[str], parts: Sequence[str], *, partial: bool = Fals
         if len(pattern) == 1:
             return True
         return _match(pattern[1:], parts, partial=partial) or _match(pattern, parts[1:], partial=partial)
-    if re.fullmatch(segment_expression(pattern[0], dot=True), parts[0], re.DOTALL) is None:
+    if _segment(pattern[0]).fullmatch(parts[0]) is None:
         return False
     return _match(pattern[1:], parts[1:], partial=partial)
+
+
+@functools.cache
+def _segment(pattern: str) -> re.Pattern[str]:
+    """One for all of the thousands of names that a pattern is held against."""
+    return re.compile(segment_expression(pattern, dot=True), re.DOTALL)
 
 
 def search_paths(patterns: Iterable[PathPattern]) -> list[str]:

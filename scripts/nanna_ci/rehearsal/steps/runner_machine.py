@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shutil
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,7 @@ class RunnerMachine:
 
 
 def prepare_machine(folder: Path, environ: Mapping[str, str]) -> RunnerMachine:
-    """Make the folders of a job. `environ` is the caller's environment."""
+    """Make the folders of a job: `folder`, and `../../programs` for all jobs. `environ` is the caller's environment."""
     workspace, temp, home = folder / "workspace", folder / "temp", folder / "home"
     for made in (temp, home):
         made.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,7 +93,7 @@ def prepare_machine(folder: Path, environ: Mapping[str, str]) -> RunnerMachine:
         home,
         {
             **passed,
-            "PATH": os.pathsep.join(_programs(environ.get("PATH", ""), folder / "programs")),
+            "PATH": os.pathsep.join(_programs(environ.get("PATH", ""), folder.parent.parent / "programs")),
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
             "CI": "true",
@@ -148,11 +149,22 @@ def _programs(path: str, links: Path) -> Iterator[str]:
             yield folder
             continue
         place = links / str(number)
-        place.mkdir(parents=True, exist_ok=True)
-        for entry in sorted(Path(folder).iterdir()):
-            if not _NIX_PROGRAM.fullmatch(entry.name) and not (place / entry.name).is_symlink():
-                (place / entry.name).symlink_to(entry)
+        if not place.is_dir():
+            _link_others(Path(folder), place)
         yield str(place)
+
+
+def _link_others(folder: Path, place: Path) -> None:
+    """Links to all but Nix: whole or not there, because jobs beside each other share them."""
+    made = place.parent / f".{place.name}-{threading.get_ident()}"
+    made.mkdir(parents=True)
+    for entry in folder.iterdir():
+        if not _NIX_PROGRAM.fullmatch(entry.name):
+            (made / entry.name).symlink_to(entry)
+    try:
+        made.rename(place)
+    except OSError:  # another job was first
+        shutil.rmtree(made)
 
 
 def context_variables(github: Mapping[str, Value], runner: Mapping[str, Value]) -> dict[str, str]:

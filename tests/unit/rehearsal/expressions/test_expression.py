@@ -19,7 +19,7 @@ from nanna_ci.rehearsal.expressions.expression import (
 from nanna_ci.rehearsal.expressions.expression_value import CaseSensitiveObject, as_text, value_of_json
 
 SCOPE = Scope({"github": {"sha": "abc", "n": 1.5, "deep": [{"x": True}]}, "env": CaseSensitiveObject({"A": "upper"})})
-SUCCEEDED, FAILED, CANCELLED = (Scope(SCOPE.contexts, status) for status in JobStatus)
+SUCCEEDED, FAILED, CANCELLED, SKIPPED = (Scope(SCOPE.contexts, status) for status in JobStatus)
 
 
 @pytest.mark.parametrize(
