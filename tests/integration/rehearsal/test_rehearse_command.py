@@ -299,7 +299,7 @@ def test_git_pushes_into_the_clone_and_nowhere_else(tmp_path: Path) -> None:
     head = folder.git("rev-parse", "HEAD")
     folder.git("update-ref", "refs/remotes/origin/kept", "HEAD~1")
     ran = folder.rehearse("push")
-    assert [step["conclusion"] for step in ran.job("a")["steps"]] == ["success", "success", "success", "failure"]
+    assert [step["conclusion"] for step in ran.job("a")["steps"]][:4] == ["success", "success", "success", "failure"]
     assert "\nFirst\n" in ran.job_log("a")
     assert "/nonexistent/a-rehearsal-pushes-nothing/" in ran.job_log("a")
     assert folder.git("-C", str(ran.folder / "repository.git"), "rev-parse", "history") == head
