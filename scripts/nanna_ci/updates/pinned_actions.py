@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import GateFailed, Interrupted, MalformedData, NannaError
+from nanna_ci.forge.github_api import RateLimited
+from nanna_ci.foundation.errors import GateFailed, Interrupted, MalformedData, NannaError, ServiceUnavailable
 from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.updates.action_releases import ActionReleases
 from nanna_ci.updates.newer_pins import find_newer_pin
@@ -40,6 +41,9 @@ def update_actions(
             found = find_newer_pin(pin, releases, now, policy.minimum_age_days, any_major=any_major)
         except Interrupted:
             raise
+        except (RateLimited, ServiceUnavailable) as error:  # it would say the same of each
+            problems.append(UpdateProblem(f"{action} and those after it: {error.message}"))
+            break
         except NannaError as error:
             problems.append(UpdateProblem(f"{action}: {error.message}", isinstance(error, GateFailed)))
         else:

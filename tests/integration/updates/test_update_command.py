@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nanna_ci.cli import main
+from nanna_ci.foundation import process
+from support.fake_ports import FakePorts
 from support.fake_workspaces import git
 from support.stand_in_github_api import OWNER_REPO, answer
 from support.stand_in_github_updates import BRANCH, StandInUpdates, stand_in_updates
@@ -59,6 +63,7 @@ def test_all_that_is_newer_is_written_into_the_work_tree(update, github):
     answer = update()
     assert moved(answer) == ["advisory-db", "alpha:1b", "actions/checkout"]
     assert sorted(answer["written"]) == FILES
+    assert answer["written"][-1] == ".github/workflow.toml"  # until it is written, a rerun finds the same
     assert (update.folder / "flake.lock").read_bytes() == lock_of(NEW)
     assert part(answer, "inputs")["moved"][0]["url"].endswith(f"/rustsec/advisory-db/compare/{OLD}...{NEW}")
     assert (update.tip(), github.writes()) == (None, [])
@@ -120,6 +125,16 @@ def test_a_commit_on_main_that_touches_other_files_changes_nothing(update, githu
     assert update(*PULL)["branch"]["isNew"] is False
     assert update.tip() == tip
     assert len(github.writes()) == 1
+
+
+def test_a_commit_on_main_that_touches_the_same_file_renews_the_branch(update, github):
+    update.make_newer()
+    update(*PULL)
+    (update.folder / "flake.lock").write_bytes(lock_of("e" * 40))
+    update.commit("another lock")
+    assert update(*PULL)["branch"]["isNew"] is True
+    assert git("merge-base", "main", BRANCH, cwd=update.remote) == update.tip("main")
+    assert update.changed() == FILES
 
 
 def test_what_is_newer_still_renews_the_branch_and_the_pull_request(update, github):
@@ -204,6 +219,9 @@ def test_inputs_that_cannot_be_had_cost_only_themselves(update):
     answer = update(code=3)
     assert moved(answer) == ["alpha:1b", "actions/checkout"]
     assert "unable to download" in part(answer, "inputs")["problems"][0]["text"]
+    fake = FakePorts(update.folder, environ=update.environ)
+    main(["update", "--dry-run"], replace(fake.ports, run=process.run))
+    assert "Update: nothing is newer, of what could be asked" in fake.stdout.getvalue()
 
 
 def test_a_registry_that_refuses_costs_only_the_model(update):
@@ -229,10 +247,13 @@ def test_a_rate_limit_that_lasts_is_named_and_costs_only_the_actions(update, git
     limit = answer(
         403, {"message": "API rate limit exceeded"}, x_ratelimit_remaining="0", x_ratelimit_reset="1795870800"
     )
-    github.faults += [("GET", "/releases", limit), ("GET", "/releases", limit)]
+    github.faults.append(("GET", "actions/checkout/releases", limit))
     answered = update(code=3)
     assert moved(answered) == ["advisory-db", "alpha:1b"]
-    assert all("the rate limit is used up until 13:00 UTC" in text for text in problems(answered))
+    (problem,) = problems(answered)
+    assert problem.startswith("actions/checkout and those after it: ")
+    assert problem.endswith("the rate limit is used up until 13:00 UTC")
+    assert [one for one in github.sent if "owner/tool" in one] == []
 
 
 @pytest.mark.parametrize(
