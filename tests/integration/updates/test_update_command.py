@@ -81,6 +81,17 @@ def test_a_pin_moves_in_the_table_and_in_the_workflows_and_nothing_else_does(upd
     assert workflow == WORKFLOW.replace(f"{OLD} # v7.0.0 to read", f"{NEW} # v7.1.0 to read")
 
 
+def test_the_pipeline_that_is_called_stays_at_the_commit_of_the_lock(update):
+    called = "owner/ci/.github/workflows/pipeline.yml"
+    pin = f'\n[[pin]]\naction = "{called}"\nversion = "unstable-2026-01-01"\ncommit = "{OLD}"\n'
+    table = update.folder / ".github/workflow.toml"
+    table.write_text(f'[pipeline]\nworkflow = "{called}"\n\n{TABLE}{pin}seen = 2026-01-01\nusing = "workflow"\n')
+    update.make_newer()
+    answer = update()
+    assert (problems(answer), moved(answer)[-1]) == ([], "actions/checkout")
+    assert table.read_text().endswith(f'{pin}seen = 2026-01-01\nusing = "workflow"\n')
+
+
 def test_a_dry_run_writes_and_sends_nothing(update, github):
     update.make_newer()
     answer = update("--dry-run")
