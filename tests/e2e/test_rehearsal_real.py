@@ -1,8 +1,8 @@
 """Every event of our own workflows, rehearsed: real Nix, git, registry and cosign; GitHub and Sigstore are stand-ins.
 
 Runs in the Debian root (`./nixw run .#test`). What is rehearsed is a copy of this repository with a smaller
-pipeline.toml and without the tests of the pipeline itself, which are a container's job. What each event uploaded, published, posted
-and pushed is read from the servers, not from what the rehearsal says of it.
+pipeline.toml and without the tests of the pipeline itself, which are a container's job. What each event uploaded,
+published, posted and pushed is read from the servers, not from what the rehearsal says of it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ contents = ["ollama"]
 port = 11434
 health_path = "/v1/models"
 """
-LEFT_OUT = shutil.ignore_patterns(".git", ".nanna-ci", "target", "__pycache__", ".*_cache", ".hypothesis", "result*")
+LEFT_OUT = shutil.ignore_patterns(".git", ".nanna-ci", "target", "__pycache__", ".*_cache", ".hypothesis", "result")
 """What a clone would not have."""
 EVERYWHERE = {"plan", "test-matrix / unit-x86_64-linux-stable", "test-matrix / coverage-x86_64-linux-stable"} | {
     "build-matrix / build-x86_64-linux",

@@ -146,8 +146,8 @@ def _workspace(context: Context) -> str:
 
 
 def _wanted_version(text: str | None) -> str | None:
-    """Of --version, which may be a tag: v1.2.3 is version 1.2.3."""
-    return None if text is None else text.removeprefix("v")
+    """Of --version, which may be a tag: v1.2.3 is version 1.2.3; a workflow that has none to say hands over nothing."""
+    return text.removeprefix("v") if text else None
 
 
 def _local_problems(
