@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -422,3 +423,23 @@ def test_the_models_are_those_of_the_work_tree_whatever_flake_the_command_is_fro
     update.environ["NANNA_CI_CONFIG"] = str(tmp_path / "other.toml")
     assert part(update("--dry-run"), "models")["moved"] != []
     assert part(update("--dry-run", "--config", str(tmp_path / "other.toml")), "models")["moved"][0]["after"] is None
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(
+    ("name", "spoiled"),
+    [
+        ("flake.lock", "inputs"),
+        ("nix/models.lock.json", "models"),
+        (".github/workflow.toml", "actions"),
+        (".github/workflows/ci.yml", "actions"),
+    ],
+)
+def test_what_is_no_file_costs_only_the_part_that_reads_it(update, name, spoiled, put):
+    update.make_newer()
+    (update.folder / name).unlink()
+    put(update.folder / name)
+    answer = update("--dry-run", code=3)
+    assert [one["name"] for one in answer["parts"] if one["problems"]] == [spoiled]
+    assert [one["name"] for one in answer["parts"] if not one["moved"]] == [spoiled]
+    assert f"{name}: cannot be read" in problems(answer)[0]
