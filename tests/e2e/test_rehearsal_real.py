@@ -31,6 +31,7 @@ REPO = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 900
 RUN_ID = 1_000_000_001
 PULL = 1
+TAG = "v0.0.0"  # the project's version is not written in pyproject.toml
 ISSUER = "https://token.actions.githubusercontent.com"
 PIPELINE = """\
 [workspace]
@@ -51,6 +52,9 @@ runners = ["ubuntu-24.04", "windows-2025"]
 
 [[test]]
 kind = "coverage"
+
+[security]
+database_max_age_days = 3650  # the tests' own database gets no younger
 
 [[image]]
 name = "ollama"
@@ -112,7 +116,7 @@ class Rehearsing:
     def commit(self) -> str:
         return git(self.repository, "rev-parse", "HEAD")
 
-    def run(self, event: str, *, reference: str = "refs/heads/main", **repositories: str) -> Rehearsed:
+    def run(self, event: str, *, reference: str = "refs/heads/main") -> Rehearsed:
         """`ci --rehearse EVENT` with all stand-ins. `reference` is what the workflow that signs is of."""
         identity = f"https://github.com/{OWNER_REPO}/.github/workflows/pipeline.yml@{reference}"
         sigstore = {name: value for name, value in self.sigstore.environ.items() if name != "PATH"}
@@ -125,7 +129,10 @@ class Rehearsing:
                 **sigstore,
             },
             "vars": {"NANNA_CI_REGISTRY": f"http://{self.registry.address}/owner", "NANNA_CI_PAGES": "true"},
-            "repositories": repositories,
+            "repositories": {
+                "rustsec/advisory-db": str(REPO / "tests/data/advisory-db"),
+                "DominicBurkart/nanna-coder": str(self.repository / "tests/workspace"),
+            },
         }
         file = self.repository.parent / f"{event}.toml"
         file.write_text(render_toml(tables))
@@ -152,7 +159,7 @@ class Rehearsing:
         pulls = {"pull_request": OWNER_REPO, "fork": f"rehearsed-fork/{OWNER_REPO.partition('/')[2]}"}
         names = {"merge_group": "merge_group", "nightly": "schedule", **dict.fromkeys(pulls, "pull_request")}
         head = {"full_name": pulls.get(event, OWNER_REPO)}
-        branch = {"tag": "v0.1.0", **dict.fromkeys(pulls, "topic")}.get(event, "main")
+        branch = {"tag": TAG, **dict.fromkeys(pulls, "topic")}.get(event, "main")
         posts.run |= {"id": RUN_ID, "run_number": 1, "event": names.get(event, "push"), "conclusion": "success"}
         posts.run |= {"head_sha": self.commit, "head_branch": branch, "head_repository": head}
         posts.pull |= {"number": PULL, "head": {"sha": self.commit, "repo": head}}
@@ -207,3 +214,54 @@ def test_a_push_is_tested_published_measured_and_recorded(rehearsing: Rehearsing
     assert kept.read_coverage()[0].line_rate
     assert kept.read_benchmarks()[0].benchmarks
     assert not rehearsing.forge.posts.writes(), "a push that passed has no alert"
+
+
+def test_a_pull_request_is_tested_and_told_and_publishes_nothing(rehearsing: Rehearsing) -> None:
+    before = tags(rehearsing.registry, "owner/ollama")
+    git(rehearsing.repository, "checkout", "--quiet", "-b", "topic")
+    git(rehearsing.repository, "commit", "--quiet", "--allow-empty", "--message", "feat: propose")
+    for event in ("pull_request", "fork"):
+        rehearsing.forge.posts.comments.clear()
+        rehearsing.forge.posts.sent.clear()
+        done = rehearsing.run(event)
+        assert done.code == 0, done.said[-3000:]
+        assert done.ended("success") == EVERYWHERE | {"post / post"}
+        assert rehearsing.forge.posts.writes() == [f"POST issues/{PULL}/comments"]
+        (comment,) = rehearsing.forge.posts.comments
+        assert comment["body"].startswith("<!-- nanna-ci: ci-summary -->")
+        assert tags(rehearsing.registry, "owner/ollama") == before
+        assert "nanna-ci-history" not in done.git("branch", "--list")
+    git(rehearsing.repository, "checkout", "--quiet", "main")
+
+
+def test_a_merge_group_is_tested_and_nothing_else(rehearsing: Rehearsing) -> None:
+    rehearsing.forge.posts.sent.clear()
+    done = rehearsing.run("merge_group")
+    assert (done.code, done.ended("success")) == (0, EVERYWHERE), done.said[-3000:]
+    assert not rehearsing.forge.posts.writes()
+
+
+def test_a_tag_becomes_a_release_with_its_files_and_images_and_is_verified(rehearsing: Rehearsing) -> None:
+    tag = TAG
+    releases = rehearsing.forge.releases
+    releases.tags[tag] = rehearsing.commit
+    before = tags(rehearsing.registry, "owner/ollama").get("latest")
+    done = rehearsing.run("tag", reference=f"refs/tags/{tag}")
+    assert done.code == 0, done.said[-3000:]
+    assert done.ended("success") >= EVERYWHERE | {"publish-images", "attest", "release"}
+    (release,) = releases.published()
+    names = set(releases.files(release))
+    assert {"SHA256SUMS", "harness-x86_64-linux", "images.json", "sbom-x86_64-linux.cdx.json"} <= names
+    published = tags(rehearsing.registry, "owner/ollama")
+    assert {tag, rehearsing.commit} <= set(published)
+    assert published.get("latest") == before, "a tag does not move latest"
+    verified = rehearsing.run("release", reference=f"refs/tags/{tag}")
+    assert (verified.code, verified.ended("success")) == (0, {"verify-release"}), verified.said[-3000:]
+
+
+def test_at_night_the_newest_advisories_are_asked_and_nothing_is_published(rehearsing: Rehearsing) -> None:
+    before = tags(rehearsing.registry, "owner/ollama")
+    done = rehearsing.run("nightly")
+    assert done.ended("success") >= EVERYWHERE | {"scan-newest-advisories"}, done.said[-3000:]
+    assert done.ended("failure") == {"update-inputs"}, "nothing here reaches the services that it asks"
+    assert tags(rehearsing.registry, "owner/ollama") == before

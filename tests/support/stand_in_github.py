@@ -36,6 +36,8 @@ class StandInForge:
             return self.runs.api
         if re.match(r"releases|git/(ref|tags)", place):
             return self.releases.api
+        if path == "/user":
+            return self.posts.api
         if not path.startswith(f"/repos/{OWNER_REPO}") or (method, place) == ("POST", "pulls"):
             return self.updates.api
         return self.updates.api if place.startswith("pulls?") and "nanna-ci" in place else self.posts.api

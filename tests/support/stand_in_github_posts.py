@@ -149,7 +149,8 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
             commit = server.tags.get(route.rpartition("/")[2])
             return missing if commit is None else (200, {"sha": commit})
         if route == "GET pulls":
-            return 200, [server.pull] if query["head"] == ["fork:topic"] else []
+            owner = server.run["head_repository"]["full_name"].partition("/")[0]
+            return 200, [server.pull] if query["head"] == [f"{owner}:{server.run['head_branch']}"] else []
         if route == f"GET issues/{pull}/comments":
             return 200, list(server.comments)
         if route == f"POST issues/{pull}/comments":
