@@ -216,6 +216,14 @@ def test_what_is_not_known_is_refused_before_anything_runs(tmp_path: Path, body:
     assert not list(folder.folder.glob(".nanna-ci/rehearsals/*/jobs"))
 
 
+def test_what_follows_a_workflow_is_read_before_it_runs(tmp_path: Path) -> None:
+    post = f"on: {{workflow_run: {{workflows: [CI]}}}}\njobs:\n  post:\n    snapshot: x\n{STEPS}"
+    folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": f"name: CI\n{workflow(STEPS)}", "post.yml": post})
+    ran = folder.rehearse("push")
+    assert (ran.code, "post.yml:4: job post has the key 'snapshot'" in ran.error) == (4, True)
+    assert not list(folder.folder.glob(".nanna-ci/rehearsals/*/jobs"))
+
+
 def test_strict_counts_what_another_machine_would_run(tmp_path: Path) -> None:
     both = workflow(STEPS) + "  b:\n" + STEPS.replace("ubuntu-24.04", "macos-15")
     folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": both})
