@@ -92,6 +92,7 @@ def test_github_gets_the_matrix_as_an_output(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     lines = outputs.read_text().splitlines()
     given = {begin.partition("<<")[0]: value for begin, value, _ in batched(lines, 3)}
+    assert given.pop("cache") == "nanna-coder"
     entries = json.loads(given.pop("matrix"))["include"]
     parts = {name: json.loads(value)["include"] for name, value in given.items()}
     assert sorted(parts) == ["build_matrix", "container_matrix", "test_matrix"]
@@ -108,7 +109,7 @@ def test_a_stage_without_jobs_has_no_matrix_that_github_would_refuse(tmp_path: P
     environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(outputs)}
     assert plan("--format", "github", cwd=tmp_path, environ=environ)[0] == 0
     given = {begin.partition("<<")[0]: value for begin, value, _ in batched(outputs.read_text().splitlines(), 3)}
-    assert (given["build_matrix"], given["container_matrix"]) == ("", "")
+    assert (given["build_matrix"], given["container_matrix"], given["cache"]) == ("", "", "")
     assert {entry["stage"] for entry in json.loads(given["test_matrix"])["include"]} == {"test-matrix"}
 
 

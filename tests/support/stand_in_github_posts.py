@@ -136,12 +136,13 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
         if route == "GET user":
             blocked = (403, {"message": "Resource not accessible by integration"})
             return blocked if server.user is None else (200, {"login": server.user})
-        if route in {"GET ", "GET actions/runs/5", "GET pulls/7"}:
-            return 200, {"GET ": {"default_branch": "main"}, "GET actions/runs/5": server.run}.get(route, server.pull)
-        if route == "GET actions/runs/5/artifacts":
+        run, pull = f"actions/runs/{server.run['id']}", server.pull["number"]
+        if route in {"GET ", f"GET {run}", f"GET pulls/{pull}"}:
+            return 200, {"GET ": {"default_branch": "main"}, f"GET {run}": server.run}.get(route, server.pull)
+        if route == f"GET {run}/artifacts":
             listed = [one for one in server.artifacts if one["name"] in query.get("name", [one["name"]])]
             return 200, {"total_count": len(listed), "artifacts": listed}
-        if route == "GET actions/workflows/3/runs":
+        if route == f"GET actions/workflows/{server.run['workflow_id']}/runs":
             wanted = {"head_branch": query["branch"][0], "event": query["event"][0]}
             return 200, {"workflow_runs": [one for one in server.runs if wanted.items() <= one.items()]}
         if route.startswith("GET commits/tags/"):
@@ -149,9 +150,9 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
             return missing if commit is None else (200, {"sha": commit})
         if route == "GET pulls":
             return 200, [server.pull] if query["head"] == ["fork:topic"] else []
-        if route == "GET issues/7/comments":
+        if route == f"GET issues/{pull}/comments":
             return 200, list(server.comments)
-        if route == "POST issues/7/comments":
+        if route == f"POST issues/{pull}/comments":
             return 201, server.add_comment(body["body"], server.login)
         if route == "GET issues":
             return 200, [one for one in server.issues if one["state"] == "open"]

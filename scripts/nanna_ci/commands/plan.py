@@ -53,15 +53,18 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
         verdict=Verdict.PASS if jobs else Verdict.FAIL,
         document=Document(f"Plan for {arguments.event}: {len(jobs)} jobs", tuple(blocks)),
         data=data,
-        outputs=_matrices(jobs) if arguments.format == "github" else {},
+        outputs=_outputs(jobs, pipeline) if arguments.format == "github" else {},
     )
 
 
-def _matrices(jobs: tuple[Job, ...]) -> dict[str, str]:
-    """All of the plan, and the part of each stage: "" for one without jobs, since GitHub refuses an empty matrix."""
+def _outputs(jobs: tuple[Job, ...], pipeline: Pipeline) -> dict[str, str]:
+    """All of the plan, and the part of each stage: "" for one without jobs, since GitHub refuses an empty matrix.
+
+    `cache` is the name of the cache to push to, "" without one.
+    """
     entries = matrix_entries(jobs)
     parts = {stage: [entry for entry in entries if entry["stage"] == stage.value] for stage in Stage}
-    return {"matrix": json.dumps({"include": entries})} | {
+    return {"cache": pipeline.cache.name or "", "matrix": json.dumps({"include": entries})} | {
         stage.output: json.dumps({"include": part}) if part else "" for stage, part in parts.items()
     }
 

@@ -75,7 +75,10 @@ def _release(arguments: argparse.Namespace, context: Context, tag: ReleaseTag, r
     evidence = read_evidence(assets, commit)
     if not evidence.has_attestation and any(one.name == PROVENANCE for one in assets):
         context.say(f"{PROVENANCE} has no signed statement: the notes name no attestation")
-    problems = (*_local_problems(source, tag, arguments.version, _workspace(context), apart), *evidence.problems)
+    problems = (
+        *_local_problems(source, tag, _wanted_version(arguments.version), _workspace(context), apart),
+        *evidence.problems,
+    )
     if problems or commit is None:
         return replace(report, problems=problems)
     if notes_file is None:
@@ -140,6 +143,11 @@ def _workspace(context: Context) -> str:
     """
     path = context.ports.cwd / (context.config or "pipeline.toml")
     return load_pipeline(path).workspace.folder if path.exists() else "."
+
+
+def _wanted_version(text: str | None) -> str | None:
+    """Of --version, which may be a tag: v1.2.3 is version 1.2.3; a workflow that has none to say hands over nothing."""
+    return text.removeprefix("v") if text else None
 
 
 def _local_problems(

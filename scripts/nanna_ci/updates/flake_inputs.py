@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
 from nanna_ci.foundation.json_data import JsonValue
 from nanna_ci.store.flake_lock import LockedInput, parse_flake_lock
 from nanna_ci.store.nix import QUERY_TIMEOUT_S, Nix
-from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart
+from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, read_present
 
 LOCK: Final = "flake.lock"
-_LIMIT_BYTES: Final = 16 * MEBIBYTE
 _SHOWN: Final = 12  # digits of a commit
 
 
@@ -24,13 +22,13 @@ def update_inputs(folder: Path, nix: Nix, scratch: Path) -> UpdatedPart:
     """
     if not (folder / "flake.nix").is_file():
         return UpdatedPart(PartName.INPUTS, note="there is no flake.nix here")
-    present = read_file(folder / LOCK, _LIMIT_BYTES) if (folder / LOCK).is_file() else None
+    present = read_present(folder, LOCK)
     made = scratch / LOCK
     words = ["flake", "update", "--flake", str(folder), "--output-lock-file", str(made)]
     nix.call(words, QUERY_TIMEOUT_S)
-    if not made.is_file():  # Nix need not write what did not change
+    data = read_present(scratch, LOCK)
+    if data is None:  # Nix need not write what did not change
         return UpdatedPart(PartName.INPUTS)
-    data = read_file(made, _LIMIT_BYTES)
     before = {} if present is None else parse_flake_lock(present, LOCK).nodes
     moved = tuple(_moved(before, parse_flake_lock(data, "the new flake.lock").nodes))
     return UpdatedPart(PartName.INPUTS, {LOCK: data} if moved else {}, moved)

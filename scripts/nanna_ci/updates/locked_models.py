@@ -9,10 +9,8 @@ from typing import Final
 from nanna_ci.containers.models.model_lock import DEFAULT_REGISTRY, parse_lock, render_lock
 from nanna_ci.containers.models.model_registry import Resolved
 from nanna_ci.foundation.errors import Interrupted, NannaError
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
-from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, UpdateProblem
+from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, UpdateProblem, read_present
 
-_LIMIT_BYTES: Final = 16 * MEBIBYTE
 _SHOWN: Final = slice(len("sha256:"), len("sha256:") + 12)
 
 
@@ -23,8 +21,7 @@ def update_models(
 
     A model that cannot be resolved stays as it is. Raises MalformedData for a lock that cannot be read.
     """
-    path = folder / lock
-    present = read_file(path, _LIMIT_BYTES) if path.is_file() else None
+    present = read_present(folder, lock)
     before = {} if present is None else parse_lock(present, lock)
     if not declared and not before:
         return UpdatedPart(PartName.MODELS, note="pipeline.toml has no [[model]]")

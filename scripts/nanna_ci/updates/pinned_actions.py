@@ -7,17 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import GateFailed, Interrupted, MalformedData, NannaError
-from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+from nanna_ci.forge.github_api import RateLimited
+from nanna_ci.foundation.errors import GateFailed, Interrupted, MalformedData, NannaError, ServiceUnavailable
 from nanna_ci.updates.action_releases import ActionReleases
 from nanna_ci.updates.newer_pins import find_newer_pin
 from nanna_ci.updates.pin_rewriting import rewrite_table, rewrite_workflow
-from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, UpdateProblem
+from nanna_ci.updates.updated_part import Moved, PartName, UpdatedPart, UpdateProblem, read_present
 from nanna_ci.workflow.pin_table import ActionPin, parse_policy
 
 WORKFLOWS: Final = ".github/workflows"
 TABLE: Final = ".github/workflow.toml"
-_LIMIT_BYTES: Final = 4 * MEBIBYTE
 
 
 def update_actions(
@@ -28,18 +27,23 @@ def update_actions(
     The table comes last, so that a rerun after an interruption finds the same newer releases. Raises ConfigError for
     a table that cannot be read, MalformedData for a workflow, NannaError for what cannot be rewritten.
     """
-    if not (folder / TABLE).is_file():
-        return UpdatedPart(PartName.ACTIONS, note=f"there is no {TABLE} here")
     table = _text(folder, TABLE)
+    if table is None:
+        return UpdatedPart(PartName.ACTIONS, note=f"there is no {TABLE} here")
     policy = parse_policy(table.encode(), TABLE)
     newer: dict[str, ActionPin] = {}
     problems = []
     for action, pin in policy.pins.items():
+        if policy.is_of_pipeline(action):  # at the commit that flake.lock has: `workflow check --fix` moves it
+            continue
         say(f"{action}: asking for its releases")
         try:
             found = find_newer_pin(pin, releases, now, policy.minimum_age_days, any_major=any_major)
         except Interrupted:
             raise
+        except (RateLimited, ServiceUnavailable) as error:  # it would say the same of each
+            problems.append(UpdateProblem(f"{action} and those after it: {error.message}"))
+            break
         except NannaError as error:
             problems.append(UpdateProblem(f"{action}: {error.message}", isinstance(error, GateFailed)))
         else:
@@ -49,7 +53,7 @@ def update_actions(
     paths = sorted(path for path in (folder / WORKFLOWS).glob("*") if path.suffix in {".yml", ".yaml"})
     files = {}
     for name in (path.relative_to(folder).as_posix() for path in paths):
-        text = _text(folder, name)
+        text = _text(folder, name) or ""
         if (rewritten := rewrite_workflow(text, name, newer)) != text:
             files[name] = rewritten.encode()
     files[TABLE] = rewrite_table(table, TABLE, newer).encode()
@@ -63,11 +67,10 @@ def _moved(old: ActionPin, new: ActionPin) -> Moved:
     return Moved(new.action, old.version, new.version, page)
 
 
-def _text(folder: Path, name: str) -> str:
-    """Line ends as they are."""
+def _text(folder: Path, name: str) -> str | None:
+    """Line ends as they are; None if there is no such file."""
+    data = read_present(folder, name)
     try:
-        return read_file(folder / name, _LIMIT_BYTES).decode()
-    except OSError as error:
-        raise NannaError(f"{name}: cannot be read: {error.strerror}") from error
+        return None if data is None else data.decode()
     except UnicodeDecodeError as error:
         raise MalformedData(name, f"is not UTF-8 at byte {error.start}") from None

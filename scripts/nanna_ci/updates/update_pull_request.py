@@ -59,7 +59,7 @@ class UpdatePullRequests:
             return self._renew(is_open[0], text, dry_run=dry_run)
         for one in found:
             head = as_object(one.get("head"), self._url, "head")
-            if not proposed.is_new and head.get("sha") == proposed.commit and one.get("merged_at") is None:
+            if head.get("sha") == proposed.commit and one.get("merged_at") is None:
                 return _pull_request(one, "closed by somebody: it stays so")
         if dry_run:
             return PullRequest(None, None, "would be opened")

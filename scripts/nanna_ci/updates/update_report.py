@@ -86,7 +86,9 @@ def update_document(report: UpdateReport) -> Document:
         number = "" if report.pull_request.number is None else f" {report.pull_request.number}"
         blocks.append(Paragraph(f"pull request{number}: {report.pull_request.says}"))
     count = sum(len(part.moved) for part in report.parts)
-    return Document(f"Update: {count or 'nothing'} {'is' if count <= 1 else 'are'} newer", tuple(blocks))
+    found = f"{count or 'nothing'} {'is' if count <= 1 else 'are'} newer"
+    unknown = any(part.problems for part in report.parts)  # nothing that is known is not nothing
+    return Document(f"Update: {found}{', of what could be asked' if unknown else ''}", tuple(blocks))
 
 
 def update_to_json(report: UpdateReport) -> dict[str, Any]:

@@ -1,10 +1,17 @@
-"""What one part of an update found: the files as they shall be, and what moved in them."""
+"""What one part of an update found: the files as they shall be, and what moved in them; and how it reads a file."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from nanna_ci.foundation.errors import NannaError
+from nanna_ci.foundation.guarded_read import MEBIBYTE, read_file
+
+_LIMIT_BYTES: Final = 16 * MEBIBYTE
 
 
 class PartName(enum.Enum):
@@ -45,3 +52,13 @@ class UpdatedPart:
     moved: tuple[Moved, ...] = ()
     problems: tuple[UpdateProblem, ...] = ()
     note: str | None = None
+
+
+def read_present(folder: Path, name: str) -> bytes | None:
+    """A file of the work tree, None if there is none. NannaError for one that cannot be read."""
+    try:
+        return read_file(folder / name, _LIMIT_BYTES)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise NannaError(f"{name}: cannot be read: {error.strerror}") from error

@@ -12,7 +12,8 @@ Nothing is built. A pure job is a derivation: build its installable and you have
 
 The file is --config, else $NANNA_CI_CONFIG, else pipeline.toml in the working folder.
 --format github gives what a workflow needs to run the jobs: the outputs `test_matrix`, `build_matrix` and
-`container_matrix` for strategy.matrix, empty where there are no such jobs, and `matrix`, all of them for `ci-summary`.
+`container_matrix` for strategy.matrix, empty where there are no such jobs, `matrix`, all of them for `ci-summary`, and
+`cache`, the name of the cache to push to.
 For a tag, plan the event `release`.
 
 --forecast adds how long a run will take on GitHub, by simulation: from the times of earlier runs in which a job was

@@ -59,6 +59,7 @@ jobs:
   post:
     permissions:
       actions: read # to fetch the texts of the run
+      contents: read # to tell a tag from a branch, and to check out the called workflow's own source
       issues: write # to open and close the issue of an alert
       pull-requests: write # to post the comment
     uses: <REPOSITORY>/<POST>@<COMMIT> # <VERSION>

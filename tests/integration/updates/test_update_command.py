@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nanna_ci.cli import main
+from nanna_ci.foundation import process
+from support.fake_ports import FakePorts
 from support.fake_workspaces import git
 from support.stand_in_github_api import OWNER_REPO, answer
 from support.stand_in_github_updates import BRANCH, StandInUpdates, stand_in_updates
@@ -59,6 +64,7 @@ def test_all_that_is_newer_is_written_into_the_work_tree(update, github):
     answer = update()
     assert moved(answer) == ["advisory-db", "alpha:1b", "actions/checkout"]
     assert sorted(answer["written"]) == FILES
+    assert answer["written"][-1] == ".github/workflow.toml"  # until it is written, a rerun finds the same
     assert (update.folder / "flake.lock").read_bytes() == lock_of(NEW)
     assert part(answer, "inputs")["moved"][0]["url"].endswith(f"/rustsec/advisory-db/compare/{OLD}...{NEW}")
     assert (update.tip(), github.writes()) == (None, [])
@@ -74,6 +80,17 @@ def test_a_pin_moves_in_the_table_and_in_the_workflows_and_nothing_else_does(upd
     assert tomllib.loads(table)["pin"][1]["version"] == "v1.2.0"
     workflow = (update.folder / ".github/workflows/ci.yml").read_text()
     assert workflow == WORKFLOW.replace(f"{OLD} # v7.0.0 to read", f"{NEW} # v7.1.0 to read")
+
+
+def test_the_pipeline_that_is_called_stays_at_the_commit_of_the_lock(update):
+    called = "owner/ci/.github/workflows/pipeline.yml"
+    pin = f'\n[[pin]]\naction = "{called}"\nversion = "unstable-2026-01-01"\ncommit = "{OLD}"\n'
+    table = update.folder / ".github/workflow.toml"
+    table.write_text(f'[pipeline]\nworkflow = "{called}"\n\n{TABLE}{pin}seen = 2026-01-01\nusing = "workflow"\n')
+    update.make_newer()
+    answer = update()
+    assert (problems(answer), moved(answer)[-1]) == ([], "actions/checkout")
+    assert table.read_text().endswith(f'{pin}seen = 2026-01-01\nusing = "workflow"\n')
 
 
 def test_a_dry_run_writes_and_sends_nothing(update, github):
@@ -120,6 +137,16 @@ def test_a_commit_on_main_that_touches_other_files_changes_nothing(update, githu
     assert update(*PULL)["branch"]["isNew"] is False
     assert update.tip() == tip
     assert len(github.writes()) == 1
+
+
+def test_a_commit_on_main_that_touches_the_same_file_renews_the_branch(update, github):
+    update.make_newer()
+    update(*PULL)
+    (update.folder / "flake.lock").write_bytes(lock_of("e" * 40))
+    update.commit("another lock")
+    assert update(*PULL)["branch"]["isNew"] is True
+    assert git("merge-base", "main", BRANCH, cwd=update.remote) == update.tip("main")
+    assert update.changed() == FILES
 
 
 def test_what_is_newer_still_renews_the_branch_and_the_pull_request(update, github):
@@ -204,6 +231,9 @@ def test_inputs_that_cannot_be_had_cost_only_themselves(update):
     answer = update(code=3)
     assert moved(answer) == ["alpha:1b", "actions/checkout"]
     assert "unable to download" in part(answer, "inputs")["problems"][0]["text"]
+    fake = FakePorts(update.folder, environ=update.environ)
+    main(["update", "--dry-run"], replace(fake.ports, run=process.run))
+    assert "Update: nothing is newer, of what could be asked" in fake.stdout.getvalue()
 
 
 def test_a_registry_that_refuses_costs_only_the_model(update):
@@ -229,10 +259,13 @@ def test_a_rate_limit_that_lasts_is_named_and_costs_only_the_actions(update, git
     limit = answer(
         403, {"message": "API rate limit exceeded"}, x_ratelimit_remaining="0", x_ratelimit_reset="1795870800"
     )
-    github.faults += [("GET", "/releases", limit), ("GET", "/releases", limit)]
+    github.faults.append(("GET", "actions/checkout/releases", limit))
     answered = update(code=3)
     assert moved(answered) == ["advisory-db", "alpha:1b"]
-    assert all("the rate limit is used up until 13:00 UTC" in text for text in problems(answered))
+    (problem,) = problems(answered)
+    assert problem.startswith("actions/checkout and those after it: ")
+    assert problem.endswith("the rate limit is used up until 13:00 UTC")
+    assert [one for one in github.sent if "owner/tool" in one] == []
 
 
 @pytest.mark.parametrize(
@@ -390,3 +423,23 @@ def test_the_models_are_those_of_the_work_tree_whatever_flake_the_command_is_fro
     update.environ["NANNA_CI_CONFIG"] = str(tmp_path / "other.toml")
     assert part(update("--dry-run"), "models")["moved"] != []
     assert part(update("--dry-run", "--config", str(tmp_path / "other.toml")), "models")["moved"][0]["after"] is None
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize(
+    ("name", "spoiled"),
+    [
+        ("flake.lock", "inputs"),
+        ("nix/models.lock.json", "models"),
+        (".github/workflow.toml", "actions"),
+        (".github/workflows/ci.yml", "actions"),
+    ],
+)
+def test_what_is_no_file_costs_only_the_part_that_reads_it(update, name, spoiled, put):
+    update.make_newer()
+    (update.folder / name).unlink()
+    put(update.folder / name)
+    answer = update("--dry-run", code=3)
+    assert [one["name"] for one in answer["parts"] if one["problems"]] == [spoiled]
+    assert [one["name"] for one in answer["parts"] if not one["moved"]] == [spoiled]
+    assert f"{name}: cannot be read" in problems(answer)[0]
