@@ -45,7 +45,7 @@ def test_the_summary_is_written_even_if_the_results_could_not_be_fetched() -> No
 
 def test_the_summary_is_given_every_result_and_what_became_of_the_needs() -> None:
     summary = JOBS["ci-summary"]
-    assert '          pattern: "{job-*,bench,cache-analytics}"\n          path: results\n' in summary
+    assert '          pattern: "{plan,job-*,bench,cache-analytics}"\n          path: results\n' in summary
     assert "          name: cache-analytics\n" in JOBS["cache-maintenance"]
     assert "          name: bench\n" in JOBS["benchmark"]
     assert "          name: job-${{ matrix.id }}\n" in RUN
@@ -115,7 +115,7 @@ def test_images_are_signed_as_the_workflow_that_holds_the_job() -> None:
 
 def test_what_is_published_is_held_to_the_tests_of_this_run() -> None:
     fetch = next(step for step in JOBS["publish-images"].split("      - ") if "download-artifact" in step)
-    assert "pattern: job-container-test-*\n          path: results\n" in fetch
+    assert 'pattern: "{plan,job-container-test-*}"\n          path: results\n' in fetch
     assert [entry["id"] for entry in ENTRIES if entry["id"].startswith("container-test-")], (
         "there is something to fetch"
     )

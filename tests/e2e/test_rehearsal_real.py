@@ -130,11 +130,12 @@ class Rehearsing:
         file = self.repository.parent / f"{event}.toml"
         file.write_text(render_toml(tables))
         self._follow(event)
-        words = ["ci", "--", "--rehearse", event, "--stand-ins", str(file), "--format", "json"]
+        subject = ("nanna-coder", f"path:{self.repository}/tests/workspace")
+        words = ["--", "--rehearse", event, "--stand-ins", str(file), "--format", "json"]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_")}
         kept |= {name: os.environ[name] for name in ("NANNA_CI_ROOT",) if name in os.environ}
         done = subprocess.run(
-            [str(REPO / "nixw"), "run", f"path:{REPO}#{words[0]}", *words[1:]],
+            [str(REPO / "nixw"), "run", f"path:{REPO}#ci", "--override-input", *subject, *words],
             cwd=self.repository,
             env=kept,
             capture_output=True,

@@ -317,7 +317,7 @@ def test_nix_is_there_after_its_installation_with_the_rehearsals_words(jobs, tmp
     )  # fmt: skip
     assert ran.outcome.result == "success", ran.log
     words = "<--override-input><a><path:/b c>"
-    settings = " cores = 2\nextra-experimental-features = nix-command flakes\nmax-jobs = 1|daemon\n"
+    settings = " cores = 2\nextra-experimental-features = nix-command flakes\nmax-jobs = 1\n|daemon\n"
     for called in (f"<run>{words}<.#a><--><b c>", f"<flake><check>{words}", "<flake>", "<--version>", "<store><ping>"):
         assert f"\n{called}{settings}" in ran.log
     assert "\n<-q> |" in ran.log  # under its own name, it is not wrapped
@@ -325,8 +325,20 @@ def test_nix_is_there_after_its_installation_with_the_rehearsals_words(jobs, tmp
     assert "Nix is this machine's" in (ran.outcome.steps[1].stand_in or "")
 
 
+def test_settings_of_a_step_go_before_those_of_the_machine(jobs, tmp_path):
+    ran = jobs.run(
+        f"steps:\n{step('cachix/install-nix-action')}"
+        "  - run: |\n      printf 'NIX_CONFIG<<E\\nsubstituters = x\\nE\\n' >> $GITHUB_ENV\n"
+        "      echo NIX_REMOTE=own >> $GITHUB_ENV\n"
+        "  - run: nix store\n",
+        environ={"PATH": fake_nix(tmp_path / "real"), "NIX_REMOTE": "daemon", "NIX_CONFIG": "substituters = y"},
+    )
+    expected = "substituters = y\nextra-experimental-features = nix-command flakes\nsubstituters = x|own\n"
+    assert f"\n<store> {expected}" in ran.log
+
+
 def test_a_machine_without_nix_cannot_install_it(jobs):
-    ran = jobs.run(f"steps:\n{step('cachix/install-nix-action')}", environ={"PATH": "/usr/bin:/bin"})
+    ran = jobs.run(f"steps:\n{step('cachix/install-nix-action')}", environ={"PATH": str(jobs.folder)})
     assert ran.outcome.result == "failure"
     assert "this machine has no nix" in ran.outcome.annotations[0].message
 

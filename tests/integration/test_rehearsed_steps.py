@@ -313,6 +313,17 @@ def test_secrets_and_masks_are_in_no_log_summary_annotation_or_output(jobs):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("masked", "outputs"), [(True, {}), (False, {"key": "ghp_" + "a1B2" * 9})])
+def test_an_output_of_a_secrets_shape_is_withheld_if_it_is_masked(jobs, masked, outputs):
+    key = "ghp_" + "a1B2" * 9
+    ran = jobs.run(
+        "outputs: { key: '${{ steps.a.outputs.key }}' }\nsteps:\n  - id: a\n    run: |\n"
+        f"      echo {'::add-mask::' if masked else ''}{key}\n      echo key={key} >> $GITHUB_OUTPUT\n"
+    )
+    assert ran.outcome.outputs == outputs
+    assert key not in ran.log.partition("##[endgroup]")[2]
+
+
 def test_a_step_over_its_time_fails_and_leaves_no_process(jobs, tmp_path):
     began = time.monotonic()
     ran = jobs.run(

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tag", metavar="TAG", nargs="?", help="the tag (default, on GitHub: the one that was pushed)")
     parser.add_argument("--assets", metavar="DIR", help="the files to publish")
     parser.add_argument("--repository", metavar="OWNER/REPO", help="where (default, on GitHub: this repository)")
-    parser.add_argument("--version", metavar="V", help="the version that the tag must name, or its tag (default: Cargo.toml's)")
+    parser.add_argument("--version", metavar="V", help="what the tag must name, as 1.2.3 (default: Cargo.toml's)")
     parser.add_argument("--notes", metavar="FILE", help="Markdown to publish in place of the commits' messages")
     parser.add_argument("--history", metavar="WHERE", help="figures to compare in the notes: a folder or branch:NAME")
     parser.add_argument("--clobber", action="store_true", help="replace and delete assets of the draft that differ")

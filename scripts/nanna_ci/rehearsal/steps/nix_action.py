@@ -29,7 +29,12 @@ def _install(call: ActionCall) -> ActionResult:
     for program in sorted(Path(found).parent.glob("nix-*")):
         (folder / program.name).unlink(missing_ok=True)
         (folder / program.name).symlink_to(program)
-    settings = [_FEATURES, call.inputs["extra_nix_config"]]
+    # before those that a step sets, so that these go before ours
+    settings = [
+        NIX_TOKENS.sub("", call.ports.environ.get("NIX_CONFIG", "")),
+        _FEATURES,
+        call.inputs["extra_nix_config"],
+    ]
     wrapper = folder / "nix"
     wrapper.write_text(_wrapper(found, call, settings), encoding="utf-8")
     wrapper.chmod(0o755)
@@ -40,7 +45,7 @@ def _install(call: ActionCall) -> ActionResult:
     return ActionResult(stand_in=f"Nix is this machine's, {found}{words}, and so are its store and its settings")
 
 
-def _handed_on(environ: Mapping[str, str], settings: list[str]) -> dict[str, str]:
+def _handed_on(environ: Mapping[str, str]) -> dict[str, str]:
     """What Nix has of the caller's environment: where its daemon and its caches are, and nixw's own variables."""
     kept = {
         name: value
@@ -49,18 +54,19 @@ def _handed_on(environ: Mapping[str, str], settings: list[str]) -> dict[str, str
     }
     cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/root"), ".cache")  # noqa: PTH118
     kept.setdefault("NIX_CACHE_HOME", os.path.join(cache, "nix"))  # noqa: PTH118
-    ours = NIX_TOKENS.sub("", environ.get("NIX_CONFIG", ""))
-    kept["NIX_CONFIG"] = "\n".join(text for text in (ours, *settings) if text)
     return kept
 
 
 def _wrapper(nix: str, call: ActionCall, settings: list[str]) -> str:
+    handed_on = _handed_on(call.ports.environ)
     exports = "".join(
-        f"export {name}={shlex.quote(value)}\n" for name, value in _handed_on(call.ports.environ, settings).items()
+        f'[ "${{{name}+x}}" ] || export {name}={shlex.quote(value)}\n' for name, value in handed_on.items()
     )
+    ours = shlex.quote("\n".join(text for text in settings if text) + "\n")
     program, words = shlex.quote(nix), shlex.join(call.services.nix_words)
     return f"""#!/bin/sh
-{exports}case "$1" in
+{exports}export NIX_CONFIG={ours}"$NIX_CONFIG"
+case "$1" in
   {_TAKE_FLAKES}) first=$1; shift; exec {program} "$first" {words} "$@" ;;
   flake) [ $# -lt 2 ] || {{ second=$2; shift 2; exec {program} flake "$second" {words} "$@"; }} ;;
 esac

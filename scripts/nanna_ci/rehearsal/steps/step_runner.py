@@ -249,7 +249,7 @@ class StepRunner:
         self._log.say(script.rstrip("\n"))
         self._log.say(f"shell: {' '.join(arguments[:-1])} {{0}}")
         if env := {**self._state.env, **step_env}:
-            self._log.say("env:\n" + "\n".join(f"  {name}: {value}" for name, value in env.items()))
+            self._log.say("env:\n" + "\n".join(_shown(env)))
         self._log.say("##[endgroup]")
 
     def _run_action(
@@ -260,7 +260,7 @@ class StepRunner:
         given = {key: node_text(value, scope).strip() for key, value in step.inputs}
         inputs = {**known.inputs, **given}
         self._log.say(f"##[group]{self._log.step}")
-        self._log.say("with:\n" + "\n".join(f"  {key}: {value}" for key, value in given.items()))
+        self._log.say("with:\n" + "\n".join(_shown(given)))
         self._log.say("##[endgroup]")
 
         def call(left_s: float) -> ActionCall:
@@ -303,6 +303,11 @@ def _name(step: StepDefinition, scope: Scope) -> str | None:
         return as_text(interpolate(step.name, scope))
     except MalformedData:
         return step.name
+
+
+def _shown(values: Mapping[str, str]) -> list[str]:
+    """Lines for the log; those of a value are indented below its name."""
+    return ["  {}: {}".format(name, value.replace("\n", "\n    ")) for name, value in values.items()]
 
 
 def _minutes(value: Value) -> float:
