@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,8 @@ def rehearse(
     folder.write([(_GIT_SETTINGS, git_settings(repository, server_url).encode())])
     run.config = _overridden_config(repository, ports.environ)
     source = ports.environ.get(SOURCE_VARIABLE)
+    # what a job leaves may take as long to remove as the job took: that holds up no other one
+    remover = ThreadPoolExecutor(1, thread_name_prefix="remover")
     stage = _Stage(
         run,
         stand_ins,
@@ -97,24 +100,31 @@ def rehearse(
         host,
         context,
         WorkflowPlaces(repository, stand_ins.repositories, Path(source) if source else None),
+        remover,
     )
     loaded = stage.load(run.started)
     if not loaded:
         return run
+    default = repository.git.commit(f"refs/heads/{repository.default_branch}") or repository.head
+
+    def followers_of(model: ModelWorkflow, result: str) -> tuple[StartedEvent, list[LoadedWorkflow]]:
+        later = followed_by_workflow_run(run.started, model.name, model.path, result, default)
+        return later, stage.load(later)
+
+    for one in loaded:  # whatever the result: they are read now, so that nothing unknown is met after an hour
+        followers_of(one.model, "success")
     tracker = Tracker(0, ports.clock)
-    with live_view(context, tracker) as view:
+    with remover, live_view(context, tracker) as view:
         try:
             stage.run(run.started, loaded, tracker, view)
-            default = repository.git.commit(f"refs/heads/{repository.default_branch}") or repository.head
             for _, workflow in tuple(run.workflows):
-                model = workflow.loaded.model
-                later = followed_by_workflow_run(run.started, model.name, model.path, str(workflow.result), default)
-                if followers := stage.load(later):
+                later, followers = followers_of(workflow.loaded.model, str(workflow.result))
+                if followers:
                     stage.run(later, followers, tracker, view)
         except Interrupted as signal:
             run.interrupted = signal
-        else:
-            forget_scratch(folder.path, ports.run)
+    if run.interrupted is None:
+        forget_scratch(folder.path, ports.run)
     return run
 
 
@@ -126,6 +136,7 @@ class _Stage:
     host: str | None
     context: Context
     places: WorkflowPlaces
+    remover: ThreadPoolExecutor
 
     def load(self, started: StartedEvent) -> list[LoadedWorkflow]:
         """The workflows that an event starts, read and checked with all that they call."""
@@ -231,7 +242,7 @@ class _Stage:
             )
         )
         if outcome.result == "success":
-            forget_scratch(place, self.context.ports.run)
+            self.remover.submit(forget_scratch, place, self.context.ports.run)
         return outcome
 
     def _services(self) -> RehearsalServices:

@@ -186,6 +186,20 @@ def test_steps_see_the_event_as_github_would_give_it(tmp_path: Path, event: str)
     assert folder.git("tag") == ""
 
 
+@pytest.mark.parametrize(("event", "result"), [("pull_request", "success"), ("fork", "failure")])
+def test_the_token_of_a_fork_has_no_permission_to_write(tmp_path: Path, event: str, result: str) -> None:
+    body = """\
+    runs-on: ubuntu-24.04
+    permissions: {id-token: write, attestations: write}
+    steps:
+      - run: echo x > file
+      - uses: actions/attest@1e69f48acb82d1966a394da916b4c1698aa569d6
+        with: {subject-path: file}
+"""
+    folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": workflow(body, "pull_request")})
+    assert folder.rehearse(event).results == {"a": result}
+
+
 def test_the_end_of_a_workflow_starts_the_one_that_waits_for_it(tmp_path: Path) -> None:
     post = (
         "name: Post\non: {workflow_run: {workflows: [CI]}}\njobs:\n  post:\n    runs-on: ubuntu-24.04\n    steps:\n"
@@ -213,6 +227,14 @@ def test_what_is_not_known_is_refused_before_anything_runs(tmp_path: Path, body:
     ran = folder.rehearse("push")
     assert ran.code == (3 if "not on this machine" in problem else 4)
     assert problem in ran.error
+    assert not list(folder.folder.glob(".nanna-ci/rehearsals/*/jobs"))
+
+
+def test_what_follows_a_workflow_is_read_before_it_runs(tmp_path: Path) -> None:
+    post = f"on: {{workflow_run: {{workflows: [CI]}}}}\njobs:\n  post:\n    snapshot: x\n{STEPS}"
+    folder = RehearsedFolder(tmp_path / "mine", {"ci.yml": f"name: CI\n{workflow(STEPS)}", "post.yml": post})
+    ran = folder.rehearse("push")
+    assert (ran.code, "post.yml:4: job post has the key 'snapshot'" in ran.error) == (4, True)
     assert not list(folder.folder.glob(".nanna-ci/rehearsals/*/jobs"))
 
 
