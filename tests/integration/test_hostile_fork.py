@@ -13,7 +13,7 @@ import pytest
 
 from nanna_ci.binaries import targets
 from support.checked_workflows import ROOT
-from support.hostile_forks import FMT, PERSISTED, PIPELINE, SECRET, TOKEN, UNIT, HostileFork
+from support.hostile_forks import FMT, PERSISTED, PIPELINE, SECRET, TOKEN, UNIT, HostileFork, passing
 from support.rehearsed_repositories import RehearsedAnswer
 
 BRANCH = 'x";touch${IFS}$LOOT/pwned;$(touch${IFS}$LOOT/pwned)`touch${IFS}$LOOT/pwned`${{github.token}}&&set-output'
@@ -114,6 +114,7 @@ def _fork(tmp_path_factory: pytest.TempPathFactory) -> tuple[HostileFork, Rehear
         f"{W}/imitation.yml": IMITATION,
         f"{W}/post.yml": post.replace("nix run", f"touch {loot}/post-of-the-fork; nix run"),
         "from-the-fork": "x",
+        f"results/job-{UNIT}/.nanna-ci/jobs/{UNIT}/result.json": passing(UNIT).decode(),
     }
     apps = {"run-job": RUN_JOB, "post-summary": "#!/bin/sh\ntouch @LOOT@/post-of-the-fork\n"}
     with pytest.MonkeyPatch.context() as patch:
@@ -194,7 +195,9 @@ def test_no_job_that_may_write_runs_for_it(fork: tuple[HostileFork, RehearsedAns
     assert ran.answer["repository"] == "me/mine"
 
 
-def test_a_forged_result_in_another_artifact_is_not_believed(fork: tuple[HostileFork, RehearsedAnswer]) -> None:
+def test_a_forged_result_in_another_artifact_or_in_the_checkout_is_not_believed(
+    fork: tuple[HostileFork, RehearsedAnswer],
+) -> None:
     """9, 12"""
     _, ran = fork
     uploaded = next((ran.folder / "artifacts").glob(f"*-job-{FMT}"))

@@ -7,6 +7,7 @@ with Nix, but without a sandbox. `loot` is a folder outside of everything: what 
 from __future__ import annotations
 
 import base64
+import datetime
 import os
 import shutil
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from typing import Final
 
 from nanna_ci.foundation.verdict import Verdict
 from nanna_ci.pipeline.results import JobResult, JobState, render_result
+from nanna_ci.workflow.caller_files import caller_files
+from nanna_ci.workflow.pipeline_pin import PipelinePin
 from support.checked_workflows import ROOT
 from support.rehearsed_repositories import RehearsedAnswer, RehearsedFolder
 
@@ -69,17 +72,21 @@ def passing(job: str) -> bytes:
 
 
 class HostileFork(RehearsedFolder):
-    """The repository. Its main branch has our workflows, our commands and apps that do as they should."""
+    """The repository. Its main branch has apps that do as they should, and our workflows with our commands; or, where
+    it `adopts`, the two short workflows that call them at a commit, out of `source`.
+    """
 
-    def __init__(self, folder: Path, files: Mapping[str, str] | None = None) -> None:
-        workflows = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
-        super().__init__(folder / "mine", workflows)
+    def __init__(self, folder: Path, *, adopts: bool = False) -> None:
         self.loot = folder / "loot"
-        self.loot.mkdir()
         self.programs = folder / "programs"
+        self.source = folder / "source" if adopts else None
+        own = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
+        pin = PipelinePin("them/pipeline", "c" * 40, "v1.0.0", datetime.date(2026, 8, 3))
+        called = {Path(path).name: text for path, text in caller_files(pin, "main").items() if path.endswith(".yml")}
+        super().__init__(folder / "mine", called if adopts else own)
+        self.loot.mkdir()
         self._program(self.programs / "nix", _NIX)
-        shutil.copytree(ROOT / "scripts", self.folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / ".github" / "workflow.toml", self.folder / ".github" / "workflow.toml")
+        self._copy_pipeline(self.folder if self.source is None else self.source)
         self.put(
             {
                 "pipeline.toml": PIPELINE,
@@ -87,14 +94,19 @@ class HostileFork(RehearsedFolder):
                 "WHOSE": "main\n",
                 "Cargo.toml": '[workspace.package]\nversion = "1.2.3"\n',
                 ".gitignore": "/.nanna-ci\n",
-                **(files or {}),
             }
         )
         self.put({f"apps/results/{job}.json": passing(job).decode() for job in (UNIT, FMT)})
-        self.put_apps({"run-job": _RUN_JOB, "post-summary": _POST})
+        self.put_apps({"run-job": _RUN_JOB})
         self.put_apps(dict.fromkeys(("bench", "cache-push", "cache-analytics", "metrics", "report", "release"), _NOTE))
         self.commit("What is merged")
         self.git("remote", "add", "origin", "https://github.com/me/mine.git")
+
+    def _copy_pipeline(self, place: Path) -> None:
+        shutil.copytree(ROOT / "scripts", place / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / ".github", place / ".github", dirs_exist_ok=True)
+        (place / "WHOSE").write_text("the pipeline\n")
+        self._program(place / "apps" / "post-summary", _POST.replace("@LOOT@", str(self.loot)))
 
     def put(self, files: Mapping[str, str]) -> None:
         for name, text in files.items():
@@ -121,7 +133,8 @@ class HostileFork(RehearsedFolder):
         stand_ins = self.loot.parent / "stand-ins.toml"
         stand_ins.write_text(f'[secrets]\nGITHUB_TOKEN = "{TOKEN}"\nCACHIX_AUTH_TOKEN = "{SECRET}"\n')
         path = os.pathsep.join((str(self.programs), os.environ["PATH"]))
-        return self.rehearse(event, "--stand-ins", str(stand_ins), PATH=path)
+        source = {} if self.source is None else {"NANNA_CI_WORKFLOW_SOURCE": str(self.source)}
+        return self.rehearse(event, "--stand-ins", str(stand_ins), PATH=path, **source)
 
     def looted(self, name: str) -> str:
         """What an attack wrote; "" if it did not get there."""
