@@ -65,6 +65,8 @@ MUTATIONS = [
     (R.PERSISTED_CREDENTIALS, POST, "persist-credentials: false", "fetch-depth: 1"),
     (R.EXPRESSION_IN_SCRIPT, JOBS, 'nix run .#run-job -- "$JOB"', "nix run .#run-job -- ${{ github.head_ref }}"),
     (R.EXPRESSION_IN_SCRIPT, JOBS, '"$TOOLS" >> "$GITHUB_PATH"', '"$TOOLS" >> ${{ runner.temp }}'),
+    (R.MODULE_PATH, PIPELINE, "python3 -P -m nanna_ci plan", "python3 -m nanna_ci plan"),
+    (R.MODULE_PATH, JOBS, "python -P -m nanna_ci run-job", "python -B -m nanna_ci run-job"),
     (R.TIME_LIMIT, JOBS, "    timeout-minutes: 45\n", ""),
     (R.TIME_LIMIT, JOBS, "timeout-minutes: 45", "timeout-minutes: 0"),
     (R.TIME_LIMIT, PIPELINE, "timeout-minutes: 45", "timeout-minutes: 361"),
