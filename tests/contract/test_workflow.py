@@ -35,7 +35,7 @@ def permissions_of(job: str) -> set[str]:
 
 
 def test_the_summary_is_written_even_if_the_results_could_not_be_fetched() -> None:
-    steps = JOBS["ci-summary"].split("      - name: ")[3:]
+    steps = JOBS["ci-summary"].split("      - name: ")[4:]
     assert [step.partition("\n")[0] for step in steps] == [
         "Account for every planned job",
         "Keep the texts for whoever may post them",

@@ -24,7 +24,9 @@ LABELS: Final = frozenset({"ci", "ci-failed", "performance"})
 MOST_ALERTS: Final = 20
 LIMITS_BYTES: Final = {COMMENT_FILE: 4 * COMMENT_LIMIT_CHARACTERS, ALERTS_FILE: 4 * MEBIBYTE}
 """The files that are read, and how much of each."""
-_MENTION: Final = re.compile(r"(?<![\w`])@(?=[A-Za-z0-9])")
+# GitHub looks for mentions in rendered text: behind a lone backtick, an underscore that begins emphasis, a letter that
+# is not ASCII, and with entities resolved. Our own renderer keeps `@` in a span, whose text is apart from what follows.
+_MENTION: Final = re.compile(r"(?P<apart><span>@</span>)|(?<![A-Za-z0-9])@|&(?:#0*64|#[xX]0*40|commat);")
 _ALERT_LINE: Final = re.compile(r"<!-- nanna-ci: alert ([0-9a-f]{2,2000}) -->")
 
 
@@ -112,4 +114,4 @@ def _body(data: bytes, source: str, marker: str) -> str:
         raise MalformedData(source, "its first line is not our marker, or it has a NUL")
     if len(text) > COMMENT_LIMIT_CHARACTERS:
         raise MalformedData(source, f"it is over {COMMENT_LIMIT_CHARACTERS:,} characters")
-    return _MENTION.sub("@\u200b", text)
+    return _MENTION.sub(lambda found: found[0] if found["apart"] else f"{found[0]}\u200b", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -39,6 +40,7 @@ def find_step_rules(workflow: WorkflowFile, *, is_for_strangers: bool = False) -
             yield from _failures(workflow, step.body)
             yield from _ignored(workflow, step)
             yield from _scripts(workflow, step)
+            yield from _module_path(workflow, step)
             yield from _shell(workflow, step.body)
             yield from _checkouts(workflow, step)
             if is_for_strangers:
@@ -105,6 +107,21 @@ def _scripts(workflow: WorkflowFile, step: WorkflowStep) -> Iterator[WorkflowFin
                 f"step {step.name!r} has an expression in its script: its value is run as code",
                 'hand it over with `env:` and use "$NAME"',
             )
+
+
+def _module_path(workflow: WorkflowFile, step: WorkflowStep) -> Iterator[WorkflowFinding]:
+    script = step.body.get("run")
+    for line, words in script_words(script) if isinstance(script, YamlScalar) else ():
+        for at, pair in enumerate(itertools.pairwise(words)):
+            options = itertools.takewhile(lambda word: word.startswith("-"), reversed(words[:at]))
+            if pair == ("-m", "nanna_ci") and "-P" not in options:
+                yield WorkflowFinding(
+                    workflow.path,
+                    line,
+                    WorkflowRule.MODULE_PATH,
+                    f"step {step.name!r} runs a folder nanna_ci of the checkout, if there is one, and not our code",
+                    "call it as python3 -P -m nanna_ci, which takes no module from the working folder",
+                )
 
 
 def _checkouts(workflow: WorkflowFile, step: WorkflowStep) -> Iterator[WorkflowFinding]:

@@ -17,6 +17,7 @@ class WorkflowRule(enum.StrEnum):
     FOREIGN_CHECKOUT = "foreign-checkout"
     PERSISTED_CREDENTIALS = "persisted-credentials"
     EXPRESSION_IN_SCRIPT = "expression-in-script"
+    MODULE_PATH = "module-path"
     TIME_LIMIT = "time-limit"
     CONCURRENCY = "concurrency"
     RUNNER_LIST = "runner-list"
