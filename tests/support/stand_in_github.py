@@ -34,7 +34,7 @@ class StandInForge:
         place = path.removeprefix(f"/repos/{OWNER_REPO}/")
         if re.match(r"actions/workflows/[\w-]+\.yml/runs|actions/runs/\d+/attempts/", place):
             return self.runs.api
-        if re.match(r"releases|git/(ref|tags)", place):
+        if re.match(r"releases|commits/tags/", place):
             return self.releases.api
         if path == "/user":
             return self.posts.api
