@@ -149,7 +149,7 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
             commit = server.tags.get(route.rpartition("/")[2])
             return missing if commit is None else (200, {"sha": commit})
         if route == "GET pulls":
-            return 200, [server.pull] if query["head"] == ["fork:topic"] else []
+            return 200, [server.pull] if query["head"] == [f"fork:{server.run['head_branch']}"] else []
         if route == f"GET issues/{pull}/comments":
             return 200, list(server.comments)
         if route == f"POST issues/{pull}/comments":
