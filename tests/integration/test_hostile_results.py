@@ -135,11 +135,10 @@ def test_a_comment_lands_on_the_runs_own_pull_request_alone(ports: FakePorts, gi
 
 def test_a_branchs_name_in_a_query_is_one_value(ports: FakePorts, github: StandInPosts) -> None:
     """1"""
-    github.run["head_branch"] = BRANCH
+    github.run["head_branch"] = BRANCH  # the stand-in finds its pull request by that whole name alone
     github.add_artifact(zipped({"comment.md": f"{MARKER}\nx"}))
     assert post(ports) == 0
-    assert [path for _, path in github.sent if path.startswith("pulls")] == ["pulls"]
-    assert github.writes() == []  # the stand-in has a pull request of the branch `topic` alone
+    assert github.writes() == [f"POST issues/{github.pull['number']}/comments"]
 
 
 def test_a_text_mentions_nobody_however_it_is_spelt(ports: FakePorts, github: StandInPosts) -> None:
@@ -212,10 +211,12 @@ def test_a_result_of_2_gb_is_neither_read_nor_believed(tmp_path: Path, file: str
     assert most_bytes < 200_000_000
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "the other job's result"])
+@pytest.mark.parametrize("target", ["/etc/passwd", "a result that passes"])
 def test_a_link_among_the_results_shows_nothing_and_counts_for_nothing(tmp_path: Path, target: str) -> None:
     """3"""
-    other = put(tmp_path, FMT, FMT, passing(FMT))
+    put(tmp_path, FMT, FMT, passing(FMT))
+    other = tmp_path / "result.json"
+    other.write_bytes(passing(UNIT))
     place = put(tmp_path, UNIT, UNIT, passing(UNIT))
     place.unlink()
     place.symlink_to(target if target.startswith("/") else other)
@@ -228,7 +229,7 @@ def test_a_link_among_the_results_shows_nothing_and_counts_for_nothing(tmp_path:
     ("artifact", "job", "data"),
     [
         (FMT, UNIT, passing(UNIT)),  # in the artifact of another job
-        (UNIT, UNIT, passing(FMT)),  # of another job, in its place
+        (FMT, FMT, passing(UNIT)),  # of another job, in its place
         ("anything", UNIT, passing(UNIT)),
         (UNIT, UNIT, render_result(JobResult(UNIT, Verdict.PASS, 1.0, JobState.BUILT))),  # no test ran
         (
@@ -243,7 +244,7 @@ def test_a_link_among_the_results_shows_nothing_and_counts_for_nothing(tmp_path:
 def test_a_forged_result_does_not_make_it_pass(tmp_path: Path, artifact: str, job: str, data: bytes) -> None:
     """9"""
     assert data != passing(UNIT) or artifact != UNIT
-    put(tmp_path, FMT, FMT, passing(FMT))
+    put(tmp_path, *((UNIT, UNIT, passing(UNIT)) if artifact == job == FMT else (FMT, FMT, passing(FMT))))
     put(tmp_path, artifact, job, data)
     assert summarise(tmp_path)[0] == 1
 

@@ -70,7 +70,8 @@ class _Door(http.server.BaseHTTPRequestHandler):
 
     def _pass_on(self) -> None:
         forge: StandInForge = self.server.forge  # type: ignore[attr-defined]
-        part = urlsplit(forge.part(self.command, self.path))
+        place = forge.part(self.command, self.path)
+        part = urlsplit(place)
         length = int(self.headers.get("content-length") or 0)
         body = self.rfile.read(length) if length else None
         connection = http.client.HTTPConnection(part.hostname or "", part.port, timeout=60)
@@ -78,7 +79,8 @@ class _Door(http.server.BaseHTTPRequestHandler):
             given = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
             connection.request(self.command, self.path, body, given)
             answer = connection.getresponse()
-            data = answer.read()
+            # what a part says of its own address is this one's
+            data = answer.read().replace(place.encode(), forge.api.encode())
         finally:
             connection.close()
         self.send_response(answer.status)
