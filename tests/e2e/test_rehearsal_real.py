@@ -249,7 +249,7 @@ def test_a_tag_becomes_a_release_with_its_files_and_images_and_is_verified(rehea
     done = rehearsing.run("tag", reference=f"refs/tags/{tag}")
     assert done.code == 0, done.said[-3000:]
     assert done.ended("success") >= EVERYWHERE | {"publish-images", "attest", "release"}
-    (release,) = releases.published()
+    (release,) = releases.published
     names = set(releases.files(release))
     assert {"SHA256SUMS", "harness-x86_64-linux", "images.json", "sbom-x86_64-linux.cdx.json"} <= names
     published = tags(rehearsing.registry, "owner/ollama")

@@ -86,7 +86,7 @@ class _Door(http.server.BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP | {"server", "date"}:
-                self.send_header(name, value)
+                self.send_header(name, value.replace(place, forge.api) if name.lower() == "link" else value)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
