@@ -71,7 +71,8 @@ def workspace(tmp_path: Path) -> Path:
 def run_doc(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[int, dict[str, Any]]:
     """The job's exit code and its result, with secrets in the environment of `run-job` itself."""
     monkeypatch.setattr(targets, "host_system", lambda platform, machine: targets.System.AARCH64_DARWIN)
-    environ = {**os.environ, **SECRETS, "CARGO_TARGET_DIR": str(workspace.parent / "target")}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("NANNA_CI_")}
+    environ |= {**SECRETS, "CARGO_TARGET_DIR": str(workspace.parent / "target")}
     fake = FakePorts(workspace, environ=environ)
     code = main(["run-job", JOB, "--format", "json"], dataclasses.replace(fake.ports, run=process.run))
     return code, dict(json.loads(fake.stdout.getvalue())["job"])

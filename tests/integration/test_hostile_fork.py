@@ -20,7 +20,6 @@ BRANCH = 'x";touch${IFS}$LOOT/pwned;$(touch${IFS}$LOOT/pwned)`touch${IFS}$LOOT/p
 PLACES = ("GITHUB_WORKSPACE", "RUNNER_TEMP", "HOME")
 # what a job's code does: it looks for tokens, leaves things for later steps, prints commands, forges results
 RUN_JOB = f"""\
-#!/usr/bin/env python3
 import json, os, pathlib, subprocess, sys
 loot, job = pathlib.Path("@LOOT@"), sys.argv[1]
 tokens = {[word[::-1] for word in (TOKEN, SECRET, PERSISTED)]!r}
@@ -116,7 +115,11 @@ def _fork(tmp_path_factory: pytest.TempPathFactory) -> tuple[HostileFork, Rehear
         "from-the-fork": "x",
         f"results/job-{UNIT}/.nanna-ci/jobs/{UNIT}/result.json": passing(UNIT).decode(),
     }
-    apps = {"run-job": RUN_JOB, "post-summary": "#!/bin/sh\ntouch @LOOT@/post-of-the-fork\n"}
+    apps = {
+        "run-job": '#!/bin/sh\nexec python3 "$0.py" "$@"\n',
+        "run-job.py": RUN_JOB,
+        "post-summary": "#!/bin/sh\ntouch @LOOT@/post-of-the-fork\n",
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "host_system", lambda platform, machine: targets.System.X86_64_LINUX)
         ran = fork.propose(proposed, apps, BRANCH.replace("$LOOT", loot))

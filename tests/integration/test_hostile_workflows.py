@@ -19,7 +19,7 @@ from nanna_ci.workflow.yaml_nodes import YamlMapping
 from support.checked_workflows import ROOT, check_folder, copy_repository
 from support.fake_adopters import make_adopter, write_callers
 from support.fake_ports import FakePorts
-from support.hostile_forks import FMT, PIPELINE, UNIT, HostileFork
+from support.hostile_forks import FMT, PIPELINE, UNIT, HostileFork, passing
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 CACHES = ("actions/cache", "nix-community/cache-nix-action", "Swatinem/rust-cache")
@@ -217,3 +217,36 @@ def test_in_another_repository_only_what_its_jobs_run_is_the_forks(
     assert "1 absent" in ran.uploaded("ci-summary", "comment.md")
     assert fork.looted("post-whose") == "the pipeline\n"
     assert not (fork.loot / "replaced").exists()
+
+
+BUILD = "build-x86_64-linux"
+BUILDS = """\
+#!/bin/sh
+mkdir -p "dist/$2"
+echo built > "dist/$2/harness"
+(cd "dist/$2" && sha256sum harness > SHA256SUMS)
+"""
+
+
+def test_what_is_committed_beside_the_artifacts_is_neither_attested_nor_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """9: of a pull request that somebody merged without a look at a folder that nobody owns."""
+    monkeypatch.setattr(targets, "host_system", lambda platform, machine: targets.System.X86_64_LINUX)
+    fork = HostileFork(tmp_path)
+    fork.put({"pipeline.toml": PIPELINE.replace('name = "mine"', 'name = "mine"\nbinaries = ["harness"]')})
+    fork.put({"dist/x86_64-linux/evil": "x", ".nanna-ci/assets/artifacts-evil/evil": "x"})
+    fork.put({f"apps/results/{BUILD}.json": passing(BUILD).decode()})
+    fork.put_apps(
+        {"prepare-artifacts": BUILDS, "release": "#!/bin/sh\nfind .nanna-ci/assets -type f > @LOOT@/released\n"}
+    )
+    fork.put_apps({"sbom": "#!/bin/sh\nexit 0\n"})
+    fork.git("add", "--force", ".nanna-ci/assets")
+    fork.commit("Build a binary")
+    ran = fork.rehearse_here("tag")
+    assert ran.error == ""
+    assert ran.results["pipeline / release"] == "success", ran.log
+    released = {path.rpartition("/")[2] for path in fork.looted("released").split()}
+    assert released == {"harness", "SHA256SUMS", "provenance.sigstore.json"}
+    assert ran.uploaded("artifacts-x86_64-linux", "harness") == "built\n"
+    assert "evil" not in ran.uploaded("attestation", "provenance.sigstore.json")

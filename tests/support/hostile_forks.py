@@ -38,9 +38,6 @@ kind = "fmt"
 runners = ["ubuntu-24.04"]
 channels = ["stable"]
 """
-_LOCK: Final = """{"nodes": {"root": {"inputs": {"nanna-coder": "n"}}, "n": {"locked":
-{"type": "github", "owner": "me", "repo": "mine", "rev": "%s"}}}, "root": "root", "version": 7}
-"""
 _NIX: Final = """\
 #!/bin/sh
 [ "$1" = run ] || exit 1
@@ -81,6 +78,7 @@ class HostileFork(RehearsedFolder):
         self.programs = folder / "programs"
         self.source = folder / "source" if adopts else None
         own = {path.name: path.read_text() for path in (ROOT / ".github" / "workflows").iterdir()}
+        own["ci.yml"] = own["ci.yml"].replace("workspace-input: nanna-coder, ", "")  # the repository is the workspace
         pin = PipelinePin("them/pipeline", "c" * 40, "v1.0.0", datetime.date(2026, 8, 3))
         called = {Path(path).name: text for path, text in caller_files(pin, "main").items() if path.endswith(".yml")}
         super().__init__(folder / "mine", called if adopts else own)
@@ -90,7 +88,6 @@ class HostileFork(RehearsedFolder):
         self.put(
             {
                 "pipeline.toml": PIPELINE,
-                "flake.lock": _LOCK % ("a" * 40),
                 "WHOSE": "main\n",
                 "Cargo.toml": '[workspace.package]\nversion = "1.2.3"\n',
                 ".gitignore": "/.nanna-ci\n",
@@ -104,7 +101,8 @@ class HostileFork(RehearsedFolder):
 
     def _copy_pipeline(self, place: Path) -> None:
         shutil.copytree(ROOT / "scripts", place / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(ROOT / ".github", place / ".github", dirs_exist_ok=True)
+        callers = shutil.ignore_patterns("ci.yml", "ci-post.yml")  # the repository has its own
+        shutil.copytree(ROOT / ".github", place / ".github", dirs_exist_ok=True, ignore=callers)
         (place / "WHOSE").write_text("the pipeline\n")
         self._program(place / "apps" / "post-summary", _POST.replace("@LOOT@", str(self.loot)))
 
