@@ -147,7 +147,8 @@ def _propose(
             commit = _push(branch, parts, base, context)
         except WorkflowsRefused:
             # a workflow's own token never may: what else is newer still gets its pull request
-            refused = UpdateProblem(f"the actions were left out, {TOKEN_VARIABLE} cannot push them: {_NO_WORKFLOWS}")
+            why = f"the actions were left out, {TOKEN_VARIABLE} cannot push them: {_NO_WORKFLOWS}"
+            refused = UpdateProblem(why, is_expected=True)
             report = replace(report, problems=(*report.problems, refused))
             parts = tuple(part for part in parts if part.name is not PartName.ACTIONS)
             if not parts:

@@ -42,7 +42,7 @@ class UpdateReport:
         """Fail for what somebody has to look at, unavailable for what could not be asked."""
         if any(one.is_refusal for one in self.all_problems):
             return Verdict.FAIL
-        return Verdict.UNAVAILABLE if self.all_problems else Verdict.PASS
+        return Verdict.PASS if all(one.is_expected for one in self.all_problems) else Verdict.UNAVAILABLE
 
 
 def update_title(parts: Sequence[UpdatedPart]) -> str:

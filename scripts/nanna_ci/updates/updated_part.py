@@ -34,10 +34,14 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class UpdateProblem:
-    """What could not be asked or done. `is_refusal`: it must not be done, and somebody has to look at it."""
+    """What could not be asked or done. `is_refusal`: it must not be done, and somebody has to look at it.
+
+    `is_expected`: this token never can, today as tomorrow. That is said, and fails nothing.
+    """
 
     text: str
     is_refusal: bool = False
+    is_expected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
