@@ -10,6 +10,8 @@ from nanna_ci.forge.settings.setting_findings import unavailable
 from nanna_ci.foundation.finding import Finding, Health
 
 REQUIRED_CHECK: Final = "ci-summary"
+_AS_REPORTED: Final = f"pipeline / {REQUIRED_CHECK}"
+"""By the workflow that `workflow init` writes."""
 _CHECK: Final = "required check"
 _SHOWN: Final = 5
 
@@ -49,7 +51,7 @@ def _missing(setup: RepositorySetup, required: Sequence[RequiredCheck]) -> Findi
 
 def _fix(setup: RepositorySetup, branch: str) -> str:
     reported = () if isinstance(setup.reported, Unknown) else setup.reported
-    name = next((check.name for check in reported if _is_ours(check.name)), REQUIRED_CHECK)
+    name = next((check.name for check in reported if _is_ours(check.name)), _AS_REPORTED)
     return (
         f"Settings > Rules > Rulesets > New branch ruleset: target {branch}, Require status checks to pass, "
         f"add {name} from GitHub Actions"
