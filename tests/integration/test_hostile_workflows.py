@@ -180,6 +180,24 @@ def test_a_pipeline_that_names_a_runner_of_ones_own_is_not_planned(tmp_path: Pat
     assert "runner" in fake.stderr.getvalue()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'substituters = ["https://a.example.org\\npost-build-hook = /tmp/x"]',
+        'substituters = ["https://a.example.org sandbox=false"]',
+        'name = "x\\nsandbox = false"',
+        'public_keys = ["k-1:AAAA\\nsandbox = false"]',
+    ],
+)
+def test_a_cache_sets_no_other_setting_of_nix(tmp_path: Path, line: str) -> None:
+    """5"""
+    (tmp_path / "pipeline.toml").write_text(f"{PIPELINE}[cache]\n{line}\n")
+    (tmp_path / "env").touch()
+    fake = FakePorts(tmp_path, environ={"GITHUB_ACTIONS": "true", "GITHUB_ENV": str(tmp_path / "env")})
+    assert main(["cache-setup"], fake.ports) == 2
+    assert (tmp_path / "env").read_text() + fake.stdout.getvalue() == ""
+
+
 def test_a_lock_with_another_pipeline_is_named(tmp_path: Path) -> None:
     """11"""
     make_adopter(tmp_path)
