@@ -281,6 +281,17 @@ def test_a_level_that_changed_is_said_and_decides_nothing(fake_ports: FakePorts)
     assert (code, [one["run"] for one in answer["levelChanges"]]) == (0, ["github-11-1"])
 
 
+def test_a_workspace_that_never_had_a_benchmark_fails_no_push(fake_ports: FakePorts) -> None:
+    fake_programs(fake_ports.cwd / "none", {})
+    code = run(fake_ports, "--programs", "none", "--history", "kept", "--format", "json")
+    answer = json.loads(fake_ports.stdout.getvalue())
+    assert (code, answer["verdict"], answer["reason"]) == (0, "unavailable", "there are no benchmarks")
+    assert measure_again(fake_ports, 100, "--history", "kept")[0] == 0
+    fake_ports.stdout.seek(0)
+    fake_ports.stdout.truncate()
+    assert run(fake_ports, "--programs", "none", "--history", "kept", "--format", "json") == 3, "they are gone"
+
+
 def test_a_record_of_its_own_leaves_the_history_as_it_is(fake_ports: FakePorts) -> None:
     for _ in range(5):
         measure_again(fake_ports, 100, "--history", "kept")

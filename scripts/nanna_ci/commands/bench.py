@@ -68,6 +68,8 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     if memory is not None and signal_number is None and result.values:
         result = memory.remember(result)
     code = None if signal_number is None else 128 + signal_number
+    if signal_number is None and result.has_none and memory is not None and not memory.records:
+        code = 0  # a workspace without benchmarks: nothing to measure on any push, and none has vanished
     return Outcome(result.verdict, bench_document(result), bench_to_json(result), exit_code=code)
 
 

@@ -15,7 +15,8 @@ A benchmark that has vanished fails, and one that crashes or does not end. Instr
 valgrind, and only warn.
 
 With --history, and no base: fails only what reaches regression_ratio times the median of the last 20 runs on the same
-kind of runner, processor and compiler; where the level has changed is said. The run is appended, unless --dry-run.
+kind of runner, processor and compiler; where the level has changed is said. The run is appended, unless --dry-run. A
+workspace that has no benchmark and never had one in that history is `unavailable`, with exit code 0.
 
 example: nanna-ci bench --against origin/main
 """

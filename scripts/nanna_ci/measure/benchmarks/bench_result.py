@@ -113,6 +113,11 @@ class BenchResult:
         return None
 
     @property
+    def has_none(self) -> bool:
+        """Whether there is no benchmark at all, and nothing went wrong in looking."""
+        return not (self.rows or self.vanished or self.problems)
+
+    @property
     def verdict(self) -> Verdict:
         """Fail where anything failed, also before an interruption; pass where all was decided and nothing failed."""
         if self.failures:
