@@ -14,6 +14,7 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 # These take a quarter of a minute or more, the longest first.
 SLOW = (
+    "e2e/test_rehearsal_real.py",
     "e2e/test_bare_environment.py",
     "e2e/containers/test_broken_images.py",
     "e2e/containers/test_interrupted.py",
