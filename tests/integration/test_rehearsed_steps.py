@@ -91,7 +91,7 @@ def test_nothing_of_the_callers_environment_reaches_a_step(jobs, tmp_path):
         steps:
           - run: |
               env
-              env | rev
+              env | python3 -c 'import sys; [print(line.rstrip()[::-1]) for line in sys.stdin]'
               cat ~/.cargo/config.toml
               test ! -e ~/.cargo/credentials.toml
         """,
@@ -288,7 +288,7 @@ def test_secrets_and_masks_are_in_no_log_summary_annotation_or_output(jobs):
               KEY: ${{ secrets.KEY }}
             run: |
               echo "key $KEY ${{ secrets.KEY }}, token ${{ github.token }}"
-              printf %s "$KEY" | base64
+              python3 -c 'import base64, os; print(base64.b64encode(os.environ["KEY"].encode()).decode())'
               echo "::add-mask::made-here"
               echo "word=made-here" >> $GITHUB_OUTPUT
               echo "::error::made-here and $KEY"

@@ -97,7 +97,7 @@ class UpdateRuns:
         write(folder / "bin" / "nix", NIX.format(new=self.new_lock))
         (folder / "bin" / "nix").chmod(0o755)
         self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "NANNA_CI_"))},
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
             "GITHUB_API_URL": github.api,
             "GITHUB_TOKEN": TOKEN,

@@ -47,7 +47,8 @@ class RunArtifacts:
 
     def newest(self, run: int, name: str) -> RunArtifact | None:
         """The run's artifact of that name: of several attempts, the last one's. None if there is none."""
-        return max(self._listed(run, name), key=lambda one: one.id, default=None)
+        listed = sorted(self._listed(run, name), key=lambda one: one.id)
+        return listed[-1] if listed else None
 
     def download(self, artifact: RunArtifact, limit_bytes: int) -> bytes | None:
         """The artifact's zip; None if it is gone by now.

@@ -19,7 +19,7 @@ from nanna_ci.workflow.yaml_nodes import YamlMapping, YamlNode, YamlScalar
 DEEPEST: Final = 10
 _HERE: Final = re.compile(r"[.$]/(\.github/workflows/[^/\s]+\.ya?ml)")
 _ELSEWHERE: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+)/(\.github/workflows/[^/\s]+\.ya?ml)@(\S+)")
-_TYPES: Final = {"boolean": bool, "number": float, "string": str}
+_TYPES: Final[Mapping[str, type[bool] | type[float] | type[str]]] = {"boolean": bool, "number": float, "string": str}
 
 
 @dataclass(frozen=True, slots=True)

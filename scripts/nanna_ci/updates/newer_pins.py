@@ -60,4 +60,4 @@ def choose_release(
         for one in releases
         if one.published <= published_by and one.numbers >= current and (any_major or one.numbers[0] == current[0])
     ]
-    return max(fit, key=lambda one: one.numbers, default=None)
+    return max(fit, key=lambda one: one.numbers) if fit else None

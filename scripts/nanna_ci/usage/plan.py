@@ -29,7 +29,10 @@ ACCOUNTS = ("free", "pro", "team", "enterprise")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
-    parser.add_argument("--event", choices=EVENTS, default="push", help="what starts the pipeline (default: push)")
+    parser.add_argument(
+        "--event", choices=EVENTS, default="push", metavar="EVENT",
+        help=f"what starts the pipeline: {', '.join(EVENTS)} (default: push)",
+    )  # fmt: skip
     parser.add_argument("--forecast", action="store_true", help="add how long a run of these jobs will take")
     parser.add_argument(
         "--history",

@@ -105,7 +105,7 @@ def caller_files(pin: PipelinePin, branch: str) -> Mapping[str, str]:
         "SEEN": pin.seen.isoformat(),
     }
     texts = {CALLER: _CALLER_TEXT, POSTER: _POSTER_TEXT, POLICY: _POLICY_TEXT}
-    filled = {path: re.sub(r"<([A-Z]+)>", lambda found: values[found[1]], text) for path, text in texts.items()}
+    filled = {path: re.sub(r"<([A-Z]+)>", lambda found: values[str(found[1])], text) for path, text in texts.items()}
     return MappingProxyType(filled)
 
 

@@ -110,7 +110,8 @@ class GitServer(http.server.BaseHTTPRequestHandler):
     seen: list[str | None]
 
     def do_GET(self) -> None:
-        self.seen += self.headers.get_all("authorization") or [None]
+        given: list[str | None] = [*(self.headers.get_all("authorization") or ())]
+        self.seen += given or [None]
         self.send_response(403)
         self.send_header("content-length", "0")
         self.end_headers()

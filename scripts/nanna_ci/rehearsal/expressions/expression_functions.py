@@ -129,10 +129,11 @@ def json_text(value: Value, indent: str = "") -> str:
         return as_text(value)
     inner = f"{indent}  "
     if isinstance(value, list):
-        items, (begin, end) = [json_text(item, inner) for item in value], "[]"
+        items = [json_text(item, inner) for item in value]
+        begin, end = "[", "]"
     else:
         items = [f"{json_text(key)}: {json_text(item, inner)}" for key, item in value.items()]
-        begin, end = "{}"
+        begin, end = "{", "}"
     between = f",\n{inner}"
     return f"{begin}\n{inner}{between.join(items)}\n{indent}{end}" if items else begin + end
 
