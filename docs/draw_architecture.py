@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 import sys
 import textwrap
 from collections import Counter, defaultdict
@@ -191,7 +192,7 @@ def arrange(boxes: Mapping[str, Box], row: Mapping[str, int], edges: Sequence[tu
         towards = above if number % 2 == 0 else below
         for members in rows if number % 2 == 0 else reversed(rows):
             wish = {
-                box.name: sum(map(center, near)) / len(near) if (near := towards[box.name]) else center(box)
+                box.name: math.fsum(map(center, near)) / len(near) if (near := towards[box.name]) else center(box)
                 for box in members
             }
             members.sort(key=lambda box: (wish[box.name], box.name))
@@ -219,7 +220,8 @@ def pack(members: Sequence[Box], wish: Mapping[str, float] | None = None) -> Non
         box.x = max(at, wanted) if wish is not None and box is not members[0] else wanted
         at = box.x + box.width + GAP
     if wish is not None:
-        shift = sum(wish[box.name] - center(box) for box in members) / len(members)
+        # fsum: sum rounds otherwise from Python 3.12 on, and a tie would be decided otherwise too
+        shift = math.fsum(wish[box.name] - center(box) for box in members) / len(members)
         for box in members:
             box.x += shift
 
