@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -213,6 +214,8 @@ def test_a_push_is_tested_published_measured_and_recorded(rehearsing: Rehearsing
     assert [one.origin.run for one in kept.read_tests()] == [f"github-{RUN_ID}-1"]
     assert kept.read_coverage()[0].line_rate
     assert kept.read_benchmarks()[0].benchmarks
+    with tarfile.open(done.artifact("github-pages") / "artifact.tar") as page:
+        assert {"./index.html", "./badge.json"} <= set(page.getnames())
     assert not rehearsing.forge.posts.writes(), "a push that passed has no alert"
 
 
