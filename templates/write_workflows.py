@@ -22,7 +22,7 @@ from nanna_ci.workflow.pipeline_pin import PipelinePin  # noqa: E402 - as above
 TEMPLATE = ROOT / "templates/rust"
 PIN = PipelinePin(
     repository="DominicBurkart/nanna-coder-ci",
-    commit="441f1793c6f7fb32b0a4082281fec25355e35813",
+    commit="080f3a308e11a0ebf1bb09743250f44d2e8e5b5c",
     version="unstable-2026-11-28",
     seen=datetime.date(2026, 11, 28),
 )
