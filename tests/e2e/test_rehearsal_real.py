@@ -219,7 +219,7 @@ def test_a_push_is_tested_published_measured_and_recorded(rehearsing: Rehearsing
     assert not rehearsing.forge.posts.writes(), "a push that passed has no alert"
 
 
-def test_a_pull_request_is_tested_and_told_and_publishes_nothing(rehearsing: Rehearsing) -> None:
+def test_a_pull_request_is_tested_gets_a_comment_and_publishes_nothing(rehearsing: Rehearsing) -> None:
     before = tags(rehearsing.registry, "owner/ollama")
     git(rehearsing.repository, "checkout", "--quiet", "-b", "topic")
     git(rehearsing.repository, "commit", "--quiet", "--allow-empty", "--message", "feat: propose")

@@ -339,7 +339,7 @@ def test_a_job_that_did_not_pass_gives_nothing_and_says_why(ports: FakePorts, ve
 def test_the_folder_of_another_job_is_refused(ports: FakePorts, evidence: dict[str, Any]) -> None:
     result = JobResult("unit-x86_64-linux-stable", Verdict.PASS, 1.0, JobState.BUILT, evidence=evidence)
     assert prepare(ports, source=keep_job(ports, result)) == 4
-    assert "unit-x86_64-linux-stable names no executables: it is no build job" in ports.stderr.getvalue()
+    assert "unit-x86_64-linux-stable names no executables: it is not a build job" in ports.stderr.getvalue()
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[]"])

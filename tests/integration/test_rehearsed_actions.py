@@ -154,7 +154,7 @@ def test_a_folder_without_git_is_copied_and_can_be_written(jobs, tmp_path):
     assert ran.outcome.result == "success", ran.log
     assert (ran.workspace / "x/link").is_symlink()
     assert all((ran.workspace / "x" / name).stat().st_mode & 0o200 for name in ("sub", "sub/file"))
-    assert "is no git repository" in (ran.outcome.steps[0].stand_in or "")
+    assert "is not a git repository" in (ran.outcome.steps[0].stand_in or "")
 
 
 def upload(jobs, script: str, **inputs: str):

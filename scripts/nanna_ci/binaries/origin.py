@@ -72,7 +72,7 @@ def built_by_job(folder: Path) -> tuple[Path, Strategy] | None:
         raise GateFailed(f"{result.id} did not pass ({result.verdict.value}): {result.reason}", hint="see its log")
     built, how = result.evidence.get("result"), result.evidence.get("strategy")
     if not isinstance(built, str) or not Path(built).is_absolute() or how not in [one.value for one in Strategy]:
-        raise MalformedData(str(path), f"{result.id} names no executables: it is no build job")
+        raise MalformedData(str(path), f"{result.id} names no executables: it is not a build job")
     source, strategy = Path(built), Strategy(str(how))
     # cargo's own folder, TARGET/TRIPLE/release in it: whether a hard link is cargo's shows only there
     return (source.parent.parent if strategy in _CARGO else source), strategy

@@ -91,7 +91,7 @@ def _record_tests(place: str, answer: RunAccount, results: Sequence[FoundResult]
     planned = {(job.machine, job.job) for job in answer.jobs}
     tests = tuple(one.tests for one in results if one.tests is not None and (one.machine, one.job) in planned)
     if change is None:
-        context.say(f"--record {place}: nothing is recorded, for this is no run on GitHub")
+        context.say(f"--record {place}: nothing is recorded, for this is not a run on GitHub")
     if change is None or not tests:
         return
     run = run_of(ports.environ)

@@ -37,7 +37,7 @@ def execute(arguments: argparse.Namespace, context: Context) -> Outcome:
     pull_request = None if arguments.pull_request is None else _number(arguments.pull_request, "--pull-request")
     folder = None if arguments.folder is None else ports.cwd / arguments.folder
     if folder is not None and not folder.is_dir():
-        raise UsageError(f"--from {shorten(arguments.folder)} is no folder")
+        raise UsageError(f"--from {shorten(arguments.folder)} is not a folder")
     api_url, value = api_of(ports.environ)
     direct = check_api_url(api_url)
     if value is None:
@@ -143,7 +143,7 @@ def _why_no_alerts(posts: GithubPosts, run: FinishedRun) -> str | None:
 
 def _number(text: str, flag: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) == 0:
-        raise UsageError(f"{flag} {shorten(text)} is no number of GitHub's", hint=f"such as {flag} 1234")
+        raise UsageError(f"{flag} {shorten(text)} is not a number of GitHub's", hint=f"such as {flag} 1234")
     return int(text)
 
 

@@ -213,7 +213,7 @@ def _write(made: MadeBill, request: _Request) -> Outcome:
     if is_written:
         target = context.ports.cwd / arguments.file
         if not target.parent.is_dir():
-            raise UsageError(f"{target.parent} is no folder", hint="make it first: the bill is written into it")
+            raise UsageError(f"{target.parent} is not a folder", hint="make it first: the bill is written into it")
         write_atomic(target, data)
     written = WrittenBill(kind, len(data), hashlib.sha256(data).hexdigest(), arguments.file, is_written)
     report = BillReport(arguments.what, made.bill, written, made.views, made.contents)

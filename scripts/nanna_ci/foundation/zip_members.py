@@ -43,7 +43,7 @@ def read_members(data: bytes, source: str, limits_bytes: Mapping[str, int]) -> d
                 if member.filename in limits_bytes
             }
     except _BROKEN as error:
-        raise MalformedData(source, f"it is no whole zip: {error}") from None
+        raise MalformedData(source, f"it is not a whole zip: {error}") from None
 
 
 def _check(members: Iterable[zipfile.ZipInfo], source: str) -> None:
@@ -68,9 +68,9 @@ def _problem(member: zipfile.ZipInfo, name: str) -> str | None:
     kind = stat.S_IFMT(member.external_attr >> 16)
     parts = name.split("/")
     if not name.isprintable() or "\\" in name or ":" in name or any(part in {"", ".", ".."} for part in parts):
-        return "leads out of the zip, or is no plain name of a file"
+        return "leads out of the zip, or is not a plain name of a file"
     if kind not in {0, stat.S_IFREG}:
-        return "is no regular file"
+        return "is not a regular file"
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in _METHODS:

@@ -119,7 +119,7 @@ def clone_for_rehearsal(
     source = GitFolder(work_tree, run, environ)
     head = source.commit("HEAD")
     if head is None:
-        raise UsageError(f"{work_tree} is no git repository with a commit", hint="a rehearsal runs what is committed")
+        raise UsageError(f"{work_tree} is not a git repository with a commit", hint="it runs what is committed")
     top = source.text("rev-parse", "--show-toplevel") or str(work_tree)
     default = _default_branch(source)
     base = _base(source, default, head)

@@ -36,7 +36,7 @@ class TaggedCommit:
         """The commit that is checked out. Raises UsageError if there is none."""
         said = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=_PLAIN)
         if said.returncode != 0:
-            raise UsageError(f"{self.folder} is no git repository with a commit", hint="release in the repository")
+            raise UsageError(f"{self.folder} is not a git repository with a commit", hint="release in the repository")
         return said.text().strip()
 
     def changed_files(self, apart: Sequence[Path]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class UpdateBranch:
     def _head(self, base: str) -> str:
         found = self._git("rev-parse", "--verify", "--quiet", "HEAD^{commit}", accept=_PLAIN)
         if found.returncode != 0:
-            raise UsageError(f"{self._folder} is no git repository with a commit", hint="update in the repository")
+            raise UsageError(f"{self._folder} is not a git repository with a commit", hint="update in the repository")
         if self._git("rev-parse", "--is-shallow-repository").text().strip() == "true":
             hint = "actions/checkout: fetch-depth: 0"
             raise UsageError("this clone has no history, so nobody knows whose the branch's commits are", hint=hint)

@@ -155,5 +155,5 @@ def _as_mapping(node: YamlNode | None, path: str, what: str) -> YamlMapping:
     if node is None:
         raise MalformedData(path, f"{what} is missing")
     if not isinstance(node, YamlMapping):
-        raise MalformedData(path, f"line {node.line}: {what} is no mapping of keys to values")
+        raise MalformedData(path, f"line {node.line}: {what} is not a mapping of keys to values")
     return node

@@ -96,7 +96,7 @@ def parse_release(text: str) -> str:
     """A release's tag. Raises UsageError for one that no registry takes, or that is the name of something else."""
     suffix = next((one.suffix for one in Architecture if one.suffix and text.endswith(one.suffix)), None)
     if suffix is not None or text == LATEST or _COMMIT.fullmatch(text) is not None:
-        why = f"what ends with {suffix} is of one architecture" if suffix else "that tag is no release's"
+        why = f"what ends with {suffix} is of one architecture" if suffix else "that tag is not a release's"
         raise UsageError(f"--release {shorten(text)}: {why}", hint="such as v1.2.3")
     if not all(is_tag(text + one.suffix) for one in Architecture):
         hint = "letters, digits and . _ -, at most 128 together: a registry takes neither + nor /"

@@ -66,7 +66,7 @@ def _checkout(call: ActionCall) -> ActionResult:
         _make_writable(place)
         return ActionResult(
             {"ref": reference, "commit": commit},
-            f"{repository} is a copy of {source}, which is no git repository: any ref would give the same files",
+            f"{repository} is a copy of {source}, which is not a git repository: any ref would give the same files",
         )
     git = _Git(call, place)
     git("init", "--quiet", "--initial-branch=main")

@@ -72,7 +72,7 @@ def _runs(path: Path) -> list[JsonObject]:
         raise ActionFailed(f'Unable to upload "{path.name}" as it is not valid SARIF: no version 2.1.0, or no runs')
     found: list[JsonObject] = [run for run in runs if isinstance(run, dict)]
     if len(found) != len(runs):
-        raise ActionFailed(f'Unable to upload "{path.name}" as it is not valid SARIF: a run is no object')
+        raise ActionFailed(f'Unable to upload "{path.name}" as it is not valid SARIF: a run is not an object')
     return found
 
 

@@ -114,7 +114,7 @@ class _Reader:
 
     def keys(self, node: YamlNode, known: set[str] | frozenset[str], what: str) -> None:
         if not isinstance(node, YamlMapping):
-            self.refuse(node, f"{what} is no mapping of keys to values")
+            self.refuse(node, f"{what} is not a mapping of keys to values")
         for key, _ in node.entries:
             if key.text not in known:
                 self.refuse(key, f"the rehearsal does not know the key {shorten(key.text)} of {what}")
@@ -126,7 +126,7 @@ class _Reader:
     def scalar(self, body: YamlMapping, name: str) -> YamlScalar | None:
         node = body.get(name)
         if node is not None and not isinstance(node, YamlScalar):
-            self.refuse(node, f"{name} is no single value")
+            self.refuse(node, f"{name} is not a single value")
         return node
 
     def shell(self, body: YamlMapping) -> str | None:
@@ -177,7 +177,7 @@ class _Reader:
         if scalar is None:
             return None
         if not _ID.fullmatch(scalar.text) or scalar.text.startswith(_GENERATED):
-            self.refuse(scalar, f"{shorten(scalar.text)} is no id of a step")
+            self.refuse(scalar, f"{shorten(scalar.text)} is not the id of a step")
         return scalar.text
 
     def _inputs(self, body: YamlMapping) -> tuple[tuple[str, YamlScalar], ...]:
@@ -185,11 +185,11 @@ class _Reader:
         if node is None:
             return ()
         if not isinstance(node, YamlMapping):
-            self.refuse(node, "with is no mapping of inputs to values")
+            self.refuse(node, "with is not a mapping of inputs to values")
         found: dict[str, YamlScalar] = {}
         for key, value in node.entries:
             if not isinstance(value, YamlScalar):
-                self.refuse(value, f"the input {shorten(key.text)} is no single value")
+                self.refuse(value, f"the input {shorten(key.text)} is not a single value")
             if key.text.lower() in found:
                 self.refuse(key, f"the input {shorten(key.text)} is there twice")
             found[key.text.lower()] = value
@@ -203,5 +203,5 @@ def read_env(path: str, body: YamlMapping) -> YamlMapping | None:
         return None
     values = [value for _, value in node.entries] if isinstance(node, YamlMapping) else [node]
     if not isinstance(node, YamlMapping) or not all(isinstance(value, YamlScalar) for value in values):
-        raise MalformedData(path, f"line {node.line}: env is no mapping of names to single values")
+        raise MalformedData(path, f"line {node.line}: env is not a mapping of names to single values")
     return node

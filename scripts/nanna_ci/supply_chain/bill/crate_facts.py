@@ -108,7 +108,7 @@ def load_crate_facts(folder: Path) -> CrateFacts:
     absent = [name for name in FILES if not (folder / name).is_file()]
     if absent:
         hint = "the flake's packages crate-facts-SYSTEM are such folders"
-        raise UsageError(f"{folder} is no folder of crate facts: it has no {absent[0]}", hint=hint)
+        raise UsageError(f"{folder} is not a folder of crate facts: it has no {absent[0]}", hint=hint)
     metadata, units, target = (_load(folder / name) for name in ("metadata.json", "units.json", "target.json"))
     packages = {one.key: one for one in _packages(metadata, str(folder / "metadata.json"))}
     checksums = parse_checksums(_read(folder / "Cargo.lock"), str(folder / "Cargo.lock"))
