@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from support.serving import serving
 
 Handled = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -125,12 +126,5 @@ def reply_text(handler: http.server.BaseHTTPRequestHandler, status: int, body: b
 @contextmanager
 def stand_in_cachix() -> Iterator[StandInCachix]:
     """The service, running."""
-    server = StandInCachix()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInCachix()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import http.server
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from support.serving import serving
 from support.stand_in_github_api import OWNER_REPO, StandInGithub, stand_in_github
 from support.stand_in_github_posts import StandInPosts, stand_in_posts
 from support.stand_in_github_releases import StandInReleases, stand_in_releases
@@ -54,14 +54,8 @@ def stand_in_forge() -> Iterator[StandInForge]:
         api = f"http://127.0.0.1:{server.server_address[1]}"
         forge = StandInForge(api, *parts, *more)  # type: ignore[arg-type]
         server.forge = forge  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield forge
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
+        stack.enter_context(serving(server))
+        yield forge
 
 
 class _Door(http.server.BaseHTTPRequestHandler):

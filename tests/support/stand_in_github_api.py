@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from support.serving import serving
 
 Handled = Callable[[http.server.BaseHTTPRequestHandler], None]
 OWNER_REPO = "nanna/coder"
@@ -175,12 +176,5 @@ def raw_json(data: bytes) -> Handled:
 @contextmanager
 def stand_in_github() -> Iterator[StandInGithub]:
     """The service, running."""
-    server = StandInGithub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInGithub()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

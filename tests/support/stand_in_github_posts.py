@@ -6,12 +6,12 @@ import hashlib
 import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from support.serving import serving
 from support.stand_in_github_api import OWNER_REPO, Handled, answer
 
 COMMIT = "c" * 40
@@ -178,12 +178,5 @@ class _PostsHandler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def stand_in_posts() -> Iterator[StandInPosts]:
     """The service, running."""
-    server = StandInPosts()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInPosts()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

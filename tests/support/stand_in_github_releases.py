@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from support.serving import serving
 from support.stand_in_github_api import OWNER_REPO, answer
 
 LARGEST_PIECE = 64 * 1024
@@ -242,12 +243,5 @@ class ReleaseHandler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def stand_in_releases() -> Iterator[StandInReleases]:
     """The service, running."""
-    server = StandInReleases()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInReleases()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -4,12 +4,12 @@ changes one. It takes nothing but GET, and keeps what else was sent."""
 from __future__ import annotations
 
 import http.server
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from support.serving import serving
 from support.stand_in_github_api import OWNER_REPO, Handled, SeenCall, answer
 
 ACTIONS_APP = 15368
@@ -132,12 +132,5 @@ class _SettingsHandler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def stand_in_settings() -> Iterator[StandInSettings]:
     """The service, running."""
-    server = StandInSettings()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInSettings()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -8,12 +8,12 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from support.serving import serving
 from support.stand_in_github_api import OWNER_REPO, Handled, answer
 
 BRANCH = "nanna-ci/update"
@@ -153,12 +153,5 @@ class _UpdatesHandler(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def stand_in_updates() -> Iterator[StandInUpdates]:
     """The service, running."""
-    server = StandInUpdates()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(StandInUpdates()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
