@@ -59,6 +59,13 @@ class CommandFailed(NannaError):
         self.stderr_tail = stderr_tail
 
 
+def git_cause(error: CommandFailed) -> str:
+    """The line in which git says why it failed: it prints progress and hints around it."""
+    lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "! "))]
+    return (said or lines or ["git said nothing"])[0]
+
+
 class CommandTimedOut(NannaError):
     """A program was ended because its time limit ran out."""
 

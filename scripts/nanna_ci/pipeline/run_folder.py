@@ -49,7 +49,7 @@ class JobFolder:
 
     def log(self, line: str) -> None:
         """Append a line to log.txt; the first one starts it afresh."""
-        with _named(self.log_path):
+        with named_errors(self.log_path):
             if self._log is None:
                 self.path.mkdir(parents=True, exist_ok=True)
                 self._log = self.log_path.open("w", encoding="utf-8", errors="replace")
@@ -60,7 +60,7 @@ class JobFolder:
         if self._log is None:
             return []
         self._log.flush()
-        with _named(self.log_path), self.log_path.open("rb") as file:
+        with named_errors(self.log_path), self.log_path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - limit_bytes, 0))
             text = file.read().decode(errors="replace")
@@ -74,7 +74,7 @@ class JobFolder:
 
     def clear(self) -> None:
         """Forget what an earlier run left here."""
-        with _named(self.path):
+        with named_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             for path in (self.log_path, self.junit_path, self.path / "result.json"):
                 path.unlink(missing_ok=True)
@@ -86,7 +86,7 @@ class JobFolder:
         """
         self.close()
         for path in (self.log_path, self.junit_path):
-            with _named(path):
+            with named_errors(path):
                 if path.is_file() and not path.is_symlink() and path.stat().st_size <= _REDACTED_BYTES:
                     self._redact_file(path)
         self.write("result.json", render_result(self._redactor.redact_value(result)))
@@ -100,12 +100,12 @@ class JobFolder:
     def close(self) -> None:
         """Close the log; nothing if there is none."""
         if self._log is not None:
-            with _named(self.log_path):
+            with named_errors(self.log_path):
                 self._log.close()
 
     def write(self, name: str, data: bytes) -> None:
         """A whole file of the job."""
-        with _named(self.path):
+        with named_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(self.path / name, self._redactor.redact(data))
 
@@ -148,7 +148,7 @@ class RunFolder(JobFolders):
     def _point_latest(self) -> None:
         temporary = self.base / f".latest-{self.path.name}"
         link = self.base / "latest"
-        with _named(link):
+        with named_errors(link):
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
             try:
@@ -163,23 +163,27 @@ class RunFolder(JobFolders):
 def create_run_folder(cwd: Path, *, now: float, pid: int, redactor: Redactor | None = None) -> RunFolder:
     """A new run folder below `cwd`; `now` is seconds since 1970."""
     base = ensure_base(cwd)
-    runs = base / "runs"
+    return RunFolder(base, make_stamped_folder(base / "runs", str(pid), now, "run"), redactor)
+
+
+def make_stamped_folder(parent: Path, suffix: str, now: float, what: str) -> Path:
+    """A new folder TIME-SUFFIX in `parent`, with a number behind it if that is taken; `what` it is for, in an error."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    with _named(runs):
-        runs.mkdir(exist_ok=True)
+    with named_errors(parent, f"{what}s"):
+        parent.mkdir(exist_ok=True)
         for attempt in range(_ATTEMPTS):
-            path = runs / (f"{stamp}-{pid}" + (f"-{attempt}" if attempt else ""))
+            path = parent / (f"{stamp}-{suffix}" + (f"-{attempt}" if attempt else ""))
             with contextlib.suppress(FileExistsError):
                 path.mkdir()
-                return RunFolder(base, path, redactor)
-    raise NannaError(f"{runs}: no free name for a run at {stamp}")
+                return path
+    raise NannaError(f"{parent}: no free name for a {what} at {stamp}")
 
 
 def ensure_base(cwd: Path) -> Path:
     """The folder `.nanna-ci` below `cwd`, made if it is not there; it keeps itself out of git."""
     base = cwd / ".nanna-ci"
     ignore = base / ".gitignore"
-    with _named(base):
+    with named_errors(base):
         base.mkdir(exist_ok=True)
         if not ignore.exists():
             write_atomic(ignore, b"*\n")
@@ -187,11 +191,12 @@ def ensure_base(cwd: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named_errors(path: Path, kept: str = "runs") -> Iterator[None]:
+    """An OSError within becomes a NannaError that names the path; `kept` is what is kept there."""
     try:
         yield
     except OSError as error:
-        raise NannaError(f"{path}: {error.strerror}", hint="runs are kept below the working folder") from error
+        raise NannaError(f"{path}: {error.strerror}", hint=f"{kept} are kept below the working folder") from error
 
 
 def outcome_files(name: str, outcome: Outcome) -> tuple[tuple[str, bytes], ...]:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, NannaError, ToolMissing
+from nanna_ci.foundation.errors import CommandFailed, CommandTimedOut, ToolMissing
 from nanna_ci.foundation.process import Completed
-from nanna_ci.pipeline.run_folder import ensure_base
+from nanna_ci.pipeline.run_folder import ensure_base, make_stamped_folder, named_errors
 from nanna_ci.report.files import write_atomic
 
-_ATTEMPTS: Final = 100
 _REMOVING_S: Final = 120.0
 _LONGEST_NAME: Final = 100
 _SCRATCH: Final = ("workspace", "temp", "home", "nix", "programs", "tool-cache")
@@ -43,7 +41,7 @@ class RehearsalFolder:
             chosen = f"{plain}-{number}"
         self._names.add(chosen)
         folder = self.path / "jobs" / chosen
-        with _named(folder):
+        with named_errors(folder, "rehearsals"):
             folder.mkdir(parents=True)
         return folder
 
@@ -64,21 +62,4 @@ def forget_scratch(folder: Path, run: Callable[..., Completed]) -> None:
 
 def create_rehearsal_folder(cwd: Path, event: str, now: float) -> RehearsalFolder:
     """A new folder below `cwd`; `now` is seconds since 1970."""
-    base = ensure_base(cwd) / "rehearsals"
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    with _named(base):
-        base.mkdir(exist_ok=True)
-        for attempt in range(_ATTEMPTS):
-            path = base / (f"{stamp}-{event}" + (f"-{attempt}" if attempt else ""))
-            with contextlib.suppress(FileExistsError):
-                path.mkdir()
-                return RehearsalFolder(path)
-    raise NannaError(f"{base}: no free name for a rehearsal at {stamp}")
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise NannaError(f"{path}: {error.strerror}", hint="rehearsals are kept below the working folder") from error
+    return RehearsalFolder(make_stamped_folder(ensure_base(cwd) / "rehearsals", event, now, "rehearsal"))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import CommandFailed, GateFailed, NannaError, UsageError, shorten
+from nanna_ci.foundation.errors import CommandFailed, GateFailed, NannaError, UsageError, git_cause, shorten
 from nanna_ci.foundation.process import Completed
 from nanna_ci.foundation.redact import without_secrets
 from nanna_ci.foundation.scratch import scratch_folder
@@ -24,6 +24,7 @@ _EMAIL: Final = "nanna-ci@localhost"
 _GIT_S: Final = 300.0
 _ABSENT: Final = 2  # of ls-remote --exit-code
 _PLAIN: Final = frozenset({0, 1, 128})
+_FOREIGN: Final = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_INDEX_FILE", "GIT_TRACE", "GIT_CURL_VERBOSE")
 _WORKFLOWS: Final = re.compile(r"refusing to allow .* to create or update workflow")
 
 
@@ -149,7 +150,7 @@ class UpdateBranch:
             self._remote("fetch", *quiet, REMOTE, f"+{reference}:{_copy(copy)}")
         except CommandFailed as error:
             hint = f"`git ls-remote {REMOTE}` shows whether it answers; {self._login.hint}"
-            raise NannaError(f"{REMOTE} cannot be read: {_cause(error)}", hint=hint) from error
+            raise NannaError(f"{REMOTE} cannot be read: {git_cause(error)}", hint=hint) from error
         return self._git("rev-parse", "--verify", f"{_copy(copy)}^{{commit}}").text().strip()
 
     def _push(self, commit: str, there: str | None) -> None:
@@ -161,7 +162,7 @@ class UpdateBranch:
                 raise WorkflowsRefused("the token may not change workflows") from error
             if "stale info" in error.stderr_tail:
                 raise GateFailed(f"{BRANCH} of {REMOTE} was changed meanwhile", hint="run this again") from error
-            raise NannaError(f"{BRANCH} was not pushed: {_cause(error)}", hint=self._login.hint) from error
+            raise NannaError(f"{BRANCH} was not pushed: {git_cause(error)}", hint=self._login.hint) from error
 
     def _remote(self, *words: str, accept: frozenset[int] = frozenset({0})) -> Completed:
         return self._git(*words, accept=accept, more=self._login.environ(), secrets=self._login.secrets())
@@ -189,15 +190,5 @@ class UpdateBranch:
         )
 
 
-_FOREIGN: Final = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_INDEX_FILE", "GIT_TRACE", "GIT_CURL_VERBOSE")
-
-
 def _copy(name: str) -> str:
     return f"refs/nanna-ci/{name}"
-
-
-def _cause(error: CommandFailed) -> str:
-    """The line in which git says why."""
-    lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "! "))]
-    return (said or lines or ["git said nothing"])[0]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from nanna_ci.foundation.errors import CommandFailed, NannaError, UsageError
+from nanna_ci.foundation.errors import CommandFailed, NannaError, UsageError, git_cause
 from nanna_ci.foundation.process import Completed
 from nanna_ci.foundation.retry import backoff_s
 from nanna_ci.measure.history.history import LARGEST_BYTES, History, add_records, file_name
@@ -68,8 +68,9 @@ class HistoryBranch(History):
             except CommandFailed as error:
                 # a branch that nobody moved was rejected for another reason, which trying again will not change
                 if attempt == PUSHES or self._fetch() == parent:
+                    why = f"the record was not pushed, after {attempt} tries: {git_cause(error)}"
                     raise NannaError(
-                        f"{self._name} of {REMOTE}: the record was not pushed, after {attempt} tries: {_cause(error)}",
+                        f"{self._name} of {REMOTE}: {why}",
                         hint="the history there is as it was; whoever pushes needs the right to write to that branch",
                     ) from error
                 self._sleep(backoff_s(attempt, random.uniform))
@@ -94,7 +95,7 @@ class HistoryBranch(History):
             self._git("fetch", *quiet, REMOTE, f"+{reference}:{self._copy}")
         except CommandFailed as error:
             hint = f"`git ls-remote {REMOTE}` in {self._folder} shows whether it answers"
-            raise NannaError(f"{REMOTE} cannot be read: {_cause(error)}", hint=hint) from error
+            raise NannaError(f"{REMOTE} cannot be read: {git_cause(error)}", hint=hint) from error
         commit = self._git("rev-parse", "--verify", f"{self._copy}^{{commit}}").text().strip()
         other = [name for name in self._entries(commit) if name not in _OURS]
         if other:
@@ -140,10 +141,3 @@ class HistoryBranch(History):
         return self._run(
             argv, timeout_s=_GIT_S, env=environ, stdin=stdin, accept=accept, stdout_limit_bytes=stdout_limit_bytes
         )
-
-
-def _cause(error: CommandFailed) -> str:
-    """The line in which git says why."""
-    lines = [line.strip() for line in error.stderr_tail.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "! "))]
-    return (said or lines or ["git said nothing"])[0]
